@@ -1,0 +1,34 @@
+# Every target is one line; what it runs has a folder of its own.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: help setup demo image test test-fast lint bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready ## install what the targets need (system packages as root, Python in .venv)
+
+.venv/.ready: pyproject.toml .ci/setup
+	PYTHON=$(PYTHON) .ci/setup && touch $@
+
+demo: setup ## the main job on the local cloud: image, create, a URL that answers
+	$(BIN)/python -m tests.rehearsal.demo
+
+image: setup ## bake the droplet's image with Packer (CLOUD=local for the local cloud)
+	$(BIN)/bootstrap --cloud $(or $(CLOUD),digitalocean) image build
+
+test: setup ## every test; needs root on Linux
+	$(BIN)/pytest
+
+test-fast: setup ## unit and contract tests only
+	$(BIN)/pytest tests/unit tests/contract
+
+lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init schema
+	.ci/lint
+
+bench: setup ## ratios, each pair measured in one run
+	$(BIN)/python -m bench
+
+clean: ## remove what the targets made in this folder
+	rm -rf .venv build dist *.egg-info packer_cache

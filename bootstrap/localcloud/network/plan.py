@@ -1,0 +1,37 @@
+"""The network as data: the store makes a NetworkPlan, `render.py` turns it into an nftables ruleset (pure),
+`namespace.py` applies it atomically. The local cloud never edits rules one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """protocol tcp, udp or icmp; ports "22", "8000-9000" or "all"; peers are CIDRs."""
+
+    protocol: str
+    ports: str
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A droplet's place in the network. `guarded` is True when at least one firewall covers it: then only
+    `inbound` and `outbound` pass. Without a firewall everything passes, as at DigitalOcean."""
+
+    machine: int
+    public_ip: str
+    private_ip: str | None
+    vpc: str | None
+    guarded: bool
+    inbound: tuple[Rule, ...] = ()
+    outbound: tuple[Rule, ...] = ()
+    reserved_ip: str | None = None
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    guests: tuple[Guest, ...] = ()
+    # reserved addresses that exist but point nowhere: packets to them are dropped
+    idle_reserved_ips: tuple[str, ...] = ()

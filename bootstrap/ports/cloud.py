@@ -1,0 +1,234 @@
+"""What we need of any cloud. Implementations: `adapters/digitalocean.py`, and a fake in the tests.
+
+Semantics every implementation keeps (tests/contract/cloud runs one suite against all of them):
+- A lookup that finds nothing returns None or an empty list; it never raises NotFoundError.
+- `create_*` is not idempotent: callers look by name or tag first. An implementation never repeats a create
+  without looking first whether the earlier one took effect.
+- `delete_*` and `detach_*` succeed when the thing is already gone.
+- A call returns when its action has completed, or raises CloudError after its deadline.
+- CloudError.retryable is True for time-outs, 429 and 5xx; these were already retried within the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Account:
+    email: str
+    droplet_limit: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Region:
+    slug: str
+    name: str
+    available: bool
+    sizes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Size:
+    slug: str
+    memory_mb: int
+    vcpus: int
+    disk_gb: int
+    price_monthly_usd: float
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SSHKey:
+    id: int
+    name: str
+    fingerprint: str
+    public_key: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A baked snapshot (or a base image): `id` is numeric, `slug` only on base images."""
+
+    id: int
+    name: str
+    created_at: str
+    slug: str | None = None
+    regions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    size_gb: float = 0.0
+    min_disk_gb: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Droplet:
+    """`status` is one of new, active, off, archive."""
+
+    id: int
+    name: str
+    status: str
+    region: str
+    size: str
+    image_id: int
+    public_ip: str | None
+    private_ip: str | None
+    tags: tuple[str, ...] = ()
+    volume_ids: tuple[str, ...] = ()
+    vpc_uuid: str | None = None
+    created_at: str = ""
+    memory_mb: int = 0
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Block storage; on the droplet it is /dev/disk/by-id/scsi-0DO_Volume_NAME."""
+
+    id: str
+    name: str
+    region: str
+    size_gb: int
+    droplet_ids: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class VolumeSnapshot:
+    id: str
+    name: str
+    volume_id: str
+    created_at: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReservedIP:
+    ip: str
+    region: str
+    droplet_id: int | None
+
+
+@dataclass(frozen=True)
+class FirewallRule:
+    """Inbound: `ports` is "22", "8000-9000" or "all"; `sources` are CIDRs."""
+
+    protocol: str
+    ports: str
+    sources: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """Outbound is always everything; `tags` names the droplets it guards."""
+
+    id: str
+    name: str
+    inbound: tuple[FirewallRule, ...]
+    tags: tuple[str, ...] = ()
+    droplet_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class VPC:
+    id: str
+    name: str
+    region: str
+    ip_range: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """`name` is relative to the domain: "@" for the apex."""
+
+    id: int
+    type: str
+    name: str
+    data: str
+    ttl: int = 300
+
+
+@dataclass(frozen=True)
+class DropletSpec:
+    name: str
+    region: str
+    size: str
+    image_id: int
+    ssh_key_ids: tuple[int, ...]
+    user_data: str
+    vpc_uuid: str | None
+    volume_ids: tuple[str, ...] = ()
+    tags: tuple[str, ...] = field(default=())
+
+
+class Cloud(Protocol):
+    """All times are seconds; all sizes GiB unless the name says otherwise."""
+
+    def account(self) -> Account: ...
+    def regions(self) -> list[Region]: ...
+    def sizes(self) -> list[Size]: ...
+
+    def ssh_keys(self) -> list[SSHKey]: ...
+    def create_ssh_key(self, name: str, public_key: str) -> SSHKey: ...
+
+    def images(self, tag: str | None = None) -> list[Image]:
+        """Own snapshots, newest first; with `tag`, only those that carry it."""
+
+    def delete_image(self, image_id: int) -> None: ...
+
+    def droplets(self, tag: str) -> list[Droplet]: ...
+    def droplet(self, droplet_id: int) -> Droplet | None: ...
+    def create_droplet(self, spec: DropletSpec) -> Droplet:
+        """Returns when the droplet is active and has its public address."""
+
+    def shutdown_droplet(self, droplet_id: int) -> None:
+        """Clean power-off from inside; hard after its deadline."""
+
+    def power_on_droplet(self, droplet_id: int) -> None: ...
+    def delete_droplet(self, droplet_id: int) -> None: ...
+
+    def tag_droplet(self, droplet_id: int, tag: str) -> None:
+        """Creates the tag when it does not exist."""
+
+    def untag_droplet(self, droplet_id: int, tag: str) -> None: ...
+
+    def volumes(
+        self, region: str | None = None, name: str | None = None, tag: str | None = None
+    ) -> list[Volume]: ...
+    def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume: ...
+    def delete_volume(self, volume_id: str) -> None: ...
+    def attach_volume(self, volume_id: str, droplet_id: int) -> None:
+        """No-op when already attached there; ConflictError when attached elsewhere."""
+
+    def detach_volume(self, volume_id: str, droplet_id: int) -> None: ...
+    def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]: ...
+    def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot: ...
+    def delete_volume_snapshot(self, snapshot_id: str) -> None: ...
+
+    def reserved_ips(self) -> list[ReservedIP]: ...
+    def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
+        """Reserves an address in the droplet's region and assigns it in the same call."""
+
+    def assign_reserved_ip(self, ip: str, droplet_id: int) -> None:
+        """Moves the address in one step; never unassigns first."""
+
+    def delete_reserved_ip(self, ip: str) -> None: ...
+
+    def firewalls(self) -> list[Firewall]: ...
+    def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
+        """Creates it, or makes an existing one of that name say exactly this."""
+
+    def delete_firewall(self, firewall_id: str) -> None: ...
+
+    def vpcs(self) -> list[VPC]: ...
+    def create_vpc(self, name: str, region: str) -> VPC: ...
+
+    def domains(self) -> list[str]: ...
+    def create_domain(self, name: str) -> None: ...
+    def records(self, domain: str) -> list[Record]: ...
+    def put_record(self, domain: str, type: str, name: str, data: str, ttl: int) -> Record:
+        """Makes the only record of this type and name say `data`."""
+
+    def delete_record(self, domain: str, record_id: int) -> None: ...

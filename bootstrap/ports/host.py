@@ -1,0 +1,50 @@
+"""What we need of a droplet's shell. Implementations: `adapters/ssh.py`, and a fake in the tests.
+
+- The host key is pinned before the first byte: a session to a host that offers any other key raises
+  HostKeyError and nothing of `stdin` leaves this computer.
+- `run` never puts a secret in argv: secrets go through `stdin`.
+- A non-zero exit raises HostError with the last line of stderr, unless `check` is False.
+- Connection failures are HostError with retryable=True; the command may or may not have run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class HostResult:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class HostAddress:
+    """Where a droplet is and which keys it may offer: SHA-256 of the public key blob, in hex."""
+
+    ip: str
+    user: str
+    host_key_hashes: tuple[str, ...]
+
+
+class Host(Protocol):
+    def run(
+        self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60, check: bool = True
+    ) -> HostResult: ...
+
+    def wait_until_reachable(self, timeout_s: float) -> None:
+        """Returns when a command ran; raises HostError at the deadline, HostKeyError at once."""
+
+    def interactive(self, argv: Sequence[str]) -> int:
+        """Hands the terminal over; returns the exit code."""
+
+    def host_keys(self) -> tuple[str, ...]:
+        """The public keys offered now, as `type base64`, among the pinned ones."""
+
+    def close(self) -> None: ...
+
+
+HostFactory = Callable[[HostAddress], Host]

@@ -1,0 +1,26 @@
+"""What the operator's side needs of object storage: the agent does the heavy lifting on the droplet.
+
+Implementation: `adapters/spaces.py`. Missing bucket and wrong keys raise CredentialsError or NotFoundError.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    key: str
+    size: int
+    modified: str
+
+
+class ObjectStore(Protocol):
+    def ensure_bucket(self) -> None:
+        """Creates the bucket with versioning when it does not exist."""
+
+    def list(self, prefix: str) -> list[StoredObject]: ...
+    def read(self, key: str) -> bytes: ...
+    def delete_prefix(self, prefix: str) -> int:
+        """Deletes every object under `prefix` and returns how many."""
