@@ -1,0 +1,40 @@
+"""The deployment as a visitor sees it. Implementation: `adapters/http.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class WebAnswer:
+    status: int
+    body: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    """What a prober counted: `outage_s` is the longest stretch between two answers that were right."""
+
+    requests: int
+    failed: int
+    outage_s: float
+    first_failure: str | None
+
+
+class Prober(Protocol):
+    """A prober runs in a thread of its own between `start` and `stop`; its load is bounded (10 requests/s)."""
+
+    def start(self) -> None: ...
+    def stop(self) -> ProbeReport: ...
+
+
+class Web(Protocol):
+    """`address` is the IP to connect to; the URL's host is sent as SNI and Host. Certificates are always
+    verified, against the system's roots and, in rehearsal, the local authority's. Connection, TLS and time-out
+    failures raise HostError with retryable=True."""
+
+    def get(self, url: str, *, address: str, timeout_s: float = 10) -> WebAnswer: ...
+    def prober(self, url: str, *, address: str) -> Prober: ...
