@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+LOCAL := $(BIN)/bootstrap --cloud local
+DOMAIN ?= tickets.test
 .PHONY: help setup demo image test test-fast lint bench clean
 
 help: ## show this list
@@ -13,7 +15,7 @@ setup: .venv/.ready ## install what the targets need (system packages as root, P
 	PYTHON=$(PYTHON) .ci/setup && touch $@
 
 demo: setup ## the main job on the local cloud: image, create, a URL that answers
-	$(BIN)/python -m tests.rehearsal.demo
+	$(LOCAL) cloud start && $(LOCAL) image build --if-changed && $(LOCAL) create --domain $(DOMAIN)
 
 image: setup ## bake the droplet's image with Packer (CLOUD=local for the local cloud)
 	$(BIN)/bootstrap --cloud $(or $(CLOUD),digitalocean) image build

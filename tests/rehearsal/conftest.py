@@ -1,0 +1,132 @@
+"""The real CLI on real machines: one local cloud and one baked image for the whole session.
+
+Everything is reached as a person would: `bootstrap` as a process, HTTPS to the reserved IP, SSH through
+`bootstrap ssh`. The cloud has a home of its own, so a running demo is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = Path(os.environ.get("BOOTSTRAP_TEST_HOME", "/var/lib/bootstrap-cloud-test"))
+
+
+def _why_not() -> str | None:
+    if sys.platform != "linux":
+        return "real machines need Linux"
+    if os.geteuid() != 0:
+        return "real machines need root"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = _why_not()
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.rehearsal)
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The CLI as a process; `work` is the operator's folder, with bootstrap.yaml in it."""
+
+    work: Path
+    env: Mapping[str, str]
+    transcript: Path
+
+    def __call__(self, *argv: str, check: bool = True, stdin: str = "", timeout_s: float = 900) -> Answer:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *argv],
+            cwd=self.work,
+            env=dict(self.env),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+        with self.transcript.open("a") as log:
+            log.write(f"$ bootstrap {' '.join(argv)}\n{done.stdout}{done.stderr}[exit {done.returncode}]\n")
+        answer = Answer(done.returncode, done.stdout, done.stderr)
+        if check and answer.code != 0:
+            pytest.fail(f"bootstrap {' '.join(argv)} ended with {answer.code}:\n{answer.out[-3000:]}\n{answer.err[-3000:]}")
+        return answer
+
+
+@pytest.fixture(scope="session")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
+    work = tmp_path_factory.mktemp("operator")
+    (work / "bootstrap.yaml").write_text(f"stack: {ROOT / 'stack'}\nssh_key: {work / 'ssh' / 'digitalocean'}\n")
+    env = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("DIGITALOCEAN", "SPACES", "AWS", "BOOTSTRAP"))},
+        "BOOTSTRAP_CLOUD_HOME": str(HOME),
+        "XDG_STATE_HOME": str(work / "state"),
+        "XDG_CONFIG_HOME": str(work / "config"),
+    }
+    if cache := os.environ.get("BOOTSTRAP_CLOUD_CACHE"):
+        env["BOOTSTRAP_CLOUD_CACHE"] = cache
+    return Bootstrap(work, env, work / "transcript.log")
+
+
+@pytest.fixture(scope="session")
+def cloud(bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
+    """The running local cloud's endpoints. Earlier machines are gone; baked images are kept."""
+    bootstrap("cloud", "reset")
+    bootstrap("cloud", "start", timeout_s=1800)
+    try:
+        yield json.loads((HOME / "endpoints.json").read_text())
+    finally:
+        bootstrap("cloud", "reset")
+
+
+@pytest.fixture(scope="session")
+def image(bootstrap: Bootstrap, cloud: dict[str, Any]) -> dict[str, Any]:
+    """The newest image, baked by Packer's own digitalocean builder through the API."""
+    bootstrap("image", "build", "--if-changed", timeout_s=2400)
+    images: list[dict[str, Any]] = bootstrap("image", "list", "--json").json()
+    return images[0]
+
+
+@pytest.fixture(scope="session")
+def visitor(cloud: dict[str, Any]) -> ssl.SSLContext:
+    """Trusts the local authority and nothing else."""
+    return ssl.create_default_context(cafile=cloud["acme"]["roots_file"])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A deployment as a visitor sees it: the name is verified, the address is its reserved IP."""
+
+    domain: str
+    address: str
+    tls: ssl.SSLContext
+
+    def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        headers = {"Host": self.domain, **kwargs.pop("headers", {})}
+        with httpx.Client(verify=self.tls, timeout=15, trust_env=False) as client:
+            request = client.build_request(method, f"https://{self.address}{path}", headers=headers, **kwargs)
+            request.extensions["sni_hostname"] = self.domain
+            return client.send(request)
