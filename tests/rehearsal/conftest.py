@@ -72,7 +72,9 @@ class Bootstrap:
             log.write(f"$ bootstrap {' '.join(argv)}\n{done.stdout}{done.stderr}[exit {done.returncode}]\n")
         answer = Answer(done.returncode, done.stdout, done.stderr)
         if check and answer.code != 0:
-            pytest.fail(f"bootstrap {' '.join(argv)} ended with {answer.code}:\n{answer.out[-3000:]}\n{answer.err[-3000:]}")
+            pytest.fail(
+                f"bootstrap {' '.join(argv)} ended with {answer.code}:\n{answer.out[-3000:]}\n{answer.err[-3000:]}"
+            )
         return answer
 
 
@@ -95,11 +97,37 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
 def cloud(bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
     """The running local cloud's endpoints. Earlier machines are gone; baked images are kept."""
     bootstrap("cloud", "reset")
+    before = host_state()
     bootstrap("cloud", "start", timeout_s=1800)
     try:
         yield json.loads((HOME / "endpoints.json").read_text())
     finally:
         bootstrap("cloud", "reset")
+        left = {what: sorted(host_state()[what] - had) for what, had in before.items()}
+        assert not any(left.values()), f"the local cloud left something behind: {left}"
+
+
+def host_state() -> dict[str, set[str]]:
+    """What a cloud could leave on its host: mounts, namespaces, links, nftables tables, loop devices, processes."""
+
+    def lines(*argv: str) -> set[str]:
+        return set(subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines())
+
+    processes = [p.read_bytes().replace(b"\0", b" ").decode(errors="replace") for p in _command_lines()]
+    return {
+        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
+        "namespaces": lines("ip", "-br", "netns"),
+        "links": {line.split()[0] for line in lines("ip", "-br", "link")},
+        "tables": lines("nft", "list", "tables"),
+        "loops": lines("losetup", "--noheadings", "--output", "NAME,BACK-FILE"),
+        "processes": {line for line in processes if str(HOME) in line},
+    }
+
+
+def _command_lines() -> Iterator[Path]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (line := entry / "cmdline").exists():
+            yield line
 
 
 @pytest.fixture(scope="session")

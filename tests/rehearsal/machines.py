@@ -1,0 +1,66 @@
+"""Droplets that tests make themselves, with python-digitalocean as it comes."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import digitalocean
+import stamina
+
+
+@dataclass(frozen=True)
+class Machine:
+    droplet: digitalocean.Droplet
+    key: Path
+
+    def run(self, command: str) -> str:
+        """A shell command as root; the host key is unknown, as this machine is the test's own and lives for seconds."""
+        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
+        return subprocess.run(
+            ["ssh", "-i", str(self.key), *options, f"root@{self.droplet.ip_address}", command],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
+
+
+def _client(cloud: dict[str, Any]) -> dict[str, str]:
+    return {"token": cloud["token"], "end_point": cloud["api"] + "/v2/"}
+
+
+def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
+    """A plain droplet from the snapshot of that name, without any of bootstrap's user-data."""
+    client = _client(cloud)
+    key = work / "test-key"
+    if not key.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == image]
+    public = key.with_suffix(".pub").read_text()
+    droplet = digitalocean.Droplet(
+        name="test-of-an-image", region="nyc3", image=snapshot.id, size_slug="s-2vcpu-2gb", ssh_keys=[public], **client
+    )
+    droplet.create()
+    droplet.get_actions()[0].wait(update_every_seconds=1)
+    droplet.load()
+    machine = Machine(droplet, key)
+    for attempt in stamina.retry_context(on=subprocess.CalledProcessError, attempts=None, timeout=60):
+        with attempt:
+            machine.run("true")
+    return machine
+
+
+def snapshot_of(cloud: dict[str, Any], machine: Machine, name: str) -> int:
+    """Shut down, snapshot, tag as an image of bootstrap's; returns the image's id."""
+    client = _client(cloud)
+    machine.droplet.shutdown(return_dict=False).wait(update_every_seconds=1)
+    machine.droplet.take_snapshot(name, return_dict=False).wait(update_every_seconds=1)
+    (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == name]
+    return int(snapshot.id)
+
+
+def forget(machine: Machine) -> None:
+    machine.droplet.destroy()

@@ -1,0 +1,200 @@
+"""The whole life of one deployment, in order: created, looked at, replaced, broken, backed up, lost, restored, destroyed.
+
+The tests share one deployment and stand in the order of its life; each says what a person would see.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+import digitalocean
+import pytest
+
+from tests.rehearsal.conftest import Bootstrap, Site
+from tests.rehearsal.machines import forget, from_image, snapshot_of
+
+DOMAIN = "tickets.example"
+USER = {"email": "ada@example.org", "password": f"Aa1-{secrets.token_hex(12)}"}
+
+pytestmark = pytest.mark.root
+
+
+def status(bootstrap: Bootstrap) -> dict[str, Any]:
+    answer: dict[str, Any] = bootstrap("status", DOMAIN, "--json").json()
+    return answer
+
+
+def certificate_serial(bootstrap: Bootstrap) -> str:
+    pem = "/home/deploy/apps/Ticket-Tracking-System/Docker/nginx/ssl/fullchain.pem"
+    return bootstrap("ssh", DOMAIN, "--", "openssl", "x509", "-noout", "-serial", "-in", pem).out.strip()
+
+
+def logs_in(site: Site) -> str:
+    answer = site.request("POST", "/api/auth/login/", json=USER)
+    assert answer.status_code == 200, answer.text
+    token: str = answer.json()["access"]
+    me = site.request("GET", "/api/auth/me/", headers={"Authorization": f"Bearer {token}"})
+    assert (me.status_code, me.json()["email"]) == (200, USER["email"])
+    return token
+
+
+@pytest.fixture(scope="module")
+def site(bootstrap: Bootstrap, image: dict[str, Any], visitor: Any) -> Site:
+    bootstrap("create", "--domain", DOMAIN)
+    return Site(DOMAIN, status(bootstrap)["reserved_ip"], visitor)
+
+
+def test_a_visitor_gets_https_and_can_register(site: Site) -> None:
+    home = site.request("GET", "/")
+    assert home.status_code == 200
+    assert "max-age=" in home.headers["strict-transport-security"]
+    registered = site.request("POST", "/api/auth/register/", json=USER)
+    assert registered.status_code == 201, registered.text
+    logs_in(site)
+
+
+def test_status_tells_everything(bootstrap: Bootstrap, site: Site, image: dict[str, Any]) -> None:
+    now = status(bootstrap)
+    assert {"deployment", "domain", "url", "state", "healthy", "release", "droplet", "reserved_ip", "volume"} <= set(
+        now
+    )
+    assert (now["domain"], now["url"], now["healthy"]) == (DOMAIN, f"https://{DOMAIN}/", True)
+    assert {"image", "git", "built_at"} <= set(now["release"]) and now["release"]["image"] == image["name"]
+    assert {"id", "ip", "size", "region"} <= set(now["droplet"])
+    assert {"nginx", "db", "rabbitmq", "auth-service"} <= {service["name"] for service in now["services"]}
+    assert all(service["state"] == "running" for service in now["services"])
+    assert {"issuer", "not_after"} <= set(now["certificate"])
+    assert set(now["backup"]) >= {"last", "age_s"} and now["backup"]["age_s"] is None
+    assert now["cost_month_usd"] > 10
+
+
+def test_a_second_create_changes_nothing(bootstrap: Bootstrap, site: Site) -> None:
+    before = (status(bootstrap), certificate_serial(bootstrap))
+    bootstrap("create", "--domain", DOMAIN)
+    after = (status(bootstrap), certificate_serial(bootstrap))
+    assert (before[0]["droplet"], before[0]["volume"], before[1]) == (after[0]["droplet"], after[0]["volume"], after[1])
+
+
+def test_no_secret_leaves_its_file(bootstrap: Bootstrap, site: Site, cloud: dict[str, Any]) -> None:
+    """Every generated value of .env.production is looked for where it must never be."""
+    names = "PASSWORD|SECRET|SIGNING_KEY|BROKER_URL|DATABASE_URL"
+    stack = "/home/deploy/apps/Ticket-Tracking-System/Docker"
+    env = bootstrap("ssh", DOMAIN, "--", "cat", f"{stack}/.env.production").out
+    values = {
+        value.strip("'\"")
+        for name, _, value in (line.partition("=") for line in env.splitlines() if not line.startswith("#"))
+        if re.search(names, name) and len(value.strip("'\"")) >= 12
+    }
+    assert len(values) >= 4, "the stack generates several secrets"
+    values.add(cloud["spaces"]["secret_key"])
+    values.add(cloud["token"])
+    look = {
+        "ps": ["ps", "-eww", "-o", "args"],
+        "journal": ["sudo", "-n", "journalctl", "--no-pager", "-o", "cat"],
+        "cloud-init": [
+            "sudo",
+            "-n",
+            "sh",
+            "-c",
+            "cat /var/log/cloud-init*.log; find /var/lib/cloud -type f -exec cat {} +",
+        ],
+        "metadata": ["curl", "-s", "http://169.254.169.254/metadata/v1.json"],
+        "docker logs": ["sudo", "-n", "sh", "-c", "for c in $(docker ps -aq); do docker logs $c 2>&1; done"],
+        "image layers": [
+            "sudo",
+            "-n",
+            "sh",
+            "-c",
+            "docker image ls -q | sort -u | xargs docker image history --no-trunc",
+        ],
+        "images": ["sudo", "-n", "sh", "-c", "docker image ls -q | sort -u | xargs docker image inspect"],
+    }
+    texts = {where: bootstrap("ssh", DOMAIN, "--", *argv).out for where, argv in look.items()}
+    texts["transcript of every command"] = bootstrap.transcript.read_text()
+    for where, text in texts.items():
+        assert text.strip(), f"{where} was read"
+        found = [value[:4] + "…" for value in values if value in text]
+        assert not found, f"{where} holds {found}"
+    mode = bootstrap("ssh", DOMAIN, "--", "stat", "-c", "%a %U", f"{stack}/.env.production").out.strip()
+    assert mode == "600 deploy"
+
+
+def test_a_droplet_has_the_memory_its_size_says(bootstrap: Bootstrap, site: Site) -> None:
+    hungry = "import sys; blocks = [bytearray(b'x' * (64 << 20)) for _ in range(48)]; sys.exit(0)"
+    killed = bootstrap("ssh", DOMAIN, "--", "python3", "-c", hungry, check=False)
+    assert killed.code in (137, 247, 255, 9), f"3 GiB fit into a 2 GB droplet: exit {killed.code} {killed.err}"
+    assert site.request("GET", "/").status_code == 200
+    assert status(bootstrap)["healthy"] is True
+
+
+def test_a_wrong_host_key_stops_everything(bootstrap: Bootstrap, site: Site, cloud: dict[str, Any]) -> None:
+    droplet = str(status(bootstrap)["droplet"]["id"])
+    client = {"token": cloud["token"], "end_point": cloud["api"] + "/v2/"}
+    (pin,) = [
+        t for t in digitalocean.Droplet.get_object(cloud["token"], droplet).tags if t.startswith("bootstrap-hostkey:")
+    ]
+    wrong = f"bootstrap-hostkey:{'0' * 64}"
+    try:
+        for name, call in ((wrong, "add_droplets"), (pin, "remove_droplets")):
+            tag = digitalocean.Tag(name=name, **client)
+            tag.create()
+            getattr(tag, call)([droplet])
+        refused = bootstrap("create", "--domain", DOMAIN, check=False)
+        assert refused.code == 7 and "host key" in refused.err
+    finally:
+        digitalocean.Tag(name=pin, **client).add_droplets([droplet])
+        digitalocean.Tag(name=wrong, **client).remove_droplets([droplet])
+
+
+def test_redeploy_keeps_users_address_and_certificate(bootstrap: Bootstrap, site: Site) -> None:
+    before, serial = status(bootstrap), certificate_serial(bootstrap)
+    report = bootstrap("redeploy", DOMAIN, "--json").json()
+    after = status(bootstrap)
+    assert after["droplet"]["id"] != before["droplet"]["id"]
+    assert (after["reserved_ip"], after["volume"]) == (before["reserved_ip"], before["volume"])
+    assert certificate_serial(bootstrap) == serial
+    assert report["outage_s"] >= 0 and report["requests"] > 0
+    logs_in(site)
+    print(f"redeploy: outage {report['outage_s']} s, {report['requests']} requests")
+
+
+def test_a_broken_candidate_gives_everything_back(bootstrap: Bootstrap, site: Site, cloud: dict[str, Any]) -> None:
+    before = status(bootstrap)
+    sabotaged = from_image(cloud, before["release"]["image"], bootstrap.work)
+    try:
+        sabotaged.run(
+            "sed -i 's#^  auth-service:#&\\n    command: [\"false\"]#' "
+            "/home/deploy/apps/Ticket-Tracking-System/Docker/docker-compose.prod.yml"
+        )
+        broken = snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken")
+    finally:
+        forget(sabotaged)
+    failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
+    assert failed.code == 8, failed.err
+    assert "auth-service" in failed.err
+    after = status(bootstrap)
+    assert (after["droplet"]["id"], after["healthy"]) == (before["droplet"]["id"], True)
+    logs_in(site)
+
+
+def test_a_lost_droplet_and_volume_come_back_from_a_backup(bootstrap: Bootstrap, site: Site) -> None:
+    manifest = bootstrap("backup", "now", DOMAIN, "--json").json()
+    assert manifest["databases"], json.dumps(manifest)
+    assert status(bootstrap)["backup"]["last"] is not None
+    bootstrap("destroy", DOMAIN, "--yes", "--volume")
+    assert bootstrap("status", DOMAIN, "--json", check=False).code == 4
+    bootstrap("create", "--domain", DOMAIN, "--from-backup", "latest")
+    logs_in(Site(DOMAIN, status(bootstrap)["reserved_ip"], site.tls))
+
+
+def test_destroy_keeps_the_data_volume_and_create_finds_it(bootstrap: Bootstrap, site: Site) -> None:
+    refused = bootstrap("destroy", DOMAIN, check=False, stdin="other.example\n")
+    assert refused.code == 12
+    volume = status(bootstrap)["volume"]
+    bootstrap("destroy", DOMAIN, "--yes")
+    bootstrap("create", "--domain", DOMAIN)
+    assert status(bootstrap)["volume"] == volume
+    logs_in(Site(DOMAIN, status(bootstrap)["reserved_ip"], site.tls))
