@@ -1,4 +1,4 @@
-"""The whole life of one deployment, in order: created, looked at, replaced, broken, backed up, lost, restored, destroyed.
+"""The whole life of one deployment, in order: created, replaced, broken, backed up, lost, restored, destroyed.
 
 The tests share one deployment and stand in the order of its life; each says what a person would see.
 """
