@@ -1,0 +1,175 @@
+"""What every command gets: the settings, and the adapters of the chosen cloud, made when first needed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bootstrap.console import Console
+from bootstrap.errors import CredentialsError, NotFoundError, RequirementError, UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.config import Settings
+    from bootstrap.operations.environment import Environment
+    from bootstrap.ports.cloud import Cloud
+
+DIGITALOCEAN_API = "https://api.digitalocean.com"
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+SPACES_VARIABLES = (
+    ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"),
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """All that differs between DigitalOcean and the local cloud. `overrides` go into Settings."""
+
+    api: str
+    token: str
+    spaces_credentials: tuple[str, str] | None
+    overrides: dict[str, Any]
+    dns: str | None = None
+    registry_mirror: str | None = None
+    trusted_cas_dir: Path | None = None
+    base_is_stand_in: bool = False
+
+
+@dataclass(frozen=True)
+class Context:
+    cloud_name: str
+    config: Path
+    console: Console
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        return _local() if self.cloud_name == "local" else _digitalocean()
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        from bootstrap.adapters.digitalocean import DigitalOcean
+
+        return DigitalOcean(self.endpoints.token, self.endpoints.api)
+
+    def settings(self, domain: str | None = None, **overrides: Any) -> Settings:
+        """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
+        from bootstrap.config import load
+
+        return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides)
+
+    def environment(self, domain: str | None = None, **overrides: Any) -> Environment:
+        from bootstrap.adapters.dns import AuthorityNames
+        from bootstrap.adapters.http import HttpsWeb
+        from bootstrap.adapters.spaces import Spaces
+        from bootstrap.adapters.ssh import ssh_hosts
+        from bootstrap.operations.environment import Environment
+
+        settings = self.settings(domain or self._domain(), **overrides)
+        credentials = self.endpoints.spaces_credentials
+        return Environment(
+            settings=settings,
+            cloud=self.cloud,
+            hosts=ssh_hosts(settings.ssh_key.expanduser(), state_dir() / "ssh"),
+            store=Spaces(settings.spaces_endpoint, settings.spaces_region, settings.bucket, *credentials)
+            if credentials
+            else None,
+            spaces_credentials=credentials,
+            web=HttpsWeb(settings.acme.roots_file),
+            names=AuthorityNames(self.endpoints.dns),
+            progress=self.console,
+            state_dir=state_dir(),
+        )
+
+    def _domain(self) -> str | None:
+        """bootstrap.yaml's domain, or that of the only deployment in the cloud."""
+        from bootstrap.config import configured_domain
+        from bootstrap.operations.find import known_domains
+
+        if domain := configured_domain(self.config):
+            return domain
+        known = known_domains(self.cloud)
+        if not known:
+            raise NotFoundError("there is no deployment yet", "bootstrap create --domain example.com")
+        if len(known) > 1:
+            raise UsageError(f"which of {', '.join(known)}?", "name the domain after the command")
+        return known[0]
+
+
+pass_context = click.make_pass_decorator(Context)
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def domain_argument(command: _F) -> _F:
+    """DOMAIN, optional: bootstrap.yaml names it, or there is only one."""
+    return click.argument("domain", required=False)(command)
+
+
+def json_option(command: _F) -> _F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def state_dir() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bootstrap"
+
+
+def cloud_home() -> Path:
+    """The local cloud's folder."""
+    return Path(os.environ.get("BOOTSTRAP_CLOUD_HOME", "/var/lib/bootstrap-cloud"))
+
+
+def known_secrets() -> list[str]:
+    """Secret values this process may hold, for redaction."""
+    names = (*TOKEN_VARIABLES, *(name for pair in SPACES_VARIABLES for name in pair))
+    values = [os.environ.get(name, "") for name in names]
+    if (path := cloud_home() / "endpoints.json").exists() and os.access(path, os.R_OK):
+        local = json.loads(path.read_text())
+        values += [local["token"], local["spaces"]["secret_key"]]
+    return [value for value in values if value]
+
+
+def _digitalocean() -> Endpoints:
+    token = next((os.environ[name] for name in TOKEN_VARIABLES if os.environ.get(name)), None)
+    if token is None:
+        raise CredentialsError(
+            f"no DigitalOcean token: {TOKEN_VARIABLES[0]} is not set",
+            "make one at https://cloud.digitalocean.com/account/api/tokens, or try `bootstrap --cloud local`",
+        )
+    pairs = [(os.environ.get(key, ""), os.environ.get(secret, "")) for key, secret in SPACES_VARIABLES]
+    credentials = next((pair for pair in pairs if all(pair)), None)
+    return Endpoints(DIGITALOCEAN_API, token, credentials, overrides={})
+
+
+def _local() -> Endpoints:
+    path = cloud_home() / "endpoints.json"
+    try:
+        local = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise RequirementError("the local cloud is not running", "bootstrap cloud start") from None
+    except PermissionError:
+        raise RequirementError(f"{path} belongs to another user", "run as the user who started the cloud") from None
+    spaces, acme = local["spaces"], local["acme"]
+    return Endpoints(
+        api=local["api"],
+        token=local["token"],
+        spaces_credentials=(spaces["access_key"], spaces["secret_key"]),
+        overrides={
+            "spaces": {"endpoint": spaces["endpoint"], "region": spaces["region"]},
+            "acme": {
+                "directory": acme["directory"],
+                "ca_pem": Path(acme["ca_file"]).read_text(),
+                "roots_file": acme["roots_file"],
+            },
+        },
+        dns=local["dns"],
+        registry_mirror=local["registry_mirror"],
+        trusted_cas_dir=Path(local["trusted_cas_dir"]) if local.get("trusted_cas_dir") else None,
+        base_is_stand_in=local["base_is_stand_in"],
+    )
