@@ -176,9 +176,15 @@ class Cloud(Protocol):
     def images(self, tag: str | None = None) -> list[Image]:
         """Own snapshots, newest first; with `tag`, only those that carry it."""
 
+    def tag_image(self, image_id: int, tag: str) -> None:
+        """Creates the tag when it does not exist; no-op when the snapshot carries it already.
+        POST /v2/tags, then POST /v2/tags/TAG/resources with resource_type "image"."""
+
     def delete_image(self, image_id: int) -> None: ...
 
-    def droplets(self, tag: str) -> list[Droplet]: ...
+    def droplets(self, tag: str | None = None) -> list[Droplet]:
+        """With `tag`, only those that carry it; without, every droplet of the account."""
+
     def droplet(self, droplet_id: int) -> Droplet | None: ...
     def create_droplet(self, spec: DropletSpec) -> Droplet:
         """Returns when the droplet is active and has its public address."""
