@@ -1,0 +1,8 @@
+-- One database and one role for each service, which can open no other. A new service adds four lines and its password
+-- to the environment of `db`.
+SET log_min_error_statement = panic;
+
+\set role auth_service
+\set database auth_db
+\getenv password AUTH_DB_PASSWORD
+\ir app/role-and-database.sql

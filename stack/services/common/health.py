@@ -1,0 +1,79 @@
+"""`/health/`: the process answers. `/ready/`: its database and its broker were really reached. `/version/`: the release."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path
+from kombu import Connection
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 2
+# A crowd of probes must not become a crowd of connections.
+KEEP_S = 1.0
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _broker() -> None:
+    timeouts = {"read_timeout": TIMEOUT_S, "write_timeout": TIMEOUT_S}
+    with Connection(settings.BROKER_URL, connect_timeout=TIMEOUT_S, transport_options=timeouts) as broker:
+        broker.connect()
+
+
+CHECKS: dict[str, Callable[[], None]] = {"database": _database, "broker": _broker}
+
+
+class _Readiness:
+    """The last answer, for `KEEP_S` seconds; whoever asks meanwhile waits for the check under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0
+        self._answer: dict[str, str] = {}
+
+    def answer(self) -> dict[str, str]:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._answer = {name: _state(name, check) for name, check in CHECKS.items()}
+                self._until = time.monotonic() + KEEP_S
+            return self._answer
+
+
+def _state(name: str, check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # whatever it is, the service is not ready
+        log.warning("%s not reached: %s", name, type(error).__name__)
+        return "unreachable"
+    return "ok"
+
+
+_readiness = _Readiness()
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    answer = _readiness.answer()
+    ok = all(state == "ok" for state in answer.values())
+    return JsonResponse({"status": "ok" if ok else "not ready", **answer}, status=200 if ok else 503)
+
+
+def version(request: HttpRequest) -> HttpResponse:
+    return JsonResponse({"service": settings.SERVICE, "release": settings.RELEASE})
+
+
+urlpatterns = [path("health/", health), path("ready/", ready), path("version/", version)]

@@ -1,0 +1,38 @@
+"""Gives every request an id, hands it on in logs and the answer, and writes one line about it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from common.logs import request_id
+
+log = logging.getLogger("request")
+
+_ACCEPTED = re.compile(r"[0-9A-Za-z-]{8,64}")
+_QUIET = ("/health/", "/ready/")
+
+
+class RequestLog:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        token = request_id.set(given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex)
+        started = time.monotonic()
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id.get()
+            if request.path not in _QUIET or response.status_code >= 500:
+                seconds = round(time.monotonic() - started, 4)
+                data = {"method": request.method, "path": request.path, "status": response.status_code}
+                log.info("request", extra={"data": {**data, "seconds": seconds}})
+            return response
+        finally:
+            request_id.reset(token)
