@@ -1,4 +1,4 @@
-"""`/health/`: the process answers. `/ready/`: its database and its broker were really reached. `/version/`: the release."""
+"""`/health/`: the process answers. `/ready/`: its database and broker were really reached. `/version/`: the release."""
 
 from __future__ import annotations
 
