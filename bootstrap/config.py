@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bootstrap.errors import UsageError
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# a volume's name has at most 64 characters, `bootstrap-` included
+_LONGEST_DOMAIN = 54
+
+
+def check_domain(value: str) -> str:
+    """Lower case ASCII: `Bücher.example` becomes `xn--bcher-kva.example`."""
+    try:
+        domain = value.strip().rstrip(".").lower().encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError(f"{value!r} is not a domain name") from None
+    labels = domain.split(".")
+    if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        raise ValueError(f"{value!r} is not a domain name such as example.com")
+    if len(domain) > _LONGEST_DOMAIN:
+        raise ValueError(f"{value!r} has more than {_LONGEST_DOMAIN} characters")
+    return domain
+
+
+def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    """CIDR blocks; a single address becomes a block of one."""
+    return tuple(str(ipaddress.ip_network(item)) for item in value)
+
+
+def _one_or_many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 class Strict(BaseModel):
@@ -14,7 +48,7 @@ class Strict(BaseModel):
 class SpacesSettings(Strict):
     """`region` of the bucket; `endpoint` overrides https://<region>.digitaloceanspaces.com."""
 
-    bucket: str | None = None
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")] | None = None
     region: str | None = None
     endpoint: str | None = None
 
@@ -28,19 +62,22 @@ class AcmeSettings(Strict):
 
 
 class BackupSettings(Strict):
-    retention_days: int = 7
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 7
 
 
 class Settings(Strict):
-    domain: str
+    domain: Annotated[str, AfterValidator(check_domain)]
     region: str = "nyc3"
     size: str = "s-2vcpu-2gb"
-    email: str | None = None
-    volume_size_gb: int = 10
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 10
     stack: Path = Path("stack")
     image: int | None = None
     ssh_key: Path = Path("~/.ssh/digitalocean")
-    ssh_from: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    ssh_from: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), AfterValidator(_check_networks)] = (
+        "0.0.0.0/0",
+        "::/0",
+    )
     env_file: Path | None = None
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
@@ -58,3 +95,82 @@ class Settings(Strict):
     @property
     def names(self) -> tuple[str, ...]:
         return (self.domain, f"www.{self.domain}")
+
+    @property
+    def contact(self) -> str:
+        return self.email or f"admin@{self.domain}"
+
+    @property
+    def bucket(self) -> str:
+        return self.spaces.bucket or f"bootstrap-{self.slug}"[:63].rstrip("-")
+
+    @property
+    def spaces_region(self) -> str:
+        return self.spaces.region or self.region
+
+    @property
+    def spaces_endpoint(self) -> str:
+        return self.spaces.endpoint or f"https://{self.spaces_region}.digitaloceanspaces.com"
+
+    @property
+    def prefix(self) -> str:
+        """Where the deployment's objects lie in its bucket."""
+        return f"{self.key}/"
+
+
+def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Settings:
+    """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    merged = _merge(_merge(read(file), endpoints), given)
+    if "domain" not in merged:
+        raise UsageError("no domain given", f"--domain example.com, or `domain:` in {file}")
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise _one_line(error, file, given) from None
+
+
+def configured_domain(file: Path) -> str | None:
+    domain = read(file).get("domain")
+    return str(domain) if domain else None
+
+
+def read(file: Path) -> dict[str, Any]:
+    """bootstrap.yaml as it stands; paths in it are relative to its folder. Nothing when there is no file."""
+    try:
+        content = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}:" if where else ""
+        raise UsageError(f"{file}:{line} not YAML: {getattr(error, 'problem', error)}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
+    for name in ("stack", "ssh_key", "env_file"):
+        if isinstance(content.get(name), str):
+            content[name] = str(file.parent / Path(content[name]).expanduser())
+    return content
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in over.items():
+        below = merged.get(name)
+        merged[name] = _merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged
+
+
+def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> UsageError:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    name = "--" + path[0].replace("_", "-") if path[0] in flags else f"{file}: {'.'.join(path)}"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(Settings.model_fields) if len(path) == 1 else "see docs/operations.md"
+        return UsageError(f"{name}: there is no such setting", f"known: {known}")
+    problem = first["msg"].removeprefix("Value error, ")
+    return UsageError(f"{name}: {problem[:1].lower()}{problem[1:]}")

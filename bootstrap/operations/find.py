@@ -1,0 +1,112 @@
+"""The deployment as it stands in the cloud: found by tag and name, as there is no state file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bootstrap.config import Settings
+from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap.operations.environment import Environment
+from bootstrap.ports.cloud import Cloud, Droplet, Firewall, ReservedIP, Volume
+
+_T = TypeVar("_T", Droplet, Volume)
+
+LIVE, CANDIDATE, RETIRED = "live", "candidate", "retired"
+
+
+def tag(settings: Settings) -> str:
+    return f"bootstrap:{settings.key}"
+
+
+def role_tag(settings: Settings, role: str) -> str:
+    return f"bootstrap:{settings.key}:{role}"
+
+
+def resource_name(settings: Settings) -> str:
+    """Of the data volume and the firewall."""
+    return f"bootstrap-{settings.slug}"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """`live`, `candidate` and `retired` are empty between the steps of a replacement, or when there is none."""
+
+    droplets: tuple[Droplet, ...]
+    live: Droplet | None
+    candidate: Droplet | None
+    retired: tuple[Droplet, ...]
+    volume: Volume | None
+    firewall: Firewall | None
+    reserved_ip: ReservedIP | None
+
+    @property
+    def exists(self) -> bool:
+        """Something runs or is reachable; a volume that was kept is no deployment."""
+        return bool(self.droplets or self.firewall or self.reserved_ip)
+
+
+def find(env: Environment) -> Deployment:
+    cloud, settings = env.cloud, env.settings
+    droplets = cloud.droplets(tag(settings))
+
+    def of_role(role: str) -> list[Droplet]:
+        return [droplet for droplet in droplets if role_tag(settings, role) in droplet.tags]
+
+    live = _only(of_role(LIVE), f"live droplet of {settings.domain}")
+    return Deployment(
+        droplets=tuple(droplets),
+        live=live,
+        candidate=_only(of_role(CANDIDATE), f"candidate of {settings.domain}"),
+        retired=tuple(of_role(RETIRED)),
+        volume=find_volume(env),
+        firewall=next((f for f in cloud.firewalls() if f.name == resource_name(settings)), None),
+        reserved_ip=_reserved_ip(env, droplets, live),
+    )
+
+
+def find_live(env: Environment) -> tuple[Deployment, Droplet]:
+    """The deployment and its live droplet; NotFoundError when there is none."""
+    deployment = find(env)
+    if deployment.live is None:
+        raise NotFoundError(
+            f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
+        )
+    return deployment, deployment.live
+
+
+def find_volume(env: Environment) -> Volume | None:
+    return _only(env.cloud.volumes(tag=tag(env.settings)), f"data volume of {env.settings.domain}")
+
+
+def known_domains(cloud: Cloud) -> list[str]:
+    """Every deployment has a firewall, and it says which tag it guards; a kept volume has none."""
+    tags = [
+        tag
+        for firewall in cloud.firewalls()
+        if firewall.name.startswith("bootstrap-")
+        for tag in firewall.tags
+        if tag.startswith("bootstrap:")
+    ]
+    return sorted(tag.removeprefix("bootstrap:").replace("_", ".") for tag in tags)
+
+
+def _reserved_ip(env: Environment, droplets: list[Droplet], live: Droplet | None) -> ReservedIP | None:
+    """The one a droplet of ours holds, the live one first; else the one the apex record names."""
+    reserved = env.cloud.reserved_ips()
+    holders = [d.id for d in ([live] if live else []) + droplets]
+    held = [ip for holder in holders for ip in reserved if ip.droplet_id == holder]
+    if held:
+        return held[0]
+    if env.settings.domain not in env.cloud.domains():
+        return None
+    apex = {r.data for r in env.cloud.records(env.settings.domain) if (r.type, r.name) == ("A", "@")}
+    # an address that another droplet holds by now is no longer ours
+    return next((ip for ip in reserved if ip.ip in apex and ip.droplet_id is None), None)
+
+
+def _only(found: list[_T], what: str) -> _T | None:
+    if len(found) > 1:
+        names = ", ".join(str(thing.id) for thing in found)
+        raise ConflictError(f"more than one {what}: {names}", "delete or untag all but one in the control panel")
+    return found[0] if found else None

@@ -1,0 +1,186 @@
+"""A ready droplet: created, reached over its pinned host key, set up by cloud-init, with a host key of its own.
+
+`create` and `redeploy` share this. Every step may be killed and run again: the droplet is found by its role.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from bootstrap import render
+from bootstrap.errors import CloudError, HostError, NotFoundError
+from bootstrap.operations import hostkeys, remote
+from bootstrap.operations.environment import Environment
+from bootstrap.operations.find import resource_name, role_tag, tag
+from bootstrap.operations.sshkey import Keypair
+from bootstrap.ports.cloud import VPC, Droplet, DropletSpec, FirewallRule, Image, SSHKey
+from bootstrap.ports.host import Host
+
+BOOT_S = 300
+CLOUD_INIT_S = 600
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a droplet is put into: it outlives every droplet."""
+
+    key: SSHKey
+    public_key: str
+    vpc: VPC
+
+
+def prepare_site(env: Environment, keypair: Keypair) -> Site:
+    """SSH key, VPC and firewall: looked for first, created when absent."""
+    with env.progress.step("ssh key, vpc and firewall"):
+        key = _ensure_ssh_key(env, keypair)
+        vpc = _ensure_vpc(env)
+        _ensure_firewall(env)
+    return Site(key, keypair.public, vpc)
+
+
+def prepare_droplet(
+    env: Environment,
+    site: Site,
+    image: Image,
+    role: str,
+    *,
+    volume_ids: Sequence[str] = (),
+    extra_tags: Sequence[str] = (),
+) -> tuple[Droplet, Host]:
+    """The droplet of that role, ready for the agent's commands; an earlier run's is completed, not doubled."""
+    droplet = _with_role(env, role)
+    if droplet is None:
+        with env.progress.step(f"droplet {env.settings.size} from image {image.name}"):
+            droplet = _create(env, site, image, role, volume_ids, extra_tags)
+    return make_ready(env, droplet)
+
+
+def make_ready(env: Environment, droplet: Droplet) -> tuple[Droplet, Host]:
+    """Powered on, reached, cloud-init done, host key its own."""
+    droplet = _until_active(env, droplet)
+    host = remote.connect(env, droplet)
+    with env.progress.step(f"first contact with {droplet.public_ip} over its pinned host key"):
+        host.wait_until_reachable(timeout_s=BOOT_S)
+    with env.progress.step("cloud-init"):
+        _wait_for_cloud_init(host)
+    if hostkeys.FIRST_CONTACT in droplet.tags:
+        with env.progress.step("host key of user-data replaced"):
+            droplet, host = rotate_host_key(env, droplet, host)
+    return droplet, host
+
+
+def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Droplet, Host]:
+    """Until the end both keys are pinned and FIRST_CONTACT stays on the droplet: killed at any point, run again."""
+    fresh = hostkeys.pin(remote.agent(host, "hostkey", "rotate")["public_key"])
+    env.cloud.tag_droplet(droplet.id, fresh)
+    remote.agent(host, "hostkey", "commit")
+    host.close()
+
+    kept = [tag for tag in droplet.tags if not tag.startswith(hostkeys.PIN) and tag != hostkeys.FIRST_CONTACT]
+    renewed = replace(droplet, tags=(*kept, fresh))
+    host = remote.connect(env, renewed)
+    host.wait_until_reachable(timeout_s=60)
+    for old in set(droplet.tags) - set(renewed.tags) - {hostkeys.FIRST_CONTACT}:
+        env.cloud.untag_droplet(droplet.id, old)
+    env.cloud.untag_droplet(droplet.id, hostkeys.FIRST_CONTACT)
+    return renewed, host
+
+
+def forget_tags(env: Environment, droplet: Droplet) -> None:
+    """A host-key pin is a tag of one droplet only: it goes with it, or the account fills with them."""
+    for pinned in droplet.tags:
+        if pinned.startswith(hostkeys.PIN):
+            env.cloud.untag_droplet(droplet.id, pinned)
+
+
+def _create(
+    env: Environment, site: Site, image: Image, role: str, volume_ids: Sequence[str], extra_tags: Iterable[str]
+) -> Droplet:
+    settings = env.settings
+    host_key = hostkeys.generate()
+    spec = DropletSpec(
+        name=f"{settings.domain}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}",
+        region=settings.region,
+        size=settings.size,
+        image_id=image.id,
+        ssh_key_ids=(site.key.id,),
+        user_data=render.user_data(settings, host_key.private, host_key.public, site.public_key),
+        vpc_uuid=site.vpc.id,
+        volume_ids=tuple(volume_ids),
+        # the firewall guards the first tag, so the droplet is never without it
+        tags=(
+            tag(settings),
+            role_tag(settings, role),
+            hostkeys.pin(host_key.public),
+            hostkeys.FIRST_CONTACT,
+            *extra_tags,
+        ),
+    )
+    return env.cloud.create_droplet(spec)
+
+
+def _with_role(env: Environment, role: str) -> Droplet | None:
+    found = env.cloud.droplets(role_tag(env.settings, role))
+    return found[0] if found else None
+
+
+def _until_active(env: Environment, droplet: Droplet) -> Droplet:
+    """An earlier run may have left it being created, or someone powered it off."""
+    deadline = time.monotonic() + BOOT_S
+    if droplet.status == "off":
+        with env.progress.step(f"power on {droplet.name}"):
+            env.cloud.power_on_droplet(droplet.id)
+    while droplet.status != "active" or droplet.public_ip is None:
+        if time.monotonic() > deadline:
+            raise CloudError(f"droplet {droplet.name} is {droplet.status} for {BOOT_S} s", "look at it, then run again")
+        time.sleep(1)
+        found = env.cloud.droplet(droplet.id)
+        if found is None:
+            raise NotFoundError(f"droplet {droplet.name} went away while it was created", "run the same command again")
+        droplet = found
+    return droplet
+
+
+def _wait_for_cloud_init(host: Host) -> None:
+    # exit code 2 means done with recoverable errors, such as a deprecated key; 1 means failed
+    result = host.run(["cloud-init", "status", "--wait", "--format", "json"], timeout_s=CLOUD_INIT_S, check=False)
+    try:
+        status = json.loads(result.stdout)
+    except ValueError:
+        raise HostError(f"cloud-init gave no status: {result.stderr.strip()[-200:]}", "bootstrap ssh") from None
+    if result.exit_code == 1 or status.get("status") != "done" or status.get("errors"):
+        errors = "; ".join(status.get("errors", [])) or status.get("detail", "")
+        raise HostError(
+            f"cloud-init ended as {status.get('status')}: {errors}",
+            "bootstrap ssh -- sudo tail -n 50 /var/log/cloud-init-output.log",
+        )
+
+
+def _ensure_ssh_key(env: Environment, keypair: Keypair) -> SSHKey:
+    for key in env.cloud.ssh_keys():
+        if key.fingerprint == keypair.fingerprint:
+            return key
+    return env.cloud.create_ssh_key(keypair.name, keypair.public)
+
+
+def _ensure_vpc(env: Environment) -> VPC:
+    name = f"bootstrap-{env.settings.region}"
+    for vpc in env.cloud.vpcs():
+        if vpc.name == name:
+            return vpc
+    return env.cloud.create_vpc(name, env.settings.region)
+
+
+def _ensure_firewall(env: Environment) -> None:
+    anyone = ("0.0.0.0/0", "::/0")
+    inbound = (
+        FirewallRule("tcp", "22", env.settings.ssh_from),
+        FirewallRule("tcp", "80", anyone),
+        FirewallRule("tcp", "443", anyone),
+        FirewallRule("icmp", "all", anyone),
+    )
+    env.cloud.put_firewall(resource_name(env.settings), inbound, [tag(env.settings)])
