@@ -1,0 +1,121 @@
+# The droplet's image: Ubuntu 22.04 with Docker, every container image of the stack and the agent.
+#
+# One template for Packer 1.6.6 (Debian's and Ubuntu's own, the builder compiled in) and for the current one, which
+# is given current/plugins.pkr.hcl as well. `bootstrap image build` runs both; secrets come as PKR_VAR_… only.
+
+variable "token" {
+  type      = string
+  sensitive = true
+}
+
+variable "api_url" {
+  type    = string
+  default = "https://api.digitalocean.com"
+}
+
+variable "region" {
+  type    = string
+  default = "nyc3"
+}
+
+# Its disk is the smallest that a droplet of the image may have.
+variable "size" {
+  type    = string
+  default = "s-2vcpu-2gb"
+}
+
+variable "base_image" {
+  type    = string
+  default = "ubuntu-22-04-x64"
+}
+
+variable "snapshot_name" {
+  type = string
+}
+
+# Whose build this is: the next one on the same computer deletes what a killed one left.
+variable "tags" {
+  type    = list(string)
+  default = ["bootstrap-packer"]
+}
+
+# A tar archive: files/ (this folder's), stack/, wheel/
+variable "inputs" {
+  type = string
+}
+
+variable "stack_name" {
+  type = string
+}
+
+variable "stack_dir" {
+  type = string
+}
+
+variable "git_commit" {
+  type    = string
+  default = "unknown"
+}
+
+variable "git_dirty" {
+  type    = string
+  default = "false"
+}
+
+# Used during the build only; empty means Docker Hub itself.
+variable "registry_mirror" {
+  type    = string
+  default = ""
+}
+
+source "digitalocean" "droplet" {
+  api_url       = var.api_url
+  api_token     = var.token
+  region        = var.region
+  size          = var.size
+  image         = var.base_image
+  droplet_name  = "packer-${var.snapshot_name}"
+  snapshot_name = var.snapshot_name
+  tags          = var.tags
+  ssh_username  = "root"
+  ssh_timeout   = "10m"
+  state_timeout = "15m"
+}
+
+build {
+  sources = ["source.digitalocean.droplet"]
+
+  provisioner "file" {
+    source      = var.inputs
+    destination = "/var/tmp/bootstrap-build.tar"
+  }
+
+  provisioner "shell" {
+    inline = [
+      "set -eu",
+      "install -d -m 0700 /var/lib/bootstrap-build",
+      "tar -C /var/lib/bootstrap-build --no-same-owner -xf /var/tmp/bootstrap-build.tar",
+      "rm /var/tmp/bootstrap-build.tar",
+    ]
+  }
+
+  provisioner "shell" {
+    environment_vars = [
+      "RELEASE_NAME=${var.snapshot_name}",
+      "STACK_NAME=${var.stack_name}",
+      "STACK_DIR=${var.stack_dir}",
+      "GIT_COMMIT=${var.git_commit}",
+      "GIT_DIRTY=${var.git_dirty}",
+      "REGISTRY_MIRROR=${var.registry_mirror}",
+    ]
+    scripts = [
+      "${path.root}/scripts/10-base.sh",
+      "${path.root}/scripts/20-docker.sh",
+      "${path.root}/scripts/30-hardening.sh",
+      "${path.root}/scripts/40-images.sh",
+      "${path.root}/scripts/50-agent.sh",
+      "${path.root}/scripts/60-release.sh",
+      "${path.root}/scripts/90-clean.sh",
+    ]
+  }
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The stack where the seed puts it, and every container image it needs.
+set -euo pipefail
+# shellcheck source=packer/files/lib.sh
+. /var/lib/bootstrap-build/files/lib.sh
+
+apps=/home/deploy/apps
+case $STACK_DIR in
+"$apps"/*) ;;
+*)
+    echo "the stack's folder must lie under $apps: $STACK_DIR" >&2
+    exit 1
+    ;;
+esac
+install -d -o deploy -g deploy -m 0755 "$apps"
+install -d -o deploy -g deploy -m 0700 "$apps/backups"
+mkdir -p "$STACK_DIR"
+cp -R "$BUILD/stack/." "$STACK_DIR"
+# The seed's owners and modes: containers of any user write into logs/.
+mkdir -p "$STACK_DIR/logs" "$STACK_DIR/nginx/ssl"
+chown -R deploy:deploy "$apps"
+chmod -R u=rwX,go=rX "$STACK_DIR"
+chmod 0777 "$STACK_DIR/logs"
+[ ! -e "$STACK_DIR/.env.production" ]
+
+cd "$STACK_DIR"
+# The example has every variable; none of them gets into an image.
+compose() {
+    docker compose --file docker-compose.prod.yml --env-file .env.production.example "$@"
+}
+COMPOSE_PROFILES=$(compose config --profiles | paste -sd,)
+export COMPOSE_PROFILES RELEASE="$RELEASE_NAME"
+compose build --quiet
+compose pull --quiet --ignore-buildable
+compose config --images | sort -u | while read -r image; do
+    docker image inspect --format "{{index .RepoTags 0}} {{.Id}} {{.Size}}" "$image"
+done
+docker image ls
