@@ -76,7 +76,7 @@ class Context:
         return Environment(
             settings=settings,
             cloud=self.cloud,
-            hosts=ssh_hosts(settings.ssh_key.expanduser(), state_dir() / "ssh"),
+            hosts=ssh_hosts(settings.ssh_key.expanduser()),
             store=Spaces(settings.spaces_endpoint, settings.spaces_region, settings.bucket, *credentials)
             if credentials
             else None,

@@ -1,0 +1,16 @@
+"""The Cloud port on DigitalOcean's API v2, or anything that speaks it."""
+
+from __future__ import annotations
+
+from bootstrap.adapters.digitalocean.account import AccountPart
+from bootstrap.adapters.digitalocean.client import Client
+from bootstrap.adapters.digitalocean.droplets import DropletPart
+from bootstrap.adapters.digitalocean.network import NetworkPart
+from bootstrap.adapters.digitalocean.volumes import VolumePart
+
+
+class DigitalOcean(AccountPart, DropletPart, VolumePart, NetworkPart):
+    """Implements `ports.cloud.Cloud`."""
+
+    def __init__(self, token: str, api: str = "https://api.digitalocean.com") -> None:
+        super().__init__(Client(token, api))

@@ -1,0 +1,50 @@
+"""Account, regions, sizes, SSH keys and images."""
+
+from __future__ import annotations
+
+from bootstrap.adapters.digitalocean import convert
+from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.ports.cloud import Account, Image, Region, Size, SSHKey
+
+
+class AccountPart(Part):
+    def account(self) -> Account:
+        item = self._api.get("account")["account"]
+        return Account(item["email"], item["droplet_limit"], item["status"])
+
+    def regions(self) -> list[Region]:
+        return [convert.region(item) for item in self._api.get("regions")["regions"]]
+
+    def sizes(self) -> list[Size]:
+        return [convert.size(item) for item in self._api.get("sizes")["sizes"]]
+
+    def ssh_keys(self) -> list[SSHKey]:
+        return [convert.ssh_key(item) for item in self._api.get("account/keys")["ssh_keys"]]
+
+    def create_ssh_key(self, name: str, public_key: str) -> SSHKey:
+        body = {"name": name, "public_key": public_key}
+        return self._api.create(
+            lambda: convert.ssh_key(self._api.post("account/keys", body)["ssh_key"]),
+            lambda: next(
+                (key for key in self.ssh_keys() if key.public_key.split()[:2] == public_key.split()[:2]), None
+            ),
+        )
+
+    def delete_ssh_key(self, key_id: int) -> None:
+        self._api.delete(f"account/keys/{key_id}")
+
+    def images(self, tag: str | None = None) -> list[Image]:
+        items = self._api.get("images", private="true", tag_name=tag)["images"]
+        found = [convert.image(item) for item in items]
+        own = [image for image in found if tag is None or tag in image.tags]
+        return sorted(own, key=lambda image: (image.created_at, image.id), reverse=True)
+
+    def tag_image(self, image_id: int, tag: str) -> None:
+        def has() -> bool:
+            return any(image.id == image_id for image in self.images(tag))
+
+        if not has():
+            self._tag("image", image_id, tag, has)
+
+    def delete_image(self, image_id: int) -> None:
+        self._api.delete(f"images/{image_id}")

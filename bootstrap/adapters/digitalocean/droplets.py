@@ -1,0 +1,100 @@
+"""Droplets and their tags."""
+
+from __future__ import annotations
+
+from bootstrap.adapters.digitalocean import convert
+from bootstrap.adapters.digitalocean.part import Part, resource
+from bootstrap.errors import CloudError, NotFoundError
+from bootstrap.ports.cloud import Droplet, DropletSpec
+
+CREATE_S = 300
+SHUTDOWN_S = 120
+
+
+class DropletPart(Part):
+    def droplets(self, tag: str | None = None) -> list[Droplet]:
+        return [convert.droplet(item) for item in self._api.get("droplets", tag_name=tag)["droplets"]]
+
+    def droplet(self, droplet_id: int) -> Droplet | None:
+        answer = self._api.find(f"droplets/{droplet_id}")
+        return convert.droplet(answer["droplet"]) if answer else None
+
+    def create_droplet(self, spec: DropletSpec) -> Droplet:
+        body = {
+            "name": spec.name,
+            "region": spec.region,
+            "size": spec.size,
+            "image": spec.image_id,
+            "ssh_keys": list(spec.ssh_key_ids),
+            "user_data": spec.user_data,
+            "vpc_uuid": spec.vpc_uuid,
+            "volumes": list(spec.volume_ids),
+            "tags": list(spec.tags),
+        }
+        made = self._api.create(
+            lambda: convert.droplet(self._api.post("droplets", body)["droplet"]),
+            lambda: self._by_name(spec),
+        )
+        return self._when_active(made.id)
+
+    def _by_name(self, spec: DropletSpec) -> Droplet | None:
+        among = self.droplets(spec.tags[0]) if spec.tags else []
+        return next((droplet for droplet in among if droplet.name == spec.name), None)
+
+    def _when_active(self, droplet_id: int) -> Droplet:
+        now: Droplet | None = None
+
+        def active() -> bool:
+            nonlocal now
+            now = self.droplet(droplet_id)
+            if now is None:
+                raise CloudError(f"droplet {droplet_id} went away while it was created", "run the same command again")
+            return now.status == "active" and now.public_ip is not None
+
+        self._api.wait_until(active, f"creation of droplet {droplet_id}", CREATE_S)
+        assert now is not None
+        return now
+
+    def shutdown_droplet(self, droplet_id: int) -> None:
+        if self._is(droplet_id, "off"):
+            return
+        try:
+            self._power(droplet_id, "shutdown", "off", SHUTDOWN_S)
+        except CloudError:
+            # it does not listen to its power button
+            self._power(droplet_id, "power_off", "off", SHUTDOWN_S)
+
+    def power_on_droplet(self, droplet_id: int) -> None:
+        if not self._is(droplet_id, "active"):
+            self._power(droplet_id, "power_on", "active", CREATE_S)
+
+    def _power(self, droplet_id: int, type: str, wanted: str, timeout_s: float) -> None:
+        def reached() -> bool:
+            return self._is(droplet_id, wanted)
+
+        self._api.act(f"droplets/{droplet_id}/actions", {"type": type}, reached, timeout_s)
+        # the action completes when the signal is given; the droplet goes off a little later
+        self._api.wait_until(reached, f"{type} of droplet {droplet_id}", timeout_s)
+
+    def _is(self, droplet_id: int, status: str) -> bool:
+        droplet = self.droplet(droplet_id)
+        if droplet is None:
+            raise NotFoundError(f"droplet {droplet_id} does not exist")
+        return droplet.status == status
+
+    def delete_droplet(self, droplet_id: int) -> None:
+        self._api.delete(f"droplets/{droplet_id}")
+        self._api.wait_until(lambda: self.droplet(droplet_id) is None, f"deletion of droplet {droplet_id}", CREATE_S)
+
+    def tag_droplet(self, droplet_id: int, tag: str) -> None:
+        self._tag("droplet", droplet_id, tag, lambda: self._has(droplet_id, tag))
+
+    def untag_droplet(self, droplet_id: int, tag: str) -> None:
+        self._api.delete(f"tags/{tag}/resources", resource("droplet", droplet_id))
+        left = self._api.find(f"tags/{tag}")
+        if left and not left["tag"]["resources"]["count"]:
+            self._api.delete(f"tags/{tag}")
+
+    def _has(self, droplet_id: int, tag: str) -> bool:
+        droplet = self.droplet(droplet_id)
+        return droplet is not None and tag in droplet.tags

@@ -1,0 +1,110 @@
+"""Reserved IPs, firewalls, VPCs, domains and their records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootstrap.adapters.digitalocean import convert
+from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.ports.cloud import VPC, Firewall, FirewallRule, Record, ReservedIP
+
+ASSIGN_S = 120
+
+
+class NetworkPart(Part):
+    def reserved_ips(self) -> list[ReservedIP]:
+        return [convert.reserved_ip(item) for item in self._api.get("reserved_ips")["reserved_ips"]]
+
+    def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
+        made = self._api.create(
+            lambda: self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"],
+            lambda: next((ip.ip for ip in self.reserved_ips() if ip.droplet_id == droplet_id), None),
+        )
+        self._api.wait_until(lambda: self._holder(made) == droplet_id, f"assignment of {made}", ASSIGN_S)
+        return convert.reserved_ip(self._api.get(f"reserved_ips/{made}")["reserved_ip"])
+
+    def assign_reserved_ip(self, ip: str, droplet_id: int) -> None:
+        def there() -> bool:
+            return self._holder(ip) == droplet_id
+
+        if there():
+            return
+        self._api.act(f"reserved_ips/{ip}/actions", {"type": "assign", "droplet_id": droplet_id}, there, ASSIGN_S)
+        self._api.wait_until(there, f"assignment of {ip}", ASSIGN_S)
+
+    def _holder(self, ip: str) -> int | None:
+        return convert.reserved_ip(self._api.get(f"reserved_ips/{ip}")["reserved_ip"]).droplet_id
+
+    def delete_reserved_ip(self, ip: str) -> None:
+        self._api.delete(f"reserved_ips/{ip}")
+
+    def firewalls(self) -> list[Firewall]:
+        return [convert.firewall(item) for item in self._api.get("firewalls")["firewalls"]]
+
+    def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
+        body = convert.firewall_body(name, inbound, tags)
+        present = self._firewall(name)
+        if present and _says(present, inbound, tags):
+            return present
+        self._create_tags(tuple(tags))
+        if present:
+            return convert.firewall(self._api.put(f"firewalls/{present.id}", body)["firewall"])
+        return self._api.create(
+            lambda: convert.firewall(self._api.post("firewalls", body)["firewall"]), lambda: self._firewall(name)
+        )
+
+    def _firewall(self, name: str) -> Firewall | None:
+        return next((firewall for firewall in self.firewalls() if firewall.name == name), None)
+
+    def delete_firewall(self, firewall_id: str) -> None:
+        self._api.delete(f"firewalls/{firewall_id}")
+
+    def vpcs(self) -> list[VPC]:
+        return [convert.vpc(item) for item in self._api.get("vpcs")["vpcs"]]
+
+    def create_vpc(self, name: str, region: str) -> VPC:
+        return self._api.create(
+            lambda: convert.vpc(self._api.post("vpcs", {"name": name, "region": region})["vpc"]),
+            lambda: next((vpc for vpc in self.vpcs() if vpc.name == name), None),
+        )
+
+    def domains(self) -> list[str]:
+        return [item["name"] for item in self._api.get("domains")["domains"]]
+
+    def create_domain(self, name: str) -> None:
+        self._api.create(
+            lambda: self._api.post("domains", {"name": name}),
+            lambda: {} if name in self.domains() else None,
+        )
+
+    def records(self, domain: str) -> list[Record]:
+        answer = self._api.find(f"domains/{domain}/records")
+        return [convert.record(item) for item in answer["domain_records"]] if answer else []
+
+    def put_record(self, domain: str, type: str, name: str, data: str, ttl: int) -> Record:
+        present = self._records_of(domain, type, name)
+        body = {"type": type, "name": name, "data": data, "ttl": ttl}
+        if not present:
+            return self._api.create(
+                lambda: convert.record(self._api.post(f"domains/{domain}/records", body)["domain_record"]),
+                lambda: next(iter(self._records_of(domain, type, name)), None),
+            )
+        # another record of the same name would answer half of the questions
+        for extra in present[1:]:
+            self.delete_record(domain, extra.id)
+        if (present[0].data, present[0].ttl) == (data, ttl):
+            return present[0]
+        return convert.record(self._api.put(f"domains/{domain}/records/{present[0].id}", body)["domain_record"])
+
+    def _records_of(self, domain: str, type: str, name: str) -> list[Record]:
+        return [record for record in self.records(domain) if (record.type, record.name) == (type, name)]
+
+    def delete_record(self, domain: str, record_id: int) -> None:
+        self._api.delete(f"domains/{domain}/records/{record_id}")
+
+
+def _says(firewall: Firewall, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> bool:
+    def form(rules: Sequence[FirewallRule]) -> set[tuple[str, str, frozenset[str]]]:
+        return {(rule.protocol, rule.ports, frozenset(rule.sources)) for rule in rules}
+
+    return form(firewall.inbound) == form(inbound) and set(firewall.tags) == set(tags)

@@ -1,0 +1,28 @@
+"""What the parts of the adapter share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bootstrap.adapters.digitalocean.client import Client
+
+
+class Part:
+    def __init__(self, client: Client) -> None:
+        self._api = client
+
+    def _tag(self, type: str, id: int, tag: str, has: Callable[[], bool]) -> None:
+        self._create_tags((tag,))
+        self._api.create(
+            lambda: self._api.post(f"tags/{tag}/resources", resource(type, id)),
+            lambda: {} if has() else None,
+        )
+
+    def _create_tags(self, tags: tuple[str, ...]) -> None:
+        """A firewall or a resource can only name a tag that exists; creating one twice is no error."""
+        for tag in tags:
+            self._api.create(lambda tag=tag: self._api.post("tags", {"name": tag}), lambda: None)  # type: ignore[misc]
+
+
+def resource(type: str, id: int) -> dict[str, list[dict[str, str]]]:
+    return {"resources": [{"resource_id": str(id), "resource_type": type}]}

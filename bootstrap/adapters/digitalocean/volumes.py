@@ -1,0 +1,72 @@
+"""Block storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootstrap.adapters.digitalocean import convert
+from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap.ports.cloud import Volume, VolumeSnapshot
+
+ACTION_S = 120
+
+
+class VolumePart(Part):
+    def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
+        found = [convert.volume(item) for item in self._api.get("volumes", region=region, name=name)["volumes"]]
+        return [volume for volume in found if tag is None or tag in volume.tags]
+
+    def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
+        body = {"name": name, "region": region, "size_gigabytes": size_gb, "tags": list(tags)}
+        return self._api.create(
+            lambda: convert.volume(self._api.post("volumes", body)["volume"]),
+            lambda: next(iter(self.volumes(region, name)), None),
+        )
+
+    def delete_volume(self, volume_id: str) -> None:
+        self._api.delete(f"volumes/{volume_id}")
+
+    def attach_volume(self, volume_id: str, droplet_id: int) -> None:
+        volume = self._volume(volume_id)
+        if volume is None:
+            raise NotFoundError(f"volume {volume_id} does not exist")
+        if droplet_id in volume.droplet_ids:
+            return
+        if volume.droplet_ids:
+            raise ConflictError(
+                f"volume {volume.name} is attached to droplet {volume.droplet_ids[0]}", "detach it first"
+            )
+        self._volume_action(volume, "attach", droplet_id)
+
+    def detach_volume(self, volume_id: str, droplet_id: int) -> None:
+        volume = self._volume(volume_id)
+        if volume is not None and droplet_id in volume.droplet_ids:
+            self._volume_action(volume, "detach", droplet_id)
+
+    def _volume_action(self, volume: Volume, type: str, droplet_id: int) -> None:
+        def done() -> bool:
+            now = self._volume(volume.id)
+            return now is not None and (droplet_id in now.droplet_ids) is (type == "attach")
+
+        body = {"type": type, "droplet_id": droplet_id, "region": volume.region}
+        self._api.act(f"volumes/{volume.id}/actions", body, done, ACTION_S)
+        self._api.wait_until(done, f"{type} of volume {volume.name}", ACTION_S)
+
+    def _volume(self, volume_id: str) -> Volume | None:
+        answer = self._api.find(f"volumes/{volume_id}")
+        return convert.volume(answer["volume"]) if answer else None
+
+    def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]:
+        answer = self._api.find(f"volumes/{volume_id}/snapshots")
+        return [convert.snapshot(item) for item in answer["snapshots"]] if answer else []
+
+    def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot:
+        body = {"name": name, "tags": list(tags)}
+        return self._api.create(
+            lambda: convert.snapshot(self._api.post(f"volumes/{volume_id}/snapshots", body)["snapshot"]),
+            lambda: next((taken for taken in self.volume_snapshots(volume_id) if taken.name == name), None),
+        )
+
+    def delete_volume_snapshot(self, snapshot_id: str) -> None:
+        self._api.delete(f"snapshots/{snapshot_id}")

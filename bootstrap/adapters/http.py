@@ -1,0 +1,100 @@
+"""Web over httpx: connects to one address, speaks to the URL's host, and verifies its certificate."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from bootstrap.errors import HostError
+from bootstrap.ports.web import ProbeReport, WebAnswer
+
+PROBES_PER_SECOND = 10
+
+
+class HttpsWeb:
+    def __init__(self, roots_file: Path | None = None) -> None:
+        self._tls = ssl.create_default_context()
+        if roots_file:
+            self._tls.load_verify_locations(cafile=roots_file)
+
+    def get(self, url: str, *, address: str, timeout_s: float = 10) -> WebAnswer:
+        with self._client(timeout_s) as client:
+            return _get(client, url, address)
+
+    def prober(self, url: str, *, address: str) -> CountingProber:
+        return CountingProber(self._client(timeout_s=5), url, address)
+
+    def _client(self, timeout_s: float) -> httpx.Client:
+        # no proxy of the environment: what counts is the way a visitor takes to this very address
+        return httpx.Client(verify=self._tls, timeout=timeout_s, trust_env=False)
+
+
+def _get(client: httpx.Client, url: str, address: str) -> WebAnswer:
+    host = urlsplit(url).hostname or ""
+    request = client.build_request("GET", httpx.URL(url).copy_with(host=address), headers={"Host": host})
+    # httpcore sends this as SNI, and the certificate is checked against it
+    request.extensions["sni_hostname"] = host
+    try:
+        answer = client.send(request)
+    except httpx.HTTPError as error:
+        raise HostError(f"{url} at {address}: {error or type(error).__name__}", retryable=True) from None
+    return WebAnswer(answer.status_code, answer.text, dict(answer.headers))
+
+
+class CountingProber:
+    """Asks ten times a second, at most; a probe that waits delays the next one, so its load stays bounded."""
+
+    def __init__(self, client: httpx.Client, url: str, address: str) -> None:
+        self._client, self._url, self._address = client, url, address
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
+        self._requests = self._failed = 0
+        self._first_failure: str | None = None
+        self._outage = 0.0
+        self._last_right = time.monotonic()
+        self._in_outage = False
+
+    def start(self) -> None:
+        self._last_right = time.monotonic()
+        self._thread.start()
+
+    def stop(self) -> ProbeReport:
+        self._stopped.set()
+        self._thread.join(timeout=10)
+        with suppress(httpx.HTTPError):
+            self._client.close()
+        if self._in_outage:
+            # still down at the end: the outage goes on until now
+            self._outage = max(self._outage, time.monotonic() - self._last_right)
+        return ProbeReport(self._requests, self._failed, round(self._outage, 2), self._first_failure)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            self._count(self._failure())
+            self._stopped.wait(max(0.0, 1 / PROBES_PER_SECOND - (time.monotonic() - began)))
+
+    def _failure(self) -> str | None:
+        try:
+            answer = _get(self._client, self._url, self._address)
+        except HostError as error:
+            return error.message
+        return None if answer.status == 200 else f"{self._url}: HTTP {answer.status}"
+
+    def _count(self, failure: str | None) -> None:
+        now = time.monotonic()
+        self._requests += 1
+        if failure is None:
+            if self._in_outage:
+                self._outage = max(self._outage, now - self._last_right)
+            self._last_right, self._in_outage = now, False
+            return
+        self._failed += 1
+        self._in_outage = True
+        self._first_failure = self._first_failure or failure

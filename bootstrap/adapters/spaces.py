@@ -1,0 +1,101 @@
+"""ObjectStore over boto3: Spaces, or any S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from bootstrap.errors import CloudError, CredentialsError, NotFoundError
+from bootstrap.ports.object_store import StoredObject
+
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden"}
+_MISSING = {"NoSuchBucket", "NoSuchKey", "404", "NotFound"}
+
+
+class Spaces:
+    def __init__(self, endpoint: str, region: str, bucket: str, access_key: str, secret_key: str) -> None:
+        self._endpoint, self._region, self._bucket = endpoint, region, bucket
+        self._keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
+
+    @cached_property
+    def _s3(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            # Spaces wants no checksum trailers, which newer boto3 sends by itself
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        return boto3.client("s3", endpoint_url=self._endpoint, region_name=self._region, config=config, **self._keys)
+
+    def ensure_bucket(self) -> None:
+        with self._explained("bucket"):
+            if not self._exists():
+                # the endpoint says the region; a LocationConstraint is Amazon's own
+                self._s3.create_bucket(Bucket=self._bucket)
+                self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def list(self, prefix: str) -> list[StoredObject]:
+        with self._explained(prefix):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            return [
+                StoredObject(item["Key"], item["Size"], item["LastModified"].isoformat())
+                for page in pages
+                for item in page.get("Contents", [])
+            ]
+
+    def read(self, key: str) -> bytes:
+        with self._explained(key):
+            body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return body
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Every version goes, or a versioned bucket would keep what was asked to be deleted."""
+        if not prefix:
+            raise ValueError("an empty prefix would empty the bucket")
+        count = 0
+        with self._explained(prefix):
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in pages:
+                versions = page.get("Versions", []) + page.get("DeleteMarkers", [])
+                for item in versions:
+                    self._s3.delete_object(Bucket=self._bucket, Key=item["Key"], VersionId=item["VersionId"])
+                count += sum(1 for item in page.get("Versions", []) if item["IsLatest"])
+        return count
+
+    def _exists(self) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._s3.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return False
+            raise
+        return True
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        where = f"{what} in Spaces bucket {self._bucket} at {self._endpoint}"
+        try:
+            yield
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _REFUSED:
+                raise CredentialsError(
+                    f"{where}: refused ({code})",
+                    "check the Spaces key; bucket names are shared by all accounts: `spaces.bucket` picks another",
+                ) from None
+            if code in _MISSING:
+                raise NotFoundError(f"{where}: not found", "bootstrap backup list") from None
+            raise CloudError(f"{where}: {code}: {error.response['Error'].get('Message', '')}") from None
+        except BotoCoreError as error:
+            raise CloudError(f"{where}: {error}", "is the endpoint reachable?", retryable=True) from None
