@@ -1,0 +1,241 @@
+"""Redeploy: the whole machine is replaced, and whatever fails before the address moves gives everything back."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bootstrap import stack as stacks
+from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UnhealthyError
+from bootstrap.operations import find as finding
+from bootstrap.operations.environment import Environment
+from bootstrap.operations.replacing import Replacement, Wish
+from bootstrap.ports.cloud import Droplet, Image
+from bootstrap.ports.web import ProbeReport
+from bootstrap.replacement.journal import Journal
+from bootstrap.replacement.table import GOING_BACK, State, following, on_failure
+
+
+@dataclass(frozen=True)
+class Machine:
+    id: int
+    name: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """`outage_s` is the longest time without a right answer, as a visitor outside saw it; 0 when none failed."""
+
+    domain: str
+    reserved_ip: str
+    old: Machine | None
+    new: Machine
+    old_kept: bool
+    volume_snapshot: str | None
+    outage_s: float
+    requests: int
+    failed: int
+    steps: dict[str, float]
+    resumed: bool
+
+
+def redeploy(
+    env: Environment, *, image_id: int | None = None, keep_old: bool = False, reuse: Droplet | None = None
+) -> Report:
+    """Run again after any interruption, it goes on from there."""
+    with alone(env):
+        env = _as_live(env)
+        wish = Wish(choose_image(env, image_id), keep_old, reuse)
+        paths = stacks.load(env.settings.stack).bootstrap.health
+        work = Replacement.found(env, Journal(_folder(env) / "replacement.jsonl"), wish, paths)
+        try:
+            return _replace(work, image_id)
+        finally:
+            work.close()
+
+
+def _replace(work: Replacement, image_id: int | None) -> Report:
+    env, began_at = work.env, work.state
+    _settle_what_was_begun(work, image_id)
+    prober = env.web.prober(f"https://{env.settings.domain}{work.health_paths[0]}", address=work.address)
+    prober.start()
+    try:
+        failure = _run(work)
+    finally:
+        seen = prober.stop()
+    if work.state is State.GIVEN_BACK:
+        raise _given_back(work, failure, seen)
+    return _report(work, seen, resumed=began_at is not State.IDLE)
+
+
+def _run(work: Replacement) -> Exception | None:
+    """Step after step to an end; returns what made it turn back, if something did."""
+    failure: Exception | None = None
+    while (step := following(work.state)) is not None:
+        try:
+            work.perform(step)
+        except Exception as error:
+            if work.state in GOING_BACK:
+                raise _stuck(work, step.target, failure, error) from error
+            back = on_failure(work.state)
+            if back is None:
+                raise _unfinished(work, error) from error
+            if _address_moved(work, error):
+                work.enter(State.CUTOVER)
+                continue
+            failure, work.reason = error, _message(error)
+            work.env.progress.warn(f"{work.reason}: giving back to the old droplet")
+            work.enter(back.target)
+    return failure
+
+
+def _address_moved(work: Replacement, error: Exception) -> bool:
+    """A call that failed may have had its effect: only the cloud knows, and both ways are wrong if it cannot say."""
+    if work.state is not State.HEALTHY:
+        return False
+    try:
+        return work.address_moved
+    except BootstrapError as silent:
+        raise _unfinished(work, error) from silent
+
+
+@contextmanager
+def alone(env: Environment) -> Iterator[None]:
+    """One replacement of a deployment at a time from this computer; the lock goes with the process."""
+    folder = _folder(env)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(
+                f"another run replaces {env.settings.domain} from this computer", "wait until it has ended"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def choose_image(env: Environment, image_id: int | None) -> Image:
+    """The one asked for, else the newest of this stack."""
+    wanted = image_id or env.settings.image
+    if wanted is not None:
+        found = [image for image in env.cloud.images() if image.id == wanted]
+        remedy = "bootstrap image list"
+        missing = f"image {wanted} is not among the snapshots of this account"
+    else:
+        name = stacks.load(env.settings.stack).name
+        found = env.cloud.images(tag=f"bootstrap-image:{name}")
+        remedy = "bootstrap image build"
+        missing = f"there is no image of the stack {name}"
+    if not found:
+        raise NotFoundError(missing, remedy)
+    return found[0]
+
+
+def _as_live(env: Environment) -> Environment:
+    """A redeploy changes the machine, not its size or who may reach it, unless the settings say so."""
+    deployment = finding.find(env)
+    serving = deployment.live or deployment.candidate
+    if serving is None:
+        raise NotFoundError(
+            f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
+        )
+    given = env.settings.model_fields_set
+    carried: dict[str, object] = {"region": serving.region}
+    if "size" not in given:
+        carried["size"] = serving.size
+    if "ssh_from" not in given and deployment.firewall is not None:
+        ssh = [rule for rule in deployment.firewall.inbound if (rule.protocol, rule.ports) == ("tcp", "22")]
+        carried |= {"ssh_from": ssh[0].sources} if ssh else {}
+    return replace(env, settings=env.settings.model_copy(update=carried))
+
+
+def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
+    if work.state is State.IDLE:
+        return
+    work.env.progress.note(f"an earlier replacement was interrupted: going on from {work.state.value}")
+    if work.new is None or image_id in (None, work.new.image_id):
+        return
+    if work.state is State.CANDIDATE_CREATED and work.wish.reuse is None:
+        work.env.progress.note(f"its candidate has another image, {work.new.image_id}: discarded, as nothing was moved")
+        work.discard_candidate()
+        work.new = None
+        work.enter(State.IDLE)
+    else:
+        work.env.progress.warn(
+            f"the earlier one is completed first, with its image {work.new.image_id}; run again for image {image_id}"
+        )
+
+
+def _given_back(work: Replacement, failure: Exception | None, seen: ProbeReport) -> BootstrapError:
+    old = work.old.name if work.old else "the old droplet"
+    outage = f"again after {_outage(seen):.1f} s of outage" if seen.failed else "without a pause"
+    message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain} {outage}"
+    if isinstance(failure, BootstrapError):
+        return type(failure)(message, failure.remedy)
+    return UnhealthyError(message, "look into the reason, then run the same command again")
+
+
+def _stuck(work: Replacement, target: State, failure: Exception | None, error: Exception) -> BootstrapError:
+    first = _message(failure) if failure is not None else work.reason or "an earlier run was interrupted"
+    kind = type(failure) if isinstance(failure, BootstrapError) else UnhealthyError
+    return kind(
+        f"{first}; giving back stopped before {target.value}: {_message(error)}; {_where(work)}",
+        f"bootstrap redeploy {work.env.settings.domain} goes on giving back",
+    )
+
+
+def _unfinished(work: Replacement, error: Exception) -> BootstrapError:
+    kind = type(error) if isinstance(error, BootstrapError) else BootstrapError
+    return kind(
+        f"the replacement stopped at {work.state.value}: {_message(error)}; {_where(work)}",
+        f"bootstrap redeploy {work.env.settings.domain} completes it",
+    )
+
+
+def _where(work: Replacement) -> str:
+    try:
+        return work.where()
+    except BootstrapError as error:
+        return f"where volume and address are cannot be told: {error.message}"
+
+
+def _message(error: Exception) -> str:
+    return error.message if isinstance(error, BootstrapError) else f"{type(error).__name__}: {error}"
+
+
+def _outage(seen: ProbeReport) -> float:
+    return round(seen.outage_s, 2) if seen.failed else 0.0
+
+
+def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
+    assert work.new is not None
+    names = {image.id: image.name for image in work.env.cloud.images()}
+
+    def told(droplet: Droplet) -> Machine:
+        return Machine(droplet.id, droplet.name, names.get(droplet.image_id, str(droplet.image_id)))
+
+    return Report(
+        domain=work.env.settings.domain,
+        reserved_ip=work.address,
+        old=told(work.old) if work.old else None,
+        new=told(work.new),
+        old_kept=work.wish.keep_old and work.old is not None,
+        volume_snapshot=work.snapshot,
+        outage_s=_outage(seen),
+        requests=seen.requests,
+        failed=seen.failed,
+        steps=work.seconds,
+        resumed=resumed,
+    )
+
+
+def _folder(env: Environment) -> Path:
+    return env.state_dir / env.settings.key
