@@ -13,10 +13,11 @@ from bootstrap import stack as stacks
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UnhealthyError
 from bootstrap.operations import find as finding
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.replacing import Replacement, Wish
+from bootstrap.operations.replacing import Replacement, Wish, facts_of
 from bootstrap.ports.cloud import Droplet, Image
 from bootstrap.ports.web import ProbeReport
 from bootstrap.replacement.journal import Journal
+from bootstrap.replacement.resume import resume
 from bootstrap.replacement.table import GOING_BACK, State, following, on_failure
 
 
@@ -52,11 +53,16 @@ def redeploy(
         env = _as_live(env)
         wish = Wish(choose_image(env, image_id), keep_old, reuse)
         paths = stacks.load(env.settings.stack).bootstrap.health
-        work = Replacement.found(env, Journal(_folder(env) / "replacement.jsonl"), wish, paths)
+        work = Replacement.found(env, _journal(env), wish, paths)
         try:
             return _replace(work, image_id)
         finally:
             work.close()
+
+
+def under_way(env: Environment) -> bool:
+    """An interrupted replacement waits to be completed or given back."""
+    return resume(facts_of(finding.find(env)), _journal(env).last()) is not State.IDLE
 
 
 def _replace(work: Replacement, image_id: int | None) -> Report:
@@ -235,6 +241,10 @@ def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
         steps=work.seconds,
         resumed=resumed,
     )
+
+
+def _journal(env: Environment) -> Journal:
+    return Journal(_folder(env) / "replacement.jsonl")
 
 
 def _folder(env: Environment) -> Path:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+from bootstrap.console import Console
+
+if TYPE_CHECKING:
+    from bootstrap.operations.redeploy import Report
+
+
+@click.command()
+@domain_argument
+@click.option("--image", "image_id", type=int, metavar="ID", help="Image to boot; the stack's newest unless given.")
+@click.option(
+    "--keep-old", is_flag=True, help="Keep the old droplet, powered off, for a quick rollback. It still costs."
+)
+@json_option
+@pass_context
+def redeploy(context: Context, domain: str | None, image_id: int | None, keep_old: bool, as_json: bool) -> None:
+    """Replace the droplet by a new one from an image.
+
+    Whatever fails before the reserved IP moves gives the data volume and the traffic back to the old droplet.
+    Interrupted, the same command goes on from where it was.
+
+    \b
+    bootstrap redeploy
+    bootstrap redeploy example.com --image 12345 --keep-old
+    """
+    from bootstrap.operations.redeploy import redeploy
+
+    show(context.console, redeploy(context.environment(domain), image_id=image_id, keep_old=keep_old), as_json)
+
+
+def show(console: Console, report: Report, as_json: bool) -> None:
+    if as_json:
+        console.json(asdict(report))
+        return
+    old, new = report.old, report.new
+    console.print(f"https://{report.domain}/ is served by {new.name} ({new.image})")
+    if old is not None:
+        console.print(f"before: {old.name} ({old.image}), {'kept, powered off' if report.old_kept else 'deleted'}")
+    console.print(f"outage: {report.outage_s:.1f} s; {report.failed} of {report.requests} requests failed")
+    if report.volume_snapshot is not None:
+        console.print(f"data before it: volume snapshot {report.volume_snapshot}")
+    console.table(("step", "seconds"), [(step, f"{seconds:.1f}") for step, seconds in report.steps.items()])

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import click
+
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+from bootstrap.cli.redeploy import show
+
+
+@click.command()
+@domain_argument
+@click.option("--to", "image_id", type=int, metavar="IMAGE", help="Image to go back to; the one before the live one's.")
+@click.option("--keep-old", is_flag=True, help="Keep the droplet that is left, powered off. It still costs.")
+@json_option
+@pass_context
+def rollback(context: Context, domain: str | None, image_id: int | None, keep_old: bool, as_json: bool) -> None:
+    """Go back to the release before the last redeploy.
+
+    The data stays as it is now: what the newer release wrote or migrated is not undone. Each redeploy leaves a
+    snapshot of the data volume, and `bootstrap restore` brings back a backup.
+
+    \b
+    bootstrap rollback
+    bootstrap rollback example.com --to 12345
+    """
+    from bootstrap.operations.rollback import rollback
+
+    show(context.console, rollback(context.environment(domain), to=image_id, keep_old=keep_old), as_json)
