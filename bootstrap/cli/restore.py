@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import click
+
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+
+
+@click.command()
+@click.argument("backup_id", metavar="ID|latest")
+@domain_argument
+@click.option("--yes", is_flag=True, help="Do not ask for the domain's name.")
+@json_option
+@pass_context
+def restore(context: Context, backup_id: str, domain: str | None, yes: bool, as_json: bool) -> None:
+    """Replace databases and media by those of a backup.
+
+    The stack is stopped meanwhile; what was written since that backup is lost.
+
+    \b
+    bootstrap restore latest
+    bootstrap restore 20261124_020000 example.com --yes
+    """
+    from bootstrap.operations.restore import choose_backup, restore
+
+    env = context.environment(domain)
+    backup = choose_backup(env, backup_id)
+    if not yes:
+        context.console.confirm(env.settings.domain, f"replace all data of {env.settings.domain} by backup {backup.id}")
+    restored = restore(env, backup)
+    if as_json:
+        context.console.json(restored)
+    else:
+        context.console.print(f"https://{env.settings.domain}/ serves the data of backup {backup.id}")

@@ -1,0 +1,77 @@
+"""Backups: the agent makes them on the droplet; the list is read from the bucket, so it is there when no droplet is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.errors import BackupError, CredentialsError
+from bootstrap.operations import find as finding
+from bootstrap.operations import remote
+from bootstrap.operations.environment import Environment
+from bootstrap.ports.object_store import ObjectStore
+
+# a dump is as long as its database
+BACKUP_S = 6 * 3600
+
+
+@dataclass(frozen=True)
+class Backup:
+    """`size` is in bytes, as stored; `release` is the image that was live."""
+
+    id: str
+    kind: str
+    time: str
+    size: int
+    databases: tuple[str, ...]
+    release: str | None
+
+
+def backup_now(env: Environment) -> Any:
+    """Databases and media, now; returns the manifest."""
+    _, live = finding.find_live(env)
+    host = remote.connect(env, live)
+    try:
+        with env.progress.step("backup of databases and media to Spaces"):
+            return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
+    finally:
+        host.close()
+
+
+def list_backups(env: Environment) -> list[Backup]:
+    """Newest first. A backup exists when its manifest does: it is written last."""
+    store, prefix = store_of(env), f"{env.settings.prefix}manifest_"
+    keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    return sorted((_read(store, key) for key in keys), key=lambda backup: backup.id, reverse=True)
+
+
+def store_of(env: Environment) -> ObjectStore:
+    if env.store is None:
+        raise CredentialsError(
+            "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
+            "make one at https://cloud.digitalocean.com/spaces/access_keys",
+        )
+    return env.store
+
+
+def _read(store: ObjectStore, key: str) -> Backup:
+    try:
+        raw = json.loads(store.read(key))
+        return _backup(raw)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BackupError(f"{key} in the bucket is no manifest of a backup", "delete or repair this object") from None
+
+
+def _backup(raw: Mapping[str, Any]) -> Backup:
+    databases = raw["databases"]
+    media = raw.get("media") or {}
+    return Backup(
+        id=str(raw["id"]),
+        kind=str(raw["kind"]),
+        time=str(raw["time"]),
+        size=sum(int(part["size"]) for part in databases.values()) + int(media.get("size", 0)),
+        databases=tuple(sorted(databases)),
+        release=raw.get("release"),
+    )
