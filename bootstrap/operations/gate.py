@@ -17,13 +17,14 @@ def wait_until_healthy(env: Environment, paths: Sequence[str], address: str, *, 
     deadline = time.monotonic() + patience_s
     for path in paths:
         url = f"https://{env.settings.domain}{path}"
-        while (wrong := _problem(env, url, address)) is not None:
+        while (wrong := problem(env, url, address)) is not None:
             if time.monotonic() >= deadline:
                 raise UnhealthyError(f"{url} at {address}: {wrong}, for {patience_s:.0f} s", "bootstrap logs nginx")
             time.sleep(_BETWEEN_S)
 
 
-def _problem(env: Environment, url: str, address: str) -> str | None:
+def problem(env: Environment, url: str, address: str) -> str | None:
+    """None when it answers 200, else what is wrong."""
     try:
         status = env.web.get(url, address=address).status
     except HostError as error:

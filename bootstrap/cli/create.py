@@ -1,0 +1,125 @@
+"""`bootstrap create`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bootstrap.cli.context import Context, json_option, pass_context
+
+if TYPE_CHECKING:
+    from bootstrap.operations.create import Created
+    from bootstrap.operations.environment import Environment
+    from bootstrap.operations.plan import Plan
+
+
+@click.command()
+@click.option("--domain", help="The name to serve, such as example.com; www leads to it too.")
+@click.option("--region", help="Where: nyc3, fra1, …")
+@click.option("--size", help="How large: s-2vcpu-2gb, …")
+@click.option("--image", type=int, help="A baked image's id; default: the newest one that fits.")
+@click.option("--email", help="For the certificate authority's warnings.")
+@click.option("--volume-size", "volume_size_gb", type=int, help="GiB of the data volume.")
+@click.option("--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file.")
+@click.option("--ssh-key", type=click.Path(path_type=Path, dir_okay=False), help="Private key; made when absent.")
+@click.option("--ssh-from", multiple=True, help="Network that may use SSH; may be repeated.")
+@click.option(
+    "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Your own values for .env.production."
+)
+@click.option("--from-backup", metavar="ID", help="Start from a backup: its id, or `latest`.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print what would exist and its cost.")
+@json_option
+@pass_context
+def create(
+    context: Context,
+    /,
+    domain: str | None,
+    from_backup: str | None,
+    dry_run: bool,
+    as_json: bool,
+    ssh_from: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Create the deployment of a domain, or complete it.
+
+    Run it again after it was interrupted, or to see that all is well: what exists is found and kept.
+
+    \b
+    bootstrap create --domain example.com
+    bootstrap create --domain example.com --dry-run
+    bootstrap create --domain example.com --from-backup latest
+    """
+    from bootstrap.operations import create as operation
+    from bootstrap.operations.plan import check
+
+    # a new deployment is never guessed from the others: without --domain, bootstrap.yaml must name it
+    settings = context.settings(domain, ssh_from=ssh_from or None, **flags)
+    env = context.environment(settings.domain, ssh_from=ssh_from or None, **flags)
+    if context.endpoints.base_is_stand_in:
+        context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
+    with context.console.step("settings, account, size, image and deployment"):
+        plan = check(env)
+    if dry_run:
+        _print_plan(context, env, plan, as_json)
+        return
+    _print_summary(context, env, operation.create(env, plan, from_backup), as_json)
+
+
+def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -> None:
+    from bootstrap.operations.cost import total
+
+    s = env.settings
+    droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"
+    volume = plan.deployment.volume
+    exists = {
+        "domain": f"{s.domain}, www.{s.domain}",
+        "droplet": droplet,
+        "image": plan.image.name if plan.image else "as it runs",
+        "data volume": f"{volume.name}, exists" if volume else f"new, {s.volume_size_gb} GiB",
+        "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
+        "firewall": f"22 from {', '.join(s.ssh_from)}; 80, 443 and icmp from everywhere",
+        "backups": f"{s.bucket}/{s.prefix}, kept {s.backup.retention_days} days"
+        if env.store
+        else "none: no Spaces key",
+    }
+    if as_json:
+        costs = {item.what: item.usd for item in plan.costs}
+        context.console.json({"plan": exists, "costs_usd": costs, "cost_month_usd": total(plan.costs)})
+        return
+    context.console.table(("what", "how"), list(exists.items()))
+    context.console.print()
+    rows = [(item.what, f"{item.usd:6.2f}") for item in plan.costs]
+    context.console.table(("a month", "USD"), [*rows, ("total", f"{total(plan.costs):6.2f}")])
+    context.console.hint("nothing was created; the same line without --dry-run does it")
+
+
+def _print_summary(context: Context, env: Environment, created: Created, as_json: bool) -> None:
+    if as_json:
+        context.console.json(
+            {
+                "url": created.url,
+                "reserved_ip": created.address,
+                "droplet": {"id": created.droplet.id, "name": created.droplet.name, "ip": created.droplet.public_ip},
+                "volume": created.volume.name,
+                "certificate": {"not_after": created.certificate_until},
+                "cost_month_usd": created.cost_month_usd,
+            }
+        )
+        return
+    context.console.print(f"{env.settings.domain} is live at {created.url}")
+    context.console.print(
+        f"reserved ip {created.address}, droplet {created.droplet.name}, volume {created.volume.name}"
+    )
+    context.console.print(f"certificate until {created.certificate_until}; ${created.cost_month_usd:.2f} a month")
+    roots = env.settings.acme.roots_file
+    if roots:
+        # a rehearsal's names and roots are known to this machine only by these flags
+        domain = env.settings.domain
+        context.console.print(
+            f"curl --cacert {roots} --resolve {domain}:443:{created.address} https://{domain}{_HEALTH}"
+        )
+
+
+_HEALTH = "/health/"

@@ -1,0 +1,38 @@
+"""`bootstrap destroy`."""
+
+from __future__ import annotations
+
+import click
+
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+
+
+@click.command()
+@domain_argument
+@click.option("--volume", is_flag=True, help="Delete the data volume and its snapshots too.")
+@click.option("--backups", is_flag=True, help="Delete the backups in Spaces too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_context
+def destroy(context: Context, domain: str | None, volume: bool, backups: bool, yes: bool, as_json: bool) -> None:
+    """Delete the deployment; data volume and backups stay unless told.
+
+    Asks for the domain's name. A later `create` finds the kept volume and serves the same data.
+
+    \b
+    bootstrap destroy example.com
+    bootstrap destroy example.com --volume --backups
+    """
+    from bootstrap.operations import destroy as operation
+
+    env = context.environment(domain)
+    deployment = operation.check_exists(env, volume=volume, backups=backups)
+    if not yes:
+        context.console.confirm(env.settings.domain, operation.plan_text(deployment, env, volume, backups))
+    done = operation.destroy(env, deployment, volume=volume, backups=backups)
+    if as_json:
+        context.console.json(vars(done))
+        return
+    context.console.print(f"{env.settings.domain} is gone: {done.droplets} droplet(s) deleted")
+    if done.volume_kept:
+        context.console.print(f"kept: data volume {done.volume_kept}, for the next `bootstrap create`")

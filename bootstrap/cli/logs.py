@@ -1,0 +1,39 @@
+"""`bootstrap logs`."""
+
+from __future__ import annotations
+
+import click
+
+from bootstrap.cli.context import Context, pass_context
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.option("--domain", help="Which deployment, when there are several.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
+@click.option("--since", metavar="TIME", help="Such as 10m, 2h or 2026-01-31T12:00:00.")
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=200, show_default=True, help="How many at first.")
+@click.option("--units", is_flag=True, help="The journal of bootstrap's own units: backups, renewal.")
+@click.pass_context
+@pass_context
+def logs(
+    context: Context,
+    ctx: click.Context,
+    service: str | None,
+    domain: str | None,
+    follow: bool,
+    since: str | None,
+    lines: int,
+    units: bool,
+) -> None:
+    """Show the logs of a service, or of bootstrap's own units.
+
+    \b
+    bootstrap logs nginx -f
+    bootstrap logs --units --since 1h
+    """
+    from bootstrap.operations import logs as operation
+
+    env = context.environment(domain)
+    wanted = operation.Wanted(service=service, follow=follow, since=since, lines=lines, units=units)
+    ctx.exit(operation.show(env, wanted))

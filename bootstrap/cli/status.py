@@ -1,0 +1,57 @@
+"""`bootstrap status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+
+
+@click.command()
+@domain_argument
+@json_option
+@pass_context
+def status(context: Context, domain: str | None, as_json: bool) -> None:
+    """Show what runs, how healthy it is and what it costs.
+
+    \b
+    bootstrap status
+    bootstrap status example.com --json
+    """
+    from bootstrap.operations.status import status as operation
+
+    now = operation(context.environment(domain))
+    if as_json:
+        context.console.json(now)
+    else:
+        _print(context, now)
+
+
+def _print(context: Context, now: dict[str, Any]) -> None:
+    release, droplet, volume = now["release"] or {}, now["droplet"] or {}, now["volume"] or {}
+    certificate, backup = now["certificate"] or {}, now["backup"]
+    rows = [
+        ("url", now["url"]),
+        ("state", f"{now['state']}, {'healthy' if now['healthy'] else 'not healthy: ' + str(now['problem'])}"),
+        ("release", f"{release['image']} (git {str(release['git'])[:7]}, {release['built_at']})" if release else "-"),
+        ("droplet", f"{droplet['name']} {droplet['ip']} {droplet['size']} {droplet['region']}" if droplet else "-"),
+        ("reserved ip", now["reserved_ip"] or "-"),
+        ("volume", f"{volume['name']} {volume['size_gb']} GiB" if volume else "-"),
+        ("certificate", f"{certificate['issuer']}, until {certificate['not_after']}" if certificate else "-"),
+        ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
+        ("cost", f"${now['cost_month_usd']:.2f} a month"),
+    ]
+    for name, text in rows:
+        context.console.print(f"{name:<12} {text}")
+    if now["services"]:
+        context.console.print()
+        services = [(item["name"], item["state"], item["health"] or "-") for item in now["services"]]
+        context.console.table(("service", "state", "health"), services)
+
+
+def _age(seconds: int | None) -> str:
+    if seconds is None:
+        return "?"
+    return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds // 60} min"

@@ -1,0 +1,32 @@
+"""What a deployment costs a month, in USD: the droplet's price comes from the API, the rest is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bootstrap.ports.cloud import Size
+
+VOLUME_PER_GIB = 0.10
+SPACES = 5.00
+# a reserved IP costs nothing while a droplet holds it
+RESERVED_IP = 0.00
+
+
+@dataclass(frozen=True)
+class Item:
+    what: str
+    usd: float
+
+
+def items(droplets: Sequence[Size], volume_gb: int, backups: bool) -> list[Item]:
+    return [
+        *(Item(f"droplet {size.slug}", size.price_monthly_usd) for size in droplets),
+        Item(f"data volume {volume_gb} GiB", volume_gb * VOLUME_PER_GIB),
+        Item("reserved ip, while assigned", RESERVED_IP),
+        *([Item("spaces, one subscription for all buckets", SPACES)] if backups else []),
+    ]
+
+
+def total(items: Sequence[Item]) -> float:
+    return round(sum(item.usd for item in items), 2)

@@ -1,0 +1,180 @@
+"""`bootstrap create`: from nothing to a URL. Each step looks before it makes, so a killed run is run again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey
+from bootstrap.operations.environment import Environment
+from bootstrap.operations.restore import choose_backup
+from bootstrap.ports.cloud import Droplet, ReservedIP, Volume
+from bootstrap.ports.host import Host
+
+# on a droplet whose data are still to come from a backup
+RESTORE_DUE = "bootstrap-restore-due"
+STACK_S = 900
+RESTORE_S = 3600
+RECORD_TTL_S = 300
+HEALTH_S = 120
+
+
+@dataclass(frozen=True)
+class Created:
+    url: str
+    address: str
+    droplet: Droplet
+    volume: Volume
+    certificate_until: str
+    cost_month_usd: float
+
+
+def create(env: Environment, planned: plan.Plan, from_backup: str | None = None) -> Created:
+    _prepare_backups(env, from_backup)
+    site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
+    volume = _ensure_volume(env)
+    droplet, host = _ensure_droplet(env, site, planned, volume, from_backup)
+    address = _ensure_reserved_ip(env, droplet)
+    _ensure_records(env, address.ip)
+    _mount(env, volume, droplet, host)
+    _deliver_secrets(env, planned, host)
+    _restore_if_due(env, droplet, host, from_backup)
+    _start(env, host)
+    certificate_until = _certify(env, host, address.ip)
+    with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
+        gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
+    host.close()
+    return Created(
+        url=f"https://{env.settings.domain}/",
+        address=address.ip,
+        droplet=droplet,
+        volume=volume,
+        certificate_until=certificate_until,
+        cost_month_usd=cost.total(planned.costs),
+    )
+
+
+def _prepare_backups(env: Environment, from_backup: str | None) -> None:
+    if env.store is None:
+        if from_backup:
+            raise NotFoundError(
+                "no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY"
+            )
+        env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
+        return
+    with env.progress.step(f"spaces bucket {env.settings.bucket}"):
+        env.store.ensure_bucket()
+        if from_backup:
+            # its absence is told now, not when there is a droplet to fill
+            choose_backup(env, from_backup)
+
+
+def _ensure_volume(env: Environment) -> Volume:
+    settings = env.settings
+    if found := find.find_volume(env):
+        return found
+    with env.progress.step(f"data volume of {settings.volume_size_gb} GiB"):
+        return env.cloud.create_volume(
+            find.resource_name(settings), settings.region, settings.volume_size_gb, [find.tag(settings)]
+        )
+
+
+def _ensure_droplet(
+    env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume, from_backup: str | None
+) -> tuple[Droplet, Host]:
+    running = planned.deployment.live
+    if running:
+        if from_backup and RESTORE_DUE not in running.tags:
+            env.progress.warn(
+                f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them"
+            )
+        if env.settings.image not in (None, running.image_id):
+            env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
+        return machine.make_ready(env, running)
+    assert planned.image is not None, "the plan chooses an image when nothing runs"
+    _check_free(env, planned.deployment, volume)
+    return machine.prepare_droplet(
+        env,
+        site,
+        planned.image,
+        find.LIVE,
+        volume_ids=[volume.id],
+        extra_tags=[RESTORE_DUE] if from_backup else [],
+    )
+
+
+def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -> None:
+    """A replacement that was cut short holds the volume: finishing it is `redeploy`'s business."""
+    if deployment.droplets:
+        names = ", ".join(droplet.name for droplet in deployment.droplets)
+        raise ConflictError(f"a replacement is under way: {names}", f"bootstrap redeploy {env.settings.domain}")
+    if volume.droplet_ids:
+        raise ConflictError(
+            f"data volume {volume.name} is attached to droplet {volume.droplet_ids[0]}, which is no part of this",
+            "detach it in the control panel",
+        )
+
+
+def _ensure_reserved_ip(env: Environment, droplet: Droplet) -> ReservedIP:
+    found = find.find(env).reserved_ip
+    if found is None:
+        with env.progress.step("reserved ip"):
+            return env.cloud.create_reserved_ip(droplet.id)
+    if found.droplet_id != droplet.id:
+        with env.progress.step(f"reserved ip {found.ip} to {droplet.name}"):
+            env.cloud.assign_reserved_ip(found.ip, droplet.id)
+    return found
+
+
+def _ensure_records(env: Environment, address: str) -> None:
+    domain = env.settings.domain
+    with env.progress.step(f"records of {domain} and www to {address}"):
+        if domain not in env.cloud.domains():
+            env.cloud.create_domain(domain)
+        for record in env.cloud.records(domain):
+            if record.type in ("AAAA", "CNAME") and record.name in ("@", "www"):
+                raise ConflictError(
+                    f"{domain} has a {record.type} record for {record.name} that would lead elsewhere",
+                    "delete it in the control panel, then run again",
+                )
+        for name in ("@", "www"):
+            env.cloud.put_record(domain, "A", name, address, RECORD_TTL_S)
+
+
+def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> None:
+    with env.progress.step("data volume mounted"):
+        env.cloud.attach_volume(volume.id, droplet.id)
+        remote.agent(host, "volume", "mount", timeout_s=300)
+
+
+def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
+    with env.progress.step("secrets delivered over ssh"):
+        secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.read(host))
+
+
+def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup: str | None) -> None:
+    if RESTORE_DUE not in droplet.tags:
+        return
+    if from_backup is None:
+        raise ConflictError(
+            f"{env.settings.domain} was to start from a backup, and that was cut short",
+            "add --from-backup latest, or bootstrap destroy",
+        )
+    with env.progress.step(f"backup {from_backup} restored"):
+        remote.agent(host, "restore", from_backup, timeout_s=RESTORE_S)
+    env.cloud.untag_droplet(droplet.id, RESTORE_DUE)
+
+
+def _start(env: Environment, host: Host) -> None:
+    with env.progress.step("stack up and healthy"):
+        remote.agent(host, "stack", "up", timeout_s=STACK_S)
+
+
+def _certify(env: Environment, host: Host, address: str) -> str:
+    with env.progress.step("names lead to the reserved ip"):
+        names.wait_until_they_lead_to(env, address)
+    with env.progress.step("certificate"):
+        answer = remote.agent(host, "certificate", "ensure", timeout_s=300)
+    with env.progress.step("timers for backups and renewal"):
+        remote.agent(host, "timers", "enable")
+    return str(answer["not_after"])

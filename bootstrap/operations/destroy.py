@@ -1,0 +1,113 @@
+"""`bootstrap destroy`: traffic first, then machines, then what guarded them. Data stay unless told otherwise.
+
+Each step forgives what is gone, so a killed run is run again. The reserved IP and the firewall go after the droplets,
+as they are what `find` still recognises a half-destroyed deployment by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bootstrap.errors import BootstrapError, NotFoundError
+from bootstrap.operations import find, machine, remote
+from bootstrap.operations.environment import Environment
+from bootstrap.ports.cloud import Droplet
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    droplets: int
+    volume_kept: str | None
+    backups_deleted: int | None
+
+
+def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backups: bool) -> str:
+    """One line for the question that is asked before."""
+    parts = [f"{len(deployment.droplets)} droplet(s), the reserved ip, the firewall and the records"]
+    parts += [f"the data volume {deployment.volume.name}"] if volume and deployment.volume else []
+    parts += [f"all backups under {env.settings.prefix}"] if backups and env.store else []
+    return f"delete {', '.join(parts)} of {env.settings.domain}"
+
+
+def destroy(env: Environment, deployment: find.Deployment, *, volume: bool, backups: bool) -> Destroyed:
+    for droplet in deployment.droplets:
+        with env.progress.step(f"droplet {droplet.name}"):
+            _delete_droplet(env, deployment, droplet)
+    if deployment.reserved_ip:
+        with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
+            # the address before its records: the records are how a second run finds the address
+            _delete_reserved_ip(env, deployment.reserved_ip.ip)
+    if deployment.volume:
+        _volume(env, deployment, volume)
+    deleted = _backups(env) if backups else None
+    if deployment.firewall:
+        with env.progress.step("firewall"):
+            env.cloud.delete_firewall(deployment.firewall.id)
+    kept = deployment.volume.name if deployment.volume and not volume else None
+    return Destroyed(len(deployment.droplets), kept, deleted)
+
+
+def check_exists(env: Environment, *, volume: bool, backups: bool) -> find.Deployment:
+    deployment = find.find(env)
+    if not deployment.exists and not (volume and deployment.volume) and not backups:
+        kept = deployment.volume
+        raise NotFoundError(
+            f"{env.settings.domain} is not deployed",
+            f"its data volume {kept.name} is kept: --volume deletes it too" if kept else None,
+        )
+    return deployment
+
+
+def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Droplet) -> None:
+    _stop_cleanly(env, droplet)
+    env.cloud.shutdown_droplet(droplet.id)
+    if deployment.volume:
+        env.cloud.detach_volume(deployment.volume.id, droplet.id)
+    machine.forget_tags(env, droplet)
+    env.cloud.delete_droplet(droplet.id)
+
+
+def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
+    """The databases end their work and the volume is unmounted; a droplet that is silent is shut down all the same."""
+    if droplet.status != "active":
+        return
+    try:
+        host = remote.connect(env, droplet)
+        try:
+            remote.agent(host, "stack", "down", timeout_s=180)
+            remote.agent(host, "volume", "unmount")
+        finally:
+            host.close()
+    except BootstrapError as error:
+        env.progress.note(f"not stopped from inside: {error.message}")
+
+
+def _delete_reserved_ip(env: Environment, address: str) -> None:
+    domain = env.settings.domain
+    env.cloud.delete_reserved_ip(address)
+    if domain not in env.cloud.domains():
+        return
+    for record in env.cloud.records(domain):
+        # other records of the domain, such as MX, are the operator's own
+        if (record.type, record.data) == ("A", address):
+            env.cloud.delete_record(domain, record.id)
+
+
+def _volume(env: Environment, deployment: find.Deployment, delete: bool) -> None:
+    assert deployment.volume is not None
+    volume = deployment.volume
+    if not delete:
+        env.progress.note(f"data volume {volume.name} ({volume.size_gb} GiB) is kept")
+        return
+    with env.progress.step(f"data volume {volume.name} and its snapshots"):
+        for snapshot in env.cloud.volume_snapshots(volume.id):
+            env.cloud.delete_volume_snapshot(snapshot.id)
+        env.cloud.delete_volume(volume.id)
+
+
+def _backups(env: Environment) -> int | None:
+    if env.store is None:
+        env.progress.warn("backups are kept: no Spaces key is set")
+        return None
+    with env.progress.step(f"backups under {env.settings.prefix}"):
+        return env.store.delete_prefix(env.settings.prefix)

@@ -1,0 +1,57 @@
+"""`bootstrap logs`: of the stack's services through Compose, of bootstrap's units through the journal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bootstrap.operations import find, remote
+from bootstrap.operations.environment import Environment
+
+
+@dataclass(frozen=True)
+class Wanted:
+    service: str | None
+    follow: bool
+    since: str | None
+    lines: int
+    units: bool
+
+
+def show(env: Environment, wanted: Wanted) -> int:
+    """Hands the terminal to the far side; returns its exit code."""
+    _, live = find.find_live(env)
+    host = remote.connect(env, live)
+    try:
+        if wanted.units:
+            return host.interactive(journal_argv(wanted))
+        return host.interactive(compose_argv(wanted, remote.agent(host, "info")["release"]))
+    finally:
+        host.close()
+
+
+def compose_argv(wanted: Wanted, release: Mapping[str, Any]) -> list[str]:
+    folder = release["stack_dir"]
+    return [
+        *("sudo", "-n", "env", f"RELEASE={release['name']}", "docker", "compose"),
+        *("--env-file", f"{folder}/.env.production", "-f", f"{folder}/{release['compose_file']}"),
+        *("logs", "--tail", str(wanted.lines)),
+        *(["--follow"] if wanted.follow else []),
+        *(["--since", wanted.since] if wanted.since else []),
+        *([wanted.service] if wanted.service else []),
+    ]
+
+
+def journal_argv(wanted: Wanted) -> list[str]:
+    return [
+        *("sudo", "-n", "journalctl", "--no-pager", "--unit", "bootstrap-*", "--lines", str(wanted.lines)),
+        *(["--follow"] if wanted.follow else []),
+        *(["--since", _journal_time(wanted.since)] if wanted.since else []),
+    ]
+
+
+def _journal_time(since: str) -> str:
+    """Compose says 10m where journalctl says -10m, and T where it wants a space."""
+    return f"-{since}" if re.fullmatch(r"(\d+[smhd])+", since) else since.replace("T", " ")

@@ -1,0 +1,109 @@
+"""Everything that can be known before anything is created: what will exist, what it costs, whether it can work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bootstrap import stack
+from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
+from bootstrap.operations import cost, find, secrets, sshkey
+from bootstrap.operations.environment import Environment
+from bootstrap.ports.cloud import Image, Size
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`image` is None when a droplet runs already and no image is needed."""
+
+    stack: stack.Stack
+    deployment: find.Deployment
+    size: Size
+    image: Image | None
+    given: Mapping[str, str]
+    costs: tuple[cost.Item, ...]
+
+
+def check(env: Environment) -> Plan:
+    """Raises the first thing that would stop `create`; changes nothing but the bucket, which backups need."""
+    settings = env.settings
+    loaded = stack.load(settings.stack)
+    given = secrets.read_env_file(settings.env_file)
+    secrets.check_given(loaded, settings.domain, given)
+    sshkey.check(settings.ssh_key)
+    account = env.cloud.account()
+    if account.status == "locked":
+        raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
+    size = _size(env)
+    deployment = find.find(env)
+    if deployment.live is None:
+        _check_room(env, account.droplet_limit)
+    if deployment.volume and deployment.volume.region != settings.region:
+        raise ConflictError(
+            f"the data volume of {settings.domain} is in {deployment.volume.region}, not in {settings.region}",
+            f"set `region: {deployment.volume.region}`, or delete the volume: bootstrap destroy --volume",
+        )
+    image = None if deployment.live else choose_image(env, loaded.name, size)
+    volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
+    costs = cost.items([size], volume_gb, backups=env.store is not None)
+    return Plan(loaded, deployment, size, image, given, tuple(costs))
+
+
+def choose_image(env: Environment, stack_name: str, size: Size | None = None) -> Image:
+    """The one asked for, else the newest of this stack that is in the region and fits on the disk."""
+    settings = env.settings
+    if settings.image is not None:
+        image = next((image for image in env.cloud.images() if image.id == settings.image), None)
+        if image is None:
+            raise NotFoundError(f"there is no image {settings.image}", "bootstrap image list")
+        _check_image(image, settings.region, size)
+        return image
+    images = env.cloud.images(f"bootstrap-image:{stack_name}")
+    if not images:
+        raise NotFoundError(f"there is no image of {stack_name} yet", "bootstrap image build")
+    problem: BootstrapError | None = None
+    for image in images:
+        try:
+            _check_image(image, settings.region, size)
+            return image
+        except UsageError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _check_image(image: Image, region: str, size: Size | None) -> None:
+    if image.regions and region not in image.regions:
+        raise UsageError(
+            f"image {image.name} is not in {region}, only in {', '.join(image.regions)}",
+            f"bootstrap image build with `region: {region}`, or transfer it in the control panel",
+        )
+    if size and image.min_disk_gb > size.disk_gb:
+        raise UsageError(
+            f"image {image.name} needs a disk of {image.min_disk_gb} GB, size {size.slug} has {size.disk_gb}",
+            "choose a larger --size",
+        )
+
+
+def _size(env: Environment) -> Size:
+    settings = env.settings
+    region = next((region for region in env.cloud.regions() if region.slug == settings.region), None)
+    if region is None:
+        known = ", ".join(sorted(region.slug for region in env.cloud.regions() if region.available))
+        raise NotFoundError(f"there is no region {settings.region}", f"one of {known}")
+    if not region.available:
+        raise ConflictError(f"region {settings.region} takes no new droplets now", "choose another --region")
+    size = next((size for size in env.cloud.sizes() if size.slug == settings.size), None)
+    if size is None or settings.region not in size.regions:
+        where = f" in {settings.region}" if size else ""
+        raise NotFoundError(f"there is no size {settings.size}{where}", "https://slugs.do-api.dev")
+    return size
+
+
+def _check_room(env: Environment, limit: int) -> None:
+    used = len(env.cloud.droplets())
+    if used >= limit:
+        raise ConflictError(
+            f"the account may have {limit} droplets and has {used}",
+            "delete one, or ask DigitalOcean for a higher limit",
+        )

@@ -1,0 +1,99 @@
+"""`bootstrap status`: what the cloud says, what the agent says, and what a visitor gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bootstrap.errors import BootstrapError, NotFoundError
+from bootstrap.operations import cost, find, gate, remote
+from bootstrap.operations.environment import Environment
+from bootstrap.ports.cloud import Droplet
+
+# what stays unknown while the droplet does not answer
+_SILENT: dict[str, Any] = {"services": [], "certificate": None, "backup": {"last": None, "age_s": None}}
+
+
+def status(env: Environment) -> dict[str, Any]:
+    """Raises NotFoundError when nothing is deployed; a droplet that is silent is a state, no error."""
+    settings = env.settings
+    deployment = find.find(env)
+    if not deployment.exists:
+        raise NotFoundError(f"{settings.domain} is not deployed", f"bootstrap create --domain {settings.domain}")
+    url = f"https://{settings.domain}/"
+    told = _ask_agent(env, deployment.live)
+    address = deployment.reserved_ip.ip if deployment.reserved_ip else None
+    outside = gate.problem(env, url, address) if address else "no reserved ip"
+    return {
+        "deployment": settings.key,
+        "domain": settings.domain,
+        "url": url,
+        "state": _state(deployment),
+        "healthy": bool(told.get("healthy")) and outside is None,
+        "problem": told.get("problem") or outside,
+        "release": told.get("release"),
+        "droplet": _droplet(deployment.live),
+        "reserved_ip": address,
+        "volume": _volume(deployment),
+        "services": told["services"],
+        "certificate": told["certificate"],
+        "backup": told["backup"] or _SILENT["backup"],
+        "cost_month_usd": _cost(env, deployment),
+    }
+
+
+def _state(deployment: find.Deployment) -> str:
+    if deployment.candidate:
+        return "replacing"
+    if deployment.live is None:
+        return "incomplete"
+    return "live" if deployment.live.status == "active" else deployment.live.status
+
+
+def _ask_agent(env: Environment, live: Droplet | None) -> dict[str, Any]:
+    if live is None or live.status != "active":
+        return {**_SILENT, "problem": "no live droplet is active"}
+    try:
+        host = remote.connect(env, live)
+        try:
+            told = remote.agent(host, "status", timeout_s=60)
+            release = remote.agent(host, "info")["release"]
+        finally:
+            host.close()
+    except BootstrapError as error:
+        return {**_SILENT, "problem": error.message}
+    return {**_SILENT, **told, "release": _release(release)}
+
+
+def _release(release: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "image": release.get("name"),
+        "git": release.get("git_commit"),
+        "built_at": release.get("built_at"),
+        "base": release.get("base"),
+        "base_is_stand_in": release.get("base_is_stand_in"),
+    }
+
+
+def _droplet(droplet: Droplet | None) -> dict[str, Any] | None:
+    if droplet is None:
+        return None
+    return {
+        "id": droplet.id,
+        "name": droplet.name,
+        "ip": droplet.public_ip,
+        "size": droplet.size,
+        "region": droplet.region,
+    }
+
+
+def _volume(deployment: find.Deployment) -> dict[str, Any] | None:
+    if deployment.volume is None:
+        return None
+    return {"id": deployment.volume.id, "name": deployment.volume.name, "size_gb": deployment.volume.size_gb}
+
+
+def _cost(env: Environment, deployment: find.Deployment) -> float:
+    prices = {size.slug: size for size in env.cloud.sizes()}
+    sizes = [prices[droplet.size] for droplet in deployment.droplets if droplet.size in prices]
+    volume_gb = deployment.volume.size_gb if deployment.volume else 0
+    return cost.total(cost.items(sizes, volume_gb, backups=env.store is not None))
