@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from bootstrap.replacement.table import State
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Entry:
 
     state: State
     time: str
-    facts: Mapping[str, Any] = _NOTHING
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Journal:
@@ -45,7 +42,7 @@ class Journal:
         complete = content[: content.rfind(b"\n") + 1]
         return [entry for line in complete.splitlines() if (entry := _parse(line)) is not None]
 
-    def append(self, state: State, facts: Mapping[str, Any] = _NOTHING) -> Entry:
+    def append(self, state: State, facts: Mapping[str, Any]) -> Entry:
         """Returns when the line is on disk."""
         entry = Entry(state, datetime.now(timezone.utc).isoformat(timespec="milliseconds"), dict(facts))
         line = json.dumps({"state": entry.state.value, "time": entry.time, "facts": dict(facts)}, sort_keys=True)
