@@ -269,7 +269,7 @@ class _Workshop:
         _run(argv, log=self._log(name))
 
     def _make_base(self) -> None:
-        """One base for all, kept in the registry: an image that is built later shares the layer with the earlier ones."""
+        """One base for all, kept in the registry: an image that is built later shares its layer with the others."""
         remote = f"docker://{self._registry}/bootstrap/base:{self._base_recipe()}"
         if _quiet(["skopeo", "inspect", "--tls-verify=false", remote]):
             self._fetch(remote, "base")
