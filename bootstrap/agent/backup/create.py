@@ -1,0 +1,70 @@
+"""A backup: databases and media into Spaces, the manifest last. Then what is too old goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from bootstrap.agent import volume
+from bootstrap.agent.backup import manifest, media, retention, stream
+from bootstrap.agent.backup.database import Database
+from bootstrap.agent.backup.manifest import DATABASE, FULL, MEDIA, Manifest, Part
+from bootstrap.agent.backup.store import Store
+from bootstrap.agent.compose import Compose
+from bootstrap.agent.deployment import Deployment, Release
+from bootstrap.agent.facts import Facts
+from bootstrap.agent.run import note
+
+
+def create(
+    kind: str, release: Release, deployment: Deployment, facts: Facts, compose: Compose, environment: Mapping[str, str]
+) -> Manifest:
+    volume.require_mounted()
+    store = Store(deployment)
+    if given_up := store.abort_unfinished():
+        note(f"{given_up} upload(s) of a backup that was killed are given up")
+    backup_id = manifest.new_id(datetime.now(timezone.utc))
+    databases: dict[str, Part] = {}
+    if kind in (FULL, DATABASE):
+        source = Database(compose, facts, environment)
+        databases = {name: _database(store, source, backup_id, name) for name in facts.databases}
+    archive = _media(store, backup_id, facts) if kind in (FULL, MEDIA) else None
+    made = Manifest(backup_id, kind, release.name, databases, archive)
+    store.put(manifest.manifest_key(store.prefix, backup_id), made.render())
+    return made
+
+
+def prune(deployment: Deployment) -> dict[str, Any]:
+    """A manifest goes before its objects: killed in between, they are objects without a manifest, and go next time."""
+    store, now = Store(deployment), datetime.now(timezone.utc)
+    kept = store.manifests()
+    objects: dict[str, list[str]] = {}
+    for key in store.object_keys():
+        if (backup_id := manifest.id_of(key, store.prefix)) is not None:
+            objects.setdefault(backup_id, []).append(key)
+    old = {found.id for found in retention.expired(kept, now, deployment.retention_days)}
+    gone = sorted(old | retention.unfinished(objects, kept, now))
+    for backup_id in gone:
+        key = manifest.manifest_key(store.prefix, backup_id)
+        store.delete([key, *(other for other in objects[backup_id] if other != key)])
+    return {"removed": gone, "kept": sorted({found.id for found in kept} - old)}
+
+
+def _database(store: Store, source: Database, backup_id: str, name: str) -> Part:
+    note(f"database {name}")
+    key = manifest.database_key(store.prefix, backup_id, name)
+    with source.snapshot(name) as (snapshot, session):
+        rows = session.count_rows()
+        with source.dump(name, snapshot) as (process, finish):
+            assert process.stdout is not None
+            part = stream.send(store, key, process.stdout, finish)
+    return Part(part.key, part.size, part.sha256, rows=rows)
+
+
+def _media(store: Store, backup_id: str, facts: Facts) -> Part:
+    note(f"media {', '.join(facts.media)}")
+    with media.archive(facts.media) as (process, finish):
+        assert process.stdout is not None
+        part = stream.send(store, manifest.media_key(store.prefix, backup_id), process.stdout, finish)
+    return Part(part.key, part.size, part.sha256, folders=facts.media)

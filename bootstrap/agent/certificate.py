@@ -1,0 +1,195 @@
+"""One certificate for all names. Certificates and the account key live on the data volume: the authority is asked
+again only when there is none for these names or it ends soon."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bootstrap.agent import volume
+from bootstrap.agent.compose import Compose
+from bootstrap.agent.deployment import Acme, Deployment, Release
+from bootstrap.agent.facts import Facts
+from bootstrap.agent.files import write_atomic
+from bootstrap.agent.run import Result, last_line, note, run
+from bootstrap.errors import CertificateError
+
+RENEW_BEFORE = timedelta(days=30)
+SYSTEM_ROOTS = Path("/etc/ssl/certs/ca-certificates.crt")
+RUN = Path("/run/bootstrap-agent")
+LOG = "/var/log/letsencrypt/letsencrypt.log"
+FORGOTTEN = "accountDoesNotExist"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    issuer: str
+    not_after: datetime
+    names: frozenset[str]
+
+    def answer(self) -> dict[str, str]:
+        return {"issuer": self.issuer, "not_after": f"{self.not_after:%Y-%m-%dT%H:%M:%SZ}"}
+
+
+def ensure(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
+    volume.require_mounted()
+    found = read(lineage(deployment) / "fullchain.pem")
+    if found is None or not good(found, deployment, _server_of(deployment), datetime.now(timezone.utc)):
+        note(f"certificate for {', '.join(deployment.names)} from {urlsplit(deployment.acme.directory).hostname}")
+        _obtain(deployment)
+    changed = install_existing(release, deployment, facts)
+    _reload(compose, facts)
+    installed = read(lineage(deployment) / "fullchain.pem")
+    if installed is None:
+        raise CertificateError(f"certbot left no certificate in {lineage(deployment)}", f"its log is {LOG}")
+    return {**installed.answer(), "changed": changed}
+
+
+def install_existing(release: Release, deployment: Deployment, facts: Facts) -> bool:
+    """Copies what the volume holds to where nginx reads it; the key first, so that a chain never lacks its key."""
+    source, target = lineage(deployment), release.stack_dir / facts.certificate_folder
+    if not (source / "privkey.pem").exists():
+        return False
+    target.mkdir(exist_ok=True)
+    changed = write_atomic(target / "privkey.pem", (source / "privkey.pem").read_bytes(), 0o600)
+    changed |= write_atomic(target / "fullchain.pem", (source / "fullchain.pem").read_bytes(), 0o644)
+    if changed:
+        RUN.mkdir(exist_ok=True)
+        _reload_is_due().touch()
+    return changed
+
+
+def good(found: Certificate, deployment: Deployment, server: str | None, now: datetime) -> bool:
+    same_names = found.names == frozenset(deployment.names)
+    return same_names and server == deployment.acme.directory and found.not_after - now > RENEW_BEFORE
+
+
+def read(path: Path) -> Certificate | None:
+    if not path.exists():
+        return None
+    shown = ["-noout", "-issuer", "-nameopt", "RFC2253,-esc_msb,utf8", "-enddate", "-ext", "subjectAltName"]
+    result = run(["openssl", "x509", "-in", str(path), *shown], check=False)
+    if result.code != 0:
+        raise CertificateError(f"{path}: {last_line(result.err)}", "remove it, then run the same command again")
+    return parse(result.out)
+
+
+def parse(text: str) -> Certificate:
+    issuer = re.search(r"^issuer=\s*(.*)$", text, re.MULTILINE)
+    end = re.search(r"^notAfter=(.*)$", text, re.MULTILINE)
+    if issuer is None or end is None:
+        raise CertificateError(f"openssl x509 said something else: {last_line(text)}")
+    common_name = re.search(r"(?:^|,)CN=([^,]*)", issuer[1])
+    not_after = datetime.strptime(end[1].strip(), "%b %d %H:%M:%S %Y GMT").replace(tzinfo=timezone.utc)
+    names = frozenset(re.findall(r"DNS:([^,\s]+)", text))
+    return Certificate(common_name[1] if common_name else issuer[1], not_after, names)
+
+
+def lineage(deployment: Deployment) -> Path:
+    return volume.LETSENCRYPT / "live" / deployment.domain
+
+
+def certbot_argv(deployment: Deployment) -> list[str]:
+    email = deployment.acme.email
+    return [
+        "certbot",
+        "certonly",
+        "--non-interactive",
+        "--agree-tos",
+        *(["--email", email, "--no-eff-email"] if email else ["--register-unsafely-without-email"]),
+        "--config-dir",
+        str(volume.LETSENCRYPT),
+        "--server",
+        deployment.acme.directory,
+        "--webroot",
+        "--webroot-path",
+        str(volume.WEBROOT),
+        "--cert-name",
+        deployment.domain,
+        "--key-type",
+        "ecdsa",
+        # whether it is time was decided before
+        "--force-renewal",
+        "--renew-with-new-domains",
+        *(argument for name in deployment.names for argument in ("--domain", name)),
+    ]
+
+
+def reason(text: str) -> str:
+    """The authority's own words, out of everything that certbot says."""
+    details = re.findall(r"^\s*Detail:\s*(.+)$", text, re.MULTILINE)
+    if details:
+        return "; ".join(dict.fromkeys(details))[:600]
+    unexpected = re.search(r"An unexpected error occurred:\s*\n\s*(.+)", text)
+    if unexpected:
+        return unexpected[1].strip()[:600]
+    told = [
+        line for line in text.splitlines() if line.strip() and not line.startswith(("Ask for help", "Saving debug"))
+    ]
+    return last_line("\n".join(told)) or "certbot gave no reason"
+
+
+def _obtain(deployment: Deployment) -> None:
+    result = _certbot(deployment)
+    if result.code != 0 and FORGOTTEN in result.out + result.err:
+        note("the authority has forgotten the account: a new one")
+        shutil.rmtree(_account_folder(deployment.acme))
+        result = _certbot(deployment)
+    if result.code != 0:
+        raise CertificateError(
+            f"no certificate for {', '.join(deployment.names)}: {reason(result.err + result.out)}",
+            f"do the names lead to this droplet on port 80? certbot's log is {LOG}",
+        )
+
+
+def _certbot(deployment: Deployment) -> Result:
+    bundle = _roots(deployment.acme)
+    env = {"REQUESTS_CA_BUNDLE": str(bundle)} if bundle else {}
+    return run(certbot_argv(deployment), env=env, timeout_s=300, check=False, error=CertificateError)
+
+
+def _roots(acme: Acme) -> Path | None:
+    """An authority of one's own stands beside the system's roots, not in their place."""
+    if acme.ca_file is None:
+        return None
+    RUN.mkdir(exist_ok=True)
+    bundle = RUN / "acme-roots.pem"
+    write_atomic(bundle, SYSTEM_ROOTS.read_bytes() + b"\n" + acme.ca_file.read_bytes(), 0o644)
+    return bundle
+
+
+def _account_folder(acme: Acme) -> Path:
+    address = urlsplit(acme.directory)
+    return volume.LETSENCRYPT / "accounts" / address.netloc / address.path.lstrip("/")
+
+
+def _server_of(deployment: Deployment) -> str | None:
+    """The authority that gave the certificate: one from a test authority is not kept for the real one."""
+    path = volume.LETSENCRYPT / "renewal" / f"{deployment.domain}.conf"
+    if not path.exists():
+        return None
+    found = re.search(r"^server\s*=\s*(\S+)", path.read_text(), re.MULTILINE)
+    return found[1] if found else None
+
+
+def _reload(compose: Compose, facts: Facts) -> None:
+    """Due until it was done: a command killed after the installation is made good by the next one."""
+    step = facts.certificate_reload
+    if not _reload_is_due().exists() or not _runs(compose.containers(), step.service):
+        return
+    compose.execute(step.service, step.command, error=CertificateError, what=f"reload {step.service}")
+    _reload_is_due().unlink()
+
+
+def _reload_is_due() -> Path:
+    return RUN / "reload-is-due"
+
+
+def _runs(containers: Sequence[Any], service: str) -> bool:
+    return any(container.service == service and container.state == "running" for container in containers)

@@ -1,0 +1,142 @@
+"""Docker Compose on this droplet: the argument lists, and what it says about containers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from bootstrap.agent.deployment import Release
+from bootstrap.agent.run import LINE_LENGTH, Result, run
+from bootstrap.agent.secrets import ENV_FILE
+from bootstrap.errors import BootstrapError, HostError
+
+JOBS_PROFILE = "jobs"
+ONE_OFF = "com.docker.compose.oneoff=True"
+
+
+@dataclass(frozen=True)
+class Container:
+    service: str
+    id: str
+    state: str
+    health: str
+    exit_code: int
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "running" and self.health in ("", "healthy")
+
+    def answer(self) -> dict[str, str]:
+        return {"name": self.service, "state": self.state, "health": self.health}
+
+
+class Compose:
+    """Never builds, never pulls: the image carries everything."""
+
+    def __init__(self, release: Release) -> None:
+        self.folder = release.stack_dir
+        self._env = {"RELEASE": release.name, "COMPOSE_PROGRESS": "quiet"}
+        self._base = [
+            "docker",
+            "compose",
+            "--ansi=never",
+            "--file",
+            release.compose_file,
+            "--env-file",
+            ENV_FILE,
+        ]
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [*self._base, *arguments]
+
+    def run(
+        self,
+        *arguments: str,
+        timeout_s: float = 120,
+        check: bool = True,
+        error: type[BootstrapError] = HostError,
+        what: str | None = None,
+    ) -> Result:
+        return run(
+            self.argv(*arguments),
+            cwd=self.folder,
+            env=self._env,
+            timeout_s=timeout_s,
+            check=check,
+            error=error,
+            what=what or f"docker compose {arguments[0]}",
+        )
+
+    def popen(
+        self,
+        *arguments: str,
+        stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+        stderr: int | IO[bytes] | None = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.argv(*arguments),
+            cwd=self.folder,
+            env={**os.environ, **self._env},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+
+    def up(self, services: Iterable[str], timeout_s: float) -> Result:
+        """Starts and returns; the caller waits until healthy."""
+        return self.run("up", "--detach", "--no-build", "--pull=never", *services, timeout_s=timeout_s, check=False)
+
+    def execute(self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str) -> Result:
+        return self.run("exec", "--no-TTY", service, *command, error=error, what=what)
+
+    def job(self, service: str, timeout_s: float) -> Result:
+        profile = f"--profile={JOBS_PROFILE}"
+        return self.run(
+            profile, "run", "--rm", "--no-deps", "--no-TTY", "--pull=never", service, timeout_s=timeout_s, check=False
+        )
+
+    def remove_one_offs(self) -> None:
+        """A job whose agent was killed runs on: two at once would migrate the same database."""
+        project = json.loads(self.run("config", "--format=json").out)["name"]
+        label = f"label=com.docker.compose.project={project}"
+        left = run(["docker", "ps", "--all", "--quiet", "--filter", label, "--filter", f"label={ONE_OFF}"]).out.split()
+        if left:
+            run(["docker", "rm", "--force", *left])
+
+    def services(self) -> list[str]:
+        """Those that are meant to run; the jobs are not among them."""
+        return self.run("config", "--services").out.split()
+
+    def images(self) -> list[str]:
+        return sorted(set(self.run(f"--profile={JOBS_PROFILE}", "config", "--images").out.split()))
+
+    def containers(self) -> list[Container]:
+        return parse_ps(self.run("ps", "--all", "--format=json").out)
+
+    def last_log_lines(self, service: str, count: int = 3) -> list[str]:
+        shown = self.run("logs", "--no-color", "--no-log-prefix", f"--tail={count}", service, check=False)
+        return tail(shown.out, count)
+
+
+def parse_ps(text: str) -> list[Container]:
+    """One JSON object a line; a list before Compose 2.21."""
+    rows: list[dict[str, Any]] = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        row = json.loads(line)
+        rows.extend(row if isinstance(row, list) else [row])
+    found = (Container(r["Service"], r["ID"], r["State"], r["Health"] or "", int(r["ExitCode"])) for r in rows)
+    return sorted(found, key=lambda container: container.service)
+
+
+def tail(text: str, count: int) -> list[str]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return [line[:LINE_LENGTH] for line in lines[-count:]]
+
+
+def stack_path(release: Release, relative: str) -> Path:
+    return release.stack_dir / relative

@@ -1,0 +1,138 @@
+"""The stack of this droplet: data services first, accounts reconciled, jobs run, then everything else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from bootstrap.agent import boot, certificate, volume
+from bootstrap.agent.compose import Compose, Container, tail
+from bootstrap.agent.deployment import Deployment, Release
+from bootstrap.agent.facts import Facts
+from bootstrap.agent.run import note, run
+from bootstrap.agent.secrets import environment
+from bootstrap.errors import HostError, UnhealthyError
+
+HEALTHY_S = 240
+JOB_S = 600
+STOP_S = 180
+# Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s: whoever failed so often will not recover
+RESTARTS = 5
+
+
+def up(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
+    volume.require_mounted()
+    environment(release.stack_dir)
+    check_images(release, compose)
+    certificate.install_existing(release, deployment, facts)
+    start(compose, facts.data_services)
+    reconcile(compose, facts)
+    run_jobs(compose, facts)
+    note("all services")
+    start(compose, compose.services(), everything=True)
+    boot.enable()
+    return {"services": [container.answer() for container in compose.containers()]}
+
+
+def down(compose: Compose) -> dict[str, Any]:
+    """From here on this droplet starts nothing by itself: its volume may already be elsewhere when it boots again."""
+    boot.disable()
+    compose.run("--profile=jobs", "stop", timeout_s=STOP_S)
+    compose.run("--profile=jobs", "down", timeout_s=STOP_S)
+    return {"services": [container.answer() for container in compose.containers()]}
+
+
+def start(compose: Compose, services: Sequence[str], *, everything: bool = False) -> None:
+    deadline = time.monotonic() + HEALTHY_S
+    note(f"start {', '.join(services)}")
+    started = compose.up([] if everything else services, timeout_s=HEALTHY_S)
+    # of a service that did not start, its container tells more than Compose does
+    _wait_until_ready(compose, set(services), deadline)
+    if started.code != 0:
+        raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
+
+
+def reconcile(compose: Compose, facts: Facts, only: str | None = None) -> None:
+    """Accounts in the data services agree with .env.production, whichever droplet they were made on."""
+    for step in facts.reconcile:
+        if only in (None, step.service):
+            note(f"reconcile {step.service}")
+            compose.execute(step.service, step.command, error=UnhealthyError, what=f"reconcile {step.service}")
+
+
+def run_jobs(compose: Compose, facts: Facts) -> None:
+    compose.remove_one_offs()
+    for job in facts.jobs:
+        note(f"job {job}")
+        done = compose.job(job, JOB_S)
+        if done.code != 0:
+            said = " | ".join(tail(done.out + "\n" + done.err, 3))
+            raise UnhealthyError(f"job {job} failed with exit code {done.code}: {said}", _see_logs(job))
+
+
+def check_images(release: Release, compose: Compose) -> None:
+    """What runs is what was baked: nothing was pulled, built or replaced since."""
+    for image in compose.images():
+        found = run(["docker", "image", "inspect", "--format={{json .}}", image], check=False)
+        if found.code != 0:
+            raise HostError(f"container image {image} is not on this droplet", "bake a new image")
+        wanted = release.images.get(image)
+        if wanted is None or not matches(json.loads(found.out), wanted):
+            raise HostError(f"container image {image} is not the one of release {release.name}", "bake a new image")
+
+
+def matches(inspected: dict[str, Any], digest: str) -> bool:
+    """A pulled image is known by its repository's digest, one built here by its id."""
+    known = [inspected["Id"], *(name.rpartition("@")[2] for name in inspected.get("RepoDigests") or [])]
+    return digest.rpartition("@")[2] in known
+
+
+def first_failed(containers: Sequence[Container], services: Collection[str], restarts: dict[str, int]) -> str | None:
+    """The service that will not get ready by waiting longer."""
+    for container in containers:
+        if container.service not in services:
+            continue
+        if container.state in ("exited", "dead") or container.health == "unhealthy":
+            return container.service
+        if restarts.get(container.id, 0) >= RESTARTS:
+            return container.service
+    return None
+
+
+def _wait_until_ready(compose: Compose, services: set[str], deadline: float) -> None:
+    while True:
+        containers = [container for container in compose.containers() if container.service in services]
+        ready = {container.service for container in containers if container.ready}
+        if ready == services:
+            return
+        failed = first_failed(containers, services, _restarts(containers))
+        if failed is None and time.monotonic() > deadline:
+            failed = min(services - ready)
+        if failed is not None:
+            raise _unhealthy(compose, failed, containers)
+        time.sleep(0.5)
+
+
+def _restarts(containers: Sequence[Container]) -> dict[str, int]:
+    ids = [container.id for container in containers]
+    if not ids:
+        return {}
+    counts = run(["docker", "inspect", "--format={{.RestartCount}}", *ids]).out.split()
+    return dict(zip(ids, map(int, counts), strict=True))
+
+
+def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) -> UnhealthyError:
+    states = [container for container in containers if container.service == service]
+    state = "not created"
+    if states:
+        state = states[0].health or states[0].state
+        if states[0].exit_code:
+            state += f", exit code {states[0].exit_code}"
+    said = " | ".join(compose.last_log_lines(service)) or "it logged nothing"
+    return UnhealthyError(f"service {service} is {state}: {said}", _see_logs(service))
+
+
+def _see_logs(service: str) -> str:
+    return f"bootstrap logs {service}"
