@@ -1,7 +1,7 @@
 """`bootstrap destroy`: traffic first, then machines, then what guarded them. Data stay unless told otherwise.
 
-Each step forgives what is gone, so a killed run is run again. The reserved IP and the firewall go after the droplets,
-as they are what `find` still recognises a half-destroyed deployment by.
+Each step forgives what is gone, so a killed run is run again; the firewall goes last, as a droplet is never without
+it and `find` recognises a half-destroyed deployment by it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations import find, machine, remote
 from bootstrap.operations.environment import Environment
-from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.cloud import Droplet, ReservedIP
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,12 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 
 
 def destroy(env: Environment, deployment: find.Deployment, *, volume: bool, backups: bool) -> Destroyed:
+    if deployment.reserved_ip:
+        with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
+            _delete_address(env, deployment.reserved_ip)
     for droplet in deployment.droplets:
         with env.progress.step(f"droplet {droplet.name}"):
             _delete_droplet(env, deployment, droplet)
-    if deployment.reserved_ip:
-        with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
-            # the address before its records: the records are how a second run finds the address
-            _delete_reserved_ip(env, deployment.reserved_ip.ip)
     if deployment.volume:
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
@@ -82,13 +81,22 @@ def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
         env.progress.note(f"not stopped from inside: {error.message}")
 
 
-def _delete_reserved_ip(env: Environment, address: str) -> None:
+def _delete_address(env: Environment, address: ReservedIP) -> None:
+    """Last goes what a second run finds the address by: the droplet that holds it, else the apex record."""
+    if address.droplet_id is not None:
+        _delete_records(env, address.ip)
+        env.cloud.delete_reserved_ip(address.ip)
+    else:
+        env.cloud.delete_reserved_ip(address.ip)
+        _delete_records(env, address.ip)
+
+
+def _delete_records(env: Environment, address: str) -> None:
+    """Other records of the domain, such as MX, are the operator's own."""
     domain = env.settings.domain
-    env.cloud.delete_reserved_ip(address)
     if domain not in env.cloud.domains():
         return
     for record in env.cloud.records(domain):
-        # other records of the domain, such as MX, are the operator's own
         if (record.type, record.data) == ("A", address):
             env.cloud.delete_record(domain, record.id)
 

@@ -26,12 +26,16 @@ class Keypair:
 
     @property
     def fingerprint(self) -> str:
-        digest = hashlib.md5(base64.b64decode(self.public.split()[1]), usedforsecurity=False).hexdigest()
-        return ":".join(digest[i : i + 2] for i in range(0, 32, 2))
+        return fingerprint(self.public)
+
+
+def fingerprint(public_key: str) -> str:
+    digest = hashlib.md5(base64.b64decode(public_key.split()[1]), usedforsecurity=False).hexdigest()
+    return ":".join(digest[i : i + 2] for i in range(0, 32, 2))
 
 
 def ensure(path: Path) -> Keypair:
-    """Reads the pair, or makes an ed25519 one: 0600, no passphrase, as timers on this side may use it."""
+    """Reads the pair, or makes an ed25519 one: 0600, no passphrase, as commands run unattended."""
     path = path.expanduser()
     if not path.exists():
         _generate(path)

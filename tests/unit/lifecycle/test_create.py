@@ -1,0 +1,175 @@
+"""The story of `create`, on a cloud in memory that dies wherever it is told to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ConflictError, HostKeyError, NotFoundError, UnhealthyError
+from bootstrap.operations import create as operation
+from bootstrap.operations import hostkeys, plan
+from tests.fakes.cloud import Killed
+from tests.fakes.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def create(world: World, from_backup: str | None = None) -> operation.Created:
+    env = world.env()
+    return operation.create(env, plan.check(env), from_backup)
+
+
+def counts(world: World) -> dict[str, int]:
+    cloud = world.cloud
+    return {
+        "keys": len(cloud.ssh_keys()),
+        "vpcs": len(cloud.vpcs()),
+        "volumes": len(cloud.volumes()),
+        "firewalls": len(cloud.firewalls()),
+        "droplets": len(cloud.droplets()),
+        "reserved ips": len(cloud.reserved_ips()),
+        "domains": len(cloud.domains()),
+    }
+
+
+ONE_OF_EACH = dict.fromkeys(["keys", "vpcs", "volumes", "firewalls", "droplets", "reserved ips", "domains"], 1)
+
+
+def test_the_story_in_its_order(world: World) -> None:
+    done = create(world)
+    assert done.url == "https://example.com/"
+    fixed = [what for what in world.cloud.effects.log if "bootstrap-hostkey" not in what]
+    assert fixed == [
+        "create bucket",
+        "create ssh key",
+        "create vpc",
+        "put firewall",
+        "create volume",
+        "create droplet",
+        "hostkey rotate",
+        "hostkey commit",
+        f"untag droplet {hostkeys.FIRST_CONTACT}",
+        "create reserved ip",
+        "create domain",
+        "put record @",
+        "put record www",
+        "volume mount",
+        "secrets put",
+        "stack up",
+        "certificate ensure",
+        "timers enable",
+    ]
+    assert counts(world) == ONE_OF_EACH
+
+
+def test_a_second_run_changes_nothing(world: World) -> None:
+    first = create(world)
+    before = list(world.cloud.effects.log)
+    again = create(world)
+    assert (again.address, again.droplet.id, again.volume.id) == (first.address, first.droplet.id, first.volume.id)
+    assert world.cloud.effects.log == before
+
+
+def test_killed_after_any_change_it_is_run_again_and_makes_one_of_each(tmp_path: Path) -> None:
+    changes = 0
+    while True:
+        changes += 1
+        folder = tmp_path / str(changes)
+        folder.mkdir()
+        world = World(folder)
+        world.cloud.effects.kill_after = changes
+        try:
+            create(world)
+        except Killed:
+            world.cloud.effects.kill_after = None
+            create(world)
+            assert counts(world) == ONE_OF_EACH, f"killed after {world.cloud.effects.log[changes - 1]}"
+            machine = world.live()
+            assert machine.up and machine.certified and machine.timers
+            (droplet,) = world.cloud.droplets()
+            assert hostkeys.pins(droplet.tags) == (hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN),)
+            assert hostkeys.FIRST_CONTACT not in droplet.tags
+        else:
+            break
+    assert changes > 20, "every step was tried"
+
+
+def test_a_wrong_host_key_stops_before_a_secret_leaves(world: World) -> None:
+    world.impostor = hostkeys.generate().public
+    with pytest.raises(HostKeyError):
+        create(world)
+    (machine,) = world.machines.values()
+    assert machine.stdin == [] and world.calls == []
+
+
+def test_a_key_swapped_after_the_first_contact_stops_too(world: World) -> None:
+    create(world)
+    world.live().offered = hostkeys.generate().public
+    sent = len(world.live().stdin)
+    with pytest.raises(HostKeyError):
+        create(world)
+    assert len(world.live().stdin) == sent
+
+
+def test_no_secret_in_user_data_and_no_reusable_key(world: World) -> None:
+    create(world)
+    machine = world.live()
+    generated = [value for name, value in machine.env.items() if "PASSWORD" in name or "SECRET_KEY" in name]
+    assert any(len(value) > 20 for value in generated)
+    assert not [value for value in (*generated, "very-secret-spaces-key") if value and value in machine.user_data]
+    from tests.fakes.world import _public_key
+
+    assert machine.offered != _public_key(machine.user_data), "the key that user-data shows is no longer used"
+
+
+def test_secrets_are_kept_and_the_operators_own_win(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    create(world)
+    first = dict(world.live().env)
+    own = tmp_path / "own.env"
+    own.write_text("AUTH_DB_PASSWORD=chosen-by-the-operator\nDJANGO_EMAIL_HOST=smtp.example.net\n")
+    world.settings = world.settings.model_copy(update={"env_file": own})
+    create(world)
+    second = world.live().env
+    assert second["DATABASE_URL"] == "postgresql://auth_service:chosen-by-the-operator@db:5432/auth_db"
+    assert second["DJANGO_EMAIL_HOST"] == "smtp.example.net"
+    assert second["DJANGO_SECRET_KEY"] == first["DJANGO_SECRET_KEY"]
+    world.settings = world.settings.model_copy(update={"env_file": None})
+    create(world)
+    assert world.live().env == second, "what was given once stays without the file"
+
+
+def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
+    world.cloud.delete_image(world.image.id)
+    world.cloud.effects.log.clear()
+    with pytest.raises(NotFoundError, match="no image"):
+        create(world)
+    world.cloud.droplet_limit = 0
+    with pytest.raises(ConflictError, match="0 droplets"):
+        create(world)
+    assert world.cloud.effects.log == []
+
+
+def test_from_backup_restores_once_before_traffic(world: World) -> None:
+    manifest = {"id": "20261124_020000", "kind": "full", "time": "2026-11-24T02:00:00Z", "databases": {}}
+    world.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(manifest).encode()
+    create(world, from_backup="latest")
+    log = world.cloud.effects.log
+    assert log.index("secrets put") < log.index("restore") < log.index("stack up")
+    create(world, from_backup="latest")
+    assert len(world.live().restored) == 1
+    with pytest.raises(NotFoundError, match="no backup"):
+        create(World(world.folder), from_backup="20200101_000000")
+
+
+def test_a_stack_that_is_not_healthy_says_why(world: World) -> None:
+    create(world)
+    world.live().healthy = False
+    with pytest.raises(UnhealthyError, match="auth-service is not healthy: boom") as failure:
+        create(world)
+    assert failure.value.remedy == "bootstrap logs auth-service"
