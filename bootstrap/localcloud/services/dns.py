@@ -121,7 +121,10 @@ class Resolver:
             return await self._forward(query, raw, ask)
         packed = bytes(reply.pack())
         if ask is ask_udp and len(packed) > self._udp_limit(query):
-            return bytes(reply.truncate().pack())
+            # not dnslib's own truncate(): that drops the question, and resolvers then drop the answer
+            reply = query.reply(ra=1, aa=1)
+            reply.header.tc = 1
+            return bytes(reply.pack())
         return packed
 
     def _reserved(self, query: DNSRecord) -> DNSRecord | None:

@@ -1,0 +1,42 @@
+"""The real services on loopback, each test session with a home and ports of its own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bootstrap.localcloud.services.lineup import Ports, services
+from bootstrap.localcloud.services.supervisor import Supervisor
+
+ADDRESS = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Running:
+    home: Path
+    cache: Path
+    ports: Ports
+    supervisor: Supervisor
+
+
+def free_ports(count: int) -> list[int]:
+    # all held at once, so that none is given twice; free for UDP too is only hoped for, and DNS says so if not
+    probes = [socket.create_server((ADDRESS, 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home, cache = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("cache")
+    ports = Ports(*free_ports(7))
+    supervisor = Supervisor(services(home, cache, ADDRESS, ports), home / "run")
+    supervisor.start()
+    yield Running(home, cache, ports, supervisor)
+    supervisor.stop()
