@@ -4,7 +4,7 @@
 in its `base.json` and its PRETTY_NAME. Ubuntu's keys come from Debian's package of them, so that the chain of trust
 starts at the keys this host has already. `builder` is the same with Docker in it, to build stand-in container images.
 
-The host's extra certificate authorities are trusted inside: where the host needs them to reach a mirror, so does a guest.
+The host's extra certificate authorities are trusted inside: where the host needs them to reach a mirror, a guest does.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ def _tarball(ref: str, cache: Path, progress: Callable[[str], None]) -> Path:
             if tarball.exists():
                 return tarball
             with tempfile.TemporaryDirectory(dir=cache) as work:
+                Path(work).chmod(0o755)  # apt reads the keyring as a user of its own
                 keyring = _ubuntu_keyring(Path(work)) if suite is UBUNTU else None
                 if suite is UBUNTU and (keyring is None or not _answers(suite, keyring)):
                     progress("Ubuntu's archive does not answer, Debian 13 stands in for it")
