@@ -12,9 +12,10 @@ from pathlib import Path
 from bootstrap import stack as stacks
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UnhealthyError
 from bootstrap.operations import find as finding
+from bootstrap.operations import plan
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.replacing import Replacement, Wish, facts_of
-from bootstrap.ports.cloud import Droplet, Image
+from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.web import ProbeReport
 from bootstrap.replacement.journal import Journal
 from bootstrap.replacement.resume import resume
@@ -50,10 +51,10 @@ def redeploy(
 ) -> Report:
     """Run again after any interruption, it goes on from there."""
     with alone(env):
-        env = _as_live(env)
-        wish = Wish(choose_image(env, image_id), keep_old, reuse)
-        paths = stacks.load(env.settings.stack).bootstrap.health
-        work = Replacement.found(env, _journal(env), wish, paths)
+        env = _as_live(env, image_id)
+        stack = stacks.load(env.settings.stack)
+        wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
+        work = Replacement.found(env, _journal(env), wish, stack)
         try:
             return _replace(work, image_id)
         finally:
@@ -68,14 +69,14 @@ def under_way(env: Environment) -> bool:
 def _replace(work: Replacement, image_id: int | None) -> Report:
     env, began_at = work.env, work.state
     _settle_what_was_begun(work, image_id)
-    prober = env.web.prober(f"https://{env.settings.domain}{work.health_paths[0]}", address=work.address)
+    prober = env.web.prober(f"https://{env.settings.domain}{work.stack.bootstrap.health[0]}", address=work.address)
     prober.start()
     try:
         failure = _run(work)
     finally:
         seen = prober.stop()
     if work.state is State.GIVEN_BACK:
-        raise _given_back(work, failure, seen)
+        raise _given_back(work, failure, seen) from failure
     return _report(work, seen, resumed=began_at is not State.IDLE)
 
 
@@ -128,24 +129,7 @@ def alone(env: Environment) -> Iterator[None]:
         os.close(descriptor)
 
 
-def choose_image(env: Environment, image_id: int | None) -> Image:
-    """The one asked for, else the newest of this stack."""
-    wanted = image_id or env.settings.image
-    if wanted is not None:
-        found = [image for image in env.cloud.images() if image.id == wanted]
-        remedy = "bootstrap image list"
-        missing = f"image {wanted} is not among the snapshots of this account"
-    else:
-        name = stacks.load(env.settings.stack).name
-        found = env.cloud.images(tag=f"bootstrap-image:{name}")
-        remedy = "bootstrap image build"
-        missing = f"there is no image of the stack {name}"
-    if not found:
-        raise NotFoundError(missing, remedy)
-    return found[0]
-
-
-def _as_live(env: Environment) -> Environment:
+def _as_live(env: Environment, image_id: int | None) -> Environment:
     """A redeploy changes the machine, not its size or who may reach it, unless the settings say so."""
     deployment = finding.find(env)
     serving = deployment.live or deployment.candidate
@@ -154,7 +138,7 @@ def _as_live(env: Environment) -> Environment:
             f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
         )
     given = env.settings.model_fields_set
-    carried: dict[str, object] = {"region": serving.region}
+    carried: dict[str, object] = {"region": serving.region, "image": image_id or env.settings.image}
     if "size" not in given:
         carried["size"] = serving.size
     if "ssh_from" not in given and deployment.firewall is not None:
@@ -165,6 +149,8 @@ def _as_live(env: Environment) -> Environment:
 
 def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
     if work.state is State.IDLE:
+        if work.old is not None:
+            work.hold_address(work.old)
         return
     work.env.progress.note(f"an earlier replacement was interrupted: going on from {work.state.value}")
     if work.new is None or image_id in (None, work.new.image_id):

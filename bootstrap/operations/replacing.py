@@ -7,23 +7,26 @@ unmounted on the one before it is attached to the other.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
+from bootstrap.errors import BootstrapError, CertificateError, ConflictError, NotFoundError
 from bootstrap.operations import find as finding
-from bootstrap.operations import gate, machine, remote, sshkey
+from bootstrap.operations import gate, machine, remote, secrets, sshkey
 from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Droplet, Image, Volume
 from bootstrap.ports.host import Host
 from bootstrap.replacement.journal import Entry, Journal
 from bootstrap.replacement.resume import Facts, resume
 from bootstrap.replacement.table import State, Transition
+from bootstrap.stack import Stack
 
 STACK_S = 900
-UNMOUNT_S = 120
+VOLUME_S = 180
+HEALTH_S = 120
+CERTIFICATE_S = 300
 SNAPSHOTS_KEPT = 3
 
 
@@ -48,14 +51,15 @@ class Replacement:
     volume: Volume
     old: Droplet | None
     new: Droplet | None
-    health_paths: Sequence[str]
+    stack: Stack
+    given: Mapping[str, str] = field(repr=False)
     seconds: dict[str, float] = field(default_factory=dict)
     snapshot: str | None = None
     reason: str | None = None
     _hosts: dict[int, Host] = field(default_factory=dict)
 
     @classmethod
-    def found(cls, env: Environment, journal: Journal, wish: Wish, health_paths: Sequence[str]) -> Replacement:
+    def found(cls, env: Environment, journal: Journal, wish: Wish, stack: Stack) -> Replacement:
         """Where it stands: at the beginning, or wherever an earlier run was killed."""
         deployment, last = finding.find(env), journal.last()
         if deployment.reserved_ip is None or deployment.volume is None:
@@ -70,9 +74,9 @@ class Replacement:
             raise NotFoundError(
                 f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
             )
-        work = cls(
-            env, journal, wish, state, deployment.reserved_ip.ip, deployment.volume, old, new, tuple(health_paths)
-        )
+        given = secrets.read_env_file(env.settings.env_file)
+        address, volume = deployment.reserved_ip.ip, deployment.volume
+        work = cls(env, journal, wish, state, address, volume, old, new, stack, given)
         work._remember(last)
         return work
 
@@ -121,6 +125,10 @@ class Replacement:
     def address_moved(self) -> bool:
         return self.new is not None and self._address_at() == self.new.id
 
+    def hold_address(self, droplet: Droplet) -> None:
+        if self._address_at() != droplet.id:
+            self.env.cloud.assign_reserved_ip(self.address, droplet.id)
+
     def close(self) -> None:
         for host in self._hosts.values():
             host.close()
@@ -138,18 +146,17 @@ class Replacement:
         self.new, self._hosts[droplet.id] = droplet, host
 
     def prepare_candidate(self) -> None:
-        """The secrets go from droplet to droplet through this process only: no file, no argument."""
+        """The secrets go from droplet to droplet through this process only: no file here, no argument."""
         old, new = self._old(), self._new()
         new, self._hosts[new.id] = machine.make_ready(self.env, new)
         self.new = new
-        held = remote.agent(self._host(old), "secrets", "get")
-        remote.agent(self._host(new), "secrets", "put", stdin=held)
+        secrets.deliver(self.env, self.stack, self._host(new), self.given, existing=secrets.read(self._host(old)))
 
     def stop_live(self) -> None:
         host = self._host(self._old())
         remote.agent(host, "timers", "disable")
         remote.agent(host, "stack", "down", timeout_s=STACK_S)
-        remote.agent(host, "volume", "unmount", timeout_s=UNMOUNT_S)
+        remote.agent(host, "volume", "unmount", timeout_s=VOLUME_S)
 
     def snapshot_volume(self) -> None:
         settings = self.env.settings
@@ -162,16 +169,15 @@ class Replacement:
 
     def start_candidate(self) -> None:
         host = self._host(self._new())
-        remote.agent(host, "volume", "mount", timeout_s=UNMOUNT_S)
+        remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
+        # installs the certificate that came with the volume; the authority could not reach this machine yet
         remote.agent(host, "stack", "up", timeout_s=STACK_S)
-        # the certificate came with the volume: this installs it into nginx and asks the authority for nothing
-        remote.agent(host, "certificate", "ensure", timeout_s=STACK_S)
 
     def check_candidate(self) -> None:
         new = self._new()
         if new.public_ip is None:
             raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
-        gate.wait_until_healthy(self.env, self.health_paths, new.public_ip)
+        self._gate(new.public_ip)
 
     def move_address(self) -> None:
         self.env.cloud.assign_reserved_ip(self.address, self._new().id)
@@ -179,18 +185,24 @@ class Replacement:
     # from here on only forward
 
     def swap_roles(self) -> None:
-        """In this order there is never a second live droplet; without one, `redeploy` still finds its way."""
+        """In this order there is never a second live droplet, and the candidate's tag, which says that this is not
+        done yet, goes last."""
         cloud, new = self.env.cloud, self._new()
         if self.old is not None:
             cloud.tag_droplet(self.old.id, self._role(finding.RETIRED))
             cloud.untag_droplet(self.old.id, self._role(finding.LIVE))
         cloud.tag_droplet(new.id, self._role(finding.LIVE))
-        for role in (finding.CANDIDATE, finding.RETIRED):
+        for role in (finding.RETIRED, finding.CANDIDATE):
             cloud.untag_droplet(new.id, self._role(role))
 
     def confirm(self) -> None:
-        gate.wait_until_healthy(self.env, self.health_paths, self.address)
-        remote.agent(self._host(self._new()), "timers", "enable")
+        self._gate(self.address)
+        host = self._host(self._new())
+        remote.agent(host, "timers", "enable")
+        try:
+            remote.agent(host, "certificate", "ensure", timeout_s=CERTIFICATE_S)
+        except CertificateError as error:
+            self.env.progress.warn(f"served with the certificate as it is; its timer will try again: {error.message}")
 
     def retire_old(self) -> None:
         cloud, new = self.env.cloud, self._new()
@@ -201,8 +213,7 @@ class Replacement:
             else:
                 self._delete(droplet)
         # deleting the address's earlier owner has been seen to unassign it (terraform-provider-digitalocean#147)
-        if self._address_at() != new.id:
-            cloud.assign_reserved_ip(self.address, new.id)
+        self.hold_address(new)
         self._prune_snapshots()
 
     # and back
@@ -214,7 +225,7 @@ class Replacement:
         try:
             host = self._host(self.new)
             remote.agent(host, "stack", "down", timeout_s=STACK_S)
-            remote.agent(host, "volume", "unmount", timeout_s=UNMOUNT_S)
+            remote.agent(host, "volume", "unmount", timeout_s=VOLUME_S)
         except BootstrapError as error:
             self.env.progress.warn(f"the candidate does not stop cleanly, so it is powered off: {error.message}")
             self.env.cloud.shutdown_droplet(self.new.id)
@@ -225,11 +236,10 @@ class Replacement:
     def start_live(self) -> None:
         old = self._old()
         host = self._host(old)
-        remote.agent(host, "volume", "mount", timeout_s=UNMOUNT_S)
+        remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
         remote.agent(host, "stack", "up", timeout_s=STACK_S)
-        if self._address_at() != old.id:
-            self.env.cloud.assign_reserved_ip(self.address, old.id)
-        gate.wait_until_healthy(self.env, self.health_paths, self.address)
+        self.hold_address(old)
+        self._gate(self.address)
         remote.agent(host, "timers", "enable")
 
     def discard_candidate(self) -> None:
@@ -243,6 +253,9 @@ class Replacement:
                 self._delete(droplet)
 
     # helpers
+
+    def _gate(self, address: str) -> None:
+        gate.wait_until_healthy(self.env, self.stack.bootstrap.health, address, patience_s=HEALTH_S)
 
     def _role(self, role: str) -> str:
         return finding.role_tag(self.env.settings, role)
