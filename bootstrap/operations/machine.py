@@ -22,6 +22,7 @@ from bootstrap.ports.host import Host
 
 BOOT_S = 300
 CLOUD_INIT_S = 600
+RELOAD_S = 60
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,25 @@ def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Dro
     remote.agent(host, "hostkey", "commit")
     host.close()
 
+    _wait_for_key(remote.connect(env, replace(droplet, tags=(*droplet.tags, fresh))), fresh)
     kept = [tag for tag in droplet.tags if not tag.startswith(hostkeys.PIN) and tag != hostkeys.FIRST_CONTACT]
     renewed = replace(droplet, tags=(*kept, fresh))
     host = remote.connect(env, renewed)
-    host.wait_until_reachable(timeout_s=60)
+    host.wait_until_reachable(timeout_s=RELOAD_S)
     for old in set(droplet.tags) - set(renewed.tags) - {hostkeys.FIRST_CONTACT}:
         env.cloud.untag_droplet(droplet.id, old)
     env.cloud.untag_droplet(droplet.id, hostkeys.FIRST_CONTACT)
     return renewed, host
+
+
+def _wait_for_key(host: Host, fresh: str) -> None:
+    """sshd takes a moment to reload, and offers the old key until then."""
+    deadline = time.monotonic() + RELOAD_S
+    while fresh not in {hostkeys.pin(key) for key in host.host_keys()}:
+        if time.monotonic() > deadline:
+            raise HostError(f"sshd offers its old host key after {RELOAD_S} s", "run the same command again")
+        time.sleep(0.2)
+    host.close()
 
 
 def forget_tags(env: Environment, droplet: Droplet) -> None:

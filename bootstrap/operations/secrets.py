@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import UsageError
+from bootstrap.errors import NotFoundError, UsageError
 from bootstrap.operations import remote
 from bootstrap.operations.environment import Environment
 from bootstrap.ports.host import Host
@@ -49,8 +49,11 @@ def compose(stack: Stack, domain: str, *, given: Mapping[str, str], existing: Ma
 
 def read(host: Host) -> dict[str, Any]:
     """`{"env": …, "credentials": …}` as the droplet holds them; empty before the first delivery."""
-    answer = remote.agent(host, "secrets", "get")
-    return {"env": answer.get("env") or {}, "credentials": answer.get("credentials") or {}}
+    try:
+        answer = remote.agent(host, "secrets", "get")
+    except NotFoundError:
+        return {"env": {}, "credentials": {}}
+    return {"env": answer["env"], "credentials": answer["credentials"]}
 
 
 def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str], existing: Mapping[str, Any]) -> bool:

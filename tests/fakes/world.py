@@ -77,6 +77,8 @@ class FakeHost:
         elif command == "hostkey commit":
             machine.offered, machine.next_key = machine.next_key or machine.offered, None
             effects.add(command)
+        elif command == "secrets get" and not machine.env:
+            return HostResult(4, "", "error: .env.production does not exist\n")
         elif command == "secrets get":
             answer = {"env": machine.env, "credentials": machine.credentials}
         elif command == "secrets put":

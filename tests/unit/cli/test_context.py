@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.cli.context import Context
+from bootstrap.console import Console
+from bootstrap.errors import CredentialsError
+from bootstrap.ports.object_store import ObjectStore
+
+
+@pytest.fixture
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("-----BEGIN CERTIFICATE-----\n")
+    endpoints = {
+        "version": 1,
+        "api": "http://198.51.100.2:8080",
+        "token": "t",
+        "dns": "198.51.100.2",
+        "acme": {"directory": "https://198.51.100.2:14000/dir", "ca_file": str(ca), "roots_file": None},
+        "spaces": {"endpoint": "http://198.51.100.2:8333", "region": "nyc3", "access_key": "a", "secret_key": "s"},
+        "registry_mirror": "http://198.51.100.2:5000",
+        "trusted_cas_dir": None,
+        "base_is_stand_in": True,
+    }
+    (tmp_path / "endpoints.json").write_text(json.dumps(endpoints))
+    monkeypatch.setenv("BOOTSTRAP_CLOUD_HOME", str(tmp_path))
+    return endpoints
+
+
+def context(cloud: str, tmp_path: Path) -> Context:
+    return Context(cloud, tmp_path / "bootstrap.yaml", Console())
+
+
+def test_the_local_cloud_is_configuration_only(local: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "bootstrap.yaml").write_text(
+        "domain: a.example\nspaces: {bucket: mine, endpoint: https://real.example}\n"
+    )
+    env = context("local", tmp_path).environment()
+    assert env.settings.acme.directory == local["acme"]["directory"]
+    assert env.settings.spaces_endpoint == local["spaces"]["endpoint"], "a rehearsal never leaves this machine"
+    assert env.settings.bucket == "mine"
+    assert env.store is not None
+    store: ObjectStore = env.store
+    assert store
+
+
+def test_tokens_are_found_as_doctl_and_aws_name_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DIGITALOCEAN_TOKEN", "SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", "from-doctl")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    endpoints = context("digitalocean", tmp_path).endpoints
+    assert (endpoints.token, endpoints.spaces_credentials) == ("from-doctl", ("a", "s"))
+    assert endpoints.api == "https://api.digitalocean.com"
+    monkeypatch.delenv("DIGITALOCEAN_ACCESS_TOKEN")
+    with pytest.raises(CredentialsError):
+        _ = context("digitalocean", tmp_path).endpoints

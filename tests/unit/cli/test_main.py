@@ -1,0 +1,122 @@
+"""The root command: fast, honest about its commands, and one place for errors."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from bootstrap.cli import crash, main
+from bootstrap.errors import CredentialsError
+
+HEAVY = ("pydantic", "boto3", "digitalocean", "httpx", "rich", "yaml", "cryptography", "jinja2", "dns", "stamina")
+
+
+def commands() -> dict[str, click.Command]:
+    with click.Context(main.root) as ctx:
+        found = {name: main.root.get_command(ctx, name) for name in main.root.list_commands(ctx)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def test_help_lines_are_the_commands_own() -> None:
+    for name, command in commands().items():
+        assert command.get_short_help_str(limit=200) == main.COMMANDS[name][1].removesuffix("."), name
+
+
+def test_every_command_has_help_and_an_example() -> None:
+    for name, command in commands().items():
+        help_text = command.help or ""
+        assert f"bootstrap {name}" in help_text or f"bootstrap --cloud local {name}" in help_text, name
+
+
+def test_help_imports_nothing_heavy_and_no_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bootstrap.cli.main", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "click" in imported
+    assert not [name for name in imported if name.split(".")[0] in HEAVY]
+    assert not [name for name in imported if name.startswith(("bootstrap.operations", "bootstrap.adapters"))]
+    assert not imported & {where.split(":")[0] for where, _ in main.COMMANDS.values()}
+
+
+def run(*argv: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main.run(argv)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("DIGITALOCEAN", "SPACES", "AWS", "BOOTSTRAP")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("BOOTSTRAP_CLOUD_HOME", str(tmp_path / "cloud"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "error", "hint"),
+    [
+        (["status", "a.example"], 3, "no DigitalOcean token", "hint: "),
+        (["--cloud", "local", "status", "a.example"], 11, "the local cloud is not running", "bootstrap cloud start"),
+        (["--cloud", "elsewhere", "status"], 2, "--cloud", "bootstrap --help"),
+        (["status", "--nonsense"], 2, "no such option", "bootstrap status --help"),
+        (["nonsense"], 2, "no such command", "bootstrap --help"),
+        (["--config", "absent.yaml", "status"], 2, "absent.yaml: there is no such file", "--config"),
+    ],
+)
+def test_errors_are_one_line_with_a_hint(
+    argv: list[str], code: int, error: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    got, out, err = run(*argv, capsys=capsys)
+    assert (got, out) == (code, "")
+    first, second = err.splitlines()
+    assert first.startswith("error: ") and error.lower() in first.lower()
+    assert second.startswith("hint: ") and hint in second
+
+
+def raising(error: BaseException) -> click.Command:
+    def callback() -> None:
+        raise error
+
+    return click.Command("status", callback=callback)
+
+
+def test_an_error_of_ours_is_its_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: raising(CredentialsError("refused", "get another")))
+    assert run("status", capsys=capsys) == (3, "", "error: refused\nhint: get another\n")
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: raising(KeyboardInterrupt()))
+    assert run("status", capsys=capsys)[0] == 130
+
+
+def test_the_unexpected_leaves_a_report_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "dop_v1_0123456789")
+    broken = ValueError("sent dop_v1_0123456789 and DB_PASSWORD=hunter2")
+    monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: raising(broken))
+    code, out, err = run("status", capsys=capsys)
+    assert (code, out, len(err.splitlines())) == (1, "", 2)
+    (report,) = (tmp_path / "state" / "bootstrap").glob("crash-*.txt")
+    assert str(report) in err
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    text = report.read_text()
+    assert "ValueError" in text and "test_main.py" in text
+    assert "dop_v1" not in text + err and "hunter2" not in text + err
+
+
+def test_redaction_keeps_what_is_not_secret() -> None:
+    assert crash.redact("region: nyc3, DB_PASSWORD: x1") == "region: nyc3, DB_PASSWORD: [secret]"
