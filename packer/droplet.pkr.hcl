@@ -74,7 +74,7 @@ source "digitalocean" "droplet" {
   region        = var.region
   size          = var.size
   image         = var.base_image
-  droplet_name  = "packer-${var.snapshot_name}"
+  droplet_name  = replace("packer-${var.snapshot_name}", "_", "-")
   snapshot_name = var.snapshot_name
   tags          = var.tags
   ssh_username  = "root"

@@ -17,7 +17,7 @@ class Packer(Protocol):
         self,
         template: Path,
         *,
-        variables: Mapping[str, str],
+        variables: Mapping[str, object],
         secrets: Mapping[str, str],
         line: Callable[[str], None],
     ) -> None:

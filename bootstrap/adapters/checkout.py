@@ -1,0 +1,65 @@
+"""The project's checkout, by git and pip."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bootstrap.errors import BootstrapError, RequirementError
+from bootstrap.ports.checkout import Commit
+
+
+class GitCheckout:
+    """Implements `ports.checkout.Checkout`."""
+
+    def __init__(self, root: Path) -> None:
+        if not (root / "packer").is_dir():
+            raise RequirementError(f"{root / 'packer'} is missing", "run bootstrap from a checkout of the project")
+        self.root = root
+
+    def commit(self, paths: Sequence[Path]) -> Commit:
+        head = _git(self.root, "rev-parse", "HEAD")
+        if head is None:
+            return Commit("unknown", dirty=False)
+        changed = _git(self.root, "status", "--porcelain", "--", *(str(path) for path in paths))
+        # a stack that lies outside of this repository has a history of its own
+        return Commit(head.strip(), dirty=changed is None or bool(changed))
+
+    def files(self, path: Path) -> list[Path]:
+        if path.is_file():
+            return [path]
+        listed = _git(path, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        found = path.rglob("*") if listed is None else (path / name for name in listed.split("\0") if name)
+        # git still lists a file that was deleted and not yet committed
+        return sorted({file for file in found if file.is_file()})
+
+    def wheel(self, into: Path) -> Path:
+        # from a copy, as setuptools leaves build/ and *.egg-info where it works
+        source = into / "source"
+        for file in (self.root / "pyproject.toml", *self.files(self.root / "bootstrap")):
+            target = source / file.relative_to(self.root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        done = subprocess.run(
+            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(into), str(source)],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            raise BootstrapError(
+                f"the project's wheel could not be built: {reason}", f"{sys.executable} -m pip wheel ."
+            )
+        (wheel,) = into.glob("*.whl")
+        return wheel
+
+
+def _git(folder: Path, *argv: str) -> str | None:
+    """None when there is no git, or `folder` is in no repository."""
+    if shutil.which("git") is None:
+        return None
+    done = subprocess.run(["git", "-C", str(folder), *argv], capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,119 @@
+"""Packer, run as a process: 1.6.6 as Debian and Ubuntu package it, or a current one with its plugin."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bootstrap.errors import CloudError, RequirementError
+
+# what Packer is given to delete its droplet and key after an interrupt
+CLEAN_UP_S = 300
+# the first version that reads required_plugins
+PLUGINS_SINCE = (1, 7)
+_ERROR = re.compile(r"Build '[^']*' errored[^:]*: (.*)|Error: (.*)")
+
+
+class PackerProcess:
+    """Implements `ports.packer.Packer`."""
+
+    def __init__(self, program: str = "packer") -> None:
+        self._program = program
+
+    def build(
+        self,
+        template: Path,
+        *,
+        variables: Mapping[str, object],
+        secrets: Mapping[str, str],
+        line: Callable[[str], None],
+    ) -> None:
+        version = self._version()
+        with TemporaryDirectory(prefix="bootstrap-packer-") as temporary:
+            work = Path(temporary)
+            values = work / "values.pkrvars.json"
+            values.touch(mode=0o600)
+            values.write_text(json.dumps(variables))
+            environment = {
+                **os.environ,
+                **{f"PKR_VAR_{name}": value for name, value in secrets.items()},
+                "CHECKPOINT_DISABLE": "1",
+                "PACKER_CACHE_DIR": str(work / "cache"),
+                "PACKER_NO_COLOR": "1",
+            }
+            folder = template
+            if version >= PLUGINS_SINCE:
+                folder = _with_plugins(template, work / "template")
+                self._run(["init", str(folder)], environment, line)
+            self._run(["build", "-color=false", f"-var-file={values}", str(folder)], environment, line)
+
+    def _version(self) -> tuple[int, ...]:
+        if shutil.which(self._program) is None:
+            raise RequirementError(
+                "packer is not installed", "apt install packer, or https://developer.hashicorp.com/packer/install"
+            )
+        answer = subprocess.run([self._program, "version"], capture_output=True, text=True, check=False).stdout
+        found = re.search(r"v(\d+)\.(\d+)\.(\d+)", answer)
+        if found is None:
+            raise RequirementError(f"{self._program} does not tell its version: {answer.strip()[:100]!r}")
+        return tuple(int(part) for part in found.groups())
+
+    def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None]) -> None:
+        problem = last = ""
+        with _process([self._program, *argv], environment) as process:
+            assert process.stdout is not None
+            for text in process.stdout:
+                if not (text := text.rstrip()):
+                    continue
+                line(text)
+                last = text
+                if found := _ERROR.search(text):
+                    problem = next(group for group in found.groups() if group is not None) or problem
+        if process.returncode != 0:
+            raise CloudError(
+                f"packer {argv[0]} failed: {problem or last}",
+                "its output above says where; the next build deletes what this one left",
+            )
+
+
+def _with_plugins(template: Path, folder: Path) -> Path:
+    """The template beside the files that only a current Packer reads."""
+    folder.mkdir()
+    for path in (*template.iterdir(), *(template / "current").iterdir()):
+        (folder / path.name).symlink_to(path.resolve())
+    return folder
+
+
+@contextmanager
+def _process(argv: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A session of its own: Ctrl-C reaches Packer once, from here, as a second one would make it leave its droplet."""
+    process = subprocess.Popen(
+        argv,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        yield process
+        process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            # read on: a full pipe would keep it from finishing
+            process.communicate(timeout=CLEAN_UP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise

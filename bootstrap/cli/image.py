@@ -1,0 +1,143 @@
+"""`bootstrap image`: build, list, show, prune."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootstrap.cli.context import Context, json_option, pass_context, state_dir
+
+if TYPE_CHECKING:
+    from bootstrap.operations.image import Baked
+    from bootstrap.ports.cloud import Image
+
+
+@click.group()
+def image() -> None:
+    """Bake droplet images with Packer, list them, prune them."""
+
+
+@image.command()
+@click.option("--region", help="Where it is built, and where droplets can be made from it.")
+@click.option("--size", default="s-2vcpu-2gb", show_default=True, help="Built on; its disk is the smallest to run on.")
+@click.option("--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file.")
+@click.option("--if-changed", is_flag=True, help="Keep the newest image when nothing that goes into it has changed.")
+@json_option
+@pass_context
+def build(context: Context, region: str | None, size: str, stack: Path | None, if_changed: bool, as_json: bool) -> None:
+    """Bake an image: Docker, every container image of the stack, the agent.
+
+    \b
+    bootstrap image build
+    bootstrap image build --if-changed --region fra1
+    """
+    from bootstrap.adapters.checkout import GitCheckout
+    from bootstrap.adapters.packer import PackerProcess
+    from bootstrap.operations import image as operation
+
+    # an image belongs to no domain, the settings do
+    settings = context.settings("any.example", region=region, stack=stack)
+    endpoints = context.endpoints
+    if endpoints.base_is_stand_in:
+        context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
+    shop = operation.Workshop(
+        cloud=context.cloud,
+        packer=PackerProcess(),
+        checkout=GitCheckout(Path(__file__).resolve().parents[2]),
+        progress=context.console,
+        state_dir=state_dir(),
+        api_url=endpoints.api,
+        token=endpoints.token,
+        registry_mirror=endpoints.registry_mirror,
+    )
+    built = operation.build(shop, settings.stack, region=settings.region, size=size, if_changed=if_changed)
+    if as_json:
+        context.console.json({**_plain(built.image), "built": built.seconds is not None, "seconds": built.seconds})
+    elif built.seconds is None:
+        context.console.print(f"{built.image.id} {built.image.name}: nothing has changed since it was built")
+    else:
+        size_gb = f"{built.image.size_gb:.2f} GB"
+        context.console.print(f"{built.image.id} {built.image.name}: {size_gb}, built in {built.seconds:.0f} s")
+
+
+@image.command("list")
+@json_option
+@pass_context
+def list_(context: Context, as_json: bool) -> None:
+    """List the baked images, newest first.
+
+    \b
+    bootstrap image list
+    bootstrap image list --json
+    """
+    from bootstrap.operations.image import baked
+
+    items = baked(context.cloud)
+    if as_json:
+        context.console.json([_described(item) for item in items])
+        return
+    if not items:
+        context.console.hint("there is no image yet: bootstrap image build")
+        return
+    rows = [
+        (i.image.id, i.image.name, i.image.created_at, f"{i.image.size_gb:.2f}", " ".join(i.used_by) or "-")
+        for i in items
+    ]
+    context.console.table(("id", "name", "built", "GB", "used by"), rows)
+
+
+@image.command()
+@click.argument("image_id", metavar="ID", type=int)
+@json_option
+@pass_context
+def show(context: Context, image_id: int, as_json: bool) -> None:
+    """Show one baked image.
+
+    \b
+    bootstrap image show 1234567
+    """
+    from bootstrap.operations.image import find
+
+    described = _described(find(context.cloud, image_id))
+    if as_json:
+        context.console.json(described)
+        return
+    for name, value in described.items():
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        context.console.print(f"{name:<12} {text or '-'}")
+
+
+@image.command()
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="How many of each stack.")
+@json_option
+@pass_context
+def prune(context: Context, keep: int, as_json: bool) -> None:
+    """Delete old images, but none that a droplet was made from.
+
+    \b
+    bootstrap image prune --keep 3
+    """
+    from bootstrap.operations.image import prune as operation
+
+    deleted = operation(context.cloud, context.console, keep)
+    if as_json:
+        context.console.json([_plain(item) for item in deleted])
+    else:
+        context.console.print(f"{len(deleted)} deleted")
+
+
+def _plain(item: Image) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "built_at": item.created_at,
+        "size_gb": item.size_gb,
+        "min_disk_gb": item.min_disk_gb,
+        "regions": list(item.regions),
+    }
+
+
+def _described(item: Baked) -> dict[str, Any]:
+    return {**_plain(item.image), "stack": item.stack, "git": item.git, "used_by": list(item.used_by)}

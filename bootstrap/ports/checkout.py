@@ -1,0 +1,29 @@
+"""The project's own source, which goes into every image. Implementation: `adapters/checkout.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Commit:
+    """`id` has 40 hex digits, or is "unknown" outside of a git repository; `dirty` as to the paths asked for."""
+
+    id: str
+    dirty: bool
+
+
+class Checkout(Protocol):
+    @property
+    def root(self) -> Path:
+        """The folder with packer/, stack/ and pyproject.toml."""
+
+    def commit(self, paths: Sequence[Path]) -> Commit: ...
+    def files(self, path: Path) -> list[Path]:
+        """Every file under `path` (or itself), sorted: what git tracks or would track, all of them outside of git."""
+
+    def wheel(self, into: Path) -> Path:
+        """Builds the project's wheel, without its dependencies."""
