@@ -7,6 +7,7 @@ register again when it is told `accountDoesNotExist`.
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import urllib.request
@@ -89,7 +90,7 @@ def _ready(files: Files, directory: str, management: str) -> bool:
     try:
         _get(directory, files.ca)
         remember_chain(files, management)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     return True
 

@@ -218,7 +218,7 @@ def _answers(address: str, port: int) -> bool:
     try:
         with socket.create_connection((address, port), timeout=1):
             return bool(DNSRecord.parse(query.send(address, port, timeout=1)).header.rcode == RCODE.NXDOMAIN)
-    except OSError:
+    except (OSError, DNSError):
         return False
 
 

@@ -6,6 +6,7 @@ Guests only read: what is in the cache is shared by every cloud on this computer
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.request
 from pathlib import Path
@@ -30,7 +31,7 @@ def _answers(address: str, port: int) -> bool:
     try:
         with opener.open(f"http://{address}:{port}/v2/", timeout=1) as answer:
             return bool(answer.status == 200)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import secrets
 import string
@@ -84,7 +85,7 @@ def _answers(address: str, port: int) -> bool:
         opener.open(f"http://{address}:{port}/", timeout=1).close()
     except urllib.error.HTTPError as error:
         return error.code == 403
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     return False
 

@@ -127,8 +127,7 @@ def _tree_hash(*folders: Path, also: Mapping[str, str]) -> str:
     digest = hashlib.sha256(json.dumps(dict(also), sort_keys=True).encode())
     for folder in folders:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = f"{path.relative_to(folder)} {path.stat().st_mode & 0o111}"
-            digest.update(name.encode() + hashlib.sha256(path.read_bytes()).digest())
+            digest.update(str(path.relative_to(folder)).encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:32]
 
 

@@ -28,6 +28,7 @@ STOP_DEADLINE_S = 10.0
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # a service that ran this long was healthy: its next death starts the backoff from the beginning
 STABLE_AFTER_S = 60.0
+LOG_LIMIT_BYTES = 20 << 20
 
 
 class ServiceError(Exception):
@@ -188,8 +189,9 @@ class _Child:
     def spawn(self) -> None:
         service = self.service
         service.log.parent.mkdir(parents=True, exist_ok=True)
-        for path in service.litter:
-            path.unlink(missing_ok=True)
+        self._clear_litter()
+        if service.log.exists() and service.log.stat().st_size > LOG_LIMIT_BYTES:
+            service.log.replace(service.log.with_suffix(".log.1"))
         with service.log.open("ab") as output:
             try:
                 # a session of its own: Ctrl-C in the daemon's terminal is the daemon's to handle
@@ -207,6 +209,7 @@ class _Child:
         started = _start_time(process.pid)
         process.returncode = 0  # the pidfd watches it from here on; Popen must not warn that it still runs
         if started is None:
+            _reap(process.pid)
             raise ServiceError(f"{service.name}: ended at once; {self.last_words()}")
         identity = Identity(process.pid, started, _boot_id(), service.recipe)
         write_atomically(self.path, json.dumps(asdict(identity)))
@@ -251,12 +254,16 @@ class _Child:
             _end(self.service.name, self.identity)
         self.release()
         self.path.unlink(missing_ok=True)
+        self._clear_litter()
+
+    def _clear_litter(self) -> None:
         for path in self.service.litter:
             path.unlink(missing_ok=True)
 
 
 class Supervisor:
-    """Starts services in their order and stops them in the reverse one; restarts whichever dies in between."""
+    """Starts services in their order and stops them in the reverse one; restarts whichever dies in between.
+    For one start and one stop."""
 
     def __init__(self, services: Sequence[Service], run_dir: Path) -> None:
         self._run_dir = run_dir

@@ -29,7 +29,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography import x509
 
-from bootstrap.localcloud.services import acme, registry, spaces
+from bootstrap.localcloud.services import acme, registry, spaces, standins
 from bootstrap.localcloud.services.dns import service as dns_service
 from bootstrap.localcloud.services.supervisor import Service, Supervisor, write_atomically
 from tests.contract.services.conftest import ADDRESS, Running, free_ports
@@ -268,3 +268,19 @@ def test_the_registry_serves_what_the_cache_holds_and_takes_nothing_from_guests(
     served = f"docker://{ADDRESS}:{running.ports.registry}/library"
     assert skopeo("inspect", "--tls-verify=false", "--raw", f"{served}/postgres:17").returncode == 0
     assert skopeo("copy", "--dest-tls-verify=false", layout, f"{served}/evil:1").returncode != 0
+
+
+def test_images_that_are_there_are_neither_copied_nor_built_again(layout: str, tmp_path: Path) -> None:
+    image, said = standins.Image("nginx", ("nginx:1.26", "nginx:stable")), list[str]()
+    (port,) = free_ports(1)
+    filler = Supervisor([registry.service(tmp_path, tmp_path, ADDRESS, port=port, read_only=False)], tmp_path / "run")
+    filler.start()
+    for name in image.names:
+        assert (
+            skopeo("copy", "--dest-tls-verify=false", layout, f"docker://{ADDRESS}:{port}/library/{name}").returncode
+            == 0
+        )
+    filler.stop()
+    assert standins.ensure_images(tmp_path, said.append, [image]) == dict.fromkeys(image.names, "official")
+    assert said == []
+    assert not (tmp_path / "work").exists()
