@@ -1,0 +1,183 @@
+"""HTTP: routes, the token, rate limits, request ids. What a request means stands in the resources' own modules."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as HttpRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bootstrap.localcloud.api import (
+    account,
+    actions,
+    domains,
+    droplet_actions,
+    droplets,
+    firewalls,
+    images,
+    reserved_ips,
+    tags,
+    volumes,
+    vpcs,
+)
+from bootstrap.localcloud.api.call import Call, Handler
+from bootstrap.localcloud.guests import Site
+from bootstrap.localcloud.store import Store
+from bootstrap.localcloud.wire import ApiError, Body, not_found, unauthorized
+from bootstrap.localcloud.worker import Worker
+
+log = logging.getLogger(__name__)
+
+MODULES = (
+    account,
+    actions,
+    # before droplets: /v2/droplets/actions is no droplet
+    droplet_actions,
+    droplets,
+    images,
+    volumes,
+    reserved_ips,
+    firewalls,
+    domains,
+    tags,
+    vpcs,
+)
+JOB_DEADLINE_S = 120.0
+HOUR_S = 3600.0
+MINUTE_S = 60.0
+
+
+@dataclass
+class RateLimit:
+    """DigitalOcean's published limits, in sliding windows."""
+
+    an_hour: int = 5000
+    a_minute: int = 250
+    _seen: deque[float] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> tuple[dict[str, str], bool]:
+        """The headers of the answer, and whether the request may pass."""
+        now = time.time()
+        with self._lock:
+            while self._seen and self._seen[0] < now - HOUR_S:
+                self._seen.popleft()
+            burst = len(self._seen) >= self.a_minute and self._seen[-self.a_minute] > now - MINUTE_S
+            passes = len(self._seen) < self.an_hour and not burst
+            if passes:
+                self._seen.append(now)
+            headers = {
+                "ratelimit-limit": str(self.an_hour),
+                "ratelimit-remaining": str(self.an_hour - len(self._seen)),
+                "ratelimit-reset": str(int((self._seen[0] if self._seen else now) + HOUR_S)),
+            }
+            if not passes:
+                until = self._seen[-self.a_minute] + MINUTE_S if burst else self._seen[0] + HOUR_S
+                headers["retry-after"] = str(max(1, int(until - now) + 1))
+            return headers, passes
+
+
+@dataclass
+class Api:
+    store: Store
+    worker: Worker
+    site: Site
+    token: str
+    limit: RateLimit
+
+    def app(self) -> ASGIApp:
+        routes = [
+            HttpRoute(path, self._endpoint(handler), methods=[method])
+            for module in MODULES
+            for method, path, handler in module.ROUTES
+        ]
+        handlers = {HTTPException: self._unrouted, Exception: self._crashed}
+        return _slashless(Starlette(routes=routes, exception_handlers=handlers))
+
+    def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
+        async def endpoint(request: Request) -> Response:
+            headers, passes = self.limit.take()
+            try:
+                self._authenticate(request)
+                if not passes:
+                    raise ApiError(429, "too_many_requests", "API Rate limit exceeded.")
+                body = await _body(request)
+                answer = await run_in_threadpool(self._answer, handler, request, body)
+            except ApiError as error:
+                answer = _error(error)
+            answer.headers.update(headers)
+            answer.headers["x-request-id"] = str(uuid4())
+            return answer
+
+        return endpoint
+
+    def _authenticate(self, request: Request) -> None:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
+            raise unauthorized()
+
+    def _answer(self, handler: Handler, request: Request, body: Body) -> Response:
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        with self.store.change() as tx:
+            path, params, query = request.url.path, request.path_params, dict(request.query_params)
+            answer = handler(Call(tx, self.site, base, path, params, query, body))
+            if answer.after is None and answer.render:
+                content = answer.render(tx)
+        if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):
+            raise ApiError(500, "server_error", failure)
+        if answer.render is None:
+            return Response(status_code=answer.status)
+        if answer.after is not None:
+            with self.store.change() as tx:
+                content = answer.render(tx)
+        return JSONResponse(content, answer.status)
+
+    async def _unrouted(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        if status == 405:
+            return _error(ApiError(405, "method_not_allowed", f"{request.method} is not possible here"))
+        return _error(not_found())
+
+    async def _crashed(self, request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _error(ApiError(500, "server_error", "Unexpected server-side error"))
+
+
+def _slashless(app: ASGIApp) -> ASGIApp:
+    """Some clients end a path with a slash; it means the same."""
+
+    async def slashless(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        await app(scope, receive, send)
+
+    return slashless
+
+
+async def _body(request: Request) -> Body:
+    raw = await request.body()
+    if not raw.strip():
+        return Body({})
+    try:
+        values = json.loads(raw)
+    except ValueError:
+        raise ApiError(400, "bad_request", "unable to parse the request's JSON") from None
+    if not isinstance(values, dict):
+        raise ApiError(400, "bad_request", "the request's body must be a JSON object")
+    return Body(values)
+
+
+def _error(error: ApiError) -> Response:
+    return JSONResponse({"id": error.id, "message": error.message}, error.status)

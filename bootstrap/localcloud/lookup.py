@@ -1,0 +1,53 @@
+"""Questions that more than one part asks of the state."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from bootstrap.localcloud.model import VPC, Action, Droplet, Firewall, Image, ReservedIP, Volume
+from bootstrap.localcloud.store import Transaction
+
+
+def droplets(tx: Transaction) -> list[Droplet]:
+    return [droplet for droplet in tx.all(Droplet) if not droplet.deleted]
+
+
+def droplet(tx: Transaction, key: object) -> Droplet | None:
+    found = tx.get(Droplet, key)
+    return found if found and not found.deleted else None
+
+
+def volumes_of(tx: Transaction, droplet_id: int) -> list[Volume]:
+    return [volume for volume in tx.all(Volume) if volume.droplet_id == droplet_id]
+
+
+def snapshots_of(tx: Transaction, droplet_id: int) -> list[Image]:
+    return [image for image in tx.all(Image) if image.droplet_id == droplet_id]
+
+
+def reserved_ip_of(tx: Transaction, droplet_id: int) -> ReservedIP | None:
+    return next((ip for ip in tx.all(ReservedIP) if ip.droplet_id == droplet_id), None)
+
+
+def firewalls_of(tx: Transaction, droplet: Droplet) -> list[Firewall]:
+    return [fw for fw in tx.all(Firewall) if droplet.id in fw.droplet_ids or set(fw.tags) & set(droplet.tags)]
+
+
+def busy(tx: Transaction, droplet_id: int) -> bool:
+    """Whether an action that concerns the droplet is in progress."""
+    return any(action.droplet_id == droplet_id and action.status == "in-progress" for action in tx.all(Action))
+
+
+def default_vpc(tx: Transaction, region: str) -> VPC:
+    return next(vpc for vpc in tx.all(VPC) if vpc.default and vpc.region == region)
+
+
+def address(network: str, host: int) -> str:
+    return str(ipaddress.ip_network(network).network_address + host)
+
+
+def free_host(network: str, taken: set[str], first: int, last: int, after: int) -> int | None:
+    """The next free host number of `network` after `after`, round and round: an address that has just been given
+    back is the last to be given out again, so nobody meets yesterday's host key there today."""
+    hosts = [*range(max(first, after + 1), last + 1), *range(first, min(last, after) + 1)]
+    return next((host for host in hosts if address(network, host) not in taken), None)

@@ -1,0 +1,217 @@
+"""What the cloud remembers: one frozen row per thing. Rows refer to each other by key; `store.py` keeps them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    def key(self) -> str:
+        return str(self.id)  # type: ignore[attr-defined]
+
+
+class SSHKey(Row):
+    id: int
+    name: str
+    public_key: str
+    fingerprint: str
+
+
+class Image(Row):
+    """`ref` is the machine driver's name of the root image; only base images have a slug."""
+
+    id: int
+    ref: str
+    name: str
+    distribution: str
+    slug: str | None = None
+    description: str = ""
+    created_at: str
+    min_disk_size: int
+    size_gigabytes: float
+    region: str | None = None
+    droplet_id: int | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Droplet(Row):
+    """`image` is a copy: the image itself may be deleted while its droplets live on. `deleted` rows are gone for every
+    reader of the API; they hold their addresses until the machine is really destroyed."""
+
+    id: int
+    name: str
+    region: str
+    size: str
+    image: Image
+    created_at: str
+    status: str = "new"
+    public_ip: str
+    private_ip: str
+    vpc_uuid: str
+    features: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    public_keys: tuple[str, ...] = ()
+    user_data: str = ""
+    deleted: bool = False
+
+
+class Volume(Row):
+    id: str
+    name: str
+    region: str
+    size_gigabytes: int
+    description: str = ""
+    created_at: str
+    droplet_id: int | None = None
+    tags: tuple[str, ...] = ()
+
+
+class VolumeSnapshot(Row):
+    """`size_gigabytes` is None until the copy is taken; until then no reader of the API sees it."""
+
+    id: str
+    name: str
+    volume_id: str
+    region: str
+    created_at: str
+    min_disk_size: int
+    size_gigabytes: float | None = None
+    tags: tuple[str, ...] = ()
+
+
+class ReservedIP(Row):
+    ip: str
+    region: str
+    droplet_id: int | None = None
+
+    @property
+    def key(self) -> str:
+        return self.ip
+
+
+class FirewallPeers(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    addresses: tuple[str, ...] = ()
+    droplet_ids: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    load_balancer_uids: tuple[str, ...] = ()
+    kubernetes_ids: tuple[str, ...] = ()
+
+
+class FirewallRule(BaseModel):
+    """`ports` as DigitalOcean returns it: "22", "8000-9000", or "0" for all."""
+
+    model_config = ConfigDict(frozen=True)
+    protocol: str
+    ports: str
+    peers: FirewallPeers
+
+
+class Firewall(Row):
+    id: str
+    name: str
+    created_at: str
+    status: str = "waiting"
+    inbound: tuple[FirewallRule, ...] = ()
+    outbound: tuple[FirewallRule, ...] = ()
+    droplet_ids: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Domain(Row):
+    name: str
+    ttl: int = 1800
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+class Record(Row):
+    id: int
+    domain: str
+    type: str
+    name: str
+    data: str
+    ttl: int = 1800
+    priority: int | None = None
+    port: int | None = None
+    weight: int | None = None
+    flags: int | None = None
+    tag: str | None = None
+
+
+class Tag(Row):
+    name: str
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+class VPC(Row):
+    id: str
+    name: str
+    region: str
+    ip_range: str
+    description: str = ""
+    default: bool = False
+    created_at: str
+
+
+class Action(Row):
+    """`resource` is the key of what it is about, `droplet_id` the droplet it also keeps busy."""
+
+    id: int
+    type: str
+    status: str = "in-progress"
+    started_at: str
+    completed_at: str | None = None
+    resource_type: str
+    resource: str
+    droplet_id: int | None = None
+    region: str
+
+
+class Job(Row):
+    """Work for the machine driver or the network: done by `worker.py`, deleted in the transaction that records its
+    effect, so a job that is still here was not finished and is done again after a crash. Jobs that share one of
+    `holds` run one after the other, in the order of their ids."""
+
+    id: int
+    kind: str
+    holds: tuple[str, ...]
+    args: dict[str, Any]
+    action_id: int | None = None
+
+
+class Counter(Row):
+    name: str
+    value: int
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+
+KINDS: tuple[type[Row], ...] = (
+    SSHKey,
+    Image,
+    Droplet,
+    Volume,
+    VolumeSnapshot,
+    ReservedIP,
+    Firewall,
+    Domain,
+    Record,
+    Tag,
+    VPC,
+    Action,
+    Job,
+    Counter,
+)

@@ -1,0 +1,168 @@
+"""The real API on a real socket, over machines in memory. Every answer is held against DigitalOcean's published
+contract (openapi.json): one that does not fit fails the test in which it was given."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import digitalocean
+import pydo
+import pytest
+import uvicorn
+from azure.core.pipeline.policies import HeadersPolicy
+from openapi_core import Config, OpenAPI
+from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from bootstrap.localcloud.api.app import Api, RateLimit
+from bootstrap.localcloud.guests import Site
+from bootstrap.localcloud.model import Image
+from bootstrap.localcloud.seed import plant
+from bootstrap.localcloud.store import Store
+from bootstrap.localcloud.worker import Worker
+from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
+
+TOKEN = "test-token"
+SITE = Site("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
+# what DigitalOcean's document does not list although the service answers it
+UNDOCUMENTED_STATUS = {400, 403, 405, 409, 422}
+
+
+@pytest.fixture(scope="session")
+def contract() -> OpenAPI:
+    spec = json.loads((Path(__file__).parent / "openapi.json").read_text())
+    # our server's address is not DigitalOcean's
+    spec["servers"] = [{"url": "/"}]
+    return OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
+
+
+class Judge:
+    """ASGI around the API: keeps every answer and what the contract says about it."""
+
+    def __init__(self, app: Any, contract: OpenAPI) -> None:
+        self._app = app
+        self._contract = contract
+        self.complaints: list[str] = []
+        self.judged = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            sent.append(message)
+
+        await self._app(scope, receive, keep)
+        # DigitalOcean's clients end some paths with a slash, its document none
+        self._judge(Request({**scope, "path": scope["path"].rstrip("/")}), sent)
+        for message in sent:
+            await send(message)
+
+    def _judge(self, request: Request, sent: list[Message]) -> None:
+        body = b"".join(message.get("body", b"") for message in sent)
+        response = Response(body, sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]})
+        if response.status_code in UNDOCUMENTED_STATUS:
+            return
+        try:
+            self._contract.validate_response(
+                StarletteOpenAPIRequest(request, b""), StarletteOpenAPIResponse(response, data=body)
+            )
+            self.judged += 1
+        except Exception as error:
+            details = [getattr(e, "message", str(e)) for e in getattr(error.__cause__, "schema_errors", [])]
+            about = f"{request.method} {request.url.path} {response.status_code}"
+            self.complaints.append(f"{about}: {error.__cause__ or error!r} {details} {body[:600]!r}")
+
+
+@dataclass
+class Cloud:
+    """One cloud with its home; `stop` and `start` are those of the daemon, `kill` is SIGKILL as the store sees it."""
+
+    home: Path
+    contract: OpenAPI
+    driver: FakeDriver
+    network: FakeNetwork
+
+    def start(self, limit: RateLimit | None = None) -> None:
+        self.store = Store(self.home / "state.sqlite")
+        plant(
+            self.store,
+            Image(
+                id=1,
+                ref="base",
+                name="22.04 (LTS) x64",
+                distribution="Ubuntu",
+                slug="ubuntu-22-04-x64",
+                created_at="2024-01-01T00:00:00Z",
+                min_disk_size=7,
+                size_gigabytes=1.0,
+            ),
+        )
+        self.worker = Worker(self.store, self.driver, self.network, SITE)
+        self.worker.start()
+        api = Api(self.store, self.worker, SITE, TOKEN, limit or RateLimit(10**6, 10**6))
+        self.judge = Judge(api.app(), self.contract)
+        self._server = uvicorn.Server(uvicorn.Config(self.judge, port=0, log_level="warning"))
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        until(lambda: self._server.started)
+        (port,) = {sock.getsockname()[1] for server in self._server.servers for sock in server.sockets}
+        self.url = f"http://127.0.0.1:{port}"
+        # python-digitalocean's objects forget their endpoint when they make others
+        os.environ["DIGITALOCEAN_END_POINT"] = f"{self.url}/v2/"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self.worker.stop()
+        self.store.close()
+
+    @property
+    def options(self) -> dict[str, str]:
+        return {"token": TOKEN, "end_point": f"{self.url}/v2/"}
+
+    def manager(self) -> digitalocean.Manager:
+        return digitalocean.Manager(**self.options)
+
+    def pydo(self) -> pydo.Client:
+        # its own policy sends a token over TLS only; this server is on the loopback
+        policy = HeadersPolicy({"Authorization": f"Bearer {TOKEN}"})
+        return pydo.Client(token=TOKEN, endpoint=self.url, authentication_policy=policy)
+
+    def droplet(self, name: str = "web", **values: Any) -> digitalocean.Droplet:
+        """Created, and waited for as the library does it."""
+        values = {"region": "nyc3", "size_slug": "s-1vcpu-1gb", "image": "ubuntu-22-04-x64", **values}
+        droplet = digitalocean.Droplet(name=name, **values, **self.options)
+        droplet.create()
+        assert droplet.get_actions()[0].wait(update_every_seconds=0)
+        return droplet.load()
+
+
+def until(condition: Callable[[], Any], deadline_s: float = 10) -> Any:
+    deadline = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.01)
+    return value
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, contract: OpenAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    monkeypatch.setenv("DIGITALOCEAN_END_POINT", "")
+    cloud = Cloud(tmp_path, contract, FakeDriver(), FakeNetwork())
+    cloud.start()
+    yield cloud
+    cloud.driver.gate.set()
+    cloud.stop()
+    assert not cloud.judge.complaints, "\n".join(cloud.judge.complaints)
