@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
     "logs": ("bootstrap.cli.logs:logs", "Show the logs of a service, or of bootstrap's own units."),
     "redeploy": ("bootstrap.cli.redeploy:redeploy", "Replace the droplet by a new one from an image."),
-    "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the droplet before the last redeploy."),
+    "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
     "backup": ("bootstrap.cli.backup:backup", "Back up now, or list the backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media by those of a backup."),
     "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; data volume and backups stay unless told."),

@@ -25,7 +25,7 @@ def commands() -> dict[str, click.Command]:
 
 def test_help_lines_are_the_commands_own() -> None:
     for name, command in commands().items():
-        assert command.get_short_help_str(limit=200) == main.COMMANDS[name][1].removesuffix("."), name
+        assert command.get_short_help_str(limit=200) == main.COMMANDS[name][1], name
 
 
 def test_every_command_has_help_and_an_example() -> None:

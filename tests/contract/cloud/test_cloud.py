@@ -1,0 +1,192 @@
+"""What `ports/cloud.py` promises, kept by every implementation."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootstrap.errors import ConflictError
+from bootstrap.operations import hostkeys
+from bootstrap.ports.cloud import Droplet, DropletSpec, FirewallRule
+from tests.contract.cloud.conftest import Subject
+
+TAG = "bootstrap:example_com"
+
+
+def make(subject: Subject, name: str = "example.com-1", volumes: tuple[str, ...] = ()) -> Droplet:
+    cloud = subject.cloud
+    keys = cloud.ssh_keys() or [cloud.create_ssh_key("key", hostkeys.generate().public)]
+    spec = DropletSpec(
+        name=name,
+        region="nyc3",
+        size="s-2vcpu-2gb",
+        image_id=subject.image,
+        ssh_key_ids=(keys[0].id,),
+        user_data="#cloud-config\n",
+        vpc_uuid=None,
+        volume_ids=volumes,
+        tags=(TAG, f"{TAG}:live"),
+    )
+    return cloud.create_droplet(spec)
+
+
+def test_account_and_catalogue(subject: Subject) -> None:
+    cloud = subject.cloud
+    assert cloud.account().status == "active" and cloud.account().droplet_limit > 0
+    assert next(region for region in cloud.regions() if region.slug == "nyc3").available
+    size = next(size for size in cloud.sizes() if size.slug == "s-2vcpu-2gb")
+    assert (size.memory_mb, size.vcpus, size.price_monthly_usd) == (2048, 2, 18.0)
+    assert "nyc3" in size.regions
+
+
+def test_a_lookup_that_finds_nothing_is_empty(subject: Subject) -> None:
+    cloud = subject.cloud
+    assert cloud.droplet(987654321) is None
+    assert cloud.droplets("nothing") == [] and cloud.volumes(tag="nothing") == []
+    assert cloud.images("nothing") == [] and cloud.records("absent.example") == []
+    assert cloud.volume_snapshots("00000000-0000-4000-8000-000000000000") == []
+
+
+def test_deleting_what_is_gone_succeeds(subject: Subject) -> None:
+    cloud = subject.cloud
+    cloud.delete_droplet(987654321)
+    cloud.delete_volume("00000000-0000-4000-8000-000000000000")
+    cloud.detach_volume("00000000-0000-4000-8000-000000000000", 987654321)
+    cloud.delete_firewall("00000000-0000-4000-8000-000000000000")
+    cloud.delete_reserved_ip("198.51.100.222")
+    cloud.delete_image(987654321)
+    cloud.delete_record("absent.example", 1)
+    cloud.delete_ssh_key(987654321)
+    cloud.untag_droplet(987654321, "nothing")
+
+
+def test_an_ssh_key_is_found_by_its_fingerprint(subject: Subject) -> None:
+    cloud = subject.cloud
+    public = hostkeys.generate().public
+    made = cloud.create_ssh_key("operator", public)
+    assert [key for key in cloud.ssh_keys() if key.fingerprint == made.fingerprint] == [made]
+    with pytest.raises(ConflictError):
+        cloud.create_ssh_key("again", public)
+    cloud.delete_ssh_key(made.id)
+    assert cloud.ssh_keys() == []
+
+
+def test_a_droplet_is_active_tagged_and_powered(subject: Subject) -> None:
+    cloud = subject.cloud
+    droplet = make(subject)
+    assert droplet.status == "active" and droplet.public_ip and droplet.private_ip
+    assert [found.id for found in cloud.droplets(TAG)] == [droplet.id]
+    assert [found.id for found in cloud.droplets()] == [droplet.id]
+    cloud.tag_droplet(droplet.id, f"{TAG}:retired")
+    cloud.tag_droplet(droplet.id, f"{TAG}:retired")
+    cloud.untag_droplet(droplet.id, f"{TAG}:live")
+    cloud.untag_droplet(droplet.id, f"{TAG}:live")
+    now = cloud.droplet(droplet.id)
+    assert now and set(now.tags) == {TAG, f"{TAG}:retired"}
+    cloud.shutdown_droplet(droplet.id)
+    cloud.shutdown_droplet(droplet.id)
+    off = cloud.droplet(droplet.id)
+    assert off and off.status == "off"
+    cloud.power_on_droplet(droplet.id)
+    cloud.power_on_droplet(droplet.id)
+    on = cloud.droplet(droplet.id)
+    assert on and on.status == "active" and on.public_ip == droplet.public_ip
+    cloud.delete_droplet(droplet.id)
+    assert cloud.droplet(droplet.id) is None and cloud.droplets(TAG) == []
+
+
+def test_a_volume_moves_from_droplet_to_droplet(subject: Subject) -> None:
+    cloud = subject.cloud
+    volume = cloud.create_volume("bootstrap-example-com", "nyc3", 10, [TAG])
+    assert cloud.volumes("nyc3", "bootstrap-example-com") == [volume] == cloud.volumes(tag=TAG)
+    with pytest.raises(ConflictError):
+        cloud.create_volume("bootstrap-example-com", "nyc3", 10, [TAG])
+    first, second = make(subject, "example.com-1", (volume.id,)), make(subject, "example.com-2")
+    assert first.volume_ids == (volume.id,)
+    cloud.attach_volume(volume.id, first.id)
+    with pytest.raises(ConflictError):
+        cloud.attach_volume(volume.id, second.id)
+    cloud.detach_volume(volume.id, first.id)
+    cloud.detach_volume(volume.id, first.id)
+    cloud.attach_volume(volume.id, second.id)
+    assert cloud.volumes(tag=TAG)[0].droplet_ids == (second.id,)
+
+
+def test_a_volume_snapshot_is_listed_and_deleted(subject: Subject) -> None:
+    cloud = subject.cloud
+    volume = cloud.create_volume("bootstrap-example-com", "nyc3", 10, [TAG])
+    taken = cloud.snapshot_volume(volume.id, "before", [TAG])
+    (listed,) = cloud.volume_snapshots(volume.id)
+    assert (listed.id, listed.name, listed.volume_id, listed.tags) == (taken.id, "before", volume.id, (TAG,))
+    cloud.delete_volume_snapshot(taken.id)
+    cloud.delete_volume_snapshot(taken.id)
+    assert cloud.volume_snapshots(volume.id) == []
+
+
+def test_a_reserved_ip_moves_in_one_step(subject: Subject) -> None:
+    cloud = subject.cloud
+    first, second = make(subject, "example.com-1"), make(subject, "example.com-2")
+    made = cloud.create_reserved_ip(first.id)
+    assert (made.droplet_id, made.region) == (first.id, "nyc3")
+    cloud.assign_reserved_ip(made.ip, second.id)
+    cloud.assign_reserved_ip(made.ip, second.id)
+    assert [(ip.ip, ip.droplet_id) for ip in cloud.reserved_ips()] == [(made.ip, second.id)]
+    cloud.delete_droplet(second.id)
+    assert [(ip.ip, ip.droplet_id) for ip in cloud.reserved_ips()] == [(made.ip, None)]
+    # the address a droplet is reached at stays its own
+    now = cloud.droplet(first.id)
+    assert now and now.public_ip == first.public_ip
+    cloud.delete_reserved_ip(made.ip)
+    assert cloud.reserved_ips() == []
+
+
+def test_a_firewall_says_exactly_what_was_put(subject: Subject) -> None:
+    cloud = subject.cloud
+    rules = [FirewallRule("tcp", "22", ("192.0.2.0/24",)), FirewallRule("tcp", "443"), FirewallRule("icmp", "all")]
+    made = cloud.put_firewall("bootstrap-example-com", rules, [TAG])
+    again = cloud.put_firewall("bootstrap-example-com", rules, [TAG])
+    assert again.id == made.id and set(again.inbound) == set(rules) and again.tags == (TAG,)
+    fewer = cloud.put_firewall("bootstrap-example-com", rules[1:], [TAG])
+    assert fewer.id == made.id
+    (listed,) = cloud.firewalls()
+    assert set(listed.inbound) == set(rules[1:])
+    cloud.delete_firewall(made.id)
+    assert cloud.firewalls() == []
+
+
+def test_a_vpc_is_found_by_name(subject: Subject) -> None:
+    made = subject.cloud.create_vpc("bootstrap-nyc3", "nyc3")
+    assert made in subject.cloud.vpcs() and made.region == "nyc3"
+
+
+def test_records_say_one_thing_and_leave_others_alone(subject: Subject) -> None:
+    cloud = subject.cloud
+    cloud.create_domain("example.com")
+    with pytest.raises(ConflictError):
+        cloud.create_domain("example.com")
+    assert "example.com" in cloud.domains()
+    first = cloud.put_record("example.com", "A", "@", "192.0.2.1", 300)
+    assert cloud.put_record("example.com", "A", "@", "192.0.2.1", 300).id == first.id
+    moved = cloud.put_record("example.com", "A", "@", "192.0.2.2", 300)
+    www = cloud.put_record("example.com", "A", "www", "192.0.2.2", 300)
+    addresses = {(r.name, r.data, r.ttl) for r in cloud.records("example.com") if r.type == "A"}
+    assert moved.id == first.id and addresses == {("@", "192.0.2.2", 300), ("www", "192.0.2.2", 300)}
+    cloud.delete_record("example.com", www.id)
+    assert [r.name for r in cloud.records("example.com") if r.type == "A"] == ["@"]
+
+
+def test_an_image_is_tagged_and_deleted(subject: Subject, request: pytest.FixtureRequest) -> None:
+    cloud = subject.cloud
+    if "fake" not in request.node.name:
+        droplet = make(subject)
+        server = request.getfixturevalue("server")
+        taken = server.manager().get_droplet(droplet.id).take_snapshot("baked", return_dict=False)
+        assert taken.wait(update_every_seconds=0)
+    else:
+        cloud.add_image("baked")  # type: ignore[attr-defined]
+    image = next(image for image in cloud.images() if image.name == "baked")
+    assert cloud.images("bootstrap-image") == []
+    cloud.tag_image(image.id, "bootstrap-image")
+    cloud.tag_image(image.id, "bootstrap-image")
+    assert [found.id for found in cloud.images("bootstrap-image")] == [image.id]
+    cloud.delete_image(image.id)
+    assert cloud.images("bootstrap-image") == []
