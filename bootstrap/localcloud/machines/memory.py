@@ -1,0 +1,74 @@
+"""A machine's memory limit: memory and swap together, kept by the kernel.
+
+Where the host's `memory` controller is cgroup v1, a child of our own group is made (never one at the root: we may
+be in a container ourselves). Where it is v2, only systemd may hand out groups, so the machine runs in a scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .driver import MachineError
+from .process import wait_until
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class MemoryLimit:
+    """`name` is unique on this host."""
+
+    name: str
+    memory_mb: int
+
+    def argv(self, command: Sequence[str]) -> list[str]:
+        """The command that runs under the limit."""
+        if self._v1() is not None:
+            return list(command)
+        if not Path("/run/systemd/system").is_dir():
+            raise MachineError("memory limits need a cgroup v1 memory controller, or systemd: this host has neither")
+        limits = [f"MemoryMax={self.memory_mb}M", "MemorySwapMax=0", "Delegate=yes"]
+        properties = [f"--property={limit}" for limit in limits]
+        return ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={self.name}", *properties, "--", *command]
+
+    def prepare(self) -> Path | None:
+        """The file a process writes its pid to before it execs the command; None where `argv` says it all."""
+        group = self._v1()
+        if group is None:
+            return None
+        group.mkdir(exist_ok=True)
+        limit = str(self.memory_mb * MIB)
+        (group / "memory.limit_in_bytes").write_text(limit)
+        if (swap := group / "memory.memsw.limit_in_bytes").exists():
+            swap.write_text(limit)
+        return group / "cgroup.procs"
+
+    def remove(self) -> None:
+        group = self._v1()
+        if group is None or not group.exists():
+            return
+        if not wait_until(lambda: not (group / "cgroup.procs").read_text().strip(), 10):
+            raise MachineError(f"{group}: processes of the machine are still in it")
+        group.rmdir()
+
+    def _v1(self) -> Path | None:
+        """Our own v1 group's child of that name."""
+        mount = _v1_mount()
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if mount and "memory" in controllers.split(","):
+                own = mount / path.lstrip("/")
+                # a daemon that a machine's own supervisor started would nest groups: siblings stay siblings
+                return (own.parent if own.name.startswith("bc-") else own) / self.name
+        return None
+
+
+def _v1_mount() -> Path | None:
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, filesystem = line.partition(" - ")
+        kind, _, options = filesystem.split()[:3]
+        if kind == "cgroup" and "memory" in options.split(","):
+            return Path(fields.split()[4])
+    return None
