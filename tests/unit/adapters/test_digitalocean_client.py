@@ -1,0 +1,143 @@
+"""What the network and the API do to a client: answers that get lost, limits, and things that are busy."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from bootstrap.adapters.digitalocean import DigitalOcean
+from bootstrap.errors import CloudError, ConflictError, CredentialsError
+
+Answer = tuple[int, dict[str, str], Any]
+VOLUME = {
+    "id": "v1",
+    "name": "data",
+    "region": {"slug": "nyc3"},
+    "size_gigabytes": 10,
+    "droplet_ids": [],
+    "tags": [],
+}
+
+
+class Api:
+    """Answers with `script`, in order, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.script: list[Answer | Callable[[], Answer]] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                api.asked.append(f"{self.command} {self.path.split('?')[0]}")
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                step = api.script.pop(0)
+                status, headers, body = step() if callable(step) else step
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in {**headers, "content-length": str(len(data))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_DELETE = do_PUT = answer
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    yield api
+    api.server.shutdown()
+    api.server.server_close()
+
+
+def error(status: int, message: str, **headers: str) -> Answer:
+    return status, {name.replace("_", "-"): value for name, value in headers.items()}, {"id": "x", "message": message}
+
+
+def test_a_create_whose_answer_got_lost_is_looked_for_before_it_is_repeated(api: Api) -> None:
+    api.script = [error(500, "after the effect"), (200, {}, {"volumes": [VOLUME]})]
+    assert DigitalOcean("t", api.url).create_volume("data", "nyc3", 10, []).id == "v1"
+    assert api.asked == ["POST /v2/volumes", "GET /v2/volumes"]
+
+
+def test_a_create_that_had_no_effect_is_repeated(api: Api) -> None:
+    api.script = [error(503, "before the effect"), (200, {}, {"volumes": []}), (201, {}, {"volume": VOLUME})]
+    assert DigitalOcean("t", api.url).create_volume("data", "nyc3", 10, []).id == "v1"
+    assert api.asked == ["POST /v2/volumes", "GET /v2/volumes", "POST /v2/volumes"]
+
+
+def test_the_rate_limit_is_waited_for_as_long_as_it_says(api: Api) -> None:
+    api.script = [error(429, "API Rate limit exceeded.", retry_after="1"), (201, {}, {"volume": VOLUME})]
+    start = time.monotonic()
+    DigitalOcean("t", api.url).create_volume("data", "nyc3", 10, [])
+    assert 1.0 <= time.monotonic() - start < 3
+    assert api.asked == ["POST /v2/volumes"] * 2, "429 had no effect: nothing to look for"
+
+
+def test_a_busy_droplet_is_asked_again(api: Api) -> None:
+    active = {"ip": "192.0.2.9", "region": {"slug": "nyc3"}, "droplet": {"id": 7}}
+    api.script = [
+        (200, {}, {"reserved_ip": {**active, "droplet": None}}),
+        error(422, "Droplet already has a pending event."),
+        (201, {}, {"action": {"id": 1}}),
+        (200, {}, {"action": {"id": 1, "type": "assign_ip", "status": "in-progress"}}),
+        (200, {}, {"action": {"id": 1, "type": "assign_ip", "status": "completed"}}),
+        (200, {}, {"reserved_ip": active}),
+    ]
+    DigitalOcean("t", api.url).assign_reserved_ip("192.0.2.9", 7)
+    assert api.asked.count("POST /v2/reserved_ips/192.0.2.9/actions") == 2
+    assert api.asked.count("GET /v2/actions/1") == 2, "an action is waited for by its id"
+
+
+def test_an_action_that_errs_is_told(api: Api) -> None:
+    failed = {"id": 1, "type": "attach", "status": "errored", "resource_type": "volume", "resource_id": "v1"}
+    api.script = [(200, {}, {"volume": VOLUME}), (202, {}, {"action": {"id": 1}}), (200, {}, {"action": failed})]
+    with pytest.raises(CloudError, match="attach of volume v1 failed"):
+        DigitalOcean("t", api.url).attach_volume("v1", 7)
+
+
+def test_reading_survives_an_outage(api: Api) -> None:
+    api.script = [error(502, "bad gateway"), error(500, "oops"), (200, {}, {"volumes": []})]
+    assert DigitalOcean("t", api.url).volumes() == []
+
+
+def test_every_page_is_read(api: Api) -> None:
+    following = {"pages": {"next": f"{api.url}/v2/volumes?page=2&per_page=1"}}
+    api.script = [
+        (200, {}, {"volumes": [VOLUME], "links": following}),
+        (200, {}, {"volumes": [{**VOLUME, "id": "v2"}], "links": {}}),
+    ]
+    assert [volume.id for volume in DigitalOcean("t", api.url).volumes()] == ["v1", "v2"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "text"),
+    [
+        (error(401, "Unable to authenticate you"), CredentialsError, "token was refused"),
+        (error(403, "You are not authorized"), CredentialsError, "not authorized"),
+        (error(422, "size is invalid"), CloudError, "size is invalid"),
+        (error(422, "creating this would exceed your droplet limit"), ConflictError, "droplet limit"),
+    ],
+)
+def test_a_refusal_is_final_and_named(api: Api, answer: Answer, kind: type[Exception], text: str) -> None:
+    api.script = [answer]
+    with pytest.raises(kind, match=text) as failure:
+        DigitalOcean("secret-token", api.url).create_volume("data", "nyc3", 10, [])
+    assert len(api.asked) == 1 and "secret-token" not in str(failure.value)

@@ -1,0 +1,112 @@
+"""Web against a real TLS server whose certificate is for a name that no resolver knows."""
+
+from __future__ import annotations
+
+import datetime
+import http.server
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from bootstrap.adapters.http import HttpsWeb
+from bootstrap.errors import HostError
+
+
+@dataclass
+class Site:
+    roots: Path
+    port: int
+    status: int = 200
+    hosts: tuple[str, ...] = ()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a.example")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("a.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    roots, private = tmp_path / "roots.pem", tmp_path / "key.pem"
+    roots.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            site.hosts += (self.headers["host"],)
+            self.send_response(site.status)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(roots, private)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    site = Site(roots, server.server_address[1])
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield site
+    server.shutdown()
+    server.server_close()
+
+
+def test_it_connects_to_the_address_and_asks_for_the_name(site: Site) -> None:
+    answer = HttpsWeb(site.roots).get(f"https://a.example:{site.port}/", address="127.0.0.1")
+    assert (answer.status, answer.body) == (200, "ok")
+    assert site.hosts[0].startswith("a.example")
+
+
+def test_another_name_or_an_unknown_authority_is_refused(site: Site) -> None:
+    for web, name in ((HttpsWeb(site.roots), "b.example"), (HttpsWeb(), "a.example")):
+        with pytest.raises(HostError) as failure:
+            web.get(f"https://{name}:{site.port}/", address="127.0.0.1")
+        assert failure.value.retryable and "certificate" in failure.value.message.lower()
+
+
+def test_nobody_there_is_retryable() -> None:
+    with pytest.raises(HostError) as failure:
+        HttpsWeb().get("https://a.example:1/", address="127.0.0.1")
+    assert failure.value.retryable
+
+
+def test_a_prober_counts_an_outage_and_stays_within_its_load(site: Site) -> None:
+    prober = HttpsWeb(site.roots).prober(f"https://a.example:{site.port}/", address="127.0.0.1")
+    prober.start()
+    began = time.monotonic()
+    time.sleep(0.5)
+    site.status = 503
+    time.sleep(0.6)
+    site.status = 200
+    time.sleep(0.5)
+    report = prober.stop()
+    seconds = time.monotonic() - began
+    assert 0.4 < report.outage_s < 1.1
+    assert 3 <= report.failed <= 8 and report.failed < report.requests <= 10 * seconds + 2
+    assert report.first_failure is not None and "503" in report.first_failure
