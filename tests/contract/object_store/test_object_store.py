@@ -1,0 +1,99 @@
+"""The ObjectStore port: the adapter against a real S3 server, and the fake that the unit tests use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from bootstrap.adapters.spaces import Spaces
+from bootstrap.errors import CredentialsError, NotFoundError
+from bootstrap.localcloud.services import spaces
+from bootstrap.localcloud.services.supervisor import Supervisor
+from bootstrap.ports.object_store import ObjectStore
+from tests.contract.services.conftest import ADDRESS, free_ports
+from tests.fakes.cloud import Effects
+from tests.fakes.world import FakeStore
+
+BUCKET = "bootstrap-example-com"
+
+
+@dataclass
+class Server:
+    endpoint: str
+    keys: spaces.Credentials
+
+    def store(self, bucket: str = BUCKET, secret_key: str | None = None) -> Spaces:
+        return Spaces(self.endpoint, "nyc3", bucket, self.keys.access_key, secret_key or self.keys.secret_key)
+
+    def client(self):  # type: ignore[no-untyped-def]
+        keys = {"aws_access_key_id": self.keys.access_key, "aws_secret_access_key": self.keys.secret_key}
+        return boto3.client("s3", endpoint_url=self.endpoint, region_name="nyc3", **keys)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("spaces")
+    (port,) = free_ports(1)
+    supervisor = Supervisor([spaces.service(home, ADDRESS, port=port)], home / "run")
+    supervisor.start()
+    yield Server(f"http://{ADDRESS}:{port}", spaces.credentials(home))
+    supervisor.stop()
+
+
+@dataclass
+class Subject:
+    store: ObjectStore
+    put: Callable[[str, bytes], object]
+
+
+@pytest.fixture(params=["spaces", "fake"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    if request.param == "fake":
+        fake = FakeStore(Effects())
+        return Subject(fake, lambda key, body: fake.objects.__setitem__(key, body))
+    server: Server = request.getfixturevalue("server")
+    client = server.client()
+    return Subject(server.store(), lambda key, body: client.put_object(Bucket=BUCKET, Key=key, Body=body))
+
+
+def test_objects_are_listed_read_and_deleted_by_prefix(subject: Subject) -> None:
+    store = subject.store
+    store.ensure_bucket()
+    store.ensure_bucket()
+    assert store.list("example_com/") == []
+    subject.put("example_com/manifest_1.json", b"{}")
+    subject.put("example_com/media.tar.gz", b"123")
+    subject.put("example_org/manifest_1.json", b"not ours")
+    found = {item.key: item.size for item in store.list("example_com/")}
+    assert found == {"example_com/manifest_1.json": 2, "example_com/media.tar.gz": 3}
+    assert store.read("example_com/media.tar.gz") == b"123"
+    assert store.delete_prefix("example_com/") == 2
+    assert store.list("example_com/") == []
+    assert [item.key for item in store.list("example_org/")] == ["example_org/manifest_1.json"]
+
+
+def test_the_bucket_keeps_versions_until_they_are_deleted(server: Server) -> None:
+    store, client = server.store("versions"), server.client()
+    store.ensure_bucket()
+    assert client.get_bucket_versioning(Bucket="versions")["Status"] == "Enabled"
+    for body in (b"one", b"two"):
+        client.put_object(Bucket="versions", Key="a/b", Body=body)
+    assert len(client.list_object_versions(Bucket="versions")["Versions"]) == 2
+    assert store.delete_prefix("a/") == 1
+    left = client.list_object_versions(Bucket="versions")
+    assert not left.get("Versions") and not left.get("DeleteMarkers")
+
+
+def test_a_wrong_key_and_a_missing_bucket_are_told_apart(server: Server) -> None:
+    with pytest.raises(CredentialsError):
+        server.store(secret_key="wrong").ensure_bucket()
+    with pytest.raises(NotFoundError):
+        server.store("absent-bucket").list("a/")
+    store = server.store()
+    store.ensure_bucket()
+    with pytest.raises(NotFoundError):
+        store.read("absent")
