@@ -231,6 +231,7 @@ def service(home: Path, address: str, port: int) -> Service:
     return Service(
         name="dns",
         argv=(*argv, "--records", str(records)),
+        env={"PYTHONPATH": str(Path(__file__).parents[3])},  # this very package, installed or not
         log=home / "log" / "dns.log",
         ready=lambda: _answers(address, port),
     )

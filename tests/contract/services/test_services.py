@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -31,7 +32,7 @@ from cryptography import x509
 
 from bootstrap.localcloud.services import acme, registry, spaces, standins
 from bootstrap.localcloud.services.dns import service as dns_service
-from bootstrap.localcloud.services.supervisor import Service, Supervisor, write_atomically
+from bootstrap.localcloud.services.supervisor import Supervisor, write_atomically
 from tests.contract.services.conftest import ADDRESS, Running, free_ports
 
 pytestmark = pytest.mark.skipif(
@@ -128,7 +129,7 @@ def forwarder(tmp_path: Path) -> Iterator[tuple[int, Upstream]]:
         (port,) = free_ports(1)
         described = dns_service(tmp_path, ADDRESS, port)
         argv = (*described.argv, "--upstream", "127.53.53.1")
-        supervisor = Supervisor([Service("dns", argv, described.log, described.ready)], tmp_path / "run")
+        supervisor = Supervisor([dataclasses.replace(described, argv=argv)], tmp_path / "run")
         supervisor.start()
         yield port, upstream
         supervisor.stop()
