@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey
 from bootstrap.operations.environment import Environment
+from bootstrap.operations.redeploy import alone
 from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, ReservedIP, Volume
 from bootstrap.ports.host import Host
@@ -30,6 +31,11 @@ class Created:
 
 
 def create(env: Environment, planned: plan.Plan, from_backup: str | None = None) -> Created:
+    with alone(env):
+        return _create(env, planned, from_backup)
+
+
+def _create(env: Environment, planned: plan.Plan, from_backup: str | None) -> Created:
     _prepare_backups(env, from_backup)
     site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
     volume = _ensure_volume(env)

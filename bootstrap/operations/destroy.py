@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations import find, machine, remote
 from bootstrap.operations.environment import Environment
+from bootstrap.operations.redeploy import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
 
 
@@ -30,6 +31,11 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 
 
 def destroy(env: Environment, deployment: find.Deployment, *, volume: bool, backups: bool) -> Destroyed:
+    with alone(env):
+        return _destroy(env, deployment, volume, backups)
+
+
+def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> Destroyed:
     if deployment.reserved_ip:
         with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
             _delete_address(env, deployment.reserved_ip)

@@ -25,7 +25,7 @@ class Plan:
 
 
 def check(env: Environment) -> Plan:
-    """Raises the first thing that would stop `create`; changes nothing but the bucket, which backups need."""
+    """Raises the first thing that would stop `create`; changes nothing."""
     settings = env.settings
     loaded = stack.load(settings.stack)
     given = secrets.read_env_file(settings.env_file)
@@ -35,6 +35,7 @@ def check(env: Environment) -> Plan:
     if account.status == "locked":
         raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
     size = _size(env)
+    _check_spaces(env)
     deployment = find.find(env)
     if deployment.live is None:
         _check_room(env, account.droplet_limit)
@@ -98,6 +99,16 @@ def _size(env: Environment) -> Size:
         where = f" in {settings.region}" if size else ""
         raise NotFoundError(f"there is no size {settings.size}{where}", "https://slugs.do-api.dev")
     return size
+
+
+def _check_spaces(env: Environment) -> None:
+    """The key is right; the bucket may still be missing."""
+    if env.store is None:
+        return
+    try:
+        env.store.list(env.settings.prefix + "manifest_")
+    except NotFoundError:
+        return
 
 
 def _check_room(env: Environment, limit: int) -> None:
