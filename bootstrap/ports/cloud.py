@@ -199,7 +199,9 @@ class Cloud(Protocol):
     def tag_droplet(self, droplet_id: int, tag: str) -> None:
         """Creates the tag when it does not exist."""
 
-    def untag_droplet(self, droplet_id: int, tag: str) -> None: ...
+    def untag_droplet(self, droplet_id: int, tag: str) -> None:
+        """A tag that nothing carries any more may go with it."""
+
 
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]: ...
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume: ...
