@@ -6,7 +6,6 @@ import click
 
 from bootstrap.cli.context import Context, pass_context
 
-
 _COMMAND = "bootstrap.ssh.command"
 
 
