@@ -35,4 +35,3 @@ compose pull --quiet --ignore-buildable
 compose config --images | sort -u | while read -r image; do
     docker image inspect --format "{{index .RepoTags 0}} {{.Id}} {{.Size}}" "$image"
 done
-docker image ls
