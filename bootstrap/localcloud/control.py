@@ -1,0 +1,262 @@
+"""start, stop, status, reset and console: what a person does with the cloud as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bootstrap.localcloud import lookup
+from bootstrap.localcloud.daemon import driver_of, network_of
+from bootstrap.localcloud.home import Home, LocalCloudError
+from bootstrap.localcloud.machines import NspawnDriver
+from bootstrap.localcloud.machines.record import Record as MachineRecord
+from bootstrap.localcloud.machines.record import records as machine_records
+from bootstrap.localcloud.model import KINDS, Counter, Droplet, Image, Row, Tag, Volume, VolumeSnapshot
+from bootstrap.localcloud.services.standins import ensure_images
+from bootstrap.localcloud.services.supervisor import stop_leftovers
+from bootstrap.localcloud.store import Store
+
+TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
+START_DEADLINE_S = 300.0
+STOP_DEADLINE_S = 120.0
+POWER_OFF_S = 30.0
+# what `reset` leaves in the home: baked images stay with the pool
+KEPT = {"pool.btrfs", "pool", "state.sqlite", "run", "range", "spaces-port", "token"}
+
+Progress = Callable[[str], None]
+
+
+def require_root() -> None:
+    if sys.platform != "linux":
+        raise LocalCloudError("the local cloud needs Linux: its machines are Linux containers", 11)
+    if os.geteuid() != 0:
+        raise LocalCloudError("the local cloud needs root: it mounts, makes network namespaces and boots machines", 11)
+
+
+def start(home: Home, progress: Progress) -> dict[str, Any]:
+    """Idempotent; returns what endpoints.json says."""
+    require_root()
+    with home.command_lock():
+        if home.daemon() is None:
+            _start(home, progress)
+        elif not home.endpoints.exists():
+            _await_ready(home, home.daemon())
+        return _endpoints(home)
+
+
+def _start(home: Home, progress: Progress) -> None:
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        raise LocalCloudError(f"not installed on this host: {', '.join(missing)}; run `make setup` as root", 11)
+    home.path.chmod(0o700)
+    home.endpoints.unlink(missing_ok=True)
+    network = network_of(home)
+    driver = driver_of(home, network)
+    driver.open()
+    # both download and unpack for minutes the first time, and find everything in the cache later
+    with ThreadPoolExecutor(2) as pool:
+        images = pool.submit(ensure_images, home.cache, progress)
+        base = driver.ensure_base(progress=progress)
+        stand_ins = sorted(name for name, kind in images.result().items() if kind != "official")
+    if base.is_stand_in:
+        progress(f"Ubuntu 22.04 cannot be had here: {base.pretty_name} stands in for ubuntu-22-04-x64")
+    if stand_ins:
+        progress(f"Docker Hub does not answer: stand-ins built from Debian serve as {', '.join(stand_ins)}")
+    progress(f"starting the network {network.range.cidr}, the services and the API")
+    network.up()
+    _await_ready(home, _spawn(home))
+
+
+def _spawn(home: Home) -> int:
+    home.log.touch(mode=0o600)
+    with home.log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bootstrap.localcloud", "serve"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            start_new_session=True,
+        )
+    # it outlives this process on purpose
+    process.returncode = 0
+    return process.pid
+
+
+def _await_ready(home: Home, pid: int | None) -> None:
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not home.endpoints.exists():
+        if pid is None or _gone(pid):
+            raise LocalCloudError(f"the daemon ended while starting: {_last_line(home.log)} (log: {home.log})")
+        if time.monotonic() > deadline:
+            raise LocalCloudError(f"the daemon is not ready after {START_DEADLINE_S:.0f} s (log: {home.log})")
+        time.sleep(0.1)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        done, _ = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return not Path(f"/proc/{pid}").exists()
+    return done == pid
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "(nothing in its log)"
+
+
+def _endpoints(home: Home) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(home.endpoints.read_text())
+    return known
+
+
+def stop(home: Home, progress: Progress) -> None:
+    """Only the pool's file and the state are left. Machines that ran boot again at the next start."""
+    require_root()
+    if not home.path.exists():
+        return
+    with home.command_lock():
+        _stop(home, progress)
+
+
+def _stop(home: Home, progress: Progress) -> None:
+    if (pid := home.daemon()) is not None:
+        progress("stopping the API and the services")
+        _end(pid)
+    home.endpoints.unlink(missing_ok=True)
+    stop_leftovers(home.run)
+    network = network_of(home)
+    driver = driver_of(home, network)
+    _power_off(home, driver, progress)
+    driver.close()
+    network.down()
+
+
+def _end(pid: int) -> None:
+    """SIGTERM, later SIGKILL: whatever it left undone is in the store, and everything below is idempotent."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(descriptor, number)
+            if select.select([descriptor], [], [], STOP_DEADLINE_S)[0]:
+                return
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(descriptor)
+    raise LocalCloudError(f"the daemon {pid} does not end, not even on SIGKILL")
+
+
+def _power_off(home: Home, driver: NspawnDriver, progress: Progress) -> None:
+    running = [record.machine for record in machine_records(home.path) if driver.running(record.machine)]
+    if not running:
+        return
+    progress(f"powering off {len(running)} machine{'s' * (len(running) > 1)}")
+    with ThreadPoolExecutor(len(running)) as pool:
+        list(pool.map(lambda machine: driver.stop(machine, graceful=True, timeout_s=POWER_OFF_S), running))
+
+
+def reset(home: Home, progress: Progress, *, images: bool) -> None:
+    """Machines, volumes and all state are gone; baked images stay unless told. The shared cache stays."""
+    require_root()
+    if not home.path.exists():
+        return
+    with home.command_lock():
+        _stop(home, progress)
+        progress("deleting machines, volumes and state")
+        driver = driver_of(home, network_of(home))
+        if images or not home.state.exists():
+            driver.delete()
+            kept = {"run"}
+        else:
+            _forget(home, driver)
+            kept = KEPT
+        for entry in home.path.iterdir():
+            if entry.name not in kept:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    if images:
+        shutil.rmtree(home.path)
+
+
+def _forget(home: Home, driver: NspawnDriver) -> None:
+    driver.open()
+    with closing(Store(home.state)) as store, store.change() as tx:
+        for record in machine_records(home.path):
+            driver.destroy(record.machine)
+        for droplet in tx.all(Droplet):
+            driver.destroy(droplet.id)
+        for volume in tx.all(Volume):
+            driver.delete_volume(volume.id)
+        for snapshot in tx.all(VolumeSnapshot):
+            driver.delete_volume_snapshot(snapshot.id)
+        tags = {tag for image in tx.all(Image) for tag in image.tags}
+        for kind in KINDS:
+            for row in tx.all(kind):
+                if not _outlives_reset(row, tags):
+                    tx.delete(row)
+    driver.close()
+
+
+def _outlives_reset(row: Row, tags: set[str]) -> bool:
+    # numbers go on: an id that was seen once never means something else
+    return isinstance(row, (Image, Counter)) or (isinstance(row, Tag) and row.name in tags)
+
+
+def status(home: Home) -> dict[str, Any]:
+    running = home.daemon() is not None
+    known: dict[str, Any] = {"running": running, "home": str(home.path), "ready": running and home.endpoints.exists()}
+    if known["ready"]:
+        ends = _endpoints(home)
+        known["endpoints"] = {"api": ends["api"], "dns": ends["dns"], "spaces": ends["spaces"]["endpoint"]}
+        known["endpoints"] |= {"acme": ends["acme"]["directory"], "registry": ends["registry_mirror"]}
+    if home.state.exists():
+        with closing(Store(home.state)) as store, store.change() as tx:
+            known["droplets"] = [
+                {"id": d.id, "name": d.name, "status": d.status, "ip": d.public_ip} for d in lookup.droplets(tx)
+            ]
+            known["volumes"] = [{"id": v.id, "name": v.name, "droplet": v.droplet_id} for v in tx.all(Volume)]
+            known["images"] = [{"id": i.id, "name": i.name} for i in tx.all(Image)]
+    return known
+
+
+def _machine(home: Home, name: str) -> MachineRecord:
+    if not home.state.exists():
+        raise LocalCloudError("there is no local cloud yet: bootstrap cloud start", 4)
+    with closing(Store(home.state)) as store, store.change() as tx:
+        found = [d for d in lookup.droplets(tx) if name in (d.name, d.key)]
+        names = ", ".join(sorted(d.name for d in lookup.droplets(tx))) or "none"
+    if not found:
+        raise LocalCloudError(f"there is no droplet {name}; there are: {names}", 4)
+    return MachineRecord(home.path, found[-1].id)
+
+
+def console(home: Home, name: str) -> Path:
+    """The file with what the machine's console said, over all its boots."""
+    require_root()
+    record = _machine(home, name)
+    if not record.console.exists():
+        raise LocalCloudError(f"droplet {name} has not booted yet", 4)
+    return record.console
+
+
+def shell(home: Home, name: str) -> list[str]:
+    """The argv of a root shell inside the machine."""
+    require_root()
+    run = _machine(home, name).run()
+    if run is None or run.init is None or not run.init.alive():
+        raise LocalCloudError(f"droplet {name} is not running", 4)
+    return ["nsenter", "--target", str(run.init.pid), "--all", "/bin/bash", "--login"]

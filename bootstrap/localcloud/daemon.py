@@ -1,0 +1,176 @@
+"""The process that runs while the cloud is up: API, metadata, worker, services. Machines outlive it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from bootstrap.localcloud import metadata
+from bootstrap.localcloud.api.app import Api, RateLimit
+from bootstrap.localcloud.guests import Site
+from bootstrap.localcloud.home import Home, LocalCloudError, write_private
+from bootstrap.localcloud.machines import BaseImage, NspawnDriver
+from bootstrap.localcloud.model import Domain, Record, Row
+from bootstrap.localcloud.network.namespace import Network
+from bootstrap.localcloud.network.range import choose_range
+from bootstrap.localcloud.seed import base_image, plant
+from bootstrap.localcloud.services import acme, spaces
+from bootstrap.localcloud.services.lineup import Ports, services
+from bootstrap.localcloud.services.supervisor import Supervisor
+from bootstrap.localcloud.store import Store, Transaction
+from bootstrap.localcloud.worker import Worker
+
+log = logging.getLogger(__name__)
+
+API_PORT = 8080
+BOOT_DEADLINE_S = 180.0
+LISTEN_DEADLINE_S = 10.0
+HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
+SPACES_REGION = "nyc3"
+
+
+def network_of(home: Home) -> Network:
+    return Network(home.name, choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE")), home.path)
+
+
+def driver_of(home: Home, network: Network) -> NspawnDriver:
+    return NspawnDriver(home.path, network, home.cache)
+
+
+def serve(home: Home) -> None:
+    """Until SIGTERM or SIGINT. `start` (control.py) has made the network and the base image before."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with home.daemon_lock():
+        _serve(home, ended)
+
+
+def _serve(home: Home, ended: threading.Event) -> None:
+    network = network_of(home)
+    network.up()
+    driver = driver_of(home, network)
+    driver.open()
+    base = driver.ensure_base()
+    site = Site(network.range.cidr, network.range.gateway, network.range.service)
+    store = Store(home.state)
+    plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
+    publish_records(home, store)
+    ports = Ports(spaces=spaces_port(home))
+    supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
+    supervisor.start()
+    worker = Worker(store, driver, network, site)
+    api = Api(store, worker, site, home.token(), RateLimit())
+    servers = [
+        Listener(api.app(), site.nameserver, API_PORT),
+        Listener(metadata.app(store, site), site.nameserver, network.metadata_port),
+    ]
+    worker.start()
+    if not worker.wait_idle(BOOT_DEADLINE_S):
+        log.warning("some machines are still on their way")
+    write_private(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
+    log.info("ready on %s", site.nameserver)
+    ended.wait()
+    log.info("ending")
+    for server in servers:
+        server.stop()
+    worker.stop()
+    supervisor.stop()
+    store.close()
+
+
+class Listener:
+    """An ASGI app on an address, in a thread of its own; listens when the constructor returns."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name=f"http-{port}", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + LISTEN_DEADLINE_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise LocalCloudError(f"cannot listen on {host} port {port}: is it in use?")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def publish_records(home: Home, store: Store) -> None:
+    """The DNS service reads this file again whenever it changes: a record is served before its creation is answered."""
+
+    def publish(tx: Transaction, kinds: frozenset[type[Row]]) -> None:
+        if kinds & {Domain, Record}:
+            write_private(home.records, json.dumps(zones(tx)))
+
+    with store.change() as tx:
+        write_private(home.records, json.dumps(zones(tx)))
+    store.listen(publish)
+
+
+def zones(tx: Transaction) -> dict[str, list[dict[str, Any]]]:
+    return {
+        domain.name: [
+            record.model_dump(exclude={"id", "domain"}, exclude_none=True)
+            for record in tx.all(Record)
+            if record.domain == domain.name
+        ]
+        for domain in tx.all(Domain)
+    }
+
+
+def spaces_port(home: Home) -> int:
+    """The usual one, or the next that no other instance has: seaweedfs takes its port on the loopback as well. Kept,
+    as droplets were told of it."""
+    remembered = home.path / "spaces-port"
+    if not remembered.exists():
+        write_private(remembered, str(next(port for port in range(Ports.spaces, Ports.spaces + 100) if _free(port))))
+    return int(remembered.read_text())
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str, Any]:
+    """docs/architecture.md says what each is for."""
+    address = site.nameserver
+    files, keys = acme.Files(home.path / "acme"), spaces.credentials(home.path)
+    return {
+        "version": 1,
+        "api": f"http://{address}:{API_PORT}",
+        "token": home.token(),
+        "dns": address,
+        "acme": {
+            "directory": f"https://{address}:{ports.acme}/dir",
+            "ca_file": str(files.ca),
+            "roots_file": str(files.roots),
+        },
+        "spaces": {
+            "endpoint": f"http://{address}:{ports.spaces}",
+            "region": SPACES_REGION,
+            "access_key": keys.access_key,
+            "secret_key": keys.secret_key,
+        },
+        "registry_mirror": f"http://{address}:{ports.registry}",
+        "trusted_cas_dir": str(HOST_AUTHORITIES) if any(HOST_AUTHORITIES.glob("*.crt")) else None,
+        "base_is_stand_in": base.is_stand_in,
+    }
