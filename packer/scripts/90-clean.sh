@@ -12,6 +12,8 @@ rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 docker builder prune --all --force >/dev/null
 [ -z "$(docker ps --all --quiet)" ]
 systemctl stop docker.socket docker.service containerd.service
+# What prune leaves of the builds names the mirror; images need none of it.
+rm -rf /var/lib/docker/buildkit
 # Without the mirror of this build.
 install -m 0644 "$BUILD/files/daemon.json" /etc/docker/daemon.json
 rm -rf /root/.docker /home/*/.docker
