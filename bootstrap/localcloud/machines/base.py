@@ -180,7 +180,7 @@ FILES = {
     # DigitalOcean's images read a ConfigDrive
     "etc/cloud/cloud.cfg.d/90-datasource.cfg": "datasource_list: [ConfigDrive, None]\n",
     # the mirrors were chosen with the image; cloud-init would replace them by its own idea
-    "etc/cloud/cloud.cfg.d/91-apt.cfg": "apt_preserve_sources_list: true\n",
+    "etc/cloud/cloud.cfg.d/91-apt.cfg": "apt: {preserve_sources_list: true}\n",
     "etc/apt/apt.conf.d/20auto-upgrades": (
         'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
     ),

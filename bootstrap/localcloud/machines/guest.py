@@ -1,4 +1,9 @@
-"""What is written into a machine's root before each boot: the ConfigDrive, and nothing of an earlier machine's."""
+"""What is written into a machine's root before each boot: the ConfigDrive and the addresses, so that a root made from
+a snapshot keeps nothing of the machine it was taken from.
+
+cloud-init renders the ConfigDrive's network_data.json as well, but netplan then matches by the permanent hardware
+address, which a container's interface has not. So systemd-networkd gets files of ours, in front of those.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,28 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from .driver import MachineError
+from .driver import Interface, MachineError, MachineSpec
 
 SEED = Path("var/lib/cloud/seed/config_drive")
+NETWORKD = Path("etc/systemd/network")
+
+
+def prepare(root: Path, spec: MachineSpec) -> None:
+    write_config_drive(root, spec.config_drive)
+    for interface in spec.interfaces:
+        # sorts before what cloud-init and netplan write: the first file that matches wins
+        target = _inside(root, NETWORKD / f"10-cloud-{interface.name}.network")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(target, networkd(interface, spec.nameservers).encode(), 0o644)
+
+
+def networkd(interface: Interface, nameservers: tuple[str, ...]) -> str:
+    """Pure. Names are resolved through the public interface, for every domain."""
+    lines = ["[Match]", f"Name={interface.name}", "[Network]", f"Address={interface.address}/{interface.prefix}"]
+    lines += ["LinkLocalAddressing=no", "IPv6AcceptRA=no"]
+    if interface.gateway:
+        lines += [f"Gateway={interface.gateway}", *(f"DNS={server}" for server in nameservers), "Domains=~."]
+    return "\n".join(lines) + "\n"
 
 
 def write_config_drive(root: Path, files: Mapping[str, bytes]) -> None:
@@ -22,8 +46,13 @@ def write_config_drive(root: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         target = _inside(root, SEED / name)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target.write_bytes(data)
-        target.chmod(0o600)
+        _write(target, data, 0o600)
+
+
+def _write(target: Path, data: bytes, mode: int) -> None:
+    target.unlink(missing_ok=True)  # never through a link of the guest's
+    target.touch(mode=mode)
+    target.write_bytes(data)
 
 
 def _inside(root: Path, path: Path) -> Path:

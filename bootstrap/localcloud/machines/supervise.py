@@ -17,9 +17,8 @@ from pathlib import Path
 
 from ..command import CommandError
 from ..network.namespace import Network
-from . import devices
+from . import devices, guest
 from .driver import MachineError, MachineSpec
-from .guest import write_config_drive
 from .memory import MemoryLimit
 from .pool import Pool
 from .process import PROC, Process, init_of, wait_until
@@ -65,7 +64,7 @@ def _boot(home: Path, record: Record, me: Process) -> int:
     """One life of the guest, from power-on to power-off or reboot."""
     spec, pool = record.spec(), Pool(home)
     root = pool.machines / str(spec.id)
-    write_config_drive(root, spec.config_drive)
+    guest.prepare(root, spec)
     namespace = network_of(record).plug(spec.id, spec.interfaces)
     limit = _memory(record)
     group = limit.prepare()
@@ -100,6 +99,9 @@ def nspawn(spec: MachineSpec, root: Path, namespace: Path, name: str) -> list[st
     affinity = sorted({(first + n) % cpus for n in range(min(spec.vcpus, cpus))})
     fuse = ["--bind=/dev/fuse"] if Path("/dev/fuse").exists() else []
     return [
+        # not nspawn's --network-namespace-path: it would show the guest the host's interfaces in /sys/class/net
+        "nsenter",
+        f"--net={namespace}",
         "systemd-nspawn",
         "--quiet",
         "--boot",
@@ -108,7 +110,6 @@ def nspawn(spec: MachineSpec, root: Path, namespace: Path, name: str) -> list[st
         f"--directory={root}",
         f"--machine={name}",
         f"--hostname={spec.hostname}",
-        f"--network-namespace-path={namespace}",
         "--capability=all",
         # what Docker's runtime needs beyond nspawn's default
         "--system-call-filter=add_key keyctl bpf",
