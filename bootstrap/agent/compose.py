@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from bootstrap.agent.deployment import Release
@@ -95,10 +95,9 @@ class Compose:
         return self.run("exec", "--no-TTY", service, *command, error=error, what=what)
 
     def job(self, service: str, timeout_s: float) -> Result:
+        # `run` of Ubuntu's Compose knows no --pull; its image is here, `check_images` saw to it
         profile = f"--profile={JOBS_PROFILE}"
-        return self.run(
-            profile, "run", "--rm", "--no-deps", "--no-TTY", "--pull=never", service, timeout_s=timeout_s, check=False
-        )
+        return self.run(profile, "run", "--rm", "--no-deps", "--no-TTY", service, timeout_s=timeout_s, check=False)
 
     def remove_one_offs(self) -> None:
         """A job whose agent was killed runs on: two at once would migrate the same database."""
@@ -134,9 +133,7 @@ def parse_ps(text: str) -> list[Container]:
 
 
 def tail(text: str, count: int) -> list[str]:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    """The last lines that say something, without the colours and cursor movements of a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
     return [line[:LINE_LENGTH] for line in lines[-count:]]
-
-
-def stack_path(release: Release, relative: str) -> Path:
-    return release.stack_dir / relative

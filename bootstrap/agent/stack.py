@@ -48,10 +48,12 @@ def start(compose: Compose, services: Sequence[str], *, everything: bool = False
     deadline = time.monotonic() + HEALTHY_S
     note(f"start {', '.join(services)}")
     started = compose.up([] if everything else services, timeout_s=HEALTHY_S)
-    # of a service that did not start, its container tells more than Compose does
-    _wait_until_ready(compose, set(services), deadline)
     if started.code != 0:
-        raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
+        # of a service that ended, its own log tells more than Compose does
+        failed = first_failed(compose.containers(), services, {})
+        if failed is None:
+            raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
+    _wait_until_ready(compose, set(services), deadline)
 
 
 def reconcile(compose: Compose, facts: Facts, only: str | None = None) -> None:
@@ -127,7 +129,9 @@ def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) 
     states = [container for container in containers if container.service == service]
     state = "not created"
     if states:
-        state = states[0].health or states[0].state
+        # a service that ends again and again has a health too, of its last attempt
+        again = _restarts(states).get(states[0].id, 0)
+        state = f"ending again and again ({again} times)" if again else states[0].health or states[0].state
         if states[0].exit_code:
             state += f", exit code {states[0].exit_code}"
     said = " | ".join(compose.last_log_lines(service)) or "it logged nothing"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from bootstrap.agent import certificate
+from bootstrap.agent.certificate import Certificate
+from bootstrap.agent.deployment import Acme, Deployment, Spaces
+
+SHOWN = """issuer=CN=Pebble Intermediate CA 0dacfc,O=x
+notAfter=Feb  2 05:06:07 2027 GMT
+X509v3 Subject Alternative Name:
+    DNS:example.com, DNS:www.example.com
+"""
+NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
+NAMES = ("example.com", "www.example.com")
+DEPLOYMENT = Deployment(
+    "example.com",
+    NAMES,
+    "v",
+    Acme("https://ca.example/dir", None, Path("/ca.pem")),
+    Spaces("e", "r", "b", "p/"),
+    7,
+    {},
+)
+FAILED = """Saving debug log to /var/log/letsencrypt/letsencrypt.log
+Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:
+  Domain: example.com
+  Type:   unauthorized
+  Detail: 203.0.113.9: Invalid response from http://example.com/.well-known/acme-challenge/x: 404
+
+Hint: The Certificate Authority failed to download the temporary challenge files created by Certbot.
+
+Some challenges have failed.
+Ask for help or search for solutions at https://community.letsencrypt.org.
+"""
+UNEXPECTED = """Saving debug log to /var/log/letsencrypt/letsencrypt.log
+An unexpected error occurred:
+There were too many requests of a given type :: too many certificates already issued
+Ask for help or search for solutions at https://community.letsencrypt.org.
+"""
+
+
+def test_openssls_answer_is_read() -> None:
+    found = certificate.parse(SHOWN)
+    assert found.answer() == {"issuer": "Pebble Intermediate CA 0dacfc", "not_after": "2027-02-02T05:06:07Z"}
+    assert found.names == {"example.com", "www.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("found", "server", "good"),
+    [
+        (Certificate("i", NOW + timedelta(days=31), frozenset(NAMES)), "https://ca.example/dir", True),
+        (Certificate("i", NOW + timedelta(days=30), frozenset(NAMES)), "https://ca.example/dir", False),
+        (Certificate("i", NOW + timedelta(days=31), frozenset(NAMES[:1])), "https://ca.example/dir", False),
+        (Certificate("i", NOW + timedelta(days=31), frozenset(NAMES)), "https://staging.example/dir", False),
+        (Certificate("i", NOW + timedelta(days=31), frozenset(NAMES)), None, False),
+    ],
+)
+def test_a_certificate_is_kept_while_it_is_good(found: Certificate, server: str | None, good: bool) -> None:
+    assert certificate.good(found, DEPLOYMENT, server, NOW) is good
+
+
+def test_the_authoritys_own_words() -> None:
+    assert certificate.reason(FAILED).startswith("203.0.113.9: Invalid response from http://example.com/")
+    assert certificate.reason(UNEXPECTED).startswith("There were too many requests")
+    assert certificate.reason("") == "certbot gave no reason"
+
+
+def test_one_certificate_for_all_names_and_a_contact_only_when_given() -> None:
+    argv = certificate.certbot_argv(DEPLOYMENT)
+    assert [argv[i + 1] for i, word in enumerate(argv) if word == "--domain"] == list(NAMES)
+    assert "--register-unsafely-without-email" in argv
+    acme = replace(DEPLOYMENT.acme, email="ops@example.com")
+    assert "--register-unsafely-without-email" not in certificate.certbot_argv(replace(DEPLOYMENT, acme=acme))

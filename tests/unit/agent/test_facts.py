@@ -1,0 +1,35 @@
+"""The agent reads the stack's own Compose file, and its own imports are as few as it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.agent import facts
+from bootstrap.errors import HostError
+
+COMPOSE = Path(__file__).parents[3] / "stack" / "docker-compose.prod.yml"
+
+
+def test_the_stacks_x_bootstrap() -> None:
+    found = facts.load(COMPOSE)
+    assert found.database_service in found.data_services
+    assert set(found.media) <= set(found.volumes)
+    assert found.databases["auth_db"] == "auth_service"
+
+
+def test_a_file_without_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "docker-compose.prod.yml"
+    path.write_text("services: {}\n")
+    with pytest.raises(HostError, match="x-bootstrap"):
+        facts.load(path)
+
+
+def test_help_needs_nothing_but_the_standard_library() -> None:
+    code = (
+        "import sys; from bootstrap.agent.main import parser; parser().format_help(); "
+        "print([m for m in ('boto3', 'botocore', 'yaml', 'click') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

@@ -1,0 +1,29 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.agent.lock import exclusive
+from bootstrap.errors import ConflictError
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from bootstrap.agent.lock import exclusive
+with exclusive("backup now", Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_command_is_told_who_is_busy_and_a_killed_one_blocks_nobody(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(ConflictError, match=rf"backup now \(pid {holder.pid}\)"), exclusive("x", lock, 0):
+            pass
+        holder.kill()
+    with exclusive("stack up", lock, 0):
+        assert "stack up" in json.dumps(lock.read_text())
