@@ -47,13 +47,14 @@ def down(compose: Compose) -> dict[str, Any]:
 def start(compose: Compose, services: Sequence[str], *, everything: bool = False) -> None:
     deadline = time.monotonic() + HEALTHY_S
     note(f"start {', '.join(services)}")
+    before = _restarts(compose.containers())
     started = compose.up([] if everything else services, timeout_s=HEALTHY_S)
     if started.code != 0:
         # of a service that ended, its own log tells more than Compose does
         failed = first_failed(compose.containers(), services, {})
         if failed is None:
             raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
-    _wait_until_ready(compose, set(services), deadline)
+    _wait_until_ready(compose, set(services), before, deadline)
 
 
 def reconcile(compose: Compose, facts: Facts, only: str | None = None) -> None:
@@ -98,18 +99,20 @@ def first_failed(containers: Sequence[Container], services: Collection[str], res
             continue
         if container.state in ("exited", "dead") or container.health == "unhealthy":
             return container.service
-        if restarts.get(container.id, 0) >= RESTARTS:
+        if not container.ready and restarts.get(container.id, 0) >= RESTARTS:
             return container.service
     return None
 
 
-def _wait_until_ready(compose: Compose, services: set[str], deadline: float) -> None:
+def _wait_until_ready(compose: Compose, services: set[str], before: dict[str, int], deadline: float) -> None:
     while True:
         containers = [container for container in compose.containers() if container.service in services]
         ready = {container.service for container in containers if container.ready}
         if ready == services:
             return
-        failed = first_failed(containers, services, _restarts(containers))
+        # a container counts for as long as it lives: what happened before today is no failure of today
+        since = {key: count - before.get(key, 0) for key, count in _restarts(containers).items()}
+        failed = first_failed(containers, services, since)
         if failed is None and time.monotonic() > deadline:
             failed = min(services - ready)
         if failed is not None:

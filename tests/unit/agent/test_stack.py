@@ -24,6 +24,7 @@ def test_no_containers() -> None:
     ("state", "health", "restarts", "failed"),
     [
         ("running", "healthy", 0, False),
+        ("running", "healthy", 9, False),
         ("running", "starting", 0, False),
         ("running", "unhealthy", 0, True),
         ("restarting", "", 1, False),
