@@ -19,6 +19,7 @@ from bootstrap.errors import CloudError, RequirementError
 CLEAN_UP_S = 300
 # the first version that reads required_plugins
 PLUGINS_SINCE = (1, 7)
+_SCRIPT = re.compile(r"Provisioning with shell script: (.*)")
 _ERROR = re.compile(r"Build '[^']*' errored[^:]*: (.*)|Error: (.*)")
 
 
@@ -67,7 +68,7 @@ class PackerProcess:
         return tuple(int(part) for part in found.groups())
 
     def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None]) -> None:
-        problem = last = ""
+        problem = last = script = ""
         with _process([self._program, *argv], environment) as process:
             assert process.stdout is not None
             for text in process.stdout:
@@ -75,11 +76,13 @@ class PackerProcess:
                     continue
                 line(text)
                 last = text
-                if found := _ERROR.search(text):
-                    problem = next(group for group in found.groups() if group is not None) or problem
+                if found := _SCRIPT.search(text):
+                    script = f"{Path(found[1]).name}: "
+                elif found := _ERROR.search(text):
+                    problem = found[1] or found[2] or problem
         if process.returncode != 0:
             raise CloudError(
-                f"packer {argv[0]} failed: {problem or last}",
+                f"packer {argv[0]} failed: {script}{problem or last}",
                 "its output above says where; the next build deletes what this one left",
             )
 

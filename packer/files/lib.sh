@@ -12,7 +12,7 @@ say() {
 
 # Waits for a running apt instead of failing; keeps configuration files as they are.
 apt_get() {
-    apt-get -q -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 -o APT::Install-Recommends=false \
+    apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 -o APT::Install-Recommends=false \
         -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
 }
 

@@ -29,8 +29,9 @@ compose() {
     docker compose --file docker-compose.prod.yml --env-file .env.production.example "$@"
 }
 COMPOSE_PROFILES=$(compose config --profiles | paste -sd,)
-export COMPOSE_PROFILES RELEASE="$RELEASE_NAME"
-compose build --quiet
+# Plain: when a build fails, what it said stands in the log.
+export COMPOSE_PROFILES RELEASE="$RELEASE_NAME" BUILDKIT_PROGRESS=plain
+compose build
 compose pull --quiet --ignore-buildable
 compose config --images | sort -u | while read -r image; do
     docker image inspect --format "{{index .RepoTags 0}} {{.Id}} {{.Size}}" "$image"

@@ -10,6 +10,8 @@ apt_get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 
 docker builder prune --all --force >/dev/null
+# Services that share an image were each built: only one of the results has the name.
+docker image prune --force >/dev/null
 [ -z "$(docker ps --all --quiet)" ]
 systemctl stop docker.socket docker.service containerd.service
 # What prune leaves of the builds names the mirror; images need none of it.
