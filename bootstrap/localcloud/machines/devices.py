@@ -137,4 +137,5 @@ def _free_disk(init: Process) -> str:
 
 
 def _in_guest(init: Process, *argv: str) -> None:
-    run(["nsenter", "--target", str(init.pid), "--mount", "--root", "--", *argv])
+    # its pids too: coreutils look into /proc, which is the guest's
+    run(["nsenter", "--target", str(init.pid), "--mount", "--pid", "--root", "--wd", "--", *argv])

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from ..command import CommandError, run
 from ..network.namespace import Network
-from . import base, devices, pool, supervise
+from . import base, boot, devices, pool
 from .driver import MachineError, MachineSpec
 from .process import Process, wait_until
 from .record import Record, Run, records
 
+SUPERVISOR = "bootstrap.localcloud.machines.supervise"
 START_S = 90
 KILL_S = 20
 # systemd's own signal for a clean power-off
@@ -171,11 +172,19 @@ class NspawnDriver:
             if holder is not None and holder.machine != machine:
                 raise MachineError(f"volume {volume}: attached to machine {holder.machine}, detach it there first")
             with record.lock():
-                record.write_volumes({**record.volumes(), volume: _checked(name)})
-                known = self._run(record)
-                # while it boots its supervisor will see to it
-                if known is not None and known.init is not None and known.init.alive():
-                    devices.appear(known.init, devices.open_loop(self._volume(volume)), name)
+                before = record.volumes()
+                record.write_volumes({**before, volume: _checked(name)})
+                try:
+                    self._plug_in(record, volume, name)
+                except (CommandError, MachineError):
+                    record.write_volumes(before)
+                    raise
+
+    def _plug_in(self, record: Record, volume: str, name: str) -> None:
+        """While the machine boots, its supervisor sees to it."""
+        known = self._run(record)
+        if known is not None and known.init is not None and known.init.alive():
+            devices.appear(known.init, devices.open_loop(self._volume(volume)), name)
 
     def detach(self, machine: int, volume: str) -> None:
         record = Record(self.home, machine)
@@ -196,7 +205,7 @@ class NspawnDriver:
     # ------------------------------------------------------------------------------------------------------------
 
     def _supervise(self, record: Record) -> None:
-        argv = [sys.executable, "-m", supervise.__name__, str(self.home), str(record.machine)]
+        argv = [sys.executable, "-m", SUPERVISOR, str(self.home), str(record.machine)]
         with record.supervisor_log.open("ab") as log:
             # --fork: init takes it over, the daemon need not be its parent to the end
             pid = os.posix_spawnp(
@@ -270,7 +279,7 @@ class NspawnDriver:
 
     def _clean(self, record: Record) -> None:
         if (record.path / "machine.json").exists():
-            supervise.clean(self.home, record)
+            boot.clean(self.home, record)
         record.forget_run()
         record.stopping = False
 

@@ -1,175 +1,21 @@
-"""`python -m … HOME ID`: the process that stays with one machine and survives the daemon.
+"""`python -m … HOME ID`: the process that stays with one machine and survives the daemon (`boot.py` says what it does).
 
-It boots the machine, gives it its network and its volumes, boots it again when the guest asked for a reboot, and
-cleans up when it powered off. The driver talks to it through files (`record.py`) and to the guest by signals.
+The driver talks to it through files (`record.py`), and to the guest by signals.
 """
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-from ..command import CommandError
-from ..network.namespace import Network
-from . import devices, guest
-from .driver import MachineError, MachineSpec
-from .memory import MemoryLimit
-from .pool import Pool
-from .process import PROC, Process, init_of, wait_until
-from .record import Record, Run
-
-BOOT_S = 60
-# systemd-nspawn --keep-unit leaves it to its caller to boot again, and says so with this
-REBOOT = 133
-
-
-def network_of(record: Record) -> Network:
-    known = record.network()
-    return Network(known["name"], known["cidr"], Path(known["home"]), known["metadata_port"])
-
-
-def supervise(home: Path, machine: int) -> None:
-    record = Record(home, machine)
-    me = Process.of(os.getpid())
-    assert me is not None, "this process runs"
-    record.write_run(Run(me))
-    try:
-        while _boot(home, record, me) == REBOOT and not record.stopping:
-            print("the guest asked for a reboot", flush=True)
-    except (CommandError, MachineError, OSError) as failed:
-        clean(home, record)
-        record.write_run(Run(me, error=str(failed)))
-        raise
-    clean(home, record)
-    record.forget_run()
-
-
-def clean(home: Path, record: Record) -> None:
-    """What a run leaves on the host goes: loop devices, links, the memory group. Idempotent."""
-    pool = Pool(home)
-    with record.lock():
-        for volume in record.volumes():
-            devices.close_loop(pool.volumes / f"{volume}.raw")
-    network_of(record).unplug(record.machine)
-    _memory(record).remove()
-
-
-def _boot(home: Path, record: Record, me: Process) -> int:
-    """One life of the guest, from power-on to power-off or reboot."""
-    spec, pool = record.spec(), Pool(home)
-    root = pool.machines / str(spec.id)
-    guest.prepare(root, spec)
-    namespace = network_of(record).plug(spec.id, spec.interfaces)
-    limit = _memory(record)
-    group = limit.prepare()
-    with record.console.open("ab") as console:
-        argv = limit.argv(nspawn(spec, root, namespace, f"{network_of(record).namespace}-{spec.id}"))
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            env={
-                "PATH": os.environ["PATH"],
-                "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
-                # /proc/sys/net is the guest's own: Docker sets up a container's interface there
-                "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
-            },
-            preexec_fn=_enter(group) if group else None,
-        )
-    try:
-        run = _wait_for_init(Run(me, Process.of(process.pid)), process)
-        record.write_run(run)
-        _connect_volumes(record, pool, run)
-        record.write_run(replace(run, booted=True))
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    code = process.wait()
-    print(f"systemd-nspawn ended with {code}", flush=True)
-    return code
-
-
-def nspawn(spec: MachineSpec, root: Path, namespace: Path, name: str) -> list[str]:
-    """The command line that is a machine. Pure, but for a look at what this host has."""
-    cpus = os.cpu_count() or 1
-    first = spec.id % cpus
-    affinity = sorted({(first + n) % cpus for n in range(min(spec.vcpus, cpus))})
-    fuse = ["--bind=/dev/fuse"] if Path("/dev/fuse").exists() else []
-    return [
-        # not nspawn's --network-namespace-path: it would show the guest the host's interfaces in /sys/class/net
-        "nsenter",
-        f"--net={namespace}",
-        "systemd-nspawn",
-        "--quiet",
-        "--boot",
-        "--register=no",
-        "--keep-unit",
-        f"--directory={root}",
-        f"--machine={name}",
-        f"--hostname={spec.hostname}",
-        "--capability=all",
-        # what Docker's runtime needs beyond nspawn's default
-        "--system-call-filter=add_key keyctl bpf",
-        f"--cpu-affinity={','.join(map(str, affinity))}",
-        "--resolv-conf=off",
-        "--timezone=off",
-        "--link-journal=no",
-        "--console=read-only",
-        *fuse,
-    ]
-
-
-def _memory(record: Record) -> MemoryLimit:
-    return MemoryLimit(network_of(record).machine_namespace(record.machine), record.spec().memory_mb)
-
-
-def _enter(group: Path) -> Callable[[], None]:
-    def enter() -> None:
-        group.write_text(str(os.getpid()))
-
-    return enter
-
-
-def _wait_for_init(run: Run, process: subprocess.Popen[bytes]) -> Run:
-    """Until systemd in the guest answers on its private socket: then its /dev is there and signals mean something."""
-
-    def up() -> bool:
-        init = init_of(process.pid)
-        return process.poll() is not None or (init is not None and _systemd_listens(init))
-
-    booted = wait_until(up, BOOT_S)
-    init = init_of(process.pid)
-    if process.poll() is not None or not booted or init is None:
-        raise MachineError("the machine did not boot: its console's log says why")
-    return replace(run, init=init)
-
-
-def _systemd_listens(init: Process) -> bool:
-    return os.path.lexists(PROC / str(init.pid) / "root" / "run" / "systemd" / "private")
-
-
-def _connect_volumes(record: Record, pool: Pool, run: Run) -> None:
-    assert run.init is not None
-    with record.lock():
-        for volume, name in record.volumes().items():
-            devices.appear(run.init, devices.open_loop(pool.volumes / f"{volume}.raw"), name)
+from .boot import supervise
 
 
 def main() -> None:
-    home, machine = Path(sys.argv[1]), int(sys.argv[2])
-    # the daemon's terminal is not ours: only the driver ends a machine
-    with suppress(OSError):
-        os.setsid()
+    # only the driver ends a machine: the terminal the daemon was started from may go
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    supervise(home, machine)
+    supervise(Path(sys.argv[1]), int(sys.argv[2]))
 
 
 if __name__ == "__main__":

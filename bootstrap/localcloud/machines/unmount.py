@@ -19,13 +19,13 @@ GONE = (2, 22)  # ENOENT, EINVAL
 def main(pid: str, *mount_points: str) -> int:
     libc = ctypes.CDLL(None, use_errno=True)
     namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    # mountinfo writes a blank as \040; decoded before Python's own files are out of sight
+    paths = [mount_point.encode().decode("unicode_escape").encode("latin-1") for mount_point in mount_points]
     if libc.setns(namespace, CLONE_NEWNS) != 0:
         return _failed(f"cannot enter the mounts of process {pid}")
-    for mount_point in mount_points:
-        # mountinfo writes a blank as \\040
-        path = mount_point.encode().decode("unicode_escape").encode("latin-1")
+    for path in paths:
         if libc.umount2(path, MNT_DETACH) != 0 and ctypes.get_errno() not in GONE:
-            return _failed(f"cannot unmount {mount_point}")
+            return _failed(f"cannot unmount {os.fsdecode(path)}")
     return 0
 
 
