@@ -1,0 +1,71 @@
+"""The ruleset as text: what a packet meets, in order. That it is accepted and works is proved in tests/rehearsal."""
+
+from __future__ import annotations
+
+from bootstrap.localcloud.network import Guest, NetworkPlan, Range, Rule
+from bootstrap.localcloud.network.render import ruleset
+
+NET = Range("198.51.100.0/24")
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+
+
+def chain(plan: NetworkPlan, name: str) -> list[str]:
+    lines = [line.strip() for line in ruleset(plan, NET, 8169).splitlines()]
+    if f"chain {name} {{" not in lines:
+        return []
+    start = lines.index(f"chain {name} {{") + 1
+    return lines[start : lines.index("}", start)]
+
+
+def guest(machine: int, **kwargs: object) -> Guest:
+    defaults: dict[str, object] = {"private_ip": f"10.116.0.{machine}", "vpc": "a", "guarded": False}
+    return Guest(machine=machine, public_ip=f"198.51.100.{machine}", **{**defaults, **kwargs})  # type: ignore[arg-type]
+
+
+def test_the_table_is_replaced_in_one_transaction() -> None:
+    assert ruleset(NetworkPlan(), NET, 8169).startswith("table ip cloud\ndelete table ip cloud\ntable ip cloud {\n")
+
+
+def test_a_guest_sends_from_its_own_addresses_only() -> None:
+    rules = chain(NetworkPlan((guest(11),)), "antispoof")
+    assert 'iifname "pub11" ip saddr != 198.51.100.11 drop' in rules
+    assert 'iifname "vpc11" ip saddr != 10.116.0.11 drop' in rules
+
+
+def test_a_guarded_guest_gets_what_its_rules_say_and_nothing_else() -> None:
+    inbound = (Rule("tcp", "22", EVERYWHERE), Rule("udp", "8000-9000", ("10.0.0.0/8", "10.1.0.0/16")))
+    plan = NetworkPlan((guest(11, guarded=True, inbound=inbound, outbound=(Rule("icmp", "", EVERYWHERE),)),))
+    # overlapping peers are merged: nft refuses a set that holds both
+    assert chain(plan, "in11") == ["tcp dport 22 return", "ip saddr { 10.0.0.0/8 } udp dport 8000-9000 return", "drop"]
+    assert chain(plan, "out11") == ["ip protocol icmp return", "drop"]
+
+
+def test_a_rule_for_ipv6_peers_only_opens_nothing() -> None:
+    plan = NetworkPlan((guest(11, guarded=True, inbound=(Rule("tcp", "all", ("::/0",)),)),))
+    assert chain(plan, "in11") == ["drop"]
+
+
+def test_all_ports_of_a_protocol() -> None:
+    plan = NetworkPlan((guest(11, guarded=True, inbound=(Rule("tcp", "all", ("0.0.0.0/0",)),)),))
+    assert chain(plan, "in11") == ["meta l4proto tcp return", "drop"]
+
+
+def test_dns_and_metadata_pass_before_any_firewall() -> None:
+    rules = chain(NetworkPlan((guest(11, guarded=True),)), "forward")
+    firewall = rules.index('iifname { "pub11", "vpc11" } jump out11')
+    assert max(n for n, rule in enumerate(rules) if rule.endswith(("dport 53 accept", "dport 8169 accept"))) < firewall
+
+
+def test_a_reserved_address_leads_to_its_droplet_and_an_idle_one_nowhere() -> None:
+    plan = NetworkPlan((guest(11, reserved_ip="198.51.100.200"),), idle_reserved_ips=("198.51.100.201",))
+    assert "ip daddr 198.51.100.200 dnat to 198.51.100.11" in chain(plan, "translate")
+    assert "ip daddr { 198.51.100.201 } drop" in chain(plan, "forward")
+
+
+def test_private_addresses_reach_the_same_vpc_only() -> None:
+    plan = NetworkPlan((guest(11), guest(12), guest(13, vpc="b")))
+    private = [rule for rule in chain(plan, "forward") if "vpc" in rule]
+    assert private == [
+        'iifname { "vpc11", "vpc12" } oifname { "vpc11", "vpc12" } accept',
+        'iifname { "vpc13" } oifname { "vpc13" } accept',
+    ]
