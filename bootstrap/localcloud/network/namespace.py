@@ -170,10 +170,11 @@ class Network:
                 run(["iptables", "-I", *rule])
 
     def _remove(self) -> None:
-        if (Path("/run/netns") / self.namespace).exists():
-            run(["ip", "netns", "del", self.namespace])
+        # before the namespace: that takes the link with it, but only some time after its own end
         if succeeds(["ip", "link", "show", "dev", self.host_link]):
             run(["ip", "link", "del", "dev", self.host_link])
+        if (Path("/run/netns") / self.namespace).exists():
+            run(["ip", "netns", "del", self.namespace])
         if run(["ip", "-4", "route", "show", "type", "blackhole", "exact", self.range.cidr]).strip():
             run(["ip", "route", "del", "blackhole", self.range.cidr, "metric", BLACKHOLE_METRIC])
         if succeeds(["nft", "list", "table", "ip", self.table]):
