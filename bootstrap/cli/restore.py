@@ -25,9 +25,10 @@ def restore(context: Context, backup_id: str, domain: str | None, yes: bool, as_
     env = context.environment(domain)
     backup = choose_backup(env, backup_id)
     if not yes:
-        context.console.confirm(env.settings.domain, f"replace all data of {env.settings.domain} by backup {backup.id}")
-    restored = restore(env, backup)
+        what = f"replace the data of {env.settings.domain} by those of {backup.time} (backup {backup.id})"
+        context.console.confirm(env.settings.domain, what)
+    restored = restore(env, backup_id)
     if as_json:
         context.console.json(restored)
     else:
-        context.console.print(f"https://{env.settings.domain}/ serves the data of backup {backup.id}")
+        context.console.print(f"https://{env.settings.domain}/ serves the data of {backup.time}")

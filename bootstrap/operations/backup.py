@@ -70,7 +70,7 @@ def _backup(raw: Mapping[str, Any]) -> Backup:
     return Backup(
         id=str(raw["id"]),
         kind=str(raw["kind"]),
-        time=str(raw["time"]),
+        time=str(raw["created_at"]),
         size=sum(int(part["size"]) for part in databases.values()) + int(media.get("size", 0)),
         databases=tuple(sorted(databases)),
         release=raw.get("release"),

@@ -11,33 +11,32 @@ from bootstrap.operations import gate, remote
 from bootstrap.operations.backup import BACKUP_S, Backup, list_backups
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.redeploy import alone
+from bootstrap.ports.host import Host
 
 LATEST = "latest"
 STACK_S = 900
 
 
-def choose_backup(env: Environment, backup_id: str) -> Backup:
-    """Looked for before anything is stopped."""
+def choose_backup(env: Environment, wanted: str) -> Backup:
+    """Looked for before anything is stopped. `latest` is the newest databases and the newest media: of the two, which
+    may be of different backups, the one with databases is told."""
     backups = list_backups(env)
-    found = backups[:1] if backup_id == LATEST else [backup for backup in backups if backup.id == backup_id]
+    found = [backup for backup in backups if wanted in (LATEST, backup.id)]
     if not found:
-        what = "no backup" if backup_id == LATEST else f"no backup {backup_id}"
+        what = "no backup" if wanted == LATEST else f"no backup {wanted}"
         raise NotFoundError(
             f"there is {what} of {env.settings.domain} in {env.settings.bucket}", "bootstrap backup list"
         )
-    return found[0]
+    return next((backup for backup in found if backup.databases), found[0])
 
 
-def restore(env: Environment, backup: Backup) -> Any:
+def restore(env: Environment, wanted: str) -> Any:
     """Returns what the agent restored, after the stack serves again."""
     with alone(env):
         deployment, live = finding.find_live(env)
         host = remote.connect(env, live)
         try:
-            with env.progress.step(f"databases and media from backup {backup.id}"):
-                restored = remote.agent(host, "restore", backup.id, timeout_s=BACKUP_S)
-            with env.progress.step("stack up"):
-                remote.agent(host, "stack", "up", timeout_s=STACK_S)
+            restored = _replace_data(env, host, wanted)
         finally:
             host.close()
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
@@ -45,3 +44,13 @@ def restore(env: Environment, backup: Backup) -> Any:
             with env.progress.step("health from outside"):
                 gate.wait_until_healthy(env, stacks.load(env.settings.stack).bootstrap.health, address)
         return restored
+
+
+def _replace_data(env: Environment, host: Host, wanted: str) -> Any:
+    """A restore that fails leaves the data that were there: they are served again before it is told."""
+    try:
+        with env.progress.step(f"databases and media of backup {wanted}"):
+            return remote.agent(host, "restore", wanted, timeout_s=BACKUP_S)
+    finally:
+        with env.progress.step("stack up"):
+            remote.agent(host, "stack", "up", timeout_s=STACK_S)

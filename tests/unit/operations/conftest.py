@@ -5,12 +5,14 @@ import functools
 import pytest
 
 from bootstrap import stack
-from bootstrap.operations import machine, replacing
+from bootstrap.operations import replacing
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replacement runs some hundred times: no waiting, and the stack's YAML is read once."""
+    """A replacement runs some hundred times: no waiting, no disk, and the stack's YAML is read once."""
     monkeypatch.setattr(replacing, "HEALTH_S", 0.0)
     monkeypatch.setattr(stack, "load", functools.cache(stack.load))
-    monkeypatch.setattr(machine.render, "user_data", lambda *_: "#cloud-config")
+
+    monkeypatch.setattr("bootstrap.replacement.journal.os.fsync", lambda _: None)
+    monkeypatch.setattr("bootstrap.operations.machine.time.sleep", lambda _: None)

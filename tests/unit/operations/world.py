@@ -287,7 +287,9 @@ class FakeHost:
         elif words[0] == "timers":
             inside.timers = words[1] == "enable"
         elif words == ["secrets", "get"]:
-            answer = inside.secrets or {}
+            if inside.secrets is None:
+                return HostResult(4, "", "error: .env.production does not exist")
+            answer = inside.secrets
         elif words == ["secrets", "put"]:
             inside.secrets = json.loads(stdin or "null")
         elif words == ["hostkey", "rotate"]:
@@ -302,7 +304,7 @@ class FakeHost:
         raise AssertionError("nobody is at a terminal")
 
     def host_keys(self) -> tuple[str, ...]:
-        return ()
+        return (self.world.inside[self.droplet_id].key,)
 
     def close(self) -> None:
         pass
