@@ -81,11 +81,12 @@ def ensure(
 ) -> BaseImage:
     """The root image `ref` is in the pool: imported from the cache, built before when it is not there."""
     fact = pool.images / f"{ref}.json"
-    if not ((pool.images / ref).exists() and fact.exists()):
-        tarball = _tarball(ref, cache, progress)
-        progress(f"importing {ref}")
-        _import(tarball, pool, ref)
-        fact.write_text(tarball.with_suffix(".json").read_text())
+    with _lock(pool.path.with_name("images.lock")):
+        if not ((pool.images / ref).exists() and fact.exists()):
+            tarball = _tarball(ref, cache, progress)
+            progress(f"importing {ref}")
+            _import(tarball, pool, ref)
+            fact.write_text(tarball.with_suffix(".json").read_text())
     return describe(pool, ref)
 
 
@@ -233,7 +234,7 @@ def _import(tarball: Path, pool: Pool, ref: str) -> None:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Two instances that start at once build one base once."""
+    """Who needs the same base at the same time waits for the one who builds it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
