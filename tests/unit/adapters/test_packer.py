@@ -1,0 +1,109 @@
+"""Packer as a process: a small program that behaves as Packer does stands in for it; the rehearsal has the real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bootstrap.adapters.packer import PackerProcess
+from bootstrap.errors import CloudError, RequirementError
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "packer"
+
+PROGRAM = """#!/usr/bin/env python3
+import json, os, pathlib, signal, sys, time
+here = pathlib.Path(__file__).parent
+if sys.argv[1] == "version":
+    print("Packer v" + (here / "version").read_text())
+    sys.exit()
+values = next((a.split("=", 1)[1] for a in sys.argv if a.startswith("-var-file=")), None)
+folder = pathlib.Path(sys.argv[-1])
+with (here / "calls").open("a") as log:
+    log.write(json.dumps({
+        "argv": sys.argv[1:], "files": sorted(p.name for p in folder.iterdir()),
+        "scripts": (folder / "scripts" / "10-base.sh").exists(),
+        "values": json.loads(pathlib.Path(values).read_text()) if values else None,
+        "mode": oct(os.stat(values).st_mode & 0o777) if values else None,
+        "token": os.environ.get("PKR_VAR_token"),
+    }) + "\\n")
+if sys.argv[1] == "init":
+    sys.exit()
+%s
+"""
+
+
+def program(folder: Path, version: str, body: str) -> PackerProcess:
+    (folder / "version").write_text(version)
+    path = folder / "packer"
+    path.write_text(PROGRAM % body)
+    path.chmod(0o755)
+    return PackerProcess(str(path))
+
+
+def run(packer: PackerProcess, lines: list[str]) -> None:
+    packer.build(TEMPLATE, variables={"tags": ["a"]}, secrets={"token": "dop_v1_x"}, line=lines.append)
+
+
+def calls(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
+
+
+def test_secrets_are_in_the_environment_only(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run(program(tmp_path, "1.6.6", "print('==> digitalocean.droplet: Creating droplet...\\n')"), lines)
+    (call,) = calls(tmp_path)
+    assert lines == ["==> digitalocean.droplet: Creating droplet..."]
+    assert call["token"] == "dop_v1_x" and "dop_v1_x" not in str(call["argv"]) + str(call["values"])
+    assert (call["values"], call["mode"]) == ({"tags": ["a"]}, "0o600")
+    assert "plugins.pkr.hcl" not in str(call["files"]), "1.6.6 does not know required_plugins"
+
+
+def test_a_current_packer_is_given_its_plugins(tmp_path: Path) -> None:
+    run(program(tmp_path, "1.9.5", ""), [])
+    init, build = calls(tmp_path)
+    assert str(init["argv"]).startswith("['init'")
+    assert {"droplet.pkr.hcl", "plugins.pkr.hcl"} <= set(build["files"])  # type: ignore[call-overload]
+    assert build["scripts"], "path.root leads to the scripts"
+
+
+def test_a_failure_names_the_script_and_the_reason(tmp_path: Path) -> None:
+    body = """print("==> digitalocean.droplet: Provisioning with shell script: /x/40-images.sh")
+print("Build 'digitalocean.droplet' errored after 3 seconds: Script exited with non-zero exit status: 1")
+print("==> Builds finished but no artifacts were created.")
+sys.exit(1)"""
+    with pytest.raises(CloudError, match=r"40-images\.sh: Script exited with non-zero exit status: 1"):
+        run(program(tmp_path, "1.6.6", body), [])
+
+
+def test_without_packer_it_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(RequirementError, match="not installed"):
+        run(PackerProcess(str(tmp_path / "packer")), [])
+
+
+def test_an_interrupt_lets_packer_delete_its_droplet(tmp_path: Path) -> None:
+    body = """def clean_up(*_):
+    time.sleep(0.3)
+    (here / "cleaned").touch()
+    sys.exit(1)
+signal.signal(signal.SIGINT, clean_up)
+print("ready", flush=True)
+time.sleep(60)"""
+    packer = program(tmp_path, "1.6.6", body)
+    lines: list[str] = []
+
+    def interrupt() -> None:
+        deadline = time.monotonic() + 20
+        while "ready" not in lines and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(packer, lines)
+    assert (tmp_path / "cleaned").exists()
