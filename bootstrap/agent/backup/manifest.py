@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from bootstrap.errors import BackupError
+from bootstrap.errors import BackupError, NotFoundError
 
 VERSION = 1
 FULL, DATABASE, MEDIA = "full", "database", "media"
@@ -65,7 +65,7 @@ def time_of(backup_id: str) -> datetime:
     try:
         return datetime.strptime(backup_id, _STAMP).replace(tzinfo=timezone.utc)
     except ValueError:
-        raise BackupError(f"{backup_id!r} is no backup's id", "see `bootstrap backup list`") from None
+        raise NotFoundError(f"{backup_id!r} is no backup's id", "see `bootstrap backup list`") from None
 
 
 def manifest_key(prefix: str, backup_id: str) -> str:

@@ -6,10 +6,11 @@ A restore that fails leaves what was there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bootstrap.agent import stack, volume
-from bootstrap.agent.backup.database import Database
+from bootstrap.agent.backup.database import STAGED, Database
 from bootstrap.agent.backup.manifest import Manifest, Part, time_of
 from bootstrap.agent.backup.media import Staging
 from bootstrap.agent.backup.store import Store
@@ -18,7 +19,7 @@ from bootstrap.agent.compose import Compose
 from bootstrap.agent.deployment import Deployment
 from bootstrap.agent.facts import Facts
 from bootstrap.agent.run import note
-from bootstrap.errors import BackupError, NotFoundError
+from bootstrap.errors import BackupError, BootstrapError, NotFoundError
 
 LATEST = "latest"
 
@@ -34,10 +35,14 @@ def restore(
     _check(databases, media, facts)
     _only_the_database(compose, facts)
     target, staging = Database(compose, facts, environment), Staging()
-    for name, part in databases.items():
-        _stage_database(store, target, name, facts.databases[name], part)
-    if media:
-        _stage_media(store, staging, media)
+    try:
+        for name, part in databases.items():
+            _stage_database(store, target, name, facts.databases[name], part)
+        if media:
+            _stage_media(store, staging, media)
+    except BaseException:
+        _forget_staged(target, staging, databases, media)
+        raise
     if databases:
         target.swap(list(databases))
     if media:
@@ -96,26 +101,26 @@ def _only_the_database(compose: Compose, facts: Facts) -> None:
 def _stage_database(store: Store, target: Database, name: str, owner: str, part: Part) -> None:
     note(f"database {name}")
     staged = target.stage(name, owner)
-    try:
-        with target.load(staged) as (process, finish):
-            feed(Received(store.chunks(part.key), part), process, finish)
-        with target.session(staged) as session:
-            compare_rows(name, part.rows, session.count_rows())
-    except BaseException:
-        target.drop(staged)
-        raise
+    with target.load(staged) as (process, finish):
+        feed(Received(store.chunks(part.key), part), process, finish)
+    with target.session(staged) as session:
+        compare_rows(name, part.rows, session.count_rows())
 
 
 def _stage_media(store: Store, staging: Staging, media: Part) -> None:
     note(f"media {', '.join(media.folders)}")
     staging.begin(media.folders)
-    try:
-        with staging.extract() as (process, finish):
-            feed(Received(store.chunks(media.key), media), process, finish)
-        staging.require(media.folders)
-    except BaseException:
-        staging.clear(media.folders)
-        raise
+    with staging.extract() as (process, finish):
+        feed(Received(store.chunks(media.key), media), process, finish)
+    staging.require(media.folders)
+
+
+def _forget_staged(target: Database, staging: Staging, databases: Mapping[str, Part], media: Part | None) -> None:
+    """What cannot be removed now is removed by the next restore; the failure before it is the one to tell."""
+    with suppress(BootstrapError):
+        for name in databases:
+            target.drop(name + STAGED)
+        staging.clear(media.folders if media else ())
 
 
 def compare_rows(database: str, expected: Mapping[str, int], found: Mapping[str, int]) -> None:

@@ -39,7 +39,7 @@ class Store:
 
     def manifest(self, backup_id: str) -> Manifest:
         key = manifest.manifest_key(self.prefix, backup_id)
-        with self._errors(missing=f"there is no backup {backup_id}"):
+        with self._errors(NotFoundError(f"there is no backup {backup_id}", "see `bootstrap backup list`")):
             data = self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return manifest.parse(data, key)
 
@@ -57,7 +57,7 @@ class Store:
                 self._client.delete_object(Bucket=self.bucket, Key=key)
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        with self._errors(missing=f"object {key} is missing"):
+        with self._errors(BackupError(f"object {key} is missing", "choose another backup: `bootstrap backup list`")):
             body = self._client.get_object(Bucket=self.bucket, Key=key)["Body"]
             while chunk := body.read(MIB):
                 yield chunk
@@ -82,7 +82,7 @@ class Store:
                     upload.abort()
 
     @contextmanager
-    def _errors(self, missing: str | None = None) -> Iterator[None]:
+    def _errors(self, missing: BootstrapError | None = None) -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -161,14 +161,14 @@ def _client(deployment: Deployment, patient: bool) -> Any:
     )
 
 
-def _translated(error: Any, bucket: str, missing: str | None) -> BootstrapError:
+def _translated(error: Any, bucket: str, missing: BootstrapError | None) -> BootstrapError:
     code, status = error.response["Error"].get("Code"), error.response["ResponseMetadata"].get("HTTPStatusCode")
     if code == "NoSuchBucket":
         return NotFoundError(
             f"Spaces: there is no bucket {bucket}", "run `bootstrap create` again: it makes the bucket"
         )
     if status == 404 and missing:
-        return BackupError(missing, "see `bootstrap backup list`")
+        return missing
     if status in (401, 403):
         return CredentialsError(f"Spaces refuses the key for bucket {bucket}: {code}", "deliver a valid key")
     return CloudError(f"Spaces: {error}", retryable=status is None or status >= 500 or status == 429)
