@@ -39,7 +39,7 @@ def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == image]
-    public = key.with_suffix(".pub").read_text()
+    public = key.with_suffix(".pub").read_text().strip()
     droplet = digitalocean.Droplet(
         name="test-of-an-image", region="nyc3", image=snapshot.id, size_slug="s-2vcpu-2gb", ssh_keys=[public], **client
     )
