@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from .pool import Pool
 from .process import PROC, Process, init_of, wait_until
 from .record import Record, Run
 
+LAUNCHER = "bootstrap.localcloud.machines.launch"
 BOOT_S = 60
 # systemd-nspawn --keep-unit leaves it to its caller to boot again, and says so with this
 REBOOT = 133
@@ -63,20 +64,15 @@ def _boot(home: Path, record: Record, me: Process) -> int:
     namespace = network_of(record).plug(spec.id, spec.interfaces)
     limit = _memory(record)
     group = limit.prepare()
+    launcher = [sys.executable, "-m", LAUNCHER, str(pool.path), str(namespace), str(group or "-")]
+    machine = nspawn(spec, root, network_of(record).machine_namespace(spec.id))
     with record.console.open("ab") as console:
-        argv = limit.argv(nspawn(spec, root, namespace, f"{network_of(record).namespace}-{spec.id}"))
         process = subprocess.Popen(
-            argv,
+            limit.argv([*launcher, *machine]),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
-            env={
-                "PATH": os.environ["PATH"],
-                "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
-                # /proc/sys/net is the guest's own: Docker sets up a container's interface there
-                "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
-            },
-            preexec_fn=_enter(group) if group else None,
+            env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
         )
     try:
         run = _wait_for_init(Run(me, Process.of(process.pid)), process)
@@ -95,16 +91,16 @@ def _boot(home: Path, record: Record, me: Process) -> int:
     return code
 
 
-def nspawn(spec: MachineSpec, root: Path, namespace: Path, name: str) -> list[str]:
-    """The command line that is a machine. Pure, but for a look at what this host has."""
+def nspawn(spec: MachineSpec, root: Path, name: str) -> list[str]:
+    """The command line that is a machine. Pure, but for a look at what this host has.
+
+    The launcher is in the machine's network namespace already: nspawn's own --network-namespace-path would show the
+    guest the host's interfaces in /sys/class/net."""
     cpus = os.cpu_count() or 1
     first = spec.id % cpus
     affinity = sorted({(first + n) % cpus for n in range(min(spec.vcpus, cpus))})
     fuse = ["--bind=/dev/fuse"] if Path("/dev/fuse").exists() else []
     return [
-        # not nspawn's --network-namespace-path: it would show the guest the host's interfaces in /sys/class/net
-        "nsenter",
-        f"--net={namespace}",
         "systemd-nspawn",
         "--quiet",
         "--boot",
@@ -127,13 +123,6 @@ def nspawn(spec: MachineSpec, root: Path, namespace: Path, name: str) -> list[st
 
 def _memory(record: Record) -> MemoryLimit:
     return MemoryLimit(network_of(record).machine_namespace(record.machine), record.spec().memory_mb)
-
-
-def _enter(group: Path) -> Callable[[], None]:
-    def enter() -> None:
-        group.write_text(str(os.getpid()))
-
-    return enter
 
 
 def _wait_for_init(run: Run, process: subprocess.Popen[bytes]) -> Run:

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..command import run
-from . import unmount
 from .driver import MachineError
 from .process import PROC, Process, wait_until
 
+UNMOUNT = "bootstrap.localcloud.machines.unmount"
 DETACH_S = 15
 
 
@@ -74,7 +74,7 @@ def disappear(init: Process, loop: Path, name: str) -> None:
     """Unmounts it wherever in the machine it is mounted, also in containers' namespaces, and takes the disk away."""
     number = loop.stat().st_rdev
     for process, mount_points in mounts_of(init, number):
-        run([sys.executable, "-m", unmount.__name__, str(process), *mount_points])
+        run([sys.executable, "-m", UNMOUNT, str(process), *mount_points])
     root = PROC / str(init.pid) / "root"
     link = root / link_name(name).lstrip("/")
     if link.is_symlink():

@@ -14,11 +14,14 @@ import shutil
 from pathlib import Path
 
 from ..command import CommandError, run, succeeds
+from .devices import loop_of
 from .driver import MachineError
+from .process import wait_until
 
 GIB = 1024**3
 # a base image, a baked image and a machine or two: with less than this, the first build fails half way
 LEAST_FREE = 6 * GIB
+RELEASE_S = 20
 FOLDERS = ("images", "machines", "volumes", "volume-snapshots")
 
 
@@ -45,6 +48,9 @@ class Pool:
         """Unmount; what it holds stays in the file. Machines must have stopped."""
         if self.path.is_mount():
             run(["umount", str(self.path)])
+        # a machine that is still ending holds a copy of the mount
+        if not wait_until(lambda: loop_of(self.file) is None, RELEASE_S):
+            raise MachineError(f"{self.file}: something still uses the pool")
 
     def delete(self) -> None:
         self.close()

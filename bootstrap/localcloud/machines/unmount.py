@@ -6,33 +6,25 @@ file system may hold none.
 
 from __future__ import annotations
 
-import ctypes
-import os
+import errno
 import sys
+from pathlib import Path
 
-CLONE_NEWNS = 0x00020000
-MNT_DETACH = 2
-# where a later mount covers an earlier one, or the container ended meanwhile
-GONE = (2, 22)  # ENOENT, EINVAL
+from .kernel import CLONE_NEWNS, enter_namespace, unescaped, unmount_lazily
 
 
-def main(pid: str, *mount_points: str) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
-    # mountinfo writes a blank as \040; decoded before Python's own files are out of sight
-    paths = [mount_point.encode().decode("unicode_escape").encode("latin-1") for mount_point in mount_points]
-    if libc.setns(namespace, CLONE_NEWNS) != 0:
-        return _failed(f"cannot enter the mounts of process {pid}")
+def main(pid: str, *mount_points: str) -> None:
+    # decoded before Python's own files are out of sight
+    paths = [unescaped(mount_point) for mount_point in mount_points]
+    enter_namespace(Path("/proc") / pid / "ns" / "mnt", CLONE_NEWNS)
     for path in paths:
-        if libc.umount2(path, MNT_DETACH) != 0 and ctypes.get_errno() not in GONE:
-            return _failed(f"cannot unmount {os.fsdecode(path)}")
-    return 0
-
-
-def _failed(what: str) -> int:
-    print(f"{what}: {os.strerror(ctypes.get_errno())}", file=sys.stderr)
-    return 1
+        try:
+            unmount_lazily(path)
+        except OSError as failed:
+            # it went with an earlier one, or its container ended meanwhile
+            if failed.errno not in (errno.ENOENT, errno.EINVAL):
+                raise
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -170,6 +170,9 @@ class Network:
                 run(["iptables", "-I", *rule])
 
     def _remove(self) -> None:
+        for left in Path("/run/netns").glob(f"{self.namespace}-*"):
+            if left.name.removeprefix(f"{self.namespace}-").isdigit():  # a machine's, of a run that crashed
+                run(["ip", "netns", "del", left.name])
         # before the namespace: that takes the link with it, but only some time after its own end
         if succeeds(["ip", "link", "show", "dev", self.host_link]):
             run(["ip", "link", "del", "dev", self.host_link])

@@ -1,0 +1,274 @@
+"""The machine driver and the network without any API: two droplets, a volume, a reserved address, a firewall."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from dnslib import RR, A, DNSRecord  # type: ignore[import-untyped]
+from dnslib.server import BaseResolver, DNSServer  # type: ignore[import-untyped]
+
+from bootstrap.localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
+from bootstrap.localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range
+
+pytestmark = pytest.mark.root
+MEMORY_MB = 2048
+DEVICE = "/dev/disk/by-id/scsi-0DO_Volume_data"
+
+
+class Everything(BaseResolver):  # type: ignore[misc]
+    """Answers every name with one address."""
+
+    def resolve(self, request: DNSRecord, handler: object) -> DNSRecord:
+        reply = request.reply()
+        reply.add_answer(RR(request.q.qname, rdata=A("192.0.2.77"), ttl=1))
+        return reply
+
+
+class Quiet:
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+@dataclass(frozen=True)
+class Lab:
+    driver: NspawnDriver
+    net: Network
+    key: Path
+
+    def address(self, machine: int) -> str:
+        return str(self.net.range.network[machine])
+
+    @property
+    def reserved(self) -> str:
+        return str(self.net.range.network[200])
+
+    def spec(self, machine: int) -> MachineSpec:
+        mac = f"02:d0:00:00:00:{machine:02x}"
+        public = Interface("eth0", mac, self.address(machine), self.net.range.prefix, self.net.range.gateway)
+        private = Interface("eth1", mac.replace(":d0:", ":d1:"), f"10.116.0.{machine}", 20, None)
+        meta = {"uuid": str(machine), "hostname": f"m{machine}", "public_keys": {"k": self._public_key()}}
+        vendor = {"cloud-init": "#cloud-config\ndisable_root: false\nusers: []\n"}
+        drive = {"meta_data.json": json.dumps(meta), "vendor_data.json": json.dumps(vendor)}
+        return MachineSpec(
+            id=machine,
+            hostname=f"m{machine}",
+            memory_mb=MEMORY_MB,
+            vcpus=2,
+            disk_gb=50,
+            interfaces=(public, private),
+            nameservers=(self.net.range.service,),
+            config_drive={f"openstack/latest/{name}": text.encode() for name, text in drive.items()},
+        )
+
+    def boot(self, machine: int, image: str = BASE) -> float:
+        """Seconds from create to a command over SSH."""
+        began = time.monotonic()
+        self.driver.create(self.spec(machine), image)
+        self.driver.start(self.spec(machine))
+        self.wait_for_ssh(machine)
+        return time.monotonic() - began
+
+    def ssh(self, machine: int, command: str) -> subprocess.CompletedProcess[str]:
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "ConnectTimeout=2"]
+        flags = [word for option in options for word in ("-o", option)]
+        argv = ["ssh", "-q", "-i", str(self.key), *flags, f"root@{self.address(machine)}", command]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60)
+
+    def says(self, machine: int, command: str) -> str:
+        done = self.ssh(machine, command)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def wait_for_ssh(self, machine: int, timeout_s: float = 40) -> None:
+        until(lambda: self.ssh(machine, "true").returncode == 0, f"ssh to machine {machine}", timeout_s)
+
+    def guest(self, machine: int, **kwargs: object) -> Guest:
+        defaults: dict[str, object] = {"private_ip": f"10.116.0.{machine}", "vpc": "v", "guarded": False}
+        return Guest(machine=machine, public_ip=self.address(machine), **{**defaults, **kwargs})  # type: ignore[arg-type]
+
+    def serve_name(self, machine: int) -> None:
+        """The machine answers with its host name on port 8080."""
+        self.says(machine, "mkdir -p /srv/www && hostname > /srv/www/id")
+        self.says(machine, "systemd-run -q --unit=www --working-directory=/srv/www python3 -m http.server 8080")
+        until(lambda: self.ssh(machine, "curl -sf 127.0.0.1:8080/id").returncode == 0, "a web server", 20)
+
+    def _public_key(self) -> str:
+        return self.key.with_suffix(".pub").read_text()
+
+
+def until(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s"
+        time.sleep(0.1)
+
+
+def curl(address: str) -> str:
+    """What a visitor outside gets; empty when nothing answers."""
+    argv = ["curl", "-sf", "--noproxy", "*", "--max-time", "2", f"http://{address}:8080/id"]
+    return subprocess.run(argv, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    home = tmp_path_factory.mktemp("machines")
+    key = home / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    net = Network("machines-test", choose_range(home), home)
+    driver = NspawnDriver(home, net, Path(os.environ.get("BOOTSTRAP_CLOUD_CACHE", CACHE)), pool_size_gb=10)
+    try:
+        driver.open()
+        driver.ensure_base()
+        net.up()
+        lab = Lab(driver, net, key)
+        net.apply(NetworkPlan(tuple(lab.guest(machine) for machine in (11, 12, 13))))
+        server = DNSServer(Everything(), address=net.range.service, logger=Quiet())
+        server.start_thread()
+        yield lab
+        server.stop()
+        server.server.server_close()
+    finally:
+        driver.delete()
+        net.down()
+        assert not list((home / "machines").glob("*")), "a machine's record is left"
+        left = subprocess.run(["losetup", "-a"], capture_output=True, text=True).stdout
+        assert str(home) not in left, f"a loop device is left: {left}"
+
+
+@pytest.fixture(scope="module")
+def pair(lab: Lab) -> Lab:
+    for machine in (11, 12):
+        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+        assert lab.boot(machine) < 10 * busy
+    return lab
+
+
+def test_a_guest_has_name_key_resolver_and_its_vpc(pair: Lab) -> None:
+    assert pair.says(11, "cloud-init status --wait >/dev/null; hostname") == "m11"
+    assert pair.says(11, "getent hosts any.example.com").split()[0] == "192.0.2.77"
+    assert pair.ssh(11, "ping -c1 -W2 10.116.0.12").returncode == 0
+    assert pair.says(11, "systemctl is-system-running --wait") == "running"
+
+
+def test_a_guest_cannot_use_an_address_that_is_not_its_own(pair: Lab) -> None:
+    pair.says(11, f"ip addr add {pair.address(77)}/32 dev eth0")
+    assert pair.ssh(11, f"ping -c1 -W1 -I {pair.address(77)} {pair.address(12)}").returncode == 1
+    pair.says(11, f"ip addr del {pair.address(77)}/32 dev eth0")
+
+
+def test_a_process_that_takes_more_than_the_machine_has_is_killed_and_nothing_else(pair: Lab) -> None:
+    uptime = pair.says(11, "systemctl show -P ActiveEnterTimestampMonotonic ssh")
+    hog = pair.ssh(11, f"exec python3 -c 'b = bytearray({MEMORY_MB * 1024**2})'")
+    assert hog.returncode in (137, 255), hog  # killed: the session's own exit or ssh's word for it
+    assert pair.says(11, "systemctl show -P ActiveEnterTimestampMonotonic ssh") == uptime
+    assert pair.says(11, f"python3 -c 'print(len(bytearray({MEMORY_MB // 2 * 1024**2})))'") == str(1024**3)
+    assert pair.says(12, "hostname") == "m12"
+
+
+def test_a_volume_moves_with_its_data_and_only_when_nothing_holds_it(pair: Lab) -> None:
+    driver = pair.driver
+    driver.create_volume("v1", 2)
+    driver.attach(11, "v1", "data")
+    pair.says(11, f"mkfs.ext4 -q {DEVICE} && mount {DEVICE} /mnt && echo kept > /mnt/file")
+    with pytest.raises(MachineError, match="attached to machine 11"):
+        driver.attach(12, "v1", "data")
+    # a container's namespace holds the mount too
+    pair.says(11, "systemd-run -q --unit=box --property=PrivateMounts=yes sleep infinity")
+    driver.detach(11, "v1")
+    assert pair.ssh(11, f"test -e {DEVICE} || mountpoint -q /mnt").returncode != 0
+
+    driver.attach(12, "v1", "data")
+    assert pair.says(12, f"mount {DEVICE} /mnt && cat /mnt/file") == "kept"
+    pair.says(12, "systemd-run -q --unit=writer sh -c 'exec sleep infinity >> /mnt/file'")
+    until(lambda: pair.ssh(12, "fuser -s /mnt/file || ls -l /proc/*/fd | grep -q /mnt/file").returncode == 0, "it", 10)
+    with pytest.raises(MachineError, match="still in use"):
+        driver.detach(12, "v1")
+    pair.says(12, "systemctl stop writer")
+    driver.detach(12, "v1")
+
+    assert driver.snapshot_volume("v1", "s1") > 0
+    driver.create_volume("v2", 3, snapshot="s1")
+    driver.attach(11, "v2", "data")
+    assert pair.says(11, f"mount {DEVICE} /mnt && cat /mnt/file && umount /mnt") == "kept"
+    driver.detach(11, "v2")
+    for volume in ("v1", "v2"):
+        driver.delete_volume(volume)
+    driver.delete_volume_snapshot("s1")
+
+
+def test_a_reserved_address_moves_and_breaks_what_was_established(pair: Lab) -> None:
+    for machine in (11, 12):
+        pair.serve_name(machine)
+    pair.net.apply(NetworkPlan((pair.guest(11, reserved_ip=pair.reserved), pair.guest(12))))
+    assert curl(pair.reserved) == "m11"
+    for machine in (11, 12):  # a droplet reaches it too, also its own
+        assert pair.says(machine, f"curl -sf -m 2 {pair.reserved}:8080/id") == "m11"
+    with socket.create_connection((pair.reserved, 8080), timeout=5) as connection:
+        pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12, reserved_ip=pair.reserved))))
+        pair.net.flush_connections(pair.reserved)
+        assert curl(pair.reserved) == "m12"
+        with pytest.raises(ConnectionResetError):
+            connection.sendall(b"GET /id HTTP/1.0\r\n\r\n")
+            assert connection.recv(100) == b"never"
+    pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12)), idle_reserved_ips=(pair.reserved,)))
+    assert curl(pair.reserved) == ""
+
+
+def test_a_firewall_drops_what_it_does_not_name(pair: Lab) -> None:
+    anywhere = ("0.0.0.0/0", "::/0")
+    rules = {"inbound": (Rule("tcp", "22", anywhere),), "outbound": (Rule("tcp", "443", anywhere),)}
+    assert curl(pair.address(11)) == "m11"
+    pair.net.apply(NetworkPlan((pair.guest(11, guarded=True, **rules), pair.guest(12))))
+    assert curl(pair.address(11)) == ""
+    assert pair.says(11, "hostname") == "m11"
+    for way_in in (pair.address(11), "10.116.0.11"):
+        assert pair.ssh(12, f"curl -sf -m 1 {way_in}:8080/id").returncode == 28
+    assert pair.ssh(11, f"curl -sf -m 1 {pair.address(12)}:8080/id").returncode == 28
+    assert pair.says(11, "getent hosts other.example.com").split()[0] == "192.0.2.77"
+    pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12))))
+    assert curl(pair.address(11)) == "m11"
+
+
+def test_a_reboot_from_inside_comes_back_with_network_and_volume(pair: Lab) -> None:
+    pair.driver.create_volume("v3", 1)
+    pair.driver.attach(11, "v3", "data")
+    before = pair.says(11, "cat /proc/sys/kernel/random/boot_id")
+    pair.ssh(11, "reboot")
+
+    def rebooted() -> bool:
+        answer = pair.ssh(11, "cat /proc/sys/kernel/random/boot_id")
+        return answer.returncode == 0 and answer.stdout.strip() != before
+
+    until(rebooted, "the reboot", 40)
+    assert pair.driver.running(11)
+    pair.says(11, f"test -b {DEVICE}")
+    pair.driver.detach(11, "v3")
+    pair.driver.delete_volume("v3")
+
+
+def test_a_snapshot_boots_elsewhere_with_its_own_address_and_name(pair: Lab) -> None:
+    pair.says(11, "echo mine > /root/marker; sync")
+    pair.driver.stop(11, graceful=True)
+    assert not pair.driver.running(11)
+    assert pair.driver.snapshot(11, "snap-1") > 0.1
+    pair.net.apply(NetworkPlan(tuple(pair.guest(machine) for machine in (11, 12, 13))))
+    pair.boot(13, "snap-1")
+    assert pair.says(13, "cat /root/marker; cloud-init status --wait >/dev/null; hostname").split() == ["mine", "m13"]
+    pair.driver.destroy(13)
+    pair.driver.delete_image("snap-1")
+    assert pair.driver.images() == [BASE]
+
+
+def test_a_guest_that_powers_itself_off_is_off_and_starts_again(pair: Lab) -> None:
+    pair.ssh(12, "poweroff")
+    until(lambda: not pair.driver.running(12), "the power-off", 30)
+    pair.driver.start(pair.spec(12))
+    pair.wait_for_ssh(12)
