@@ -72,7 +72,12 @@ def _boot(home: Path, record: Record, me: Process) -> int:
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
-            env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+            env={
+                "PATH": os.environ["PATH"],
+                "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+                # /proc/sys/net is the guest's own: Docker sets up a container's interface there
+                "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+            },
         )
     try:
         run = _wait_for_init(Run(me, Process.of(process.pid)), process)
