@@ -23,8 +23,9 @@ from bootstrap.errors import CertificateError
 RENEW_BEFORE = timedelta(days=30)
 SYSTEM_ROOTS = Path("/etc/ssl/certs/ca-certificates.crt")
 RUN = Path("/run/bootstrap-agent")
-LOG = "/var/log/letsencrypt/letsencrypt.log"
-FORGOTTEN = "accountDoesNotExist"
+LOG = Path("/var/log/letsencrypt/letsencrypt.log")
+BAD_NONCE = "anti-replay nonce"
+FORGOTTEN = "urn:ietf:params:acme:error:accountDoesNotExist"
 
 
 @dataclass(frozen=True)
@@ -136,16 +137,27 @@ def reason(text: str) -> str:
 
 
 def _obtain(deployment: Deployment) -> None:
+    """Asks again only where the authority did not look at the order: what it refused counts towards its limits."""
     result = _certbot(deployment)
-    if result.code != 0 and FORGOTTEN in result.out + result.err:
-        note("the authority has forgotten the account: a new one")
-        shutil.rmtree(_account_folder(deployment.acme))
+    for _ in range(2):
+        if result.code == 0:
+            return
+        # certbot tells a person the detail only; the kind of the problem stands in its log, begun anew at each run
+        if FORGOTTEN in _log():
+            note("the authority has forgotten the account: a new one")
+            shutil.rmtree(_account_folder(deployment.acme), ignore_errors=True)
+        elif BAD_NONCE not in result.out + result.err:
+            break
         result = _certbot(deployment)
     if result.code != 0:
         raise CertificateError(
             f"no certificate for {', '.join(deployment.names)}: {reason(result.err + result.out)}",
             f"do the names lead to this droplet on port 80? certbot's log is {LOG}",
         )
+
+
+def _log() -> str:
+    return LOG.read_text(errors="replace") if LOG.exists() else ""
 
 
 def _certbot(deployment: Deployment) -> Result:
