@@ -41,8 +41,7 @@ def resume(facts: Facts, last: Entry | None) -> State:
 def _without_candidate(facts: Facts, last: Entry | None) -> State:
     if facts.live is not None and facts.volume_at != facts.live:
         return State.CANDIDATE_STOPPED
-    kept_on_purpose = last is not None and last.state is State.RETIRED and last.facts.get("candidate") == facts.live
-    if facts.retired_running is not None and not kept_on_purpose:
+    if facts.retired_running is not None and not _ended_with(last, facts.live):
         return State.SWAPPED
     if last is None or last.state in FINAL or facts.live is None:
         return State.IDLE
@@ -52,6 +51,13 @@ def _without_candidate(facts: Facts, last: Entry | None) -> State:
         return State.IDLE
     # The candidate went away, after live was perhaps stopped for it.
     return State.LIVE_SERVING if last.state is State.LIVE_SERVING else State.VOLUME_RETURNED
+
+
+def _ended_with(last: Entry | None, live: int | None) -> bool:
+    """That replacement is over: a retired droplet that runs was kept, and powered on by hand."""
+    if last is None or last.state not in FINAL:
+        return False
+    return last.facts.get("candidate" if last.state is State.RETIRED else "live") == live
 
 
 def _going_back(facts: Facts, journal: State) -> State:

@@ -61,6 +61,6 @@ def test_a_candidate_that_went_away_leaves_live_to_be_started() -> None:
     assert resume(facts(candidate=None), entry(State.LIVE_STOPPED)) is State.VOLUME_RETURNED
 
 
-def test_an_old_droplet_kept_and_powered_on_by_hand_is_no_interrupted_run() -> None:
-    done = entry(State.RETIRED, candidate=LIVE, live=RETIRED)
+@pytest.mark.parametrize("done", [entry(State.RETIRED, LIVE, RETIRED), entry(State.GIVEN_BACK, RETIRED, LIVE)])
+def test_a_kept_droplet_that_was_powered_on_by_hand_is_no_interrupted_run(done: Entry) -> None:
     assert resume(facts(candidate=None, retired_running=RETIRED), done) is State.IDLE
