@@ -92,12 +92,12 @@ class Compose:
         return self.run("up", "--detach", "--no-build", "--pull=never", *services, timeout_s=timeout_s, check=False)
 
     def execute(self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str) -> Result:
-        return self.run("exec", "--no-TTY", service, *command, error=error, what=what)
+        return self.run("exec", "-T", service, *command, error=error, what=what)
 
     def job(self, service: str, timeout_s: float) -> Result:
         # `run` of Ubuntu's Compose knows no --pull; its image is here, `check_images` saw to it
         profile = f"--profile={JOBS_PROFILE}"
-        return self.run(profile, "run", "--rm", "--no-deps", "--no-TTY", service, timeout_s=timeout_s, check=False)
+        return self.run(profile, "run", "--rm", "--no-deps", "-T", service, timeout_s=timeout_s, check=False)
 
     def remove_one_offs(self) -> None:
         """A job whose agent was killed runs on: two at once would migrate the same database."""

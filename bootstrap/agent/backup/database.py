@@ -118,7 +118,7 @@ class Database:
         argv = (program, f"--username={self._admin}", *arguments)
 
         def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
-            return self._compose.popen("exec", "--no-TTY", self._service, *argv, stdin=subprocess.PIPE, stderr=errors)
+            return self._compose.popen("exec", "-T", self._service, *argv, stdin=subprocess.PIPE, stderr=errors)
 
         return child(start, what)
 
