@@ -6,8 +6,10 @@ Everything is reached as a person would: `bootstrap` as a process, HTTPS to the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -58,18 +60,23 @@ class Bootstrap:
     env: Mapping[str, str]
     transcript: Path
 
-    def __call__(self, *argv: str, check: bool = True, stdin: str = "", timeout_s: float = 900) -> Answer:
+    def __call__(
+        self, *argv: str, check: bool = True, stdin: str = "", timeout_s: float = 900, unlogged: bool = False
+    ) -> Answer:
+        """`unlogged` keeps out of the transcript what a test itself asked the droplet to tell."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *argv],
             cwd=self.work,
             env=dict(self.env),
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout_s,
         )
         with self.transcript.open("a") as log:
-            log.write(f"$ bootstrap {' '.join(argv)}\n{done.stdout}{done.stderr}[exit {done.returncode}]\n")
+            if not unlogged:
+                log.write(f"$ bootstrap {' '.join(argv)}\n{done.stdout}{done.stderr}[exit {done.returncode}]\n")
         answer = Answer(done.returncode, done.stdout, done.stderr)
         if check and answer.code != 0:
             pytest.fail(
@@ -108,19 +115,22 @@ def cloud(bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
 
 
 def host_state() -> dict[str, set[str]]:
-    """What a cloud could leave on its host: mounts, namespaces, links, nftables tables, loop devices, processes."""
+    """What this cloud has on its host; other clouds may run beside it. Its links, tables and namespaces carry
+    the first eight digits of its folder's hash."""
+    ours = re.compile(f"{re.escape(str(HOME))}/|{hashlib.sha256(str(HOME).encode()).hexdigest()[:8]}")
 
     def lines(*argv: str) -> set[str]:
-        return set(subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines())
+        found = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
+        return {line for line in found if ours.search(line)}
 
     processes = [p.read_bytes().replace(b"\0", b" ").decode(errors="replace") for p in _command_lines()]
     return {
-        "mounts": {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()},
+        "mounts": lines("findmnt", "--noheadings", "--raw", "--output", "TARGET"),
         "namespaces": lines("ip", "-br", "netns"),
-        "links": {line.split()[0] for line in lines("ip", "-br", "link")},
+        "links": lines("ip", "-br", "link"),
         "tables": lines("nft", "list", "tables"),
         "loops": lines("losetup", "--noheadings", "--output", "NAME,BACK-FILE"),
-        "processes": {line for line in processes if str(HOME) in line},
+        "processes": {line for line in processes if ours.search(line)},
     }
 
 
