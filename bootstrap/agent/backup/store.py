@@ -9,7 +9,7 @@ from typing import Any
 
 from bootstrap.agent.backup import manifest
 from bootstrap.agent.backup.manifest import Manifest
-from bootstrap.agent.deployment import Deployment, load_spaces_key
+from bootstrap.agent.deployment import Deployment, SpacesKey, load_spaces_key
 from bootstrap.errors import BackupError, BootstrapError, CloudError, CredentialsError, NotFoundError
 
 MIB = 1 << 20
@@ -19,11 +19,11 @@ PARTS_OF_A_SIZE = 2000
 
 
 class Store:
-    def __init__(self, deployment: Deployment, *, patient: bool = True) -> None:
-        """`patient` is for transfers; a status waits a few seconds only."""
+    def __init__(self, deployment: Deployment, key: SpacesKey | None = None, *, patient: bool = True) -> None:
+        """The key is this droplet's; `patient` is for transfers, a status waits a few seconds only."""
         self.bucket = deployment.spaces.bucket
         self.prefix = deployment.spaces.prefix
-        self._client = _client(deployment, patient)
+        self._client = _client(deployment, key or load_spaces_key(), patient)
 
     def object_keys(self, prefix: str = "") -> list[str]:
         with self._errors():
@@ -137,11 +137,10 @@ def part_size(parts_sent: int) -> int:
     return FIRST_PART << (parts_sent // PARTS_OF_A_SIZE)
 
 
-def _client(deployment: Deployment, patient: bool) -> Any:
+def _client(deployment: Deployment, key: SpacesKey, patient: bool) -> Any:
     import boto3
     from botocore.config import Config
 
-    key = load_spaces_key()
     config = Config(
         connect_timeout=10 if patient else 3,
         read_timeout=120 if patient else 5,
