@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
@@ -35,15 +35,13 @@ def _broker() -> None:
         broker.connect()
 
 
-CHECKS: dict[str, Callable[[], None]] = {"database": _database, "broker": _broker}
-
-
 class _Readiness:
     """The last answer, for `KEEP_S` seconds; whoever asks meanwhile waits for the check under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, checks: Mapping[str, Callable[[], None]]) -> None:
         self._lock = threading.Lock()
-        self._pools = {name: ThreadPoolExecutor(1, thread_name_prefix=f"ready-{name}") for name in CHECKS}
+        self._checks = checks
+        self._pools = {name: ThreadPoolExecutor(1, thread_name_prefix=f"ready-{name}") for name in checks}
         self._until = 0.0
         self._answer: dict[str, str] = {}
 
@@ -55,7 +53,7 @@ class _Readiness:
             return self._answer
 
     def _ask(self) -> dict[str, str]:
-        under_way = {name: self._pools[name].submit(check) for name, check in CHECKS.items()}
+        under_way = {name: self._pools[name].submit(check) for name, check in self._checks.items()}
         deadline = time.monotonic() + DEADLINE_S
         states = {}
         for name, future in under_way.items():
@@ -69,7 +67,7 @@ class _Readiness:
         return states
 
 
-_readiness = _Readiness()
+_readiness = _Readiness({"database": _database, "broker": _broker})
 
 
 def health(request: HttpRequest) -> HttpResponse:
