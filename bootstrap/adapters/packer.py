@@ -20,6 +20,8 @@ CLEAN_UP_S = 300
 # the first version that reads required_plugins
 PLUGINS_SINCE = (1, 7)
 _SCRIPT = re.compile(r"Provisioning with shell script: (.*)")
+_SCRIPT_FAILED = "Provisioning step had errors"
+_PREFIX = re.compile(r"^[ =>-]*(digitalocean\.droplet:\s*)?")
 _ERROR = re.compile(r"Build '[^']*' errored[^:]*: (.*)|Error: (.*)")
 
 
@@ -68,21 +70,24 @@ class PackerProcess:
         return tuple(int(part) for part in found.groups())
 
     def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None]) -> None:
-        problem = last = script = ""
+        reason = last = script = ""
         with _process([self._program, *argv], environment) as process:
             assert process.stdout is not None
             for text in process.stdout:
                 if not (text := text.rstrip()):
                     continue
                 line(text)
-                last = text
                 if found := _SCRIPT.search(text):
                     script = f"{Path(found[1]).name}: "
+                elif _SCRIPT_FAILED in text:
+                    # the script's own last words say more than its exit code
+                    reason = last
                 elif found := _ERROR.search(text):
-                    problem = found[1] or found[2] or problem
+                    reason = reason or found[1] or found[2]
+                last = _PREFIX.sub("", text) or last
         if process.returncode != 0:
             raise CloudError(
-                f"packer {argv[0]} failed: {script}{problem or last}",
+                f"packer {argv[0]} failed: {script}{reason or last}",
                 "its output above says where; the next build deletes what this one left",
             )
 

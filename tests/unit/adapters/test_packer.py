@@ -74,10 +74,13 @@ def test_a_current_packer_is_given_its_plugins(tmp_path: Path) -> None:
 
 def test_a_failure_names_the_script_and_the_reason(tmp_path: Path) -> None:
     body = """print("==> digitalocean.droplet: Provisioning with shell script: /x/40-images.sh")
+print("==> digitalocean.droplet: failed to solve: no such host")
+print("==> digitalocean.droplet:")
+print("==> digitalocean.droplet: Provisioning step had errors: Running the cleanup provisioner, if present...")
 print("Build 'digitalocean.droplet' errored after 3 seconds: Script exited with non-zero exit status: 1")
 print("==> Builds finished but no artifacts were created.")
 sys.exit(1)"""
-    with pytest.raises(CloudError, match=r"40-images\.sh: Script exited with non-zero exit status: 1"):
+    with pytest.raises(CloudError, match=r"40-images\.sh: failed to solve: no such host$"):
         run(program(tmp_path, "1.6.6", body), [])
 
 
