@@ -137,7 +137,7 @@ class SSHHost:
         with tempfile.TemporaryFile(mode="w+") as log:
             # the master stays in the background and would keep a pipe open, so its stderr is a file
             code = subprocess.call(
-                [*self._ssh(), "-o", "ControlMaster=yes", "-o", "ControlPersist=300", "-f", "-N", self._target],
+                [*self._ssh(), "-o", "ControlMaster=yes", "-o", "ControlPersist=60", "-f", "-N", self._target],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -156,7 +156,7 @@ def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
 
 
 def test_from_backup_restores_once_before_traffic(world: World) -> None:
-    manifest = {"id": "20261124_020000", "kind": "full", "time": "2026-11-24T02:00:00Z", "databases": {}}
+    manifest = {"id": "20261124_020000", "kind": "full", "created_at": "2026-11-24T02:00:00Z", "databases": {}}
     world.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(manifest).encode()
     create(world, from_backup="latest")
     log = world.cloud.effects.log
