@@ -16,7 +16,7 @@ fi
 systemctl stop apt-daily.timer apt-daily-upgrade.timer
 apt_get update
 apt_get full-upgrade
-apt_get install ca-certificates certbot curl dbus e2fsprogs fail2ban gzip nftables openssh-server openssl procps \
+apt_get install ca-certificates certbot curl dbus e2fsprogs fail2ban gzip logrotate nftables openssh-server openssl procps \
     python3-venv sudo tar tzdata unattended-upgrades
 # The agent renews certificates: its own timer knows where they live.
 systemctl disable --now certbot.timer

@@ -16,5 +16,6 @@ systemctl enable bootstrap-firewall.service
 
 install -m 0644 "$BUILD/files/sysctl.conf" /etc/sysctl.d/90-bootstrap.conf
 install -D -m 0644 "$BUILD/files/journald.conf" /etc/systemd/journald.conf.d/10-bootstrap.conf
+install -m 0644 "$BUILD/files/logrotate.conf" /etc/logrotate.d/bootstrap
 install -m 0644 "$BUILD/files/auto-upgrades" /etc/apt/apt.conf.d/20auto-upgrades
 systemctl enable unattended-upgrades.service fail2ban.service
