@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from bootstrap.errors import BootstrapError, CertificateError, ConflictError, NotFoundError
+from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
 from bootstrap.operations import find as finding
 from bootstrap.operations import gate, machine, remote, secrets, sshkey
 from bootstrap.operations.environment import Environment
@@ -26,6 +26,7 @@ from bootstrap.stack import Stack
 STACK_S = 900
 VOLUME_S = 180
 HEALTH_S = 120
+CANDIDATE_HEALTH_S = 30
 CERTIFICATE_S = 300
 SNAPSHOTS_KEPT = 3
 
@@ -151,6 +152,10 @@ class Replacement:
         new, self._hosts[new.id] = machine.make_ready(self.env, new)
         self.new = new
         secrets.deliver(self.env, self.stack, self._host(new), self.given, existing=secrets.read(self._host(old)))
+        # an image that cannot even read its stack is found out while the old one still serves
+        seen = remote.agent(self._host(new), "status")
+        if "services_error" in seen:
+            raise HostError(f"the candidate's stack cannot be read: {seen['services_error']}", "bake a new image")
 
     def stop_live(self) -> None:
         host = self._host(self._old())
@@ -177,7 +182,11 @@ class Replacement:
         new = self._new()
         if new.public_ip is None:
             raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
-        self._gate(new.public_ip)
+        try:
+            # its stack says that it is up, and nobody is served meanwhile: no long patience
+            self._gate(new.public_ip, CANDIDATE_HEALTH_S)
+        except UnhealthyError as error:
+            raise UnhealthyError(f"{error.message}; {self._suspects()}", error.remedy) from error
 
     def move_address(self) -> None:
         self.env.cloud.assign_reserved_ip(self.address, self._new().id)
@@ -196,7 +205,7 @@ class Replacement:
             cloud.untag_droplet(new.id, self._role(role))
 
     def confirm(self) -> None:
-        self._gate(self.address)
+        self._gate(self.address, HEALTH_S)
         host = self._host(self._new())
         remote.agent(host, "timers", "enable")
         try:
@@ -239,7 +248,7 @@ class Replacement:
         remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
         remote.agent(host, "stack", "up", timeout_s=STACK_S)
         self.hold_address(old)
-        self._gate(self.address)
+        self._gate(self.address, HEALTH_S)
         remote.agent(host, "timers", "enable")
 
     def discard_candidate(self) -> None:
@@ -254,8 +263,17 @@ class Replacement:
 
     # helpers
 
-    def _gate(self, address: str) -> None:
-        gate.wait_until_healthy(self.env, self.stack.bootstrap.health, address, patience_s=HEALTH_S)
+    def _gate(self, address: str, patience_s: float) -> None:
+        gate.wait_until_healthy(self.env, self.stack.bootstrap.health, address, patience_s=patience_s)
+
+    def _suspects(self) -> str:
+        """The candidate's own word on who is to blame: with it goes what could still be looked at."""
+        try:
+            services = remote.agent(self._host(self._new()), "status")["services"]
+        except BootstrapError as error:
+            return f"its services cannot be told: {error.message}"
+        ill = [f"{s['name']} is {s['state']} {s['health']}".rstrip() for s in services if not _is_well(s)]
+        return ", ".join(ill) or "its services say that they are healthy"
 
     def _role(self, role: str) -> str:
         return finding.role_tag(self.env.settings, role)
@@ -310,6 +328,10 @@ class Replacement:
         newest_first = sorted(mine, key=lambda snapshot: snapshot.created_at, reverse=True)
         for snapshot in newest_first[SNAPSHOTS_KEPT:]:
             self.env.cloud.delete_volume_snapshot(snapshot.id)
+
+
+def _is_well(service: Mapping[str, str]) -> bool:
+    return service["state"] == "running" and service["health"] in ("", "healthy")
 
 
 def facts_of(deployment: finding.Deployment) -> Facts:

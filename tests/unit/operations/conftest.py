@@ -12,6 +12,7 @@ from bootstrap.operations import replacing
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replacement runs some hundred times: no waiting, no disk, and the stack's YAML is read once."""
     monkeypatch.setattr(replacing, "HEALTH_S", 0.0)
+    monkeypatch.setattr(replacing, "CANDIDATE_HEALTH_S", 0.0)
     monkeypatch.setattr(stack, "load", functools.cache(stack.load))
 
     monkeypatch.setattr("bootstrap.replacement.journal.os.fsync", lambda _: None)

@@ -39,6 +39,7 @@ def test_the_story_in_its_order(tmp_path: Path) -> None:
         "old secrets get",
         "new secrets get",
         "new secrets put",
+        "new status",
         "old timers disable",
         "old stack down",
         "old volume unmount",
@@ -159,6 +160,23 @@ def test_the_old_droplet_is_kept_off_and_only_until_the_next_time(tmp_path: Path
     run(world, tmp_path)
     assert list(world.droplets) == [3]
     assert_whole(world, live=3)
+
+
+def test_an_image_that_cannot_read_its_stack_costs_no_outage(tmp_path: Path) -> None:
+    world = World()
+    world.trips = lambda name: UnhealthyError("x-bootstrap is wrong") if name == "new status" else None
+    with pytest.raises(UnhealthyError, match="x-bootstrap is wrong"):
+        run(world, tmp_path)
+    assert "old stack down" not in world.calls
+    assert_whole(world, live=1)
+
+
+def test_a_candidate_that_does_not_answer_names_the_service_that_is_to_blame(tmp_path: Path) -> None:
+    world = World()
+    world.deaf_after_up = True
+    with pytest.raises(UnhealthyError, match=r"connection refused.*auth-service is restarting unhealthy"):
+        run(world, tmp_path)
+    assert_whole(world, live=1)
 
 
 def test_three_snapshots_are_kept(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ class World:
     volume: Volume = field(default_factory=lambda: Volume("vol-1", "bootstrap-example-com", "nyc3", 10, (1,), (TAG,)))
     snapshots: list[VolumeSnapshot] = field(default_factory=list)
     address: ReservedIP = field(default_factory=lambda: ReservedIP(IP, "nyc3", 1))
+    deaf_after_up: bool = False  # a new droplet says that its stack is up, and does not answer
     earlier_owners: set[int | None] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
     trip: Trip | None = None
@@ -281,7 +282,7 @@ class FakeHost:
             assert inside.secrets["env"]["DB_PASSWORD"] == PASSWORD, "started without the secrets of live"
             if droplet.image_id == BROKEN_IMAGE:
                 return HostResult(8, "", "error: auth-service is unhealthy: boom")
-            inside.up = True
+            inside.up = not (self.world.deaf_after_up and self.droplet_id != 1)
         elif words == ["stack", "down"]:
             inside.up = False
         elif words[0] == "timers":
@@ -292,6 +293,9 @@ class FakeHost:
             answer = inside.secrets
         elif words == ["secrets", "put"]:
             inside.secrets = json.loads(stdin or "null")
+        elif words == ["status"]:
+            health = ("running", "healthy") if inside.up else ("restarting", "unhealthy")
+            answer = {"services": [{"name": "auth-service", "state": health[0], "health": health[1]}]}
         elif words == ["hostkey", "rotate"]:
             answer = {"public_key": inside.key}
         return HostResult(0, json.dumps(answer), "")
