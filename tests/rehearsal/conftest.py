@@ -22,6 +22,8 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DOMAIN = "tickets.example"
+STACK = "/home/deploy/apps/Ticket-Tracking-System/Docker"
 HOME = Path(os.environ.get("BOOTSTRAP_TEST_HOME", "/var/lib/bootstrap-cloud-test"))
 
 
@@ -106,9 +108,13 @@ def cloud(bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
     bootstrap("cloud", "reset")
     before = host_state()
     bootstrap("cloud", "start", timeout_s=1800)
+    endpoints = json.loads((HOME / "endpoints.json").read_text())
+    # python-digitalocean takes it from here alone when it builds an object of another class
+    os.environ["DIGITALOCEAN_END_POINT"] = endpoints["api"] + "/v2/"
     try:
-        yield json.loads((HOME / "endpoints.json").read_text())
+        yield endpoints
     finally:
+        del os.environ["DIGITALOCEAN_END_POINT"]
         bootstrap("cloud", "reset")
         left = {what: sorted(host_state()[what] - had) for what, had in before.items()}
         assert not any(left.values()), f"the local cloud left something behind: {left}"
@@ -168,3 +174,15 @@ class Site:
             request = client.build_request(method, f"https://{self.address}{path}", headers=headers, **kwargs)
             request.extensions["sni_hostname"] = self.domain
             return client.send(request)
+
+
+def status(bootstrap: Bootstrap) -> dict[str, Any]:
+    answer: dict[str, Any] = bootstrap("status", DOMAIN, "--json").json()
+    return answer
+
+
+@pytest.fixture(scope="session")
+def site(bootstrap: Bootstrap, image: dict[str, Any], visitor: ssl.SSLContext) -> Site:
+    """The one deployment that all rehearsals share; test_life.py leads it to its end."""
+    bootstrap("create", "--domain", DOMAIN)
+    return Site(DOMAIN, status(bootstrap)["reserved_ip"], visitor)

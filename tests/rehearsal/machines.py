@@ -28,13 +28,9 @@ class Machine:
         ).stdout
 
 
-def _client(cloud: dict[str, Any]) -> dict[str, str]:
-    return {"token": cloud["token"], "end_point": cloud["api"] + "/v2/"}
-
-
 def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
     """A plain droplet from the snapshot of that name, without any of bootstrap's user-data."""
-    client = _client(cloud)
+    client = {"token": cloud["token"]}
     key = work / "test-key"
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
@@ -55,7 +51,7 @@ def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
 
 def snapshot_of(cloud: dict[str, Any], machine: Machine, name: str) -> int:
     """Shut down, snapshot, tag as an image of bootstrap's; returns the image's id."""
-    client = _client(cloud)
+    client = {"token": cloud["token"]}
     machine.droplet.shutdown(return_dict=False).wait(update_every_seconds=1)
     machine.droplet.take_snapshot(name, return_dict=False).wait(update_every_seconds=1)
     (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == name]
