@@ -11,6 +11,7 @@ from bootstrap.errors import BackupError, CredentialsError
 from bootstrap.operations import find as finding
 from bootstrap.operations import remote
 from bootstrap.operations.environment import Environment
+from bootstrap.operations.redeploy import alone
 from bootstrap.ports.object_store import ObjectStore
 
 # a dump is as long as its database
@@ -31,13 +32,14 @@ class Backup:
 
 def backup_now(env: Environment) -> Any:
     """Databases and media, now; returns the manifest."""
-    _, live = finding.find_live(env)
-    host = remote.connect(env, live)
-    try:
-        with env.progress.step("backup of databases and media to Spaces"):
-            return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
-    finally:
-        host.close()
+    with alone(env):
+        _, live = finding.find_live(env)
+        host = remote.connect(env, live)
+        try:
+            with env.progress.step("backup of databases and media to Spaces"):
+                return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
+        finally:
+            host.close()
 
 
 def list_backups(env: Environment) -> list[Backup]:

@@ -113,7 +113,7 @@ def _address_moved(work: Replacement, error: Exception) -> bool:
 
 @contextmanager
 def alone(env: Environment) -> Iterator[None]:
-    """One replacement of a deployment at a time from this computer; the lock goes with the process."""
+    """One change of a deployment at a time from this computer; the lock goes with the process."""
     folder = _folder(env)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -122,7 +122,7 @@ def alone(env: Environment) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConflictError(
-                f"another run replaces {env.settings.domain} from this computer", "wait until it has ended"
+                f"another run of bootstrap works on {env.settings.domain} from this computer", "wait until it has ended"
             ) from None
         yield
     finally:
@@ -170,9 +170,10 @@ def _given_back(work: Replacement, failure: Exception | None, seen: ProbeReport)
     old = work.old.name if work.old else "the old droplet"
     outage = f"again after {_outage(seen):.1f} s of outage" if seen.failed else "without a pause"
     message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain} {outage}"
-    if isinstance(failure, BootstrapError):
+    if isinstance(failure, BootstrapError) and not isinstance(failure, UnhealthyError):
         return type(failure)(message, failure.remedy)
-    return UnhealthyError(message, "look into the reason, then run the same command again")
+    # its own hint would lead to logs that went with the candidate
+    return UnhealthyError(message, "the candidate is gone: bake a better image, or run the same command again")
 
 
 def _stuck(work: Replacement, target: State, failure: Exception | None, error: Exception) -> BootstrapError:
