@@ -6,3 +6,8 @@ SET log_min_error_statement = panic;
 \set database auth_db
 \getenv password AUTH_DB_PASSWORD
 \ir app/role-and-database.sql
+
+\set role ticket_service
+\set database ticket_db
+\getenv password TICKET_DB_PASSWORD
+\ir app/role-and-database.sql

@@ -13,6 +13,9 @@ DEBUG = env.flag("DJANGO_DEBUG")
 if DEBUG and env.required("DJANGO_ENV") != "development":
     sys.exit("DJANGO_DEBUG is True outside of DJANGO_ENV=development: it would show secrets to visitors")
 
+# Functions that a process starts once it may: see common/gunicorn.py.
+BACKGROUND: list[str] = []
+
 RELEASE = env.optional("RELEASE", "unknown")
 BASE_URL = env.required("DJANGO_BASE_URL")
 BROKER_URL = env.required("CELERY_BROKER_URL")
