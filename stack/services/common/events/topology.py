@@ -6,7 +6,8 @@ from kombu import Exchange, Queue
 from kombu.transport.base import StdChannel
 
 EVENTS = Exchange("events", type="topic", durable=True)
-# Queue → topics, for example {"workflow-events": ("ticket.*",)}. Nobody listens yet: a queue without a consumer only grows.
+# Queue → topics, for example {"workflow-events": ("ticket.*",)}. Nobody listens yet, and a queue without a consumer
+# only grows.
 QUEUES: dict[str, tuple[str, ...]] = {}
 
 
