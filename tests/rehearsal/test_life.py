@@ -147,7 +147,7 @@ def test_a_broken_candidate_gives_everything_back(bootstrap: Bootstrap, site: Si
     before = status(bootstrap)
     sabotaged = from_image(cloud, before["release"]["image"], bootstrap.work)
     try:
-        sabotaged.run(f"sed -i 's#^  auth-service:#&\\n    command: [\"false\"]#' {STACK}/docker-compose.prod.yml")
+        sabotaged.run(f"sed -i '/^  auth-service:/a\\    command: [\"false\"]' {STACK}/docker-compose.prod.yml")
         broken = snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken")
     finally:
         forget(sabotaged)
