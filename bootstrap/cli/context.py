@@ -56,7 +56,7 @@ class Context:
     def cloud(self) -> Cloud:
         from bootstrap.adapters.digitalocean import DigitalOcean
 
-        return DigitalOcean(self.endpoints.token, self.endpoints.api)
+        return DigitalOcean(self.endpoints.token, self.endpoints.api, self.console.note)
 
     def settings(self, domain: str | None = None, **overrides: Any) -> Settings:
         """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
