@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.errors import BackupError, CredentialsError
+from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.operations import find as finding
 from bootstrap.operations import remote
 from bootstrap.operations.environment import Environment
@@ -45,7 +45,11 @@ def backup_now(env: Environment) -> Any:
 def list_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
     store, prefix = store_of(env), f"{env.settings.prefix}manifest_"
-    keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    try:
+        keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    except NotFoundError:
+        # no bucket yet, no backup yet
+        return []
     return sorted((_read(store, key) for key in keys), key=lambda backup: backup.id, reverse=True)
 
 

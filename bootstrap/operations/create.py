@@ -68,11 +68,11 @@ def _prepare_backups(env: Environment, from_backup: str | None) -> None:
             )
         env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
         return
+    if from_backup:
+        # its absence is told now, not when there is a droplet to fill
+        choose_backup(env, from_backup)
     with env.progress.step(f"spaces bucket {env.settings.bucket}"):
         env.store.ensure_bucket()
-        if from_backup:
-            # its absence is told now, not when there is a droplet to fill
-            choose_backup(env, from_backup)
 
 
 def _ensure_volume(env: Environment) -> Volume:

@@ -124,4 +124,8 @@ def _backups(env: Environment) -> int | None:
         env.progress.warn("backups are kept: no Spaces key is set")
         return None
     with env.progress.step(f"backups under {env.settings.prefix}"):
-        return env.store.delete_prefix(env.settings.prefix)
+        try:
+            return env.store.delete_prefix(env.settings.prefix)
+        except NotFoundError:
+            # the bucket was never made, or an earlier run came this far
+            return 0
