@@ -11,7 +11,7 @@ from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.operations import find as finding
 from bootstrap.operations import remote
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.ports.object_store import ObjectStore
 
 # a dump is as long as its database

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, ReservedIP, Volume
 from bootstrap.ports.host import Host

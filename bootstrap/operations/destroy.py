@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations import find, machine, remote
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
 
 

@@ -72,9 +72,7 @@ class Replacement:
         state = resume(facts_of(deployment), last)
         old, new = _sides(deployment, state)
         if old is None and state not in (State.CUTOVER, State.SWAPPED, State.CONFIRMED):
-            raise NotFoundError(
-                f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
-            )
+            raise finding.none_live(env.settings)
         given = secrets.read_env_file(env.settings.env_file)
         address, volume = deployment.reserved_ip.ip, deployment.volume
         work = cls(env, journal, wish, state, address, volume, old, new, stack, given)

@@ -10,7 +10,7 @@ from bootstrap.operations import find as finding
 from bootstrap.operations import gate, remote
 from bootstrap.operations.backup import BACKUP_S, Backup, list_backups
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.ports.host import Host
 
 LATEST = "latest"
