@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +35,8 @@ def backup_now(env: Environment) -> Any:
     """Databases and media, now; returns the manifest."""
     with alone(env):
         _, live = finding.find_live(env)
-        host = remote.connect(env, live)
-        try:
-            with env.progress.step("backup of databases and media to Spaces"):
-                return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
-        finally:
-            host.close()
+        with closing(remote.connect(env, live)) as host, env.progress.step("backup of databases and media to Spaces"):
+            return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
 
 
 def list_backups(env: Environment) -> list[Backup]:

@@ -14,7 +14,6 @@ from bootstrap.ports.host import Host
 
 # on a droplet whose data are still to come from a backup
 RESTORE_DUE = "bootstrap-restore-due"
-STACK_S = 900
 RESTORE_S = 3600
 RECORD_TTL_S = 300
 HEALTH_S = 120
@@ -173,7 +172,7 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
 
 def _start(env: Environment, host: Host) -> None:
     with env.progress.step("stack up and healthy"):
-        remote.agent(host, "stack", "up", timeout_s=STACK_S)
+        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
 
 
 def _certify(env: Environment, host: Host, address: str) -> str:

@@ -6,6 +6,7 @@ it and `find` recognises a half-destroyed deployment by it.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError, NotFoundError
@@ -77,12 +78,9 @@ def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
     if droplet.status != "active":
         return
     try:
-        host = remote.connect(env, droplet)
-        try:
+        with closing(remote.connect(env, droplet)) as host:
             remote.agent(host, "stack", "down", timeout_s=180)
             remote.agent(host, "volume", "unmount")
-        finally:
-            host.close()
     except BootstrapError as error:
         env.progress.note(f"not stopped from inside: {error.message}")
 
