@@ -148,10 +148,10 @@ def test_a_broken_candidate_gives_everything_back(bootstrap: Bootstrap, site: Si
     sabotaged = from_image(cloud, before["release"]["image"], bootstrap.work)
     try:
         sabotaged.run(f"sed -i '/^  auth-service:/a\\    command: [\"false\"]' {STACK}/docker-compose.prod.yml")
-        broken = snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken")
+        with snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken") as broken:
+            failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
     finally:
         forget(sabotaged)
-    failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
     assert failed.code == 8, failed.err
     assert "auth-service" in failed.err
     after = status(bootstrap)
