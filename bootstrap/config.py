@@ -122,7 +122,8 @@ def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> 
     """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
     given = {name: value for name, value in flags.items() if value is not None}
     merged = _merge(_merge(read(file), endpoints), given)
-    if "domain" not in merged:
+    # a misspelt `domain` is named as such first
+    if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
         raise UsageError("no domain given", f"--domain example.com, or `domain:` in {file}")
     try:
         return Settings.model_validate(merged)
@@ -166,11 +167,15 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> UsageError:
-    first = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    # an unknown name explains a missing one
+    first = next((item for item in problems if item["type"] == "extra_forbidden"), problems[0])
     path = [str(part) for part in first["loc"]]
-    name = "--" + path[0].replace("_", "-") if path[0] in flags else f"{file}: {'.'.join(path)}"
+    name = "--" + path[0].replace("_", "-").removesuffix("-gb") if path[0] in flags else f"{file}: {'.'.join(path)}"
     if first["type"] == "extra_forbidden":
         known = ", ".join(Settings.model_fields) if len(path) == 1 else "see docs/operations.md"
         return UsageError(f"{name}: there is no such setting", f"known: {known}")
     problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "model_type":
+        problem = "must hold keys and values"
     return UsageError(f"{name}: {problem[:1].lower()}{problem[1:]}")

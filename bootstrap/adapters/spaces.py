@@ -95,7 +95,7 @@ class Spaces:
                     "check the Spaces key; bucket names are shared by all accounts: `spaces.bucket` picks another",
                 ) from None
             if code in _MISSING:
-                raise NotFoundError(f"{where}: not found", "bootstrap backup list") from None
+                raise NotFoundError(f"{where}: not found", "check `spaces.bucket` and `spaces.region`") from None
             raise CloudError(f"{where}: {code}: {error.response['Error'].get('Message', '')}") from None
         except BotoCoreError as error:
             raise CloudError(f"{where}: {error}", "is the endpoint reachable?", retryable=True) from None

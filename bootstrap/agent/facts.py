@@ -39,7 +39,10 @@ def load(compose_file: Path) -> Facts:
         return parse(raw)
     except FileNotFoundError:
         raise HostError(f"{compose_file} does not exist", "the image is incomplete: bake a new one") from None
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise HostError(f"{compose_file} is not YAML: {where}", "mend it and bake a new image") from None
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise HostError(f"{compose_file}: x-bootstrap is wrong: {error!r}", "see docs/architecture.md") from None
 
 

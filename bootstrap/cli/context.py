@@ -38,7 +38,6 @@ class Endpoints:
     overrides: dict[str, Any]
     dns: str | None = None
     registry_mirror: str | None = None
-    trusted_cas_dir: Path | None = None
     base_is_stand_in: bool = False
 
 
@@ -56,7 +55,7 @@ class Context:
     def cloud(self) -> Cloud:
         from bootstrap.adapters.digitalocean import DigitalOcean
 
-        return DigitalOcean(self.endpoints.token, self.endpoints.api)
+        return DigitalOcean(self.endpoints.token, self.endpoints.api, self.console.note)
 
     def settings(self, domain: str | None = None, **overrides: Any) -> Settings:
         """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
@@ -65,13 +64,15 @@ class Context:
         return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides)
 
     def environment(self, domain: str | None = None, **overrides: Any) -> Environment:
+        return self.environment_of(self.settings(domain or self._domain(), **overrides))
+
+    def environment_of(self, settings: Settings) -> Environment:
         from bootstrap.adapters.dns import AuthorityNames
         from bootstrap.adapters.http import HttpsWeb
         from bootstrap.adapters.spaces import Spaces
         from bootstrap.adapters.ssh import ssh_hosts
         from bootstrap.operations.environment import Environment
 
-        settings = self.settings(domain or self._domain(), **overrides)
         credentials = self.endpoints.spaces_credentials
         return Environment(
             settings=settings,
@@ -170,6 +171,5 @@ def _local() -> Endpoints:
         },
         dns=local["dns"],
         registry_mirror=local["registry_mirror"],
-        trusted_cas_dir=Path(local["trusted_cas_dir"]) if local.get("trusted_cas_dir") else None,
         base_is_stand_in=local["base_is_stand_in"],
     )

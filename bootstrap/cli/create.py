@@ -55,8 +55,7 @@ def create(
     from bootstrap.operations.plan import check
 
     # a new deployment is never guessed from the others: without --domain, bootstrap.yaml must name it
-    settings = context.settings(domain, ssh_from=ssh_from or None, **flags)
-    env = context.environment(settings.domain, ssh_from=ssh_from or None, **flags)
+    env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, **flags))
     if context.endpoints.base_is_stand_in:
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
     with context.console.step("settings, account, size, image and deployment"):
@@ -64,7 +63,7 @@ def create(
     if dry_run:
         _print_plan(context, env, plan, as_json)
         return
-    _print_summary(context, env, operation.create(env, plan, from_backup), as_json)
+    _print_summary(context, env, plan, operation.create(env, plan, from_backup), as_json)
 
 
 def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -> None:
@@ -95,7 +94,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -
     context.console.hint("nothing was created; the same line without --dry-run does it")
 
 
-def _print_summary(context: Context, env: Environment, created: Created, as_json: bool) -> None:
+def _print_summary(context: Context, env: Environment, plan: Plan, created: Created, as_json: bool) -> None:
     if as_json:
         context.console.json(
             {
@@ -116,10 +115,5 @@ def _print_summary(context: Context, env: Environment, created: Created, as_json
     roots = env.settings.acme.roots_file
     if roots:
         # a rehearsal's names and roots are known to this machine only by these flags
-        domain = env.settings.domain
-        context.console.print(
-            f"curl --cacert {roots} --resolve {domain}:443:{created.address} https://{domain}{_HEALTH}"
-        )
-
-
-_HEALTH = "/health/"
+        domain, path = env.settings.domain, plan.stack.bootstrap.health[0]
+        context.console.print(f"curl --cacert {roots} --resolve {domain}:443:{created.address} https://{domain}{path}")

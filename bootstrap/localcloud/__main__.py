@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PermissionError as error:
         print(f"error: {error.filename} belongs to another user: run as the one who started the cloud", file=sys.stderr)
         return 11
+    except OSError as error:
+        print(f"error: {error.filename or home.path}: {error.strerror}", file=sys.stderr)
+        return 11
     except KeyboardInterrupt:
         print("interrupted: the same command, run again, goes on from here", file=sys.stderr)
         return 130

@@ -17,8 +17,9 @@ from starlette.types import ASGIApp
 
 from bootstrap.localcloud import metadata
 from bootstrap.localcloud.api.app import Api, RateLimit
+from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.guests import Site
-from bootstrap.localcloud.home import Home, LocalCloudError, write_private
+from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import BaseImage, NspawnDriver
 from bootstrap.localcloud.model import Domain, Record, Row
 from bootstrap.localcloud.network.namespace import Network
@@ -78,7 +79,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
-    write_private(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
+    write_atomically(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
     log.info("ready on %s", site.nameserver)
     ended.wait()
     log.info("ending")
@@ -113,10 +114,10 @@ def publish_records(home: Home, store: Store) -> None:
 
     def publish(tx: Transaction, kinds: frozenset[type[Row]]) -> None:
         if kinds & {Domain, Record}:
-            write_private(home.records, json.dumps(zones(tx)))
+            write_atomically(home.records, json.dumps(zones(tx)))
 
     with store.change() as tx:
-        write_private(home.records, json.dumps(zones(tx)))
+        write_atomically(home.records, json.dumps(zones(tx)))
     store.listen(publish)
 
 
@@ -136,7 +137,7 @@ def spaces_port(home: Home) -> int:
     as droplets were told of it."""
     remembered = home.path / "spaces-port"
     if not remembered.exists():
-        write_private(remembered, str(next(port for port in range(Ports.spaces, Ports.spaces + 100) if _free(port))))
+        write_atomically(remembered, str(next(port for port in range(Ports.spaces, Ports.spaces + 100) if _free(port))))
     return int(remembered.read_text())
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.localcloud.files import locked, write_atomically
+
 DEFAULT_HOME = Path("/var/lib/bootstrap-cloud")
 DEFAULT_CACHE = Path("/var/cache/bootstrap-cloud")
 
@@ -64,15 +66,14 @@ class Home:
         """Made once; whoever may read the home may use the cloud."""
         path = self.path / "token"
         if not path.exists():
-            write_private(path, f"dop_v1_{secrets.token_hex(32)}")
+            write_atomically(path, f"dop_v1_{secrets.token_hex(32)}")
         return path.read_text()
 
     @contextmanager
     def command_lock(self) -> Iterator[None]:
         """start, stop and reset of one instance come one after the other."""
         self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.run / "command.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.run / "command.lock"):
             yield
 
     @contextmanager
@@ -100,15 +101,3 @@ class Home:
             except BlockingIOError:
                 return int(lock.read())
         return None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Readers see the old file or the new one; nobody but the owner ever sees either."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)

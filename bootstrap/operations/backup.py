@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.errors import BackupError, CredentialsError
+from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.operations import find as finding
 from bootstrap.operations import remote
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.ports.object_store import ObjectStore
 
 # a dump is as long as its database
@@ -34,18 +35,18 @@ def backup_now(env: Environment) -> Any:
     """Databases and media, now; returns the manifest."""
     with alone(env):
         _, live = finding.find_live(env)
-        host = remote.connect(env, live)
-        try:
-            with env.progress.step("backup of databases and media to Spaces"):
-                return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
-        finally:
-            host.close()
+        with closing(remote.connect(env, live)) as host, env.progress.step("backup of databases and media to Spaces"):
+            return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
 
 
 def list_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
     store, prefix = store_of(env), f"{env.settings.prefix}manifest_"
-    keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    try:
+        keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+    except NotFoundError:
+        # no bucket yet, no backup yet
+        return []
     return sorted((_read(store, key) for key in keys), key=lambda backup: backup.id, reverse=True)
 
 

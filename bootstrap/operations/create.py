@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, ReservedIP, Volume
 from bootstrap.ports.host import Host
 
 # on a droplet whose data are still to come from a backup
 RESTORE_DUE = "bootstrap-restore-due"
-STACK_S = 900
 RESTORE_S = 3600
 RECORD_TTL_S = 300
 HEALTH_S = 120
@@ -68,11 +67,11 @@ def _prepare_backups(env: Environment, from_backup: str | None) -> None:
             )
         env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
         return
+    if from_backup:
+        # its absence is told now, not when there is a droplet to fill
+        choose_backup(env, from_backup)
     with env.progress.step(f"spaces bucket {env.settings.bucket}"):
         env.store.ensure_bucket()
-        if from_backup:
-            # its absence is told now, not when there is a droplet to fill
-            choose_backup(env, from_backup)
 
 
 def _ensure_volume(env: Environment) -> Volume:
@@ -173,7 +172,7 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
 
 def _start(env: Environment, host: Host) -> None:
     with env.progress.step("stack up and healthy"):
-        remote.agent(host, "stack", "up", timeout_s=STACK_S)
+        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
 
 
 def _certify(env: Environment, host: Host, address: str) -> str:

@@ -6,12 +6,13 @@ it and `find` recognises a half-destroyed deployment by it.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations import find, machine, remote
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
 
 
@@ -77,12 +78,9 @@ def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
     if droplet.status != "active":
         return
     try:
-        host = remote.connect(env, droplet)
-        try:
+        with closing(remote.connect(env, droplet)) as host:
             remote.agent(host, "stack", "down", timeout_s=180)
             remote.agent(host, "volume", "unmount")
-        finally:
-            host.close()
     except BootstrapError as error:
         env.progress.note(f"not stopped from inside: {error.message}")
 
@@ -124,4 +122,8 @@ def _backups(env: Environment) -> int | None:
         env.progress.warn("backups are kept: no Spaces key is set")
         return None
     with env.progress.step(f"backups under {env.settings.prefix}"):
-        return env.store.delete_prefix(env.settings.prefix)
+        try:
+            return env.store.delete_prefix(env.settings.prefix)
+        except NotFoundError:
+            # the bucket was never made, or an earlier run came this far
+            return 0

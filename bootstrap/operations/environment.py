@@ -28,3 +28,8 @@ class Environment:
     names: Names
     progress: Progress
     state_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        """Of this deployment, in `state_dir`."""
+        return self.state_dir / self.settings.key

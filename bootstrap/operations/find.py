@@ -69,10 +69,12 @@ def find_live(env: Environment) -> tuple[Deployment, Droplet]:
     """The deployment and its live droplet; NotFoundError when there is none."""
     deployment = find(env)
     if deployment.live is None:
-        raise NotFoundError(
-            f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
-        )
+        raise none_live(env.settings)
     return deployment, deployment.live
+
+
+def none_live(settings: Settings) -> NotFoundError:
+    return NotFoundError(f"no live droplet serves {settings.domain}", f"bootstrap create --domain {settings.domain}")
 
 
 def find_volume(env: Environment) -> Volume | None:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootstrap import stack as stacks
-from bootstrap.errors import CloudError, ConflictError, NotFoundError
+from bootstrap.errors import CloudError, NotFoundError
 from bootstrap.operations.image_inputs import Inputs, collect, pack
+from bootstrap.operations.lock import exclusive
 from bootstrap.ports.checkout import Checkout, Commit
 from bootstrap.ports.cloud import Cloud, Image
 from bootstrap.ports.packer import Packer
@@ -74,7 +72,8 @@ def build(shop: Workshop, folder: Path, *, region: str, size: str, if_changed: b
     if if_changed and (image := _unchanged(shop.cloud, stack, inputs, region)):
         return Built(image, None)
     started = time.monotonic()
-    with _alone(shop.state_dir):
+    # the next build deletes the droplet of the one before
+    with exclusive(shop.state_dir / "image.lock", "another image is being built on this computer"):
         _clean_up(shop)
         commit = shop.checkout.commit([shop.checkout.root / "packer", shop.checkout.root / "bootstrap", stack.folder])
         name = f"bootstrap-{stack.name}-{datetime.now(timezone.utc):%Y%m%d%H%M%S}-{commit.id[:7]}"
@@ -212,18 +211,3 @@ def _unfinished(image: Image) -> bool:
 
 def _age_s(created_at: str) -> float:
     return time.time() - datetime.fromisoformat(created_at.replace("Z", "+00:00")).timestamp()
-
-
-@contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """One build at a time on this computer: the next one deletes the droplet of the one before."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(state_dir / "image.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConflictError("another image is being built on this computer", "wait until it has ended") from None
-        yield
-    finally:
-        os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +24,10 @@ class Wanted:
 def show(env: Environment, wanted: Wanted) -> int:
     """Hands the terminal to the far side; returns its exit code."""
     _, live = find.find_live(env)
-    host = remote.connect(env, live)
-    try:
+    with closing(remote.connect(env, live)) as host:
         if wanted.units:
             return host.interactive(journal_argv(wanted))
         return host.interactive(compose_argv(wanted, remote.agent(host, "info")["release"]))
-    finally:
-        host.close()
 
 
 def compose_argv(wanted: Wanted, release: Mapping[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from bootstrap import stack
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.operations import cost, find, secrets, sshkey
 from bootstrap.operations.environment import Environment
+from bootstrap.operations.image import STACK_TAG
 from bootstrap.ports.cloud import Image, Size
 
 
@@ -59,7 +60,7 @@ def choose_image(env: Environment, stack_name: str, size: Size | None = None) ->
             raise NotFoundError(f"there is no image {settings.image}", "bootstrap image list")
         _check_image(image, settings.region, size)
         return image
-    images = env.cloud.images(f"bootstrap-image:{stack_name}")
+    images = env.cloud.images(STACK_TAG + stack_name)
     if not images:
         raise NotFoundError(f"there is no image of {stack_name} yet", "bootstrap image build")
     problem: BootstrapError | None = None

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bootstrap import stack as stacks
-from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UnhealthyError
+from bootstrap.errors import BootstrapError, UnhealthyError
 from bootstrap.operations import find as finding
 from bootstrap.operations import plan
 from bootstrap.operations.environment import Environment
+from bootstrap.operations.lock import alone
 from bootstrap.operations.replacing import Replacement, Wish, facts_of
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.web import ProbeReport
@@ -111,32 +107,12 @@ def _address_moved(work: Replacement, error: Exception) -> bool:
         raise _unfinished(work, error) from silent
 
 
-@contextmanager
-def alone(env: Environment) -> Iterator[None]:
-    """One change of a deployment at a time from this computer; the lock goes with the process."""
-    folder = _folder(env)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConflictError(
-                f"another run of bootstrap works on {env.settings.domain} from this computer", "wait until it has ended"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _as_live(env: Environment, image_id: int | None) -> Environment:
     """A redeploy changes the machine, not its size or who may reach it, unless the settings say so."""
     deployment = finding.find(env)
     serving = deployment.live or deployment.candidate
     if serving is None:
-        raise NotFoundError(
-            f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
-        )
+        raise finding.none_live(env.settings)
     given = env.settings.model_fields_set
     carried: dict[str, object] = {"region": serving.region, "image": image_id or env.settings.image}
     if "size" not in given:
@@ -231,8 +207,4 @@ def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
 
 
 def _journal(env: Environment) -> Journal:
-    return Journal(_folder(env) / "replacement.jsonl")
-
-
-def _folder(env: Environment) -> Path:
-    return env.state_dir / env.settings.key
+    return Journal(env.folder / "replacement.jsonl")

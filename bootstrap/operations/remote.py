@@ -12,6 +12,8 @@ from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.host import Host, HostAddress
 
 USER = "deploy"
+# `stack up` and `stack down`
+STACK_S = 900
 AGENT = ("sudo", "-n", "/usr/local/bin/bootstrap-agent")
 
 

@@ -23,7 +23,6 @@ from bootstrap.replacement.resume import Facts, resume
 from bootstrap.replacement.table import State, Transition
 from bootstrap.stack import Stack
 
-STACK_S = 900
 VOLUME_S = 180
 HEALTH_S = 120
 CANDIDATE_HEALTH_S = 30
@@ -72,9 +71,7 @@ class Replacement:
         state = resume(facts_of(deployment), last)
         old, new = _sides(deployment, state)
         if old is None and state not in (State.CUTOVER, State.SWAPPED, State.CONFIRMED):
-            raise NotFoundError(
-                f"no live droplet serves {env.settings.domain}", f"bootstrap create --domain {env.settings.domain}"
-            )
+            raise finding.none_live(env.settings)
         given = secrets.read_env_file(env.settings.env_file)
         address, volume = deployment.reserved_ip.ip, deployment.volume
         work = cls(env, journal, wish, state, address, volume, old, new, stack, given)
@@ -160,7 +157,7 @@ class Replacement:
     def stop_live(self) -> None:
         host = self._host(self._old())
         remote.agent(host, "timers", "disable")
-        remote.agent(host, "stack", "down", timeout_s=STACK_S)
+        remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
         remote.agent(host, "volume", "unmount", timeout_s=VOLUME_S)
 
     def snapshot_volume(self) -> None:
@@ -176,7 +173,7 @@ class Replacement:
         host = self._host(self._new())
         remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
         # installs the certificate that came with the volume; the authority could not reach this machine yet
-        remote.agent(host, "stack", "up", timeout_s=STACK_S)
+        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
 
     def check_candidate(self) -> None:
         new = self._new()
@@ -233,7 +230,7 @@ class Replacement:
             return
         try:
             host = self._host(self.new)
-            remote.agent(host, "stack", "down", timeout_s=STACK_S)
+            remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
             remote.agent(host, "volume", "unmount", timeout_s=VOLUME_S)
         except BootstrapError as error:
             self.env.progress.warn(f"the candidate does not stop cleanly, so it is powered off: {error.message}")
@@ -246,7 +243,7 @@ class Replacement:
         old = self._old()
         host = self._host(old)
         remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
-        remote.agent(host, "stack", "up", timeout_s=STACK_S)
+        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
         self.hold_address(old)
         self._gate(self.address, HEALTH_S)
         remote.agent(host, "timers", "enable")

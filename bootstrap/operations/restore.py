@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from bootstrap import stack as stacks
@@ -10,11 +11,10 @@ from bootstrap.operations import find as finding
 from bootstrap.operations import gate, remote
 from bootstrap.operations.backup import BACKUP_S, Backup, list_backups
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.redeploy import alone
+from bootstrap.operations.lock import alone
 from bootstrap.ports.host import Host
 
 LATEST = "latest"
-STACK_S = 900
 
 
 def choose_backup(env: Environment, wanted: str) -> Backup:
@@ -34,11 +34,8 @@ def restore(env: Environment, wanted: str) -> Any:
     """Returns what the agent restored, after the stack serves again."""
     with alone(env):
         deployment, live = finding.find_live(env)
-        host = remote.connect(env, live)
-        try:
+        with closing(remote.connect(env, live)) as host:
             restored = _replace_data(env, host, wanted)
-        finally:
-            host.close()
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
         if address is not None:
             with env.progress.step("health from outside"):
@@ -53,4 +50,4 @@ def _replace_data(env: Environment, host: Host, wanted: str) -> Any:
             return remote.agent(host, "restore", wanted, timeout_s=BACKUP_S)
     finally:
         with env.progress.step("stack up"):
-            remote.agent(host, "stack", "up", timeout_s=STACK_S)
+            remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from bootstrap.errors import BootstrapError, NotFoundError
@@ -53,12 +54,9 @@ def _ask_agent(env: Environment, live: Droplet | None) -> dict[str, Any]:
     if live is None or live.status != "active":
         return {**_SILENT, "problem": "no live droplet is active"}
     try:
-        host = remote.connect(env, live)
-        try:
+        with closing(remote.connect(env, live)) as host:
             told = remote.agent(host, "status", timeout_s=60)
             release = remote.agent(host, "info")["release"]
-        finally:
-            host.close()
     except BootstrapError as error:
         return {**_SILENT, "problem": error.message}
     return {**_SILENT, **told, "release": _release(release)}

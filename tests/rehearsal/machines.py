@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,13 +52,19 @@ def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
     return machine
 
 
-def snapshot_of(cloud: dict[str, Any], machine: Machine, name: str) -> int:
-    """Shut down, snapshot, tag as an image of bootstrap's; returns the image's id."""
+@contextmanager
+def snapshot_of(cloud: dict[str, Any], machine: Machine, prefix: str) -> Iterator[int]:
+    """Shut down, snapshot; gives the image's id. Deleted at the end: a reset of the cloud keeps images, and the next
+    run of the tests would meet it."""
     client = {"token": cloud["token"]}
+    name = f"{prefix}-{uuid.uuid4().hex}"
     machine.droplet.shutdown(return_dict=False).wait(update_every_seconds=1)
     machine.droplet.take_snapshot(name, return_dict=False).wait(update_every_seconds=1)
     (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == name]
-    return int(snapshot.id)
+    try:
+        yield int(snapshot.id)
+    finally:
+        snapshot.destroy()
 
 
 def forget(machine: Machine) -> None:

@@ -147,11 +147,11 @@ def test_a_broken_candidate_gives_everything_back(bootstrap: Bootstrap, site: Si
     before = status(bootstrap)
     sabotaged = from_image(cloud, before["release"]["image"], bootstrap.work)
     try:
-        sabotaged.run(f"sed -i 's#^  auth-service:#&\\n    command: [\"false\"]#' {STACK}/docker-compose.prod.yml")
-        broken = snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken")
+        sabotaged.run(f"sed -i '/^  auth-service:/a\\    command: [\"false\"]' {STACK}/docker-compose.prod.yml")
+        with snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken") as broken:
+            failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
     finally:
         forget(sabotaged)
-    failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
     assert failed.code == 8, failed.err
     assert "auth-service" in failed.err
     after = status(bootstrap)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bootstrap.adapters.digitalocean.account import AccountPart
 from bootstrap.adapters.digitalocean.client import Client
 from bootstrap.adapters.digitalocean.droplets import DropletPart
@@ -12,5 +14,8 @@ from bootstrap.adapters.digitalocean.volumes import VolumePart
 class DigitalOcean(AccountPart, DropletPart, VolumePart, NetworkPart):
     """Implements `ports.cloud.Cloud`."""
 
-    def __init__(self, token: str, api: str = "https://api.digitalocean.com") -> None:
-        super().__init__(Client(token, api))
+    def __init__(
+        self, token: str, api: str = "https://api.digitalocean.com", note: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """`note` hears why a request is tried again."""
+        super().__init__(Client(token, api, note))

@@ -20,6 +20,9 @@ from bootstrap.errors import BootstrapError, CloudError, ConflictError, Credenti
 
 T = TypeVar("T")
 
+# its own hook logs each retry without saying of what; `Client` tells the first one of each request
+stamina.instrumentation.set_on_retry_hooks([])
+
 CONNECT_S, READ_S = 10, 60
 RETRY_S = 120
 ACTION_S = 600
@@ -34,8 +37,9 @@ class _Refused(CloudError):
 
 
 class Client(digitalocean.Manager):  # type: ignore[misc]
-    def __init__(self, token: str, api: str) -> None:
+    def __init__(self, token: str, api: str, note: Callable[[str], None] = lambda _: None) -> None:
         super().__init__(token=token, end_point=api.rstrip("/") + "/v2/")
+        self._note = note
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         answer: dict[str, Any] = self.get_data(path, GET, {name: value for name, value in query.items() if value})
@@ -65,7 +69,7 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
 
     def create(self, make: Callable[[], T], look: Callable[[], T | None]) -> T:
         """A create whose answer got lost may have happened: looks before it asks once more."""
-        for attempt in stamina.retry_context(on=_uncertain, attempts=None, timeout=RETRY_S):
+        for attempt in stamina.retry_context(on=self._told(_uncertain), attempts=None, timeout=RETRY_S):
             with attempt:
                 if attempt.num > 1 and (found := look()) is not None:
                     return found
@@ -101,10 +105,24 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
 
     def _BaseAPI__perform_request(self, url: str, type: str = GET, params: Any = None) -> requests.Response:
         retryable = _refused if type == POST else _uncertain
-        for attempt in stamina.retry_context(on=retryable, attempts=None, timeout=RETRY_S, wait_max=30):
+        for attempt in stamina.retry_context(on=self._told(retryable), attempts=None, timeout=RETRY_S, wait_max=30):
             with attempt:
                 return self._send(type, urljoin(self.end_point, url), params or {})
         raise AssertionError("retry_context returns or raises")
+
+    def _told(self, retryable: Callable[[Exception], bool | float]) -> Callable[[Exception], bool | float]:
+        """Whoever waits two minutes wants to know why; once is enough."""
+        told = False
+
+        def hook(error: Exception) -> bool | float:
+            nonlocal told
+            again = retryable(error)
+            if again and not told:
+                told = True
+                self._note(f"{error}; trying again for up to {RETRY_S} s")
+            return again
+
+        return hook
 
     def _send(self, method: str, url: str, params: dict[str, Any]) -> requests.Response:
         payload: dict[str, Any] = {"params": params} if method == GET else {"json": params}

@@ -67,7 +67,7 @@ def create(call: Call) -> Answer:
 
 def _created(call: Call, row: Droplet, action: Action) -> Answer:
     body: Json = {
-        "droplet": views.droplets(call.site)(call.tx, row),
+        "droplet": views.DropletsView(call.site)(call.tx, row),
         "links": {"actions": [views.action_link(call.base, action, "create")]},
     }
     return Answer(202, lambda _: body)
@@ -132,7 +132,7 @@ def listing(call: Call) -> Answer:
         rows = [row for row in rows if row.name == name]
     if call.query.get("type") == "gpus":
         rows = []
-    return call.listing("droplets", rows, views.droplets(call.site))
+    return call.listing("droplets", rows, views.DropletsView(call.site))
 
 
 def delete(call: Call) -> Answer:
@@ -194,7 +194,7 @@ ROUTES: list[Route] = [
     ("GET", "/v2/droplets", listing),
     ("POST", "/v2/droplets", create),
     ("DELETE", "/v2/droplets", delete_by_tag),
-    ("GET", "/v2/droplets/{droplet_id}", lambda c: c.one("droplet", c.droplet(), views.droplets(c.site))),
+    ("GET", "/v2/droplets/{droplet_id}", lambda c: c.one("droplet", c.droplet(), views.DropletsView(c.site))),
     ("DELETE", "/v2/droplets/{droplet_id}", delete),
     ("GET", "/v2/droplets/{droplet_id}/snapshots", snapshots),
     ("GET", "/v2/droplets/{droplet_id}/firewalls", firewalls),

@@ -22,10 +22,10 @@ def create(call: Call, name: str) -> Answer:
     row = tx.put(ReservedIP(ip=take_address(tx, "reserved_ip", call.site.cidr, taken, *HOSTS), region=region))
     if droplet is None:
         job = tx.enqueue("network.apply", "network")
-        return Answer(202, call.one(name, row, views.reserved_ips(call.site)).render, after=job.id)
+        return Answer(202, call.one(name, row, views.ReservedIPsView(call.site)).render, after=job.id)
     action = _point(tx, row, droplet)
     body: Json = {
-        name: views.reserved_ips(call.site)(tx, row),
+        name: views.ReservedIPsView(call.site)(tx, row),
         "links": {
             "droplets": [{"id": droplet.id, "rel": "droplet", "href": f"{call.base}/v2/droplets/{droplet.id}"}],
             "actions": [views.action_link(call.base, action, "assign_ip")],
@@ -95,10 +95,10 @@ def _show_action(call: Call) -> Answer:
 
 def _routes(root: str, one: str, many: str) -> list[Route]:
     def listing(call: Call) -> Answer:
-        return call.listing(many, call.tx.all(ReservedIP), views.reserved_ips(call.site))
+        return call.listing(many, call.tx.all(ReservedIP), views.ReservedIPsView(call.site))
 
     def show(call: Call) -> Answer:
-        return call.one(one, call.row(ReservedIP, "ip"), views.reserved_ips(call.site))
+        return call.one(one, call.row(ReservedIP, "ip"), views.ReservedIPsView(call.site))
 
     return [
         ("GET", root, listing),

@@ -32,7 +32,7 @@ def create(call: Call) -> Answer:
     if not TAG.fullmatch(name):
         raise unprocessable("tag names may contain letters, numbers, colons, dashes, and underscores only")
     ensure(call.tx, [name])
-    return call.one("tag", Tag(name=name), views.tags(call.base), 201)
+    return call.one("tag", Tag(name=name), views.TagsView(call.base), 201)
 
 
 def delete(call: Call) -> Answer:
@@ -87,9 +87,9 @@ def _peers_by_tag(firewall: Firewall) -> bool:
 
 
 ROUTES: list[Route] = [
-    ("GET", "/v2/tags", lambda call: call.listing("tags", call.tx.all(Tag), views.tags(call.base))),
+    ("GET", "/v2/tags", lambda call: call.listing("tags", call.tx.all(Tag), views.TagsView(call.base))),
     ("POST", "/v2/tags", create),
-    ("GET", "/v2/tags/{tag}", lambda call: call.one("tag", call.row(Tag, "tag"), views.tags(call.base))),
+    ("GET", "/v2/tags/{tag}", lambda call: call.one("tag", call.row(Tag, "tag"), views.TagsView(call.base))),
     ("DELETE", "/v2/tags/{tag}", delete),
     ("POST", "/v2/tags/{tag}/resources", put_on),
     ("DELETE", "/v2/tags/{tag}/resources", take_off),

@@ -110,11 +110,7 @@ def snapshot(_: Transaction, row: Image | VolumeSnapshot) -> Json:
     }
 
 
-def droplets(site: Site) -> _Droplets:
-    return _Droplets(site)
-
-
-class _Droplets:
+class DropletsView:
     """A droplet's view needs to know the public network's mask and gateway."""
 
     def __init__(self, site: Site) -> None:
@@ -184,13 +180,9 @@ def volume(_: Transaction, row: Volume) -> Json:
     }
 
 
-def reserved_ips(site: Site) -> _ReservedIPs:
-    return _ReservedIPs(site)
-
-
-class _ReservedIPs:
+class ReservedIPsView:
     def __init__(self, site: Site) -> None:
-        self._droplet = droplets(site)
+        self._droplet = DropletsView(site)
 
     def __call__(self, tx: Transaction, row: ReservedIP) -> Json:
         owner = lookup.droplet(tx, row.droplet_id)
@@ -261,11 +253,7 @@ def vpc(_: Transaction, row: VPC) -> Json:
     return {**row.model_dump(), "urn": f"do:vpc:{row.id}"}
 
 
-def tags(base: str) -> _Tags:
-    return _Tags(base)
-
-
-class _Tags:
+class TagsView:
     def __init__(self, base: str) -> None:
         self._base = base
 

@@ -9,17 +9,16 @@ The host's extra certificate authorities are trusted inside: where the host need
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..command import CommandError, run
+from ..files import locked
 from .driver import MachineError
 from .pool import Pool, clone
 from .pool import delete as delete_subvolume
@@ -81,7 +80,7 @@ def ensure(
 ) -> BaseImage:
     """The root image `ref` is in the pool: imported from the cache, built before when it is not there."""
     fact = pool.images / f"{ref}.json"
-    with _lock(pool.path.with_name("images.lock")):
+    with locked(pool.path.with_name("images.lock")):
         if not ((pool.images / ref).exists() and fact.exists()):
             tarball = _tarball(ref, cache, progress)
             progress(f"importing {ref}")
@@ -99,7 +98,7 @@ def _tarball(ref: str, cache: Path, progress: Callable[[str], None]) -> Path:
     if ref not in (BASE, BUILDER):
         raise MachineError(f"base image {ref}: unknown, there are {BASE} and {BUILDER}")
     cache.mkdir(parents=True, exist_ok=True)
-    with _lock(cache / f"{ref}.lock"):
+    with locked(cache / f"{ref}.lock"):
         for suite in (UBUNTU, DEBIAN):
             tarball = cache / f"{ref}-{suite.name}-{_recipe(ref, suite)}.tar"
             if tarball.exists():
@@ -230,11 +229,3 @@ def _import(tarball: Path, pool: Pool, ref: str) -> None:
     )
     clone(staging, pool.images / ref, read_only=True)
     delete_subvolume(staging)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Who needs the same base at the same time waits for the one who builds it."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..command import run
 from .driver import MachineError
-from .process import PROC, Process, wait_until
+from .process import PROC, Process, parent_of, wait_until
 
 UNMOUNT = "bootstrap.localcloud.machines.unmount"
 DETACH_S = 15
@@ -110,7 +110,7 @@ def _belongs(pid: int, pid_namespace: str | None) -> bool:
     while pid > 1:
         if _namespace(pid, "pid") == pid_namespace:
             return True
-        pid = _parent(pid)
+        pid = parent_of(pid)
     return False
 
 
@@ -119,13 +119,6 @@ def _namespace(pid: int, kind: str) -> str | None:
         return str((PROC / str(pid) / "ns" / kind).readlink())
     except OSError:
         return None  # it ended, or is a kernel thread
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
 
 
 def _free_disk(init: Process) -> str:

@@ -6,16 +6,16 @@ daemon; this class only starts supervisors, reads their records and signals gues
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ..command import CommandError, run
+from ..files import locked
 from ..network.namespace import Network
 from . import base, boot, devices, pool
 from .driver import MachineError, MachineSpec
@@ -299,12 +299,9 @@ class NspawnDriver:
     def _volume_snapshot(self, snapshot: str) -> Path:
         return self.pool.volume_snapshots / f"{_checked(snapshot)}.raw"
 
-    @contextmanager
-    def _volumes_lock(self) -> Iterator[None]:
+    def _volumes_lock(self) -> AbstractContextManager[None]:
         """One attach or detach at a time: who holds a volume is read from all machines' records."""
-        with (self.home / "volumes.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.home / "volumes.lock")
 
 
 def _checked(reference: str) -> str:

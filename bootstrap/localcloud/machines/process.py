@@ -19,11 +19,11 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process | None:
-        state = _stat(pid)
+        state = stat(pid)
         return cls(pid, int(state[19])) if state else None
 
     def alive(self) -> bool:
-        state = _stat(self.pid)
+        state = stat(self.pid)
         return state is not None and state[0] != "Z" and int(state[19]) == self.started
 
     def signal(self, number: int) -> None:
@@ -41,12 +41,18 @@ class Process:
             os.close(handle)
 
 
-def _stat(pid: int) -> list[str] | None:
+def stat(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the state on: the name before it may hold anything."""
     try:
         return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def parent_of(pid: int) -> int:
+    """0 when the process has ended."""
+    state = stat(pid)
+    return int(state[1]) if state else 0
 
 
 def init_of(parent: int) -> Process | None:

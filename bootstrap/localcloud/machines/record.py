@@ -11,15 +11,14 @@ supervisor.log
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..files import locked
 from .driver import Interface, MachineSpec
 from .process import Process
 
@@ -97,12 +96,9 @@ class Record:
         else:
             self._stopping.unlink(missing_ok=True)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Held while devices appear or go: an attach and a reboot must not meet."""
-        with (self.path / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return locked(self.path / "lock")
 
     def _write(self, name: str, value: object) -> None:
         fresh = self.path / f"{name}.new"

@@ -8,15 +8,15 @@ FORWARD chain, since no table can overrule another one's drop. `down` removes al
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..command import CommandError, run, succeeds
+from ..files import locked
 from .plan import NetworkPlan
 from .range import UPLINK, NetworkError, Range, private_link, public_link
 from .render import TABLE, ruleset
@@ -202,12 +202,9 @@ def _host_drops_forwarded() -> bool:
         return False  # no iptables on this host: nothing of it can drop
 
 
-@contextmanager
-def _host_lock() -> Iterator[None]:
+def _host_lock() -> AbstractContextManager[None]:
     RUN.mkdir(parents=True, exist_ok=True)
-    with (RUN / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return locked(RUN / "lock")
 
 
 def _claim_forwarding(name: str) -> None:

@@ -14,8 +14,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.services.private_ca import ensure_ca, ensure_leaf
-from bootstrap.localcloud.services.supervisor import Service, write_atomically
+from bootstrap.localcloud.services.supervisor import Service
 
 CERTIFICATE_LIFETIME_S = 90 * 24 * 3600
 CHAIN_PATHS = ("roots/0", "intermediates/0")

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from dnslib import QTYPE, RCODE, DNSError, DNSRecord
 
-from bootstrap.localcloud.services.supervisor import Service, write_atomically
+from bootstrap.localcloud.files import write_atomically
+from bootstrap.localcloud.services.supervisor import Service
 from bootstrap.localcloud.services.zones import Zones
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ import json
 import urllib.request
 from pathlib import Path
 
-from bootstrap.localcloud.services.supervisor import Service, write_atomically
+from bootstrap.localcloud.files import write_atomically
+from bootstrap.localcloud.services.supervisor import Service
 
 
 def _config(storage: Path, address: str, port: int, *, read_only: bool) -> str:

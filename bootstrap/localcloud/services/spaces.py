@@ -13,7 +13,8 @@ import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bootstrap.localcloud.services.supervisor import Service, write_atomically
+from bootstrap.localcloud.files import write_atomically
+from bootstrap.localcloud.services.supervisor import Service
 
 # A soft limit that Go's collector keeps to: the server took 125 MB idle.
 MEMORY_LIMIT = "512MiB"

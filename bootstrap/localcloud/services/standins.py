@@ -11,7 +11,6 @@ lives as long as the call; the ones that guests reach only read the same files.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bootstrap.localcloud.files import locked
 from bootstrap.localcloud.services import registry
 from bootstrap.localcloud.services.supervisor import ServiceError, Supervisor, stop_leftovers
 
@@ -60,16 +60,8 @@ IMAGES = (
 def ensure_images(cache: Path, progress: Progress, images: Sequence[Image] = IMAGES) -> dict[str, str]:
     """Returns for every image name whether it is the "official" one or a "stand-in". Needs root when it must build."""
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / ".images.lock"), _workshop(cache, progress) as workshop:
+    with locked(cache / ".images.lock"), _workshop(cache, progress) as workshop:
         return workshop.ensure(images)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One at a time on this computer; the lock goes with the process."""
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bootstrap.localcloud.files import write_atomically
+
 log = logging.getLogger(__name__)
 
 STOP_DEADLINE_S = 10.0
@@ -139,18 +141,6 @@ def _read_identity(path: Path) -> Identity | None:
     except (ValueError, TypeError):
         log.warning("%s is not readable as a pid file: ignored", path)
         return None
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o600) -> None:
-    """Readers see the old file or the new one, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(path)
 
 
 def stop_leftovers(run_dir: Path) -> list[str]:

@@ -30,9 +30,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography import x509
 
+from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.services import acme, registry, spaces, standins
 from bootstrap.localcloud.services.dns import service as dns_service
-from bootstrap.localcloud.services.supervisor import Supervisor, write_atomically
+from bootstrap.localcloud.services.supervisor import Supervisor
 from tests.contract.services.conftest import ADDRESS, Running, free_ports
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import BootstrapError, CloudError, ConflictError, HostKeyError, UnhealthyError
-from bootstrap.operations.redeploy import Report, alone, redeploy
+from bootstrap.operations.lock import alone
+from bootstrap.operations.redeploy import Report, redeploy
 from tests.unit.operations.world import BROKEN_IMAGE, IMAGE, PASSWORD, Killed, Trip, World, environment
 
 
