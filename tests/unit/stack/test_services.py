@@ -14,7 +14,13 @@ from bootstrap.stack import load
 SERVICES = Path(__file__).resolve().parents[3] / "stack" / "services"
 STACK = load(SERVICES.parent)
 # folder → settings module
-ALL = {"auth": "auth.settings", "ticket": "tickets.settings"}
+ALL = {
+    "auth": "auth.settings",
+    "ticket": "tickets.settings",
+    "workflow": "workflow.settings",
+    "messaging": "messaging.settings",
+    "notification": "notification.settings",
+}
 
 
 def manage(service: str, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
