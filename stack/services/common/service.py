@@ -20,7 +20,7 @@ BACKGROUND = ["common.events.publisher.start"]
 
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,
-    "DEFAULT_AUTHENTICATION_CLASSES": ["common.authentication.BearerToken"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["common.authentication.AccessToken"],
     "DEFAULT_PAGINATION_CLASS": "common.pages.Pages",
     "UNAUTHENTICATED_USER": None,
 }

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ class Person:
     email: str
     is_staff: bool
     expires_at: int
+    name: str = ""
     is_authenticated: bool = True
 
     @property
@@ -76,28 +78,41 @@ keys = _Keys()
 
 
 def verify(token: str) -> Person:
-    """Raises jwt.InvalidTokenError for anything but an unexpired token of auth-service, or KeyUnavailable."""
+    """Raises jwt.InvalidTokenError for anything but an unexpired token of auth-service, or KeyUnavailable. Blocks while
+    the key is fetched: asynchronous code calls it in a thread."""
     try:
-        return _verify(token)
+        return decode(token, keys.get())
     except jwt.InvalidSignatureError:
         if not keys.renew():
             raise
-        return _verify(token)
+        return decode(token, keys.get())
 
 
-def _verify(token: str) -> Person:
+def decode(token: str, known: Sequence[jwt.PyJWK]) -> Person:
     wrong: jwt.InvalidTokenError = jwt.InvalidSignatureError("there is no key")
-    for key in keys.get():
+    for key in known:
         try:
-            claims = jwt.decode(
-                token,
-                key.key,
-                algorithms=[ALGORITHM],
-                issuer=settings.BASE_URL,
-                options={"require": ["exp", "iat", "iss", "sub", "email"]},
-            )
+            return _person(_claims(token, key))
         except jwt.InvalidSignatureError as error:
             wrong = error
-            continue
-        return Person(int(claims["sub"]), str(claims["email"]), claims.get("staff") is True, int(claims["exp"]))
     raise wrong
+
+
+def _claims(token: str, key: jwt.PyJWK) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        key.key,
+        algorithms=[ALGORITHM],
+        issuer=settings.BASE_URL,
+        options={"require": ["exp", "iat", "iss", "sub", "email"]},
+    )
+    return claims
+
+
+def _person(claims: dict[str, Any]) -> Person:
+    try:
+        person, expires_at = int(claims["sub"]), int(claims["exp"])
+    except ValueError:
+        raise jwt.InvalidTokenError("sub is no number") from None
+    email = str(claims["email"])
+    return Person(person, email, claims.get("staff") is True, expires_at, str(claims.get("name") or email))
