@@ -63,6 +63,21 @@ class Certificate(_Strict):
         return value
 
 
+class Mail(_Strict):
+    """Which variables hold the mail server; a stack without one for TLS or the account does without."""
+
+    host: str
+    port: str
+    user: str | None = None
+    password: str | None = None
+    use_tls: str | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Entry of the field → variable."""
+        return {entry: name for entry, name in self.model_dump().items() if name is not None}
+
+
 class XBootstrap(_Strict):
     """The field itself; docs/architecture.md explains each entry."""
 
@@ -77,6 +92,7 @@ class XBootstrap(_Strict):
     health: tuple[str, ...] = Field(min_length=1)
     certificate: Certificate
     secrets: dict[str, int] = {}
+    mail: Mail | None = None
 
     @field_validator("health")
     @classmethod
@@ -136,6 +152,13 @@ class Stack(_Strict):
         return tuple(
             name for name, value in self.env_template.items() if set(_PLACEHOLDER.findall(value)).difference(known)
         )
+
+    def mail_env(self, host: str, port: int, user: str, password: str, tls: bool) -> dict[str, str]:
+        """The stack's own variables for a mail server; empty when the stack names none."""
+        if self.bootstrap.mail is None:
+            return {}
+        values = {"host": host, "port": str(port), "user": user, "password": password, "use_tls": str(tls)}
+        return {name: values[entry] for entry, name in self.bootstrap.mail.variables.items()}
 
     def render_env(self, domain: str, generated: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
         """Every variable of `.env.production`; `given` wins over `generated`, which wins over the template."""
@@ -284,3 +307,5 @@ def _check_environment(field: XBootstrap, template: Mapping[str, str]) -> None:
         raise UsageError(f"{name} is generated in {where} but not in {there}", f"add it to {there}, or remove it")
     if field.databases:
         _known("databases.admin_user", field.databases.admin_user, template, f"variable of {ENV_EXAMPLE}")
+    for entry, name in field.mail.variables.items() if field.mail else ():
+        _known(f"mail.{entry}", name, template, f"variable of {ENV_EXAMPLE}")

@@ -29,7 +29,7 @@ def check(env: Environment) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
     settings = env.settings
     loaded = stack.load(settings.stack)
-    given = secrets.read_env_file(settings.env_file)
+    given = secrets.given(env, loaded)
     secrets.check_given(loaded, settings.domain, given)
     sshkey.check(settings.ssh_key)
     account = env.cloud.account()

@@ -201,6 +201,7 @@ class World:
         self.progress = Quiet()
         # what the next droplet offers instead of the key in its user-data
         self.impostor: str | None = None
+        self.smtp_password: str | None = None
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
         assert droplet.public_ip is not None
@@ -227,6 +228,7 @@ class World:
             names=_Authority(self),
             progress=self.progress,
             state_dir=self.folder / "state",
+            smtp_password=self.smtp_password,
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConflictError, HostKeyError, NotFoundError, UnhealthyError
+from bootstrap.errors import ConflictError, CredentialsError, HostKeyError, NotFoundError, UnhealthyError
 from bootstrap.operations import create as operation
 from bootstrap.operations import hostkeys, plan
 from tests.fakes.cloud import Killed
@@ -142,6 +142,32 @@ def test_secrets_are_kept_and_the_operators_own_win(tmp_path: Path) -> None:
     world.settings = world.settings.model_copy(update={"env_file": None})
     create(world)
     assert world.live().env == second, "what was given once stays without the file"
+
+
+def mail_of(world: World) -> list[str]:
+    names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS")
+    return [world.live().env[f"DJANGO_EMAIL_{name}"] for name in names]
+
+
+def test_the_mail_server_of_the_settings_reaches_the_droplet_and_stays(tmp_path: Path) -> None:
+    world = World(tmp_path, smtp={"host": "smtp.example.net", "user": "me"})
+    with pytest.raises(CredentialsError, match=r"no password for me at smtp\.example\.net"):
+        create(world)
+    assert world.cloud.effects.log == []
+    world.smtp_password = "m"
+    create(world)
+    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+    world.settings = world.settings.model_copy(update={"smtp": None})
+    create(world)
+    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+
+
+def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_path: Path) -> None:
+    own = tmp_path / "own.env"
+    own.write_text("DJANGO_EMAIL_HOST=mine.example.net\n")
+    world = World(tmp_path, env_file=own, smtp={"host": "smtp.example.net", "port": 2525, "tls": False})
+    create(world)
+    assert mail_of(world) == ["mine.example.net", "587", "", "", "True"]
 
 
 def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
