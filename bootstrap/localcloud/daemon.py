@@ -25,7 +25,7 @@ from bootstrap.localcloud.model import Domain, Record, Row
 from bootstrap.localcloud.network.namespace import Network
 from bootstrap.localcloud.network.range import choose_range
 from bootstrap.localcloud.seed import base_image, plant
-from bootstrap.localcloud.services import acme, spaces
+from bootstrap.localcloud.services import acme, mail, spaces
 from bootstrap.localcloud.services.lineup import Ports, services
 from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.localcloud.store import Store, Transaction
@@ -154,7 +154,7 @@ def _free(port: int) -> bool:
 def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str, Any]:
     """docs/architecture.md says what each is for."""
     address = site.nameserver
-    files, keys = acme.Files(home.path / "acme"), spaces.credentials(home.path)
+    files, keys, mailer = acme.Files(home.path / "acme"), spaces.credentials(home.path), mail.credentials(home.path)
     return {
         "version": 1,
         "api": f"http://{address}:{API_PORT}",
@@ -170,6 +170,14 @@ def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str
             "region": SPACES_REGION,
             "access_key": keys.access_key,
             "secret_key": keys.secret_key,
+        },
+        "mail": {
+            "host": address,
+            "port": ports.mail,
+            "user": mailer.user,
+            "password": mailer.password,
+            "tls": False,
+            "inbox": f"http://{address}:{ports.inbox}",
         },
         "registry_mirror": f"http://{address}:{ports.registry}",
         "trusted_cas_dir": str(HOST_AUTHORITIES) if any(HOST_AUTHORITIES.glob("*.crt")) else None,
