@@ -7,6 +7,7 @@ from common.settings import *  # noqa: F403
 from common.settings import REST_FRAMEWORK
 
 AUTH_SERVICE_URL = env.required("DJANGO_AUTH_SERVICE_URL")
+TICKET_SERVICE_URL = env.required("DJANGO_TICKET_SERVICE_URL")
 
 INSTALLED_APPS = ["corsheaders", "rest_framework", "common.events"]
 MIDDLEWARE = [
@@ -17,6 +18,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 BACKGROUND = ["common.events.publisher.start"]
+# The same of the service's Celery worker, if it has one.
+WORKER_BACKGROUND = ["common.events.publisher.start"]
+# What the service hears: its queue in common/events/topology.py, and topic → dotted path of a function of the event.
+EVENT_QUEUE = ""
+EVENT_HANDLERS: dict[str, str] = {}
 
 REST_FRAMEWORK = {
     **REST_FRAMEWORK,

@@ -11,3 +11,10 @@ class Outbox(models.Model):
     event_id = models.UUIDField(default=uuid.uuid4, unique=True)
     topic = models.CharField(max_length=64)
     event = models.JSONField()
+
+
+class Inbox(models.Model):
+    """Events that were handled, in the transaction of their handler: whoever brings one again is too late."""
+
+    event_id = models.UUIDField(primary_key=True)
+    handled_at = models.DateTimeField(auto_now_add=True, db_index=True)

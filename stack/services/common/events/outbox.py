@@ -14,7 +14,8 @@ from common.logs import request_id
 from common.tokens import Person
 
 
-def emit(topic: str, actor: Person, **data: Any) -> None:
+def emit(topic: str, actor: Person | dict[str, Any], **data: Any) -> None:
+    """`actor`: whoever asked, or the `actor` of the event that this one follows from."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError(f"{topic} emitted outside of a transaction: it could be lost")
     event_id = uuid.uuid4()
@@ -23,7 +24,7 @@ def emit(topic: str, actor: Person, **data: Any) -> None:
         "topic": topic,
         "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "request_id": request_id.get(),
-        "actor": actor.brief(),
+        "actor": actor if isinstance(actor, dict) else actor.brief(),
         "data": data,
     }
     Outbox.objects.create(event_id=event_id, topic=topic, event=event)

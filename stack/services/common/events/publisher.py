@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 from amqp.exceptions import AMQPError
 from django.conf import settings
@@ -48,23 +49,34 @@ def publish_batch(producer: Producer) -> int:
             return 0
         rows = list(Outbox.objects.order_by("pk")[:BATCH])
         for row in rows:
-            _publish(producer, row)
+            send(producer, row.event, exchange=topology.EVENTS.name, routing_key=row.topic)
         Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
     return len(rows)
 
 
-def _publish(producer: Producer, row: Outbox) -> None:
+def send(
+    producer: Producer, event: dict[str, Any], *, routing_key: str, exchange: str = "", tried: int = 0, **more: Any
+) -> None:
     """In the form of a Celery task (protocol 2), as workers are Celery's; no Celery is needed to write it."""
-    event_id = str(row.event_id)
+    event_id = event["id"]
     producer.publish(
-        ([row.event], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}),
-        exchange=topology.EVENTS,
-        routing_key=row.topic,
+        ([event], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}),
+        exchange=exchange,
+        routing_key=routing_key,
         serializer="json",
         delivery_mode="persistent",
-        headers={"lang": "py", "task": TASK, "id": event_id, "root_id": event_id, "parent_id": None, "group": None},
+        headers={
+            "lang": "py",
+            "task": TASK,
+            "id": event_id,
+            "root_id": event_id,
+            "parent_id": None,
+            "group": None,
+            "tried": tried,
+        },
         correlation_id=event_id,
         confirm_timeout=TIMEOUT_S,
+        **more,
     )
 
 

@@ -8,3 +8,10 @@ LOGGING = configuration(SERVICE)
 # Other services call it by this name.
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, SERVICE]
 INSTALLED_APPS = [*INSTALLED_APPS, "workflow"]
+
+EVENT_QUEUE = "workflow-events"
+EVENT_HANDLERS = {
+    "ticket.created": "workflow.handlers.ticket_created",
+    "ticket.updated": "workflow.handlers.ticket_updated",
+    "ticket.deleted": "workflow.handlers.ticket_deleted",
+}
