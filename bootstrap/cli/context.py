@@ -117,6 +117,12 @@ def domain_argument(command: _F) -> _F:
     return click.argument("domain", required=False)(command)
 
 
+def stack_option(command: _F) -> _F:
+    return click.option(
+        "--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file; default: stack."
+    )(command)
+
+
 def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 

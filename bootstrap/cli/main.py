@@ -112,14 +112,9 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from bootstrap.cli.crash import write_report
+        from bootstrap.cli.crash import told
 
-        console.error(
-            BootstrapError(
-                f"unexpected {type(error).__name__} in bootstrap itself",
-                f"what happened stands in {write_report(error)}",
-            )
-        )
+        console.error(told(error))
         return 1
 
 

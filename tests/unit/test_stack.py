@@ -135,16 +135,16 @@ def x(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (x(nme="small"), "x-bootstrap.nme: Extra inputs"),
         (x(health=["health/"]), "x-bootstrap.health: 'health/' must start with /"),
         (x(secrets={"DB_PASSWORD": 4}), "DB_PASSWORD must have 16"),
-        (x(secrets={}), f"DB_PASSWORD is generated in {ENV_EXAMPLE} but not in x-bootstrap.secrets"),
-        (x(data_services=["postgres"]), "x-bootstrap.data_services names 'postgres', which is no service"),
-        (x(jobs=["web"]), "services.web is a job without profile"),
-        (x(mail={"host": "SMTP", "port": "MAIL_PORT"}), "x-bootstrap.mail.host names 'SMTP', which is no variable of"),
+        (x(secrets={}), f"{ENV_EXAMPLE}: DB_PASSWORD is not in x-bootstrap.secrets"),
+        (x(data_services=["postgres"]), "x-bootstrap.data_services: 'postgres' is no service"),
+        (x(jobs=["web"]), "services.web: is a job without profile"),
+        (x(mail={"host": "SMTP", "port": "MAIL_PORT"}), "x-bootstrap.mail.host: 'SMTP' is no variable of"),
         (x(mail={"host": "MAIL_HOST"}), "x-bootstrap.mail.port: Field required"),
-        (x(media=["uploads"]), "x-bootstrap.media names 'uploads'"),
+        (x(media=["uploads"]), "x-bootstrap.media: 'uploads' is no entry of"),
         (x(certificate={"install": "../ssl", "reload": ["web", "x"]}), "certificate.install: must be a folder inside"),
-        (lambda d: d["volumes"].update(data={}), "volumes.data does not lie on the data volume"),
-        (lambda d: d["services"]["web"].pop("image"), "services.web has no image"),
-        (lambda d: d["services"]["web"].update(image="web:${TAG}"), "services.web.image holds a variable"),
+        (lambda d: d["volumes"].update(data={}), "volumes.data: does not lie on the data volume"),
+        (lambda d: d["services"]["web"].pop("image"), "services.web: has no image"),
+        (lambda d: d["services"]["web"].update(image="web:${TAG}"), "services.web.image: holds a variable"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_where(tmp_path: Path, change: Callable[[Any], Any], said: str) -> None:
@@ -170,5 +170,5 @@ def test_a_file_that_does_not_parse_is_one_line(tmp_path: Path, compose: str, en
 
 
 def test_a_folder_without_a_stack_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"docker-compose\.prod\.yml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"docker-compose\.prod\.yml: cannot be read: No such file"):
         load(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from bootstrap.errors import ConflictError, CredentialsError, HostKeyError, NotF
 from bootstrap.operations import create as operation
 from bootstrap.operations import hostkeys, plan
 from tests.fakes.cloud import Killed
-from tests.fakes.world import World
+from tests.fakes.world import ROOT, World
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def world(tmp_path: Path) -> World:
 
 def create(world: World, from_backup: str | None = None) -> operation.Created:
     env = world.env()
-    return operation.create(env, plan.check(env), from_backup)
+    return operation.create(env, plan.check(env, from_backup))
 
 
 def counts(world: World) -> dict[str, int]:
@@ -189,8 +190,24 @@ def test_from_backup_restores_once_before_traffic(world: World) -> None:
     assert log.index("secrets put") < log.index("restore") < log.index("stack up")
     create(world, from_backup="latest")
     assert len(world.live().restored) == 1
-    with pytest.raises(NotFoundError, match="no backup"):
-        create(World(world.folder), from_backup="20200101_000000")
+
+
+def test_a_backup_that_is_not_there_is_told_with_the_plan(world: World) -> None:
+    with pytest.raises(NotFoundError, match="no backup 20200101_000000"):
+        plan.check(world.env(), "20200101_000000")
+    with pytest.raises(NotFoundError, match="no backup without a Spaces key"):
+        plan.check(replace(world.env(), store=None), "latest")
+    assert world.cloud.effects.log == []
+
+
+def test_a_deployment_keeps_its_stack(world: World) -> None:
+    create(world)
+    world.settings = world.settings.model_copy(update={"stack": ROOT / "examples" / "hello"})
+    sent = len(world.live().stdin)
+    with pytest.raises(ConflictError, match="runs the stack ticket-tracking") as refused:
+        create(world)
+    assert refused.value.remedy and "--stack" in refused.value.remedy
+    assert len(world.live().stdin) == sent
 
 
 def test_a_stack_that_is_not_healthy_says_why(world: World) -> None:
