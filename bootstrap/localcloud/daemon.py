@@ -23,6 +23,7 @@ from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import BaseImage, NspawnDriver
 from bootstrap.localcloud.model import Domain, Record, Row
 from bootstrap.localcloud.network.namespace import Network
+from bootstrap.localcloud.network.plan import Doors
 from bootstrap.localcloud.network.range import choose_range
 from bootstrap.localcloud.seed import base_image, plant
 from bootstrap.localcloud.services import acme, mail, spaces
@@ -34,6 +35,7 @@ from bootstrap.localcloud.worker import Worker
 log = logging.getLogger(__name__)
 
 API_PORT = 8080
+SUBMISSION_PORT = 587
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
 HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
@@ -41,7 +43,19 @@ SPACES_REGION = "nyc3"
 
 
 def network_of(home: Home) -> Network:
-    return Network(home.name, choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE")), home.path)
+    cidr = choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE"))
+    return Network(home.name, cidr, home.path, doors(ports_of(home)))
+
+
+def ports_of(home: Home) -> Ports:
+    return Ports(spaces=spaces_port(home))
+
+
+def doors(ports: Ports) -> Doors:
+    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Mailers often know no other
+    port than 587, where this computer may have a server of its own."""
+    reachable = (API_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
+    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),))
 
 
 def driver_of(home: Home, network: Network) -> NspawnDriver:
@@ -67,14 +81,14 @@ def _serve(home: Home, ended: threading.Event) -> None:
     store = Store(home.state)
     plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
     publish_records(home, store)
-    ports = Ports(spaces=spaces_port(home))
+    ports = ports_of(home)
     supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
     supervisor.start()
     worker = Worker(store, driver, network, site)
     api = Api(store, worker, site, home.token(), RateLimit())
     servers = [
         Listener(api.app(), site.nameserver, API_PORT),
-        Listener(metadata.app(store, site), site.nameserver, network.metadata_port),
+        Listener(metadata.app(store, site), site.nameserver, network.doors.metadata),
     ]
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
