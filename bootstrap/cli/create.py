@@ -114,6 +114,8 @@ def _print_summary(context: Context, env: Environment, plan: Plan, created: Crea
     )
     certificate = f"until {created.certificate_until}" if created.certificate_until else "is the stack's own business"
     context.console.print(f"certificate {certificate}; ${created.cost_month_usd:.2f} a month")
+    if context.endpoints.inbox and plan.stack.bootstrap.mail:
+        context.console.print(f"its mail arrives at {context.endpoints.inbox}/")
     roots = env.settings.acme.roots_file
     if roots:
         # a rehearsal's names and roots are known to this machine only by these flags

@@ -93,7 +93,12 @@ class Mailbox:
         return self._folder / f"{identifier}.eml" if re.fullmatch("[0-9]{1,20}", identifier) else None
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("*.eml"), key=lambda path: int(path.stem), reverse=True)
+        # not glob(): that takes a folder which may not be read for an empty one
+        try:
+            found = [path for path in self._folder.iterdir() if path.suffix == ".eml"]
+        except FileNotFoundError:
+            return []
+        return sorted(found, key=lambda path: int(path.stem), reverse=True)
 
 
 def _now() -> str:
