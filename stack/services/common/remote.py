@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any
 
 from django.http import Http404
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
 from common.authentication import Unavailable
 from common.logs import request_id
@@ -20,7 +20,7 @@ TIMEOUT_S = 3
 
 
 def get(url: str, token: str) -> Any:
-    """Blocks. Raises Http404, AuthenticationFailed (the token ended meanwhile) or Unavailable (503)."""
+    """Blocks. Raises Http404, PermissionDenied, AuthenticationFailed (the token ended meanwhile) or Unavailable."""
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": request_id.get() or ""}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - a setting of ours and numbers
     try:
@@ -32,6 +32,8 @@ def get(url: str, token: str) -> Any:
             raise Http404 from None
         if error.code == 401:
             raise AuthenticationFailed from None
+        if error.code == 403:
+            raise PermissionDenied from None
         log.warning("%s answered %d", url, error.code)
     except (OSError, ValueError) as error:
         log.warning("%s does not answer: %s", url, error)

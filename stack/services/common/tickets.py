@@ -1,4 +1,4 @@
-"""Whose ticket is it? Only ticket-service knows: services that hang something on a ticket ask it in the caller's name."""
+"""Whose ticket is it? Only ticket-service knows; services that hang something on a ticket ask it for the caller."""
 
 from __future__ import annotations
 

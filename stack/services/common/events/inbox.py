@@ -1,4 +1,4 @@
-"""`handle` does what an event asks exactly once: the changes of its handler and the note that it ran are one transaction."""
+"""`handle` does what an event asks exactly once: its handler's changes and the note that it ran are one transaction."""
 
 from __future__ import annotations
 
