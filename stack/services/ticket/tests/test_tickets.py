@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from common.events import publisher
+from common.events import inbox, publisher
 from common.events.models import Outbox
 from common.testing import ServiceTest, token
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, transaction
 from django.test import override_settings
 from tickets.models import Attachment, Ticket
 from tickets.views import shown_name
@@ -79,6 +81,11 @@ class Lists(TicketTest):
             self.assertEqual(self.api(OWNER).get(f"/api/tickets/?{query}").status_code, 400, query)
         self.assertEqual(self.api(OWNER).get("/api/tickets/99999999999999999999/").status_code, 404)
 
+    def test_nothing_hostile_is_a_500(self) -> None:
+        fields = {"title": "Printer", "description": "x", "priority": "low", "status": "open", "owner": {}}
+        self.hostile(self.api(OWNER), "POST", "/api/tickets/", fields)
+        self.hostile(self.api(OWNER), "PATCH", f"/api/tickets/{self.opened()}/", fields)
+
 
 class Files(TicketTest):
     def test_nginx_sends_the_file_to_those_who_may_see_the_ticket(self) -> None:
@@ -114,10 +121,40 @@ class Files(TicketTest):
         self.assertEqual([path for path in Path(self.media).rglob("*") if path.is_file()], [])
 
 
+class Workflow(TicketTest):
+    def told(self, ticket: int, version: int, step: str, assignee: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = {"ticket": {"id": ticket}, "step": step, "assignee": assignee, "version": version}
+        return {"id": str(uuid.uuid4()), "topic": "workflow.moved", "data": data}
+
+    def test_status_and_assignee_follow_the_newest_event(self) -> None:
+        pk = self.opened()
+        colleague = {"id": COLLEAGUE, "email": "3@example.org"}
+        for event in (
+            self.told(pk, 3, "resolved", colleague),
+            self.told(pk, 2, "in_progress"),
+            self.told(999, 1, "open"),
+        ):
+            inbox.handle(event)
+        seen = self.api(OWNER).get(f"/api/tickets/{pk}/").json()
+        self.assertEqual((seen["status"], seen["assignee"]), ("resolved", colleague))
+
+    def test_nobody_sets_them_here(self) -> None:
+        pk = self.opened(status="closed", assignee={"id": 1, "email": "1@example.org"})
+        self.api(COLLEAGUE, staff=True).patch(f"/api/tickets/{pk}/", {"status": "closed"}, format="json")
+        seen = self.api(OWNER).get(f"/api/tickets/{pk}/").json()
+        self.assertEqual((seen["status"], seen["assignee"]), ("open", None))
+
+    def test_the_database_knows_only_real_ones(self) -> None:
+        ticket = Ticket.objects.filter(pk=self.opened())
+        for wrong in ({"status": "flying"}, {"assignee_id": 3}, {"priority": ""}, {"title": ""}):
+            with self.subTest(wrong), transaction.atomic(), self.assertRaises(IntegrityError), transaction.atomic():
+                ticket.update(**wrong)
+
+
 class Events(TicketTest):
     def test_a_change_and_its_event_are_one(self) -> None:
         pk = self.opened()
-        self.api(OWNER).patch(f"/api/tickets/{pk}/", {"status": "closed"}, format="json")
+        self.api(OWNER).patch(f"/api/tickets/{pk}/", {"title": "Scanner"}, format="json")
         self.assertEqual(self.topics(), ["ticket.created", "ticket.updated"])
         with mock.patch("tickets.views.emit", side_effect=OSError), self.assertRaises(OSError):
             self.opened()

@@ -13,8 +13,14 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
         fields = ("id", "name", "size", "created_at")
 
 
+class PersonSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    email = serializers.EmailField()
+
+
 class TicketSerializer(serializers.ModelSerializer[Ticket]):
-    owner = serializers.SerializerMethodField()
+    owner = PersonSerializer(read_only=True)
+    assignee = PersonSerializer(read_only=True, allow_null=True)
     attachments = AttachmentSerializer(many=True, read_only=True)
 
     class Meta:
@@ -26,13 +32,12 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
             "priority",
             "status",
             "owner",
+            "assignee",
             "attachments",
             "created_at",
             "updated_at",
         )
-
-    def get_owner(self, ticket: Ticket) -> dict[str, Any]:
-        return {"id": ticket.owner_id, "email": ticket.owner_email}
+        read_only_fields = ("status",)
 
 
 class Filters(serializers.Serializer[None]):

@@ -1,6 +1,6 @@
 from common.logs import configuration
 from common.service import *  # noqa: F403
-from common.service import ALLOWED_HOSTS, INSTALLED_APPS
+from common.service import ALLOWED_HOSTS, BACKGROUND, INSTALLED_APPS
 
 SERVICE = "ticket-service"
 ROOT_URLCONF = "tickets.urls"
@@ -8,6 +8,14 @@ LOGGING = configuration(SERVICE)
 # Other services call it by this name.
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, SERVICE]
 INSTALLED_APPS = [*INSTALLED_APPS, "tickets"]
+
+BACKGROUND = [*BACKGROUND, "common.events.consumer.start"]
+EVENT_QUEUE = "ticket-events"
+EVENT_HANDLERS = {
+    "workflow.started": "tickets.handlers.follow",
+    "workflow.moved": "tickets.handlers.follow",
+    "workflow.assigned": "tickets.handlers.follow",
+}
 
 ATTACHMENT_BYTES = 8 * 1024 * 1024
 ATTACHMENTS_PER_TICKET = 20

@@ -14,6 +14,7 @@ from django.utils.http import content_disposition_header
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.generics import ListCreateAPIView, RetrieveUpdateDestroyAPIView
 from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -36,9 +37,7 @@ def visible(request: Request) -> QuerySet[Ticket]:
 
 def facts(ticket: Ticket) -> dict[str, Any]:
     """What events say of a ticket."""
-    owner = {"id": ticket.owner_id, "email": ticket.owner_email}
-    fields = ("title", "priority", "status")
-    return {"ticket": {"id": ticket.pk, "owner": owner, **{name: getattr(ticket, name) for name in fields}}}
+    return {"ticket": {name: getattr(ticket, name) for name in ("id", "title", "priority", "status", "owner")}}
 
 
 class Tickets(ListCreateAPIView[Ticket]):
@@ -68,13 +67,21 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
     http_method_names = ("get", "patch", "delete", "head", "options")
 
     def get_queryset(self) -> QuerySet[Ticket]:
-        return visible(self.request)
+        found = visible(self.request)
+        # Locked from before it is read, else saving it could undo what an event of the workflow did meanwhile.
+        return found if self.request.method in SAFE_METHODS else found.select_for_update()
 
     @transaction.atomic
+    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().patch(request, *args, **kwargs)
+
+    @transaction.atomic
+    def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().delete(request, *args, **kwargs)
+
     def perform_update(self, serializer: BaseSerializer[Ticket]) -> None:
         emit("ticket.updated", self.request.user, **facts(serializer.save()))
 
-    @transaction.atomic
     def perform_destroy(self, instance: Ticket) -> None:
         gone = facts(instance)
         files = [attachment.file for attachment in instance.attachments.all()]
