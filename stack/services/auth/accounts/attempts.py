@@ -20,13 +20,15 @@ class Limit:
     within: timedelta
 
     def take(self, email: str) -> None:
-        """Counts before the thing is tried, so that many at once gain nothing. Raises Throttled (429)."""
+        """Counts before the thing is tried, and itself before it looks, so that many at once gain nothing. Raises
+        Throttled (429)."""
         now = timezone.now()
         Attempt.objects.filter(what=self.what, at__lt=now - self.within).delete()
-        recent = list(self._of(email).order_by("at").values_list("at", flat=True))
-        if len(recent) >= self.at_most:
-            raise Throttled(wait=math.ceil((recent[-self.at_most] + self.within - now).total_seconds()))
-        Attempt.objects.create(what=self.what, email=_kept(email))
+        this = Attempt.objects.create(what=self.what, email=_kept(email))
+        others = list(self._of(email).exclude(pk=this.pk).order_by("-at").values_list("at", flat=True)[: self.at_most])
+        if len(others) == self.at_most:
+            this.delete()
+            raise Throttled(wait=math.ceil((others[-1] + self.within - now).total_seconds()))
 
     def forgive(self, email: str) -> None:
         self._of(email).delete()
