@@ -16,6 +16,7 @@ from bootstrap.errors import BootstrapError, UsageError
 
 # name → (where the command is, its line in --help). The lines stand here so that --help imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "stack": ("bootstrap.cli.stack:stack", "Check a stack of your own before it is baked."),
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
