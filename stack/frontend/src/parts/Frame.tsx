@@ -9,7 +9,7 @@ export function Header() {
   const { user } = useSession();
   return (
     <header className="bar">
-      <Link className="brand" href={user ? "/tickets" : "/log-in"}>
+      <Link className="brand" href={user ? "/tickets" : "/log-in"} aria-label="Tickets">
         <img src="/icon.svg" alt="" width="24" height="24" />
         <span>Tickets</span>
       </Link>
