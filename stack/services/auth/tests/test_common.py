@@ -9,7 +9,7 @@ from unittest import mock
 from common import health, tokens
 from common.authentication import ForeignOrigin, Unavailable, identify
 from common.testing import HOST, ORIGIN, ServiceTest, forged_tokens, token
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils.datastructures import CaseInsensitiveMapping
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -59,6 +59,19 @@ class WhoAsks(ServiceTest):
         gone = mock.patch.object(tokens.keys, "get", side_effect=tokens.KeyUnavailable("no answer"))
         with gone, self.assertLogs("common.authentication"), self.assertRaises(Unavailable):
             self.who(authorization=f"Bearer {token(7)}")
+
+
+class Charset(ServiceTest):
+    def test_a_codec_that_is_no_charset_is_ignored(self) -> None:
+        from common.wsgi import application  # what gunicorn serves: Django's test client goes past it
+
+        for charset in ("zlib", "ROT13", '"utf-16"', "nonsense"):
+            environ = {**RequestFactory(headers={"host": HOST})._base_environ(), "QUERY_STRING": "q=1"}
+            environ |= {"PATH_INFO": "/health/", "CONTENT_TYPE": f"application/json ; Charset= {charset}; a=b"}
+            answered = mock.Mock()
+            list(application(environ, answered))
+            self.assertEqual(answered.call_args.args[0], "200 OK", charset)
+            self.assertEqual(environ["CONTENT_TYPE"], "application/json ; a=b")
 
 
 class Health(ServiceTest):
