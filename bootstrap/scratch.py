@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
-_PREFIX = "bootstrap-"
+# `mkdtemp` adds eight characters; anything else in /tmp with such a name is somebody's own
+_NAME = re.compile(r"bootstrap-(ssh|image|packer)\.[a-z0-9_]{8}")
 # between a folder's creation and its lock it looks like one whose process was killed
 _YOUNG_S = 60
 
@@ -17,9 +20,9 @@ _YOUNG_S = 60
 class Scratch(tempfile.TemporaryDirectory[str]):
     """A private folder, locked for as long as its process lives: the kernel unlocks it, whatever ends the process."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: Literal["ssh", "image", "packer"]) -> None:
         sweep()
-        super().__init__(prefix=f"{_PREFIX}{kind}-")
+        super().__init__(prefix=f"bootstrap-{kind}.")
         self._lock = os.open(self.name, os.O_RDONLY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
@@ -32,8 +35,8 @@ class Scratch(tempfile.TemporaryDirectory[str]):
 
 def sweep() -> None:
     """Removes the folders of dead processes; another user's are not ours to judge."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        if _is_left(folder):
+    for folder in Path(tempfile.gettempdir()).glob("bootstrap-*.*"):
+        if _NAME.fullmatch(folder.name) and _is_left(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -43,10 +43,12 @@ def test_what_a_kill_left_goes_and_what_is_in_use_stays() -> None:
 
 
 def test_others_and_young_ones_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "bootstrap-ssh-young").mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "bootstrap-ssh-link").symlink_to(tmp_path / "elsewhere")
-    os.utime(tmp_path / "bootstrap-ssh-link", (time.time() - 3600,) * 2, follow_symlinks=False)
+    (tmp_path / "bootstrap-ssh.younger1").mkdir()
+    for name in ("elsewhere", "bootstrap-5.3.3-dist", "bootstrap-ssh-mine0000", "bootstrap-ssh.my_own_notes"):
+        (tmp_path / name).mkdir()
+        age(str(tmp_path / name))
+    (tmp_path / "bootstrap-ssh.linklink").symlink_to(tmp_path / "elsewhere")
+    os.utime(tmp_path / "bootstrap-ssh.linklink", (time.time() - 3600,) * 2, follow_symlinks=False)
+    before = sorted(tmp_path.iterdir())
     sweep()
-    assert (tmp_path / "bootstrap-ssh-young").is_dir() and (tmp_path / "bootstrap-ssh-link").is_symlink()
-    assert (tmp_path / "elsewhere").is_dir()
+    assert sorted(tmp_path.iterdir()) == before

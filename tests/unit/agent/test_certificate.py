@@ -9,6 +9,7 @@ import pytest
 
 from bootstrap.agent import certificate, facts
 from bootstrap.agent.certificate import Certificate
+from bootstrap.agent.compose import Compose
 from bootstrap.agent.deployment import Acme, Deployment, Release, Spaces
 from bootstrap.agent.files import write_atomic
 
@@ -79,6 +80,14 @@ def test_one_certificate_for_all_names_and_a_contact_only_when_given() -> None:
     assert "--register-unsafely-without-email" in argv
     acme = replace(DEPLOYMENT.acme, email="ops@example.com")
     assert "--register-unsafely-without-email" not in certificate.certbot_argv(replace(DEPLOYMENT, acme=acme))
+
+
+def test_a_stack_that_gets_its_own_is_left_alone(tmp_path: Path) -> None:
+    release = Release("r", tmp_path / "stack", "docker-compose.prod.yml", {}, {})
+    found = facts.parse({"health": ["/"]})
+    assert certificate.install(release, DEPLOYMENT, found) is False and not release.stack_dir.exists()
+    answer = certificate.ensure(release, DEPLOYMENT, found, Compose(release))
+    assert answer == {"issuer": None, "not_after": None, "changed": False}
 
 
 def test_before_there_is_a_certificate_the_stack_gets_one_to_start_with(
