@@ -111,7 +111,8 @@ _pruned_at = 0.0
 def alive() -> None:
     global _pruned_at
     close_old_connections()
-    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     if time.monotonic() - _pruned_at > PRUNE_S:
         inbox.prune()
         _pruned_at = time.monotonic()
