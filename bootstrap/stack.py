@@ -314,7 +314,10 @@ def _service(name: str, value: Any) -> Service:
         )
     if "$" in image:
         raise StackError(f"services.{name}.image", "holds a variable", "write the tag that is to be baked")
-    return Service(name=name, image=image, built="build" in body, profiles=tuple(body.get("profiles", ())))
+    profiles = body.get("profiles") or []
+    if not isinstance(profiles, list):
+        raise StackError(f"services.{name}.profiles", "is not a list", "see the Compose specification")
+    return Service(name=name, image=image, built="build" in body, profiles=tuple(map(str, profiles)))
 
 
 def _unknown(what: str, name: str, among: Collection[str], kind: str) -> Iterator[StackError]:
@@ -341,13 +344,17 @@ def _volumes(field: XBootstrap, volumes: Mapping[str, Any]) -> Iterator[StackErr
         yield from _unknown("media", name, field.volumes, "entry of x-bootstrap.volumes")
     for name in field.volumes:
         yield from _unknown("volumes", name, volumes, "named volume")
-        options = (volumes.get(name) or {}).get("driver_opts") or {}
-        if name in volumes and options.get("device") != f"{DATA_ROOT}/{name}":
+        if name in volumes and _device(volumes[name]) != f"{DATA_ROOT}/{name}":
             yield StackError(
                 f"volumes.{name}",
                 "does not lie on the data volume",
                 f"add driver_opts: {{type: none, o: bind, device: {DATA_ROOT}/{name}}}",
             )
+
+
+def _device(volume: Any) -> Any:
+    options = volume.get("driver_opts") if isinstance(volume, dict) else None
+    return options.get("device") if isinstance(options, dict) else None
 
 
 def _environment(field: XBootstrap, template: Mapping[str, str]) -> Iterator[StackError]:

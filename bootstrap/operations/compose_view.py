@@ -76,18 +76,17 @@ class ServiceView:
 
     @property
     def ports(self) -> list[Port]:
-        return [_port(entry) for entry in _list(self.body.get("ports"))]
+        return [_port(entry) for entry in sequence(self.body.get("ports"))]
 
     @property
     def mounts(self) -> list[Mount]:
-        return [_mount(entry) for entry in _list(self.body.get("volumes"))]
+        return [_mount(entry) for entry in sequence(self.body.get("volumes"))]
 
     def variables(self) -> Iterator[tuple[str, str, str]]:
         """Where, name, value: of the environment, and of what a build is given, which stays in the image."""
         for name, value in _pairs(self.body.get("environment")).items():
             yield f"{self.where}.environment", name, value
-        build = self.body.get("build")
-        for name, value in _pairs(build.get("args") if isinstance(build, Mapping) else None).items():
+        for name, value in _pairs(mapping(self.body.get("build")).get("args")).items():
             yield f"{self.where}.build.args", name, value
 
     @cached_property
@@ -96,7 +95,7 @@ class ServiceView:
         build = self.body.get("build")
         if not build:
             return ""
-        entry = {"context": build} if isinstance(build, str) else build
+        entry = {"context": build} if isinstance(build, str) else mapping(build)
         path = self.folder / str(entry.get("context", ".")) / str(entry.get("dockerfile", "Dockerfile"))
         return path.read_text(errors="replace") if path.is_file() else ""
 
@@ -112,12 +111,12 @@ class StackView:
 
     @cached_property
     def services(self) -> tuple[ServiceView, ...]:
-        bodies = _mapping(self.document.get("services"))
-        return tuple(ServiceView(name, _mapping(body), self.folder) for name, body in bodies.items())
+        bodies = mapping(self.document.get("services"))
+        return tuple(ServiceView(name, mapping(body), self.folder) for name, body in bodies.items())
 
     @property
     def volumes(self) -> dict[str, Mapping[str, Any]]:
-        return {name: _mapping(body) for name, body in _mapping(self.document.get("volumes")).items()}
+        return {name: mapping(body) for name, body in mapping(self.document.get("volumes")).items()}
 
     def users_of(self, volume: str) -> list[tuple[ServiceView, Mount]]:
         return [(s, m) for s in self.services for m in s.mounts if not m.is_bind and m.source == volume]
@@ -148,14 +147,14 @@ def _pairs(value: Any) -> dict[str, str]:
     """A list's entry without `=` takes its value from the environment."""
     if isinstance(value, Mapping):
         return {str(name): "" if text is None else str(text) for name, text in value.items()}
-    return {name: text for name, _, text in (str(entry).partition("=") for entry in _list(value))}
+    return {name: text for name, _, text in (str(entry).partition("=") for entry in sequence(value))}
 
 
-def _list(value: Any) -> list[Any]:
+def sequence(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from bootstrap.operations.compose_view import Mount, ServiceView, StackView, inside_the_stack
+from bootstrap.operations.compose_view import Mount, ServiceView, StackView, inside_the_stack, mapping, sequence
 from bootstrap.stack import DATA_ROOT, ENV_EXAMPLE
 
 ERROR, WARNING = "error", "warning"
@@ -61,8 +61,9 @@ def health_check(stack: StackView, service: ServiceView) -> Findings:
     if not service.long_running:
         return
     check = service.body.get("healthcheck")
-    disabled = isinstance(check, dict) and check.get("disable")
-    if disabled or (not check and not re.search(r"^\s*HEALTHCHECK\s+(?!NONE)", service.dockerfile, re.MULTILINE)):
+    if mapping(check).get("disable") or (
+        not check and not re.search(r"^\s*HEALTHCHECK\s+(?!NONE)", service.dockerfile, re.MULTILINE)
+    ):
         what = "has no health check, so it counts as ready as soon as it runs"
         yield Finding(WARNING, service.where, what, "add a `healthcheck` that asks what a visitor needs")
 
@@ -121,13 +122,13 @@ def isolation(stack: StackView, service: ServiceView) -> Findings:
         if body.get(entry) == "host":
             what = f"shares the machine's {entry.removesuffix('_mode')}"
             yield Finding(WARNING, f"{where}.{entry}", what, "remove it: services reach each other by name")
-    if powers := {"ALL", "SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"} & {str(cap) for cap in body.get("cap_add") or []}:
+    if powers := {"ALL", "SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"} & {str(cap) for cap in sequence(body.get("cap_add"))}:
         yield Finding(WARNING, f"{where}.cap_add", f"gives {', '.join(sorted(powers))}", "name only what it needs")
 
 
 def runs_as_root(stack: StackView, service: ServiceView) -> Findings:
     """Root without capabilities is an ordinary user that owns some files."""
-    dropped = "ALL" in [str(cap).upper() for cap in service.body.get("cap_drop") or []]
+    dropped = "ALL" in [str(cap).upper() for cap in sequence(service.body.get("cap_drop"))]
     users = re.findall(r"^\s*USER\s+(\S+)", service.dockerfile, re.MULTILINE | re.IGNORECASE)
     user = str(service.body.get("user") or (users[-1] if users else "root"))
     if not dropped and user.partition(":")[0] in ("root", "0"):
@@ -137,8 +138,7 @@ def runs_as_root(stack: StackView, service: ServiceView) -> Findings:
 
 def unbounded_logs(stack: StackView, service: ServiceView) -> Findings:
     """The droplet's Docker keeps three files of 10 MB of each container, unless the service says otherwise."""
-    logging = service.body.get("logging") or {}
-    options = logging.get("options") or {}
+    options = mapping(mapping(service.body.get("logging")).get("options"))
     if str(options.get("max-size", "")) in ("-1", "0"):
         yield Finding(WARNING, f"{service.where}.logging", "its log grows without end", "remove max-size, or set 10m")
 
@@ -172,7 +172,7 @@ def other_files(stack: StackView) -> Findings:
 def named_volumes(stack: StackView) -> Findings:
     for name, body in stack.volumes.items():
         where = f"volumes.{name}"
-        device = str((body.get("driver_opts") or {}).get("device", ""))
+        device = str(mapping(body.get("driver_opts")).get("device", ""))
         if body.get("external"):
             yield Finding(ERROR, where, "is external: a new droplet has no such volume", f"put it on {DATA_ROOT}")
         elif device.startswith(f"{DATA_ROOT}/"):

@@ -160,6 +160,35 @@ def test_mistakes_do_not_hide_each_other(hello: Path) -> None:
     assert [line for line in errors if f"{ENV_EXAMPLE}: ADMIN_PASSWORD: the same secret" in line]
 
 
+ENTRIES = [
+    *("ports", "volumes", "environment", "build", "env_file", "healthcheck", "restart", "image", "cap_add", "cap_drop"),
+    *("user", "logging", "profiles", "privileged", "network_mode", "extends"),
+]
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", [None], [{}], {"x": [1]}], ids=repr)
+def test_no_file_is_too_odd_to_be_checked(hello: Path, odd: Any) -> None:
+    original = (hello / COMPOSE_FILE).read_text()
+    for path in (
+        *(("services", "app", entry) for entry in ENTRIES),
+        *(("services", "app", "build", entry) for entry in ("args", "context", "dockerfile")),
+        *(("services", "app"), ("services",), ("services", "app", "logging", "options"), ("x-bootstrap",)),
+        *(("volumes",), ("volumes", "guestbook"), ("volumes", "guestbook", "driver_opts"), ("include",)),
+    ):
+        (hello / COMPOSE_FILE).write_text(original)
+        change(hello, put(odd, *path))
+        assert all("\n" not in finding.line for finding in check(hello))
+
+
+def put(value: Any, *path: str) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        for step in path[:-1]:
+            document = document.setdefault(step, {})
+        document[path[-1]] = value
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("name", "value", "secret"),
     [
