@@ -191,9 +191,9 @@ def talk(ada: Person, colleague: Person, album: Album) -> None:
 
 
 def moves_on(ada: Person, colleague: Person, inbox: Inbox, album: Album) -> None:
-    expect(ada.page.get_by_role("button", name="Start")).to_have_count(0)  # for staff only
+    expect(ada.page.get_by_role("button", name="Start work")).to_have_count(0)  # for staff only
     colleague.page.get_by_label("Assigned to").select_option(colleague.email)
-    colleague.clicks("Start")
+    colleague.clicks("Start work")
     expect(colleague.page.get_by_role("button", name="Resolve")).to_be_visible()
     album.take(colleague.page, "ticket-staff")
 
