@@ -61,7 +61,9 @@ def main() -> None:
     processes = measure(sys.argv[1])
     print(table(processes))
     everything = sum(pss for each in processes.values() for _, pss, _ in each)
-    print(f"\nall processes of the machine: {everything / MIB:.0f} MiB, {1 - everything / DROPLET:.0%} of 2 GiB is left")
+    print(
+        f"\nall processes of the machine: {everything / MIB:.0f} MiB, {1 - everything / DROPLET:.0%} of 2 GiB is left"
+    )
 
 
 if __name__ == "__main__":
