@@ -1,5 +1,6 @@
-"""`python -m bench.memory DOMAIN`: what each container of a deployment takes, as PSS: shared pages count once, split among
-those who share them. Asked over `bootstrap ssh`; wait until the stack is idle. `BOOTSTRAP_CLOUD=local` for the local cloud.
+"""`python -m bench.memory DOMAIN`: what each container of a deployment takes, as PSS: shared pages count once, split
+among those who share them. Asked over `bootstrap ssh`; wait until the stack is idle. `BOOTSTRAP_CLOUD=local` for the
+local cloud.
 """
 
 from __future__ import annotations
