@@ -1,4 +1,4 @@
-"""Tells the connections of this process that there is something new: PostgreSQL notifies every process of every comment.
+"""Tells the connections of this process that there is something new: PostgreSQL notifies every process.
 
 Nothing is kept here. Each connection reads for itself what comes after the last comment it has sent, so whatever is
 missed - a notification, the database for a while - is made up for by waking it once more."""
