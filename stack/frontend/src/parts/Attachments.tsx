@@ -1,4 +1,4 @@
-import { useId, useState, type ChangeEvent, type MouseEvent } from "react";
+import { useEffect, useId, useState, type ChangeEvent, type MouseEvent } from "react";
 import { auth, tickets } from "../api/calls.ts";
 import type { Ticket } from "../api/types.ts";
 import { upload } from "../files.ts";
@@ -9,6 +9,7 @@ import { Message } from "./Message.tsx";
 export function Attachments({ ticket, reload }: { ticket: Ticket; reload: () => void }) {
   const [failures, setFailures] = useState<string[]>(leftFromOpening);
   const [progress, setProgress] = useState("");
+  useEffect(() => history.replaceState(null, ""), []); // told once
   const add = useAction(async (files: File[]) => {
     setFailures([]);
     const done = await upload(ticket.id, files, (index) => setProgress(`Sending file ${index + 1} of ${files.length} …`));
