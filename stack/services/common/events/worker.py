@@ -122,9 +122,9 @@ def alive() -> None:
 @signals.setup_logging.connect
 def _log(**_: Any) -> None:
     logging.config.dictConfig(settings.LOGGING)
-    # A line for each task that came and went.
-    for name in ("celery.worker.strategy", "celery.app.trace"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # A line for each task that came and went, and how Celery will behave one day.
+    for name in ("celery.worker.strategy", "celery.app.trace", "py.warnings"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @signals.worker_ready.connect

@@ -42,6 +42,7 @@ def facts(ticket: Ticket) -> dict[str, Any]:
 
 class Tickets(ListCreateAPIView[Ticket]):
     serializer_class = TicketSerializer
+    query_class = Filters
 
     def get_queryset(self) -> QuerySet[Ticket]:
         asked = Filters(data=self.request.query_params)
@@ -93,6 +94,7 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
 
 class Attachments(APIView):
     parser_classes = (MultiPartParser,)
+    answer_class = AttachmentSerializer
 
     def post(self, request: Request, pk: int) -> Response:
         get_object_or_404(visible(request), pk=pk)

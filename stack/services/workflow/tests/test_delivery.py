@@ -1,4 +1,4 @@
-"""What the consuming side of common/events does with an event; the real broker is met in tests/contract."""
+"""What the consuming side of common/events does with an event that was delivered."""
 
 from __future__ import annotations
 
