@@ -7,6 +7,7 @@ import secrets
 import ssl
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import stamina
@@ -65,5 +66,5 @@ def token_by_mail(cloud: dict[str, Any], email: str) -> str:
             found = re.search(r"/verify\?token=([^\s>]+)", inbox[0]["text"]) if inbox else None
             if found is None:
                 raise LookupError(f"no mail with a link for {email}")
-            return found[1]
+            return unquote(found[1])
     raise AssertionError  # the loop returns or raises
