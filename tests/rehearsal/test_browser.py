@@ -207,11 +207,11 @@ def moves_on(ada: Person, colleague: Person, inbox: Inbox, album: Album) -> None
     album.take(ada.page, "ticket")
     ada.page.get_by_role("link", name=re.compile("Notifications")).click()
     ada.reads("Notifications")
-    ada.sees("In progress")
+    ada.sees("is now in progress")
     album.take(ada.page, "notifications")
     ada.clicks("Mark all as read")
     expect(ada.page.get_by_role("link", name="Notifications", exact=True)).to_be_visible()
-    assert TITLE in inbox.newest(ada.email, "In progress")["text"]
+    assert TITLE in inbox.newest(ada.email, "is now in progress")["text"]
 
     ada.page.get_by_role("link", name="Tickets").click()
     expect(ada.page.get_by_role("listitem").filter(has_text=TITLE)).to_contain_text("In progress")

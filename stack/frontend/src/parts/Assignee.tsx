@@ -1,16 +1,15 @@
 import { useId } from "react";
-import { auth, workflow } from "../api/calls.ts";
+import { auth } from "../api/calls.ts";
 import type { Flow } from "../api/types.ts";
-import { useAction } from "../hooks/useAction.ts";
 import { useLoad } from "../hooks/useLoad.ts";
 import { useUser } from "../session.tsx";
 
-type Props = { flow: Flow; setFlow: (flow: Flow) => void };
+type Props = { flow: Flow; busy: boolean; assign: (person: number | null) => void };
 
-export function Assignee({ flow, setFlow }: Props) {
+export function Assignee(props: Props) {
   const { id, is_staff } = useUser();
-  if (is_staff) return <AssigneeChoice flow={flow} setFlow={setFlow} />;
-  const { assignee } = flow;
+  if (is_staff) return <AssigneeChoice {...props} />;
+  const { assignee } = props.flow;
   return (
     <p className="assignee">
       <span className="quiet">Assigned to</span>{" "}
@@ -19,17 +18,21 @@ export function Assignee({ flow, setFlow }: Props) {
   );
 }
 
-function AssigneeChoice({ flow, setFlow }: Props) {
+function AssigneeChoice({ flow, busy, assign }: Props) {
   const fieldId = useId();
   const { data } = useLoad(auth.staff, "staff");
-  const assign = useAction(async (value: string) => setFlow(await workflow.assign(flow.ticket, value ? Number(value) : null)));
   const { assignee } = flow;
   // Also shown while the others load, and when the assignee is no longer among them.
   const missing = assignee && !data?.some((person) => person.id === assignee.id) ? [{ ...assignee, name: "" }] : [];
   return (
     <div className="field">
       <label htmlFor={fieldId}>Assigned to</label>
-      <select id={fieldId} value={assignee?.id ?? ""} disabled={assign.busy} onChange={(event) => void assign.run(event.target.value)}>
+      <select
+        id={fieldId}
+        value={assignee?.id ?? ""}
+        disabled={busy}
+        onChange={(event) => assign(event.target.value ? Number(event.target.value) : null)}
+      >
         <option value="">Nobody</option>
         {[...missing, ...(data ?? [])].map((person) => (
           <option key={person.id} value={person.id}>
@@ -37,7 +40,6 @@ function AssigneeChoice({ flow, setFlow }: Props) {
           </option>
         ))}
       </select>
-      {assign.error && <p className="wrong">{assign.error.fields.id ?? assign.error.message}</p>}
     </div>
   );
 }

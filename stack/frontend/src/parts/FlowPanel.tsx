@@ -28,32 +28,35 @@ function whyNot(error: ApiError): string {
 
 function Panel({ flow, reload, setFlow }: { flow: Flow; reload: () => void; setFlow: (flow: Flow) => void }) {
   const step = useRef<HTMLParagraphElement>(null);
-  const move = useAction(async (transition: string) => {
+  // One at a time, as each builds on the version that the one before has made.
+  const change = useAction(async (ask: () => Promise<Flow>) => {
     try {
-      setFlow(await workflow.move(flow.ticket, transition, flow.version));
-      // The pressed button may be gone.
-      step.current?.focus();
+      setFlow(await ask());
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 409) throw error;
       reload();
       throw new ApiError(409, "The ticket has moved on in the meantime. This is where it stands now.");
     }
   });
+  const move = async (transition: string) => {
+    await change.run(() => workflow.move(flow.ticket, transition, flow.version));
+    step.current?.focus(); // the pressed button may be gone
+  };
   return (
-    <section className="panel" aria-label="Workflow">
+    <section className="panel" aria-label="Workflow" aria-busy={change.busy}>
       <h2>Workflow</h2>
       <p className="step" ref={step} tabIndex={-1} role="status">
         <span className="quiet">Now</span> <StatusBadge status={flow.step.key} name={flow.step.name} />
       </p>
       <div className="moves">
         {flow.transitions.map(({ key, name }) => (
-          <button key={key} onClick={() => void move.run(key)} aria-disabled={move.busy}>
+          <button key={key} onClick={() => void move(key)} aria-disabled={change.busy}>
             {name}
           </button>
         ))}
       </div>
-      {move.error && <Message kind="error">{move.error.message}</Message>}
-      <Assignee flow={flow} setFlow={setFlow} />
+      <Assignee flow={flow} busy={change.busy} assign={(person) => void change.run(() => workflow.assign(flow.ticket, person))} />
+      {change.error && <Message kind="error">{change.error.fields.id ?? change.error.message}</Message>}
       <History flow={flow} />
     </section>
   );
