@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+import psycopg
 from common.testing import HOST, KEY
 from jwt.algorithms import OKPAlgorithm
 
@@ -27,10 +28,14 @@ DEADLINE_S = 30.0
 OWNER, STRANGER, COLLEAGUE = 1, 2, 3
 
 
+# Whatever becomes of the test, nothing outlives it.
+TIED = ("setpriv", "--pdeathsig=INT")
+
+
 def binaries() -> Path | None:
-    """The newest PostgreSQL that Debian's packages put here, if there is a user to run it."""
+    """Of the newest PostgreSQL that Debian's packages put here."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found and (os.geteuid() != 0 or shutil.which("runuser")) else None
+    return found[-1].parent if found else None
 
 
 def eventually(what: str, condition: Callable[[], bool]) -> None:
@@ -52,11 +57,13 @@ class Postgres:
         self._programs = programs
         self._folder = Path(tempfile.mkdtemp(prefix="messaging-test-"))
         # It refuses to run as root; its package made a user for it.
-        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        if self._as:
+        self._as: tuple[str, ...] = TIED
+        if os.geteuid() == 0:
+            self._as = (*TIED, "--reuid=postgres", "--regid=postgres", "--clear-groups")
             shutil.chown(self._folder, "postgres")
         self.port = free_port()
-        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync", "--no-instructions")
+        initdb = self._command("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+        subprocess.run(initdb, cwd="/", check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
         self.start()
 
     @property
@@ -64,19 +71,30 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
-        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -k {self._folder} -c fsync=off"
-        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self._folder}/log", f"--options={options}")
+        options = ("-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", "fsync=off")
+        command = self._command("postgres", *options, "-k", str(self._folder))
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd="/", stderr=log)
+        eventually("PostgreSQL answers", self._answers)
 
     def stop(self) -> None:
-        self._run("pg_ctl", "stop", "--mode=immediate", "--silent")
+        """At once, as if the machine had lost its power."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(DEADLINE_S)
 
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._folder)
 
-    def _run(self, program: str, *argv: str) -> None:
-        command = [*self._as, str(self._programs / program), f"--pgdata={self._folder}/data", *argv]
-        subprocess.run(command, cwd="/", check=True, stdout=subprocess.DEVNULL, timeout=DEADLINE_S)
+    def _command(self, program: str, *argv: str) -> list[str]:
+        return [*self._as, str(self._programs / program), "-D", f"{self._folder}/data", *argv]
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -126,7 +144,7 @@ class Service:
         run = partial(subprocess.run, env=self._env, check=True, capture_output=True, timeout=DEADLINE_S)
         run([sys.executable, "-m", "django", "migrate", "--no-input"])
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
-        command = [sys.executable, "-m", "gunicorn", "--config=python:common.gunicorn"]
+        command = [*TIED, sys.executable, "-m", "gunicorn", "--config=python:common.gunicorn"]
         command += [f"--bind=127.0.0.1:{self.port}", "messaging.asgi"]
         self._process = subprocess.Popen(command, env=self._env, stderr=self.log)
         eventually("gunicorn answers", self._alive)
