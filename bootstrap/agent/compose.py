@@ -133,7 +133,7 @@ def parse_ps(text: str) -> list[Container]:
 
 
 def _health(row: dict[str, Any]) -> str:
-    """Compose looks at a container twice: of one that ended in between it tells the state from before, and no health."""
+    """Compose looks twice: of a container that ended in between it tells the state from before, and no health."""
     missed = not row["Health"] and "(health" in row.get("Status", "")
     return "starting" if missed else row["Health"] or ""
 
