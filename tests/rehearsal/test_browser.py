@@ -164,14 +164,14 @@ def opens_a_ticket(ada: Person, album: Album) -> None:
     ada.reads("New ticket")
     ada.fills(Title=TITLE, Description="It began on Monday.\n\nThe tray is full, the paper is the usual one.")
     ada.page.get_by_label("Priority").select_option("high")
-    photo: FilePayload = {"name": "photo of the jam.txt", "mimeType": "text/plain", "buffer": b"a photo\n" * 500}
-    ada.page.get_by_label("Files").set_input_files(photo)
+    log: FilePayload = {"name": "printer log.txt", "mimeType": "text/plain", "buffer": b"paper jam in tray 2\n" * 500}
+    ada.page.get_by_label("Files").set_input_files(log)
     album.take(ada.page, "new-ticket")
     ada.clicks("Open the ticket")
     ada.reads(TITLE)
     with ada.page.expect_download() as download:
-        ada.page.get_by_role("link", name="photo of the jam.txt").click()
-    assert Path(download.value.path()).read_bytes() == photo["buffer"]
+        ada.page.get_by_role("link", name="printer log.txt").click()
+    assert Path(download.value.path()).read_bytes() == log["buffer"]
 
 
 def talk(ada: Person, colleague: Person, album: Album) -> None:
@@ -213,7 +213,7 @@ def moves_on(ada: Person, colleague: Person, inbox: Inbox, album: Album) -> None
     expect(ada.page.get_by_role("link", name="Notifications", exact=True)).to_be_visible()
     assert TITLE in inbox.newest(ada.email, "is now in progress")["text"]
 
-    ada.page.get_by_role("link", name="Tickets").click()
+    ada.page.get_by_role("link", name="Tickets", exact=True).click()
     expect(ada.page.get_by_role("listitem").filter(has_text=TITLE)).to_contain_text("In progress")
     album.take(ada.page, "tickets")
 

@@ -19,7 +19,7 @@ function SignUp({ done }: { done: (address: string) => void }) {
   return (
     <Page title="Sign up" narrow>
       <Form submit="Sign up" busy={signUp.busy} error={signUp.error} onSubmit={signUp.run}>
-        <Field label="Name" name="first_name" autoComplete="name" maxLength={150} error={signUp.error} hint="As others will see it; may stay empty." />
+        <Field label="Name" name="first_name" autoComplete="name" maxLength={150} error={signUp.error} hint="May stay empty." />
         <Field label="Email address" name="email" type="email" autoComplete="email" required error={signUp.error} />
         <Field
           label="Password"
