@@ -13,6 +13,9 @@ from typing import Any
 EXAMPLES = 15
 SEED = 1
 
+# Around what a column of a database can hold, and far beyond.
+NUMBERS = (0, -1, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**40)
+
 INJECTIONS = (
     "' OR '1'='1",
     "'; DROP TABLE tickets_ticket; --",
@@ -51,14 +54,15 @@ def fuzz(
 
 
 def armed(document: dict[str, Any], ids: Mapping[str, int], doomed: Mapping[str, int]) -> dict[str, Any]:
-    """The document with real objects in its paths, and with texts that attack wherever any text may stand."""
+    """The document with real objects in its paths, and with texts and numbers that attack wherever any may stand."""
     copy: dict[str, Any] = _attacked(document)
     for methods in copy["paths"].values():
         for method, operation in methods.items():
             known = doomed if method == "delete" else ids
             for parameter in operation.get("parameters", []):
                 if parameter["in"] == "path":
-                    parameter["schema"] = {"type": "integer", "enum": [known[parameter["name"]]]}
+                    there = known[parameter["name"]]
+                    parameter["schema"] = {"type": "integer", "enum": [there, *NUMBERS]}
     return copy
 
 
@@ -69,4 +73,6 @@ def _attacked(part: Any) -> Any:
         return part
     if part.get("type") == "string" and not {"enum", "format"} & part.keys():
         return {"anyOf": [part, {"type": "string", "enum": list(INJECTIONS)}]}
+    if part.get("type") == "integer":
+        return {"anyOf": [part, {"type": "integer", "enum": list(NUMBERS)}]}
     return {name: _attacked(one) for name, one in part.items()}
