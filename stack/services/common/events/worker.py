@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ app.conf.update(
     worker_enable_remote_control=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
+    # Tasks after which Celery closes the database connections; unset, it opens one for every event. Whether one still
+    # works, delivery.py looks.
+    CELERY_DB_REUSE_MAX=sys.maxsize,
 )
 
 
