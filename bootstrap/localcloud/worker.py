@@ -61,10 +61,15 @@ class Worker:
             "droplet.reboot": self._reboot,
             "droplet.power_cycle": self._power_cycle,
             "droplet.snapshot": self._snapshot,
+            "droplet.resize": self._resize,
+            "droplet.rebuild": self._rebuild,
+            "droplet.change": self._change,
             "droplet.destroy": self._destroy,
             "image.delete": self._delete_image,
+            "image.transfer": self._transfer_image,
             "volume.create": self._create_volume,
             "volume.delete": self._delete_volume,
+            "volume.resize": self._resize_volume,
             "volume.attach": self._attach,
             "volume.detach": self._detach,
             "volume.snapshot": self._snapshot_volume,
@@ -164,7 +169,14 @@ class Worker:
 
     def _undo(self, tx: Transaction, job: Job) -> None:
         """What was promised when the request was accepted and did not come true."""
-        if job.kind in ("droplet.create", "droplet.boot", "droplet.power_on", "droplet.reboot", "droplet.power_cycle"):
+        if job.kind in (
+            "droplet.create",
+            "droplet.boot",
+            "droplet.power_on",
+            "droplet.reboot",
+            "droplet.power_cycle",
+            "droplet.rebuild",
+        ):
             _set_status(tx, job.args["droplet"], "off")
         elif job.kind == "volume.create" and (volume := tx.get(Volume, job.args["volume"])):
             tx.delete(volume)
@@ -254,6 +266,30 @@ class Worker:
         row = Image(**image, created_at=now(), size_gigabytes=round(size, 2))
         return lambda tx: _keep(tx, row)
 
+    def _resize(self, droplet: int, size: str, disk_gb: int) -> Finish:
+        """Its next boot brings the memory and the processors: it is off, or it would not have been accepted."""
+        return lambda tx: _update(tx, droplet, size=size, disk_gb=disk_gb)
+
+    def _change(self, droplet: int, values: dict[str, Any]) -> Finish:
+        return lambda tx: _update(tx, droplet, **values)
+
+    def _rebuild(self, droplet: int, image: dict[str, Any]) -> Finish:
+        """A new disk, everything else as before; volumes are attached again when it boots."""
+        spec, _, volumes = self._spec(droplet)
+        onto = Image.model_validate(image)
+        self._driver.stop(droplet, graceful=False)
+        for volume in volumes:
+            self._driver.detach(droplet, volume.id)
+        self._driver.destroy(droplet)
+        self._driver.create(spec, onto.ref)
+        active = self._power_on(droplet)
+
+        def record(tx: Transaction) -> None:
+            _update(tx, droplet, image=onto)
+            active(tx)
+
+        return record
+
     def _destroy(self, droplet: int, volumes: list[str]) -> Finish:
         self._driver.stop(droplet, graceful=False)
         for volume in volumes:
@@ -270,10 +306,28 @@ class Worker:
     def _delete_image(self, ref: str) -> None:
         self._driver.delete_image(ref)
 
+    def _transfer_image(self, image: int, region: str) -> Finish:
+        def record(tx: Transaction) -> None:
+            if row := tx.get(Image, image):
+                tx.update(row, copies=(*row.copies, region))
+
+        return record
+
     # --- volumes
 
-    def _create_volume(self, volume: str, size_gb: int, snapshot: str | None) -> None:
-        self._driver.create_volume(volume, size_gb, snapshot)
+    def _create_volume(
+        self, volume: str, size_gb: int, snapshot: str | None, filesystem: str = "", label: str = ""
+    ) -> None:
+        self._driver.create_volume(volume, size_gb, snapshot, filesystem, label)
+
+    def _resize_volume(self, volume: str, size_gb: int) -> Finish:
+        self._driver.resize_volume(volume, size_gb)
+
+        def record(tx: Transaction) -> None:
+            if row := tx.get(Volume, volume):
+                tx.update(row, size_gigabytes=size_gb)
+
+        return record
 
     def _delete_volume(self, volume: str) -> None:
         self._driver.delete_volume(volume)
@@ -326,8 +380,13 @@ class Worker:
 
 
 def _set_status(tx: Transaction, droplet: int, status: str) -> None:
+    _update(tx, droplet, status=status)
+
+
+def _update(tx: Transaction, droplet: int, **values: object) -> None:
     if (row := tx.get(Droplet, droplet)) and not row.deleted:
-        tx.update(row, status=status)
+        # validated: a job's arguments have been JSON
+        tx.put(Droplet.model_validate({**row.model_dump(), **values}))
 
 
 def _set_attached(tx: Transaction, volume: str, droplet: int | None) -> None:

@@ -22,13 +22,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bootstrap.localcloud.api import (
     account,
     actions,
+    alerts,
+    associated,
+    backups,
     domains,
     droplet_actions,
+    droplet_create,
     droplets,
     firewalls,
+    image_actions,
     images,
+    projects,
     reserved_ips,
     tags,
+    uptime,
     volumes,
     vpcs,
 )
@@ -43,9 +50,13 @@ log = logging.getLogger(__name__)
 MODULES = (
     account,
     actions,
-    # before droplets: /v2/droplets/actions is no droplet
+    # before droplets: /v2/droplets/actions and /v2/droplets/backups are no droplets
     droplet_actions,
+    backups,
+    associated,
+    droplet_create,
     droplets,
+    image_actions,
     images,
     volumes,
     reserved_ips,
@@ -53,6 +64,9 @@ MODULES = (
     domains,
     tags,
     vpcs,
+    projects,
+    alerts,
+    uptime,
 )
 JOB_DEADLINE_S = 120.0
 HOUR_S = 3600.0
@@ -132,7 +146,7 @@ class Api:
         base = f"{request.url.scheme}://{request.url.netloc}"
         with self.store.change() as tx:
             path, params, query = request.url.path, request.path_params, dict(request.query_params)
-            answer = handler(Call(tx, self.site, base, path, params, query, body))
+            answer = handler(Call(tx, self.site, base, path, params, query, body, request.headers))
             if answer.after is None and answer.render:
                 content = answer.render(tx)
         if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):
@@ -174,9 +188,20 @@ async def _body(request: Request) -> Body:
         values = json.loads(raw)
     except ValueError:
         raise ApiError(400, "bad_request", "unable to parse the request's JSON") from None
+    if not _is_text(values):
+        raise ApiError(400, "bad_request", "the request's body must be text")
     if not isinstance(values, dict):
         raise ApiError(400, "bad_request", "the request's body must be a JSON object")
     return Body(values)
+
+
+def _is_text(values: object) -> bool:
+    """Half of a surrogate pair can be written in JSON, and nowhere else."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _error(error: ApiError) -> Response:

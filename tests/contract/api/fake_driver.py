@@ -18,6 +18,7 @@ class FakeDriver:
         self.up: set[int] = set()
         self.images_: set[str] = {"base"}
         self.volumes: dict[str, int] = {}
+        self.formatted: dict[str, tuple[str, str]] = {}
         self.volume_snapshots: set[str] = set()
         self.attached: dict[str, int] = {}
         self.broken: set[str] = set()
@@ -64,10 +65,16 @@ class FakeDriver:
     def delete_image(self, image: str) -> None:
         self.images_.discard(image)
 
-    def create_volume(self, volume: str, size_gb: int, snapshot: str | None = None) -> None:
+    def create_volume(
+        self, volume: str, size_gb: int, snapshot: str | None = None, filesystem: str = "", label: str = ""
+    ) -> None:
         self._pass("create_volume")
+        self.formatted[volume] = (filesystem, label)
         if snapshot is not None and snapshot not in self.volume_snapshots:
             raise MachineError(f"volume {volume}: there is no snapshot {snapshot}")
+        self.volumes[volume] = size_gb
+
+    def resize_volume(self, volume: str, size_gb: int) -> None:
         self.volumes[volume] = size_gb
 
     def delete_volume(self, volume: str) -> None:
