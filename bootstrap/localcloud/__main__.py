@@ -1,6 +1,6 @@
 """The local cloud's own command line; `bootstrap cloud` runs it as a process.
 
-python -m bootstrap.localcloud start|stop|status|reset|console|serve
+python -m bootstrap.localcloud start|stop|status|reset|console|faults|serve
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bootstrap.localcloud import control
+from bootstrap.localcloud import control, fault_commands
 from bootstrap.localcloud.command import CommandError
 from bootstrap.localcloud.daemon import serve
 from bootstrap.localcloud.home import Home, LocalCloudError
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     console = add(commands, "console", _console, "what a droplet's console said")
     console.add_argument("name", help="the droplet's name or id")
     console.add_argument("--shell", action="store_true", help="a root shell in it instead")
+    fault_commands.add_to(commands, add)
     add(commands, "serve", _serve, "the daemon itself, in the foreground")
     return parser
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from bootstrap.localcloud import metadata
 from bootstrap.localcloud.api.app import Api, RateLimit
+from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.home import Home, LocalCloudError
@@ -70,11 +71,12 @@ def _serve(home: Home, ended: threading.Event) -> None:
     ports = Ports(spaces=spaces_port(home))
     supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
     supervisor.start()
-    worker = Worker(store, driver, network, site)
-    api = Api(store, worker, site, home.token(), RateLimit())
+    faults = Faults()
+    worker = Worker(store, driver, network, site, faults)
+    api = Api(store, worker, site, home.token(), RateLimit(), faults)
     servers = [
         Listener(api.app(), site.nameserver, API_PORT),
-        Listener(metadata.app(store, site), site.nameserver, network.metadata_port),
+        Listener(metadata.app(store, site, faults), site.nameserver, network.metadata_port),
     ]
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):

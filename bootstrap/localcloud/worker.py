@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from bootstrap.localcloud import guests, lookup
+from bootstrap.localcloud.faults import Faults, Pace
 from bootstrap.localcloud.guests import Site
-from bootstrap.localcloud.machines.driver import MachineDriver
+from bootstrap.localcloud.machines.driver import MachineDriver, MachineSpec
 from bootstrap.localcloud.model import Action, Droplet, Image, Job, ReservedIP, Row, Volume, VolumeSnapshot
 from bootstrap.localcloud.network.plan import NetworkPlan
 from bootstrap.localcloud.store import Store, Transaction
@@ -37,11 +39,17 @@ class Network(Protocol):
 
 
 class Worker:
-    def __init__(self, store: Store, driver: MachineDriver, network: Network, site: Site) -> None:
+    def __init__(
+        self, store: Store, driver: MachineDriver, network: Network, site: Site, faults: Faults | None = None
+    ) -> None:
         self._store = store
         self._driver = driver
         self._network = network
         self._site = site
+        self._faults = faults or Faults()
+        self._pace = Pace(self._faults)
+        # active by a fault's doing: no machine runs, and none is missed
+        self._lifeless: set[int] = set()
         self._network_lock = threading.Lock()
         self._pool = ThreadPoolExecutor(PARALLEL_JOBS, thread_name_prefix="job")
         self._wake = threading.Event()
@@ -57,6 +65,7 @@ class Worker:
             "droplet.boot": self._power_on,
             "droplet.power_on": self._power_on,
             "droplet.power_off": self._power_off,
+            "droplet.power_cut": self._power_off,
             "droplet.shutdown": self._shutdown,
             "droplet.reboot": self._reboot,
             "droplet.power_cycle": self._power_cycle,
@@ -78,6 +87,7 @@ class Worker:
             "reserved_ip.point": self._point,
         }
         store.listen(self._hear)
+        self._faults.listen(self._wake.set)
 
     def start(self) -> None:
         """Recover what an earlier daemon left, then work until `stop`."""
@@ -114,29 +124,52 @@ class Worker:
         with self._store.change() as tx:
             return tx.all(Job)
 
+    def cut_power(self, pattern: str) -> int:
+        """Of all droplets that run under such a name, when what is under way with them has ended; how many they are."""
+        with self._store.change() as tx:
+            hit = [d for d in lookup.droplets(tx) if d.status == "active" and fnmatchcase(d.name, pattern)]
+            for droplet in hit:
+                tx.enqueue("droplet.power_cut", f"droplet:{droplet.id}", droplet=droplet.id)
+        return len(hit)
+
     # --- the loop
 
     def _loop(self) -> None:
+        pause = WATCH_EVERY_S
         while not self._stopping:
-            self._wake.wait(WATCH_EVERY_S)
+            self._wake.wait(pause)
             self._wake.clear()
             try:
-                self._dispatch()
+                pause = min(WATCH_EVERY_S, self._dispatch())
                 self._watch()
             except Exception:
                 # without this thread nothing ever happens again: say so and go on
                 log.exception("the worker met an error")
 
-    def _dispatch(self) -> None:
+    def _dispatch(self) -> float:
+        """Begins what may begin; answers after how many seconds there is more."""
         claimed: set[str] = set()
+        soonest = WATCH_EVERY_S
         for job in self._jobs():
             if self._stopping:
-                return
+                return 0
             free = claimed.isdisjoint(job.holds)
             claimed.update(job.holds)
             if free and job.id not in self._running:
+                if pause := self._pause(job):
+                    soonest = min(soonest, pause)
+                    continue
                 self._running.add(job.id)
                 self._pool.submit(self._do, job).add_done_callback(_complain)
+        return soonest
+
+    def _pause(self, job: Job) -> float:
+        if job.action_id is None:
+            return 0
+        with self._store.change() as tx:
+            action = tx.get(Action, job.action_id)
+            droplet = tx.get(Droplet, action.droplet_id) if action else None
+        return self._pace.wait(job.id, action.type, droplet.name if droplet else "") if action else 0
 
     def _do(self, job: Job) -> None:
         began = time.monotonic()
@@ -164,6 +197,7 @@ class Worker:
             tx.delete(job)
         with self._ended:
             self._running.discard(job.id)
+            self._pace.forget(job.id)
             self._ended.notify_all()
         self._wake.set()
 
@@ -215,7 +249,7 @@ class Worker:
         with self._store.change() as tx:
             held = {hold for job in tx.all(Job) for hold in job.holds}
             quiet = [d.id for d in tx.all(Droplet) if d.status == "active" and f"droplet:{d.id}" not in held]
-        gone = {machine for machine in quiet if not self._driver.running(machine)}
+        gone = {machine for machine in quiet if not self._driver.running(machine)} - self._lifeless
         with self._store.change() as tx:
             held = {hold for job in tx.all(Job) for hold in job.holds}
             for machine in gone & self._missing:
@@ -242,8 +276,18 @@ class Worker:
         self._apply_network()
         for volume in volumes:
             self._driver.attach(droplet, volume.id, volume.name)
-        self._driver.start(spec)
+        self._boot(spec)
         return lambda tx: _set_status(tx, droplet, "active")
+
+    def _boot(self, spec: MachineSpec) -> None:
+        self._lifeless.discard(spec.id)
+        if self._faults.take(("never-boots",), droplet=spec.hostname):
+            self._lifeless.add(spec.id)
+            return
+        self._driver.start(spec)
+        if self._faults.take(("console-lost",), droplet=spec.hostname):
+            # what writes it goes on, into a file that no longer has a name
+            self._driver.console(spec.id).unlink(missing_ok=True)
 
     def _power_off(self, droplet: int) -> Finish:
         self._driver.stop(droplet, graceful=False)

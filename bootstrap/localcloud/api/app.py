@@ -40,6 +40,9 @@ from bootstrap.localcloud.api import (
     vpcs,
 )
 from bootstrap.localcloud.api.call import Call, Handler
+from bootstrap.localcloud.api.faults import Control, FaultHandler
+from bootstrap.localcloud.api.misbehave import Misbehaving
+from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.store import Store
 from bootstrap.localcloud.wire import ApiError, Body, not_found, unauthorized
@@ -110,6 +113,7 @@ class Api:
     site: Site
     token: str
     limit: RateLimit
+    faults: Faults = field(default_factory=Faults)
 
     def app(self) -> ASGIApp:
         routes = [
@@ -117,8 +121,14 @@ class Api:
             for module in MODULES
             for method, path, handler in module.ROUTES
         ]
+        control = Control(self.faults, self.worker.cut_power, self.site)
+        routes += [
+            HttpRoute(path, self._control(control, handler), methods=[method])
+            for method, path, handler in control.routes
+        ]
         handlers = {HTTPException: self._unrouted, Exception: self._crashed}
-        return _slashless(Starlette(routes=routes, exception_handlers=handlers))
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        return _slashless(Misbehaving(app, self.faults, self.worker.cut_power, self.limit.an_hour))
 
     def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
         async def endpoint(request: Request) -> Response:
@@ -134,6 +144,17 @@ class Api:
             answer.headers.update(headers)
             answer.headers["x-request-id"] = str(uuid4())
             return answer
+
+        return endpoint
+
+    def _control(self, control: Control, handler: FaultHandler):  # type: ignore[no-untyped-def]
+        async def endpoint(request: Request) -> Response:
+            try:
+                self._authenticate(request)
+                control.refuse_droplets(request)
+                return await run_in_threadpool(handler, request.path_params, await _body(request))
+            except ApiError as error:
+                return _error(error)
 
         return endpoint
 

@@ -24,6 +24,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from bootstrap.localcloud.api.app import Api, RateLimit
+from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.model import Image
 from bootstrap.localcloud.seed import plant
@@ -65,7 +66,8 @@ class Judge:
 
         await self._app(scope, receive, keep)
         # DigitalOcean's clients end some paths with a slash, its document none
-        self._judge(Request({**scope, "path": scope["path"].rstrip("/")}), sent)
+        if sent and not scope["path"].startswith("/_faults"):
+            self._judge(Request({**scope, "path": scope["path"].rstrip("/")}), sent)
         for message in sent:
             await send(message)
 
@@ -109,9 +111,10 @@ class Cloud:
                 size_gigabytes=1.0,
             ),
         )
-        self.worker = Worker(self.store, self.driver, self.network, SITE)
+        self.faults = Faults()
+        self.worker = Worker(self.store, self.driver, self.network, SITE, self.faults)
         self.worker.start()
-        api = Api(self.store, self.worker, SITE, TOKEN, limit or RateLimit(10**6, 10**6))
+        api = Api(self.store, self.worker, SITE, TOKEN, limit or RateLimit(10**6, 10**6), self.faults)
         self.judge = Judge(api.app(), self.contract)
         self._server = uvicorn.Server(uvicorn.Config(self.judge, port=0, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -160,7 +163,7 @@ def until(condition: Callable[[], Any], deadline_s: float = 10) -> Any:
 @pytest.fixture
 def cloud(tmp_path: Path, contract: OpenAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     monkeypatch.setenv("DIGITALOCEAN_END_POINT", "")
-    cloud = Cloud(tmp_path, contract, FakeDriver(), FakeNetwork())
+    cloud = Cloud(tmp_path, contract, FakeDriver(tmp_path), FakeNetwork())
     cloud.start()
     yield cloud
     cloud.driver.gate.set()

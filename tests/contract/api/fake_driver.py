@@ -12,7 +12,8 @@ from bootstrap.localcloud.network.plan import NetworkPlan
 class FakeDriver:
     """`gate` closed: machines take for ever to start or stop, until it opens."""
 
-    def __init__(self) -> None:
+    def __init__(self, consoles: Path) -> None:
+        self.consoles = consoles
         self.roots: dict[int, str] = {}
         self.specs: dict[int, MachineSpec] = {}
         self.up: set[int] = set()
@@ -44,6 +45,7 @@ class FakeDriver:
         if spec.id not in self.roots:
             raise MachineError(f"machine {spec.id}: there is no root")
         self.specs[spec.id] = spec
+        self.console(spec.id).write_text("booted\n")
         self.up.add(spec.id)
 
     def stop(self, machine: int, *, graceful: bool, timeout_s: float = 60) -> None:
@@ -98,7 +100,7 @@ class FakeDriver:
         self.attached.pop(volume, None)
 
     def console(self, machine: int) -> Path:
-        return Path("/dev/null")
+        return self.consoles / f"{machine}.log"
 
 
 class FakeNetwork:
