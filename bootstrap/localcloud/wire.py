@@ -93,7 +93,9 @@ class Body:
         return number
 
     def flag(self, name: str, default: bool | None = None) -> bool:
-        value = self.values.get(name, default)
+        """python-digitalocean sends some as text, and DigitalOcean takes them."""
+        value = self.values.get(name)
+        value = default if value is None else {"true": True, "false": False}.get(str(value).lower())
         if not isinstance(value, bool):
             raise unprocessable(f"{name} must be true or false")
         return value

@@ -64,7 +64,11 @@ def _template(call: Call) -> Droplet:
     if len(user_data.encode()) > USER_DATA_LIMIT:
         raise unprocessable("User data is too long, it must be 64 KiB or less")
     backups = _backups(body)
-    features = {"private_networking": True, "monitoring": _wants(body, "monitoring"), "backups": backups is not None}
+    features = {
+        "private_networking": True,
+        "monitoring": body.flag("monitoring", False),
+        "backups": backups is not None,
+    }
     return Droplet(
         id=0,
         name="",
@@ -83,14 +87,10 @@ def _template(call: Call) -> Droplet:
     )
 
 
-def _wants(body: Body, name: str) -> bool:
-    return body.values.get(name) is True
-
-
 def _backups(body: Body) -> BackupPolicy | None:
-    if _wants(body, "ipv6"):
+    if body.flag("ipv6", False):
         raise unprocessable("the local cloud has no IPv6: leave ipv6 out")
-    return policy_of(body) if _wants(body, "backups") else None
+    return policy_of(body) if body.flag("backups", False) else None
 
 
 def _make(call: Call, template: Droplet, name: str, volumes: tuple[str, ...]) -> tuple[Droplet, Action]:
