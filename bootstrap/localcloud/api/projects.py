@@ -101,9 +101,16 @@ def update(call: Call, row: Project) -> Answer:
     if row.is_default and not becomes_default:
         raise unprocessable("there must be a default project: make another one the default")
     if becomes_default and not row.is_default:
-        call.tx.update(lookup.default_project(call.tx), is_default=False)
+        _hand_over(call.tx, lookup.default_project(call.tx))
     row = call.tx.update(row, **fields, is_default=becomes_default, updated_at=now())
     return call.one("project", row, views.project)
+
+
+def _hand_over(tx: Transaction, old: Project) -> None:
+    """What was in the default project by default stays in it when another one becomes the default."""
+    for urn in _resources(tx, old):
+        tx.put(tx.get(Assignment, urn) or Assignment(urn=urn, project_id=old.id, assigned_at=now()))
+    tx.update(old, is_default=False)
 
 
 def delete(call: Call) -> Answer:
