@@ -45,7 +45,7 @@ from bootstrap.localcloud.api.misbehave import Misbehaving
 from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.store import Store
-from bootstrap.localcloud.wire import ApiError, Body, not_found, unauthorized
+from bootstrap.localcloud.wire import ApiError, Body, Json, not_found, unauthorized
 from bootstrap.localcloud.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -226,4 +226,8 @@ def _is_text(values: object) -> bool:
 
 
 def _error(error: ApiError) -> Response:
-    return JSONResponse({"id": error.id, "message": error.message}, error.status)
+    content: Json = {"id": error.id, "message": error.message}
+    if error.status == 400:
+        # the document has another form for one of them: these are the words of both
+        content |= {"error": error.message, "root_causes": []}
+    return JSONResponse(content, error.status)

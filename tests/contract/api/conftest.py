@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,12 @@ SITE = Site("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
 UNDOCUMENTED_STATUS = {400, 403, 405, 409, 422}
 
 
+CONTRACT = Path(__file__).parent / "openapi.json"
+
+
 @pytest.fixture(scope="session")
 def contract() -> OpenAPI:
-    spec = json.loads((Path(__file__).parent / "openapi.json").read_text())
+    spec = json.loads(CONTRACT.read_text())
     # our server's address is not DigitalOcean's
     spec["servers"] = [{"url": "/"}]
     return OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
@@ -160,12 +164,19 @@ def until(condition: Callable[[], Any], deadline_s: float = 10) -> Any:
     return value
 
 
-@pytest.fixture
-def cloud(tmp_path: Path, contract: OpenAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    monkeypatch.setenv("DIGITALOCEAN_END_POINT", "")
-    cloud = Cloud(tmp_path, contract, FakeDriver(tmp_path), FakeNetwork())
-    cloud.start()
-    yield cloud
-    cloud.driver.gate.set()
-    cloud.stop()
+@contextmanager
+def running(home: Path, contract: OpenAPI) -> Iterator[Cloud]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DIGITALOCEAN_END_POINT", "")
+        cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork())
+        cloud.start()
+        yield cloud
+        cloud.driver.gate.set()
+        cloud.stop()
     assert not cloud.judge.complaints, "\n".join(cloud.judge.complaints)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, contract: OpenAPI) -> Iterator[Cloud]:
+    with running(tmp_path, contract) as cloud:
+        yield cloud
