@@ -25,6 +25,7 @@ from bootstrap.localcloud.machines import BaseImage, NspawnDriver
 from bootstrap.localcloud.model import Domain, Record, Row
 from bootstrap.localcloud.network.namespace import Network
 from bootstrap.localcloud.network.range import choose_range
+from bootstrap.localcloud.probes import HostProbe, Prober
 from bootstrap.localcloud.seed import base_image, plant
 from bootstrap.localcloud.services import acme, spaces
 from bootstrap.localcloud.services.lineup import Ports, services
@@ -78,6 +79,8 @@ def _serve(home: Home, ended: threading.Event) -> None:
         Listener(api.app(), site.nameserver, API_PORT),
         Listener(metadata.app(store, site, faults), site.nameserver, network.metadata_port),
     ]
+    prober = Prober(store, HostProbe(site.nameserver, acme.Files(home.path / "acme").roots))
+    prober.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
@@ -87,6 +90,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     log.info("ending")
     for server in servers:
         server.stop()
+    prober.stop()
     worker.stop()
     supervisor.stop()
     store.close()

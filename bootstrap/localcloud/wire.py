@@ -67,6 +67,12 @@ class Body:
             raise unprocessable(f"{name} can't be blank")
         return value
 
+    def short_text(self, name: str, limit: int, default: str | None = None) -> str:
+        text = default if default is not None and not self.values.get(name) else self.text(name)
+        if len(text) > limit:
+            raise unprocessable(f"{name} must be at most {limit} characters")
+        return text
+
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if self.values.get(name) not in (None, "") else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 from bootstrap.localcloud.api import views
@@ -34,7 +33,7 @@ def fingerprint(public_key: str) -> str:
     try:
         blob = base64.b64decode(words[1], validate=True)
         kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii")
-    except (IndexError, binascii.Error, UnicodeDecodeError):
+    except (IndexError, ValueError):
         raise unprocessable("Key invalid, key should be of the format `type key [comment]`") from None
     if kind != words[0] or not kind.startswith(("ssh-", "ecdsa-", "sk-")):
         raise unprocessable("Key invalid, key should be of the format `type key [comment]`")

@@ -60,7 +60,7 @@ def _template(call: Call) -> Droplet:
         raise unprocessable(_invalid("size"))
     region = call.region(_invalid("region"))
     image = _image(call, region, size)
-    user_data = body.text("user_data", "") if body.values.get("user_data") != "" else ""
+    user_data = body.optional_text("user_data") or ""
     if len(user_data.encode()) > USER_DATA_LIMIT:
         raise unprocessable("User data is too long, it must be 64 KiB or less")
     backups = _backups(body)

@@ -54,27 +54,20 @@ def create(call: Call) -> Answer:
 
 
 def _fields(tx: Transaction, body: Body, own: Project | None) -> Json:
-    name = _limited(body, "name", NAME_LIMIT)
+    name = body.short_text("name", NAME_LIMIT)
     if any(project.name == name and project != own for project in tx.all(Project)):
         raise conflict("name is already in use")
     return {
         "name": name,
-        "description": _limited(body, "description", TEXT_LIMIT, ""),
+        "description": body.short_text("description", TEXT_LIMIT, ""),
         "purpose": _purpose(body),
         "environment": body.choice("environment", ENVIRONMENTS),
     }
 
 
-def _limited(body: Body, name: str, limit: int, default: str | None = None) -> str:
-    text = default if default is not None and not body.values.get(name) else body.text(name)
-    if len(text) > limit:
-        raise unprocessable(f"{name} must be at most {limit} characters")
-    return text
-
-
 def _purpose(body: Body) -> str:
     """What DigitalOcean does not list becomes "Other: …"."""
-    purpose = _limited(body, "purpose", TEXT_LIMIT)
+    purpose = body.short_text("purpose", TEXT_LIMIT)
     return purpose if purpose in PURPOSES or purpose.startswith("Other: ") else f"Other: {purpose}"
 
 

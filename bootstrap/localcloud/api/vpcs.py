@@ -15,6 +15,7 @@ from bootstrap.localcloud.store import Transaction
 from bootstrap.localcloud.wire import ApiError, Json, conflict, not_found, now, unprocessable
 
 NAME = re.compile(r"[a-zA-Z0-9.-]{1,255}")
+DESCRIPTION_LIMIT = 255
 PRIVATE = [ipaddress.IPv4Network(range) for range in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 # generated ranges: /20s, away from 10.0/16 (often somebody's LAN) and from Docker's own
 GENERATED = ipaddress.IPv4Network("10.96.0.0/11")
@@ -53,7 +54,7 @@ def create(call: Call) -> Answer:
     region = call.region("region is invalid")
     asked = call.body.optional_text("ip_range")
     ip_range = _checked_range(call.tx, asked) if asked else _free_range(call.tx)
-    row = _put(call.tx, name, region, ip_range, call.body.text("description", ""))
+    row = _put(call.tx, name, region, ip_range, call.body.short_text("description", DESCRIPTION_LIMIT, ""))
     return call.one("vpc", row, views.vpc, 201)
 
 
@@ -85,7 +86,10 @@ def update(call: Call) -> Answer:
             if vpc.region == row.region:
                 call.tx.update(vpc, default=vpc.id == row.id)
         row = call.row(VPC, "vpc_id")
-    values = {"name": _name(call, row), "description": call.body.text("description", row.description)}
+    values = {
+        "name": _name(call, row),
+        "description": call.body.short_text("description", DESCRIPTION_LIMIT, row.description),
+    }
     return call.one("vpc", call.tx.update(row, **values), views.vpc)
 
 

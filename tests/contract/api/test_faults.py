@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from bootstrap.localcloud import metadata
+from bootstrap.localcloud.__main__ import main
 from tests.contract.api.conftest import SITE, TOKEN, Cloud, until
 
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
@@ -187,3 +189,37 @@ def test_metadata_late(cloud: Cloud) -> None:
     name, took = asyncio.run(ask())
     assert name == "web" and took >= 0.3
     assert asyncio.run(ask())[1] < 0.3
+
+
+def test_the_command(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*argv: str) -> tuple[int, str]:
+        code = main(["faults", *argv])
+        said = capsys.readouterr()
+        return code, (said.out + said.err).strip()
+
+    monkeypatch.setenv("BOOTSTRAP_CLOUD_HOME", str(cloud.home))
+    assert run("list") == (4, "error: the local cloud does not run: bootstrap cloud start")
+    (cloud.home / "endpoints.json").write_text(json.dumps({"api": cloud.url, "token": TOKEN}))
+    assert run("latency", "realistic", "--seed", "9") == (0, "")
+    code, line = run("add", "error-after", "--method", "POST", "--path", "/v2/tags", "--skip", "1", "--count", "0")
+    assert code == 0 and line.split() == [
+        "1",
+        "error-after",
+        "method",
+        "POST",
+        "path",
+        "/v2/tags",
+        "every",
+        "time",
+        "after",
+        "1:",
+        "hit",
+        "0",
+    ]
+    for name in ("a", "b", "c"):
+        call(cloud, "POST", "/v2/tags", json={"name": name})
+    assert run("list")[1].splitlines()[0] == "latency realistic, seed 9"
+    assert json.loads(run("list", "--json")[1])["faults"][0]["hits"] == 2
+    assert run("add", "slow", "--droplet", "x") == (2, "error: slow does not depend on a droplet")
+    assert run("clear", "7") == (4, "error: no such fault is armed: bootstrap cloud faults list")
+    assert run("clear", "1") == (0, "") and hits(cloud) == []
