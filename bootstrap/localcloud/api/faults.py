@@ -35,9 +35,10 @@ class Control:
         ]
 
     def refuse_droplets(self, request: Request) -> None:
-        """The host calls the service address from that same address, or from the loopback in tests."""
-        caller = request.client.host if request.client else ""
-        if caller != self._site.nameserver and not ipaddress.ip_address(caller or "0.0.0.0").is_loopback:  # noqa: S104
+        """Nobody else than they and this computer can reach the API, and they cannot but use their own addresses."""
+        caller = request.client.host if request.client else self._site.gateway
+        within = ipaddress.ip_address(caller) in ipaddress.ip_network(self._site.cidr)
+        if within and caller != self._site.nameserver:
             raise forbidden()
 
     def _list(self, _: Mapping[str, Any], __: Body) -> Response:
