@@ -61,6 +61,16 @@ class AcmeSettings(Strict):
     roots_file: Path | None = None
 
 
+class SmtpSettings(Strict):
+    """The server that takes the stack's mail; the password of `user` is in the environment: SMTP_PASSWORD."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    user: str = ""
+    # STARTTLS
+    tls: bool = True
+
+
 class BackupSettings(Strict):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 7
 
@@ -82,6 +92,7 @@ class Settings(Strict):
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()
+    smtp: SmtpSettings | None = None
 
     @property
     def key(self) -> str:

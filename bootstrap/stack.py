@@ -7,7 +7,8 @@ baked and started. Nothing here starts anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from bootstrap.errors import UsageError
 COMPOSE_FILE = "docker-compose.prod.yml"
 ENV_EXAMPLE = ".env.production.example"
 DATA_ROOT = "/srv/data"
+HELP = "see docs/your-own-stack.md"
 
 _NAME = r"^[a-z0-9][a-z0-9_-]*$"
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -27,6 +29,14 @@ _PLACEHOLDER = re.compile(r"<[^>]*>")
 _DOMAIN, _GENERATED = "<domain>", "<generated>"
 
 T = TypeVar("T")
+
+
+class StackError(UsageError):
+    """`where` in the stack's files, and what is wrong there."""
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        super().__init__(f"{where}: {what}", remedy)
+        self.where, self.what = where, what
 
 
 class _Strict(BaseModel):
@@ -63,11 +73,26 @@ class Certificate(_Strict):
         return value
 
 
+class Mail(_Strict):
+    """Which variables hold the mail server; a stack without one for TLS or the account does without."""
+
+    host: str
+    port: str
+    user: str | None = None
+    password: str | None = None
+    use_tls: str | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Entry of the field → variable."""
+        return {entry: name for entry, name in self.model_dump().items() if name is not None}
+
+
 class XBootstrap(_Strict):
-    """The field itself; docs/architecture.md explains each entry."""
+    """The field itself; docs/your-own-stack.md explains each entry."""
 
     name: str = Field(pattern=_NAME)
-    directory: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    directory: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     data_services: tuple[str, ...] = ()
     reconcile: tuple[Reconcile, ...] = ()
     jobs: tuple[str, ...] = ()
@@ -75,8 +100,9 @@ class XBootstrap(_Strict):
     media: tuple[str, ...] = ()
     volumes: dict[str, int] = {}
     health: tuple[str, ...] = Field(min_length=1)
-    certificate: Certificate
+    certificate: Certificate | None = None
     secrets: dict[str, int] = {}
+    mail: Mail | None = None
 
     @field_validator("health")
     @classmethod
@@ -113,8 +139,9 @@ class Stack(_Strict):
         return self.bootstrap.name
 
     @property
-    def compose_file(self) -> str:
-        return COMPOSE_FILE
+    def droplet_dir(self) -> str:
+        """Where the folder lies on a droplet, as the seed has it."""
+        return f"/home/deploy/apps/{self.bootstrap.directory or self.name}/Docker"
 
     @property
     def pulled_images(self) -> tuple[str, ...]:
@@ -137,6 +164,13 @@ class Stack(_Strict):
             name for name, value in self.env_template.items() if set(_PLACEHOLDER.findall(value)).difference(known)
         )
 
+    def mail_env(self, host: str, port: int, user: str, password: str, tls: bool) -> dict[str, str]:
+        """The stack's own variables for a mail server; empty when the stack names none."""
+        if self.bootstrap.mail is None:
+            return {}
+        values = {"host": host, "port": str(port), "user": user, "password": password, "use_tls": str(tls)}
+        return {name: values[entry] for entry, name in self.bootstrap.mail.variables.items()}
+
     def render_env(self, domain: str, generated: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
         """Every variable of `.env.production`; `given` wins over `generated`, which wins over the template."""
         raw = {**self.env_template, **generated, **given}
@@ -151,18 +185,49 @@ class Stack(_Strict):
         return rendered
 
 
+@dataclass(frozen=True)
+class Examined:
+    """As much of a stack's folder as could be read; `stack` is there when nothing is `wrong`."""
+
+    document: dict[str, Any]
+    field: XBootstrap | None
+    template: dict[str, str]
+    stack: Stack | None
+    wrong: tuple[StackError, ...]
+
+
 def load(folder: Path) -> Stack:
-    document = _mapping(_yaml(folder / COMPOSE_FILE), COMPOSE_FILE)
-    if "x-bootstrap" not in document:
-        raise UsageError(f"{folder / COMPOSE_FILE} has no x-bootstrap field", "see docs/architecture.md, x-bootstrap")
-    field = _validated(document["x-bootstrap"])
-    services = tuple(_service(name, body) for name, body in _mapping(document.get("services"), "services").items())
-    volumes = _mapping(document.get("volumes") or {}, "volumes")
-    template = parse_env(_read(folder / ENV_EXAMPLE), ENV_EXAMPLE)
-    _check_services(field, services)
-    _check_volumes(field, volumes)
-    _check_environment(field, template)
-    return Stack(folder=folder, bootstrap=field, services=services, env_template=template)
+    """UsageError with the first thing that is wrong."""
+    found = examine(folder)
+    if found.stack is None:
+        raise UsageError(f"{folder}: {found.wrong[0].message}", found.wrong[0].remedy)
+    return found.stack
+
+
+def examine(folder: Path) -> Examined:
+    """All that is wrong, as far as one mistake does not hide another."""
+    wrong: list[StackError] = []
+
+    def read(make: Callable[..., T], *arguments: Any) -> T | None:
+        try:
+            return make(*arguments)
+        except StackError as error:
+            wrong.append(error)
+            return None
+
+    document = read(_document, folder / COMPOSE_FILE) or {}
+    template = read(_template, folder / ENV_EXAMPLE) or {}
+    field = read(_field, document, wrong) if document else None
+    bodies = (read(_mapping, document.get("services"), "services") or {}) if document else {}
+    services = tuple(service for name, body in bodies.items() if (service := read(_service, name, body)))
+    volumes = read(_mapping, document.get("volumes") or {}, "volumes") or {}
+    wrong += _references(template)
+    stack = None
+    if field is not None and not wrong:
+        wrong += [*_services(field, services), *_volumes(field, volumes), *_environment(field, template)]
+        if not wrong:
+            stack = Stack(folder=folder, bootstrap=field, services=services, env_template=template)
+    return Examined(document, field, template, stack, tuple(wrong))
 
 
 def parse_env(text: str, where: str) -> dict[str, str]:
@@ -174,11 +239,11 @@ def parse_env(text: str, where: str) -> dict[str, str]:
             continue
         name, equals, value = stripped.partition("=")
         if not equals or not _VARIABLE.fullmatch(name):
-            raise UsageError(
-                f"{where}, line {number}: not of the form NAME=value", "put comments on lines of their own"
+            raise StackError(
+                f"{where}, line {number}", "not of the form NAME=value", "put comments on lines of their own"
             )
         if name in values:
-            raise UsageError(f"{where}, line {number}: {name} is set twice", "keep one of the lines")
+            raise StackError(f"{where}, line {number}", f"{name} is set twice", "keep one of the lines")
         if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
             value = value[1:-1]
         values[name] = value
@@ -188,9 +253,9 @@ def parse_env(text: str, where: str) -> dict[str, str]:
 def _resolve(name: str, templates: Mapping[str, str], final: set[str], path: tuple[str, ...] = ()) -> str:
     """Fills in ${OTHER}; a value that somebody gave is taken as it is, as a password may hold anything."""
     if name in path:
-        raise UsageError(f"{ENV_EXAMPLE}: {' → '.join((*path, name))} refer to each other", "give one of them a value")
+        raise StackError(ENV_EXAMPLE, f"{' → '.join((*path, name))} refer to each other", "give one of them a value")
     if name not in templates:
-        raise UsageError(f"{ENV_EXAMPLE}: {path[-1]} refers to ${{{name}}}, which is not set", f"add a line {name}=…")
+        raise StackError(ENV_EXAMPLE, f"{path[-1]} refers to ${{{name}}}, which is not set", f"add a line {name}=…")
     if name in final:
         return templates[name]
     return _REFERENCE.sub(lambda match: _resolve(match[1], templates, final, (*path, name)), templates[name])
@@ -201,86 +266,113 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"{path} cannot be read: {reason}", "name a stack's folder with --stack") from None
+        remedy = f"a stack has one; {HELP}" if path.parent.is_dir() else "name a stack's folder with --stack"
+        raise StackError(path.name, f"cannot be read: {reason}", remedy) from None
 
 
-def _yaml(path: Path) -> Any:
+def _document(path: Path) -> dict[str, Any]:
     try:
-        return yaml.safe_load(_read(path))
+        return _mapping(yaml.safe_load(_read(path)), path.name)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line}: {getattr(error, 'problem', None) or 'not YAML'}", "correct the YAML") from None
+        raise StackError(
+            f"{path.name}{line}", getattr(error, "problem", None) or "not YAML", "correct the YAML"
+        ) from None
+
+
+def _template(path: Path) -> dict[str, str]:
+    return parse_env(_read(path), path.name)
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"{COMPOSE_FILE}: {where} is not a mapping", "see the Compose specification")
+        raise StackError(where, "is not a mapping", "see the Compose specification")
     return value
 
 
-def _validated(value: Any) -> XBootstrap:
+def _field(document: Mapping[str, Any], wrong: list[StackError]) -> XBootstrap | None:
+    if "x-bootstrap" not in document:
+        raise StackError(COMPOSE_FILE, "has no x-bootstrap field", HELP)
     try:
-        return XBootstrap.model_validate(value)
+        return XBootstrap.model_validate(document["x-bootstrap"])
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("x-bootstrap", *first["loc"]))
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{COMPOSE_FILE}: {where}: {reason}", "see docs/architecture.md, x-bootstrap") from None
+        for problem in error.errors():
+            where = ".".join(str(part) for part in ("x-bootstrap", *problem["loc"]))
+            wrong.append(StackError(where, problem["msg"].removeprefix("Value error, "), HELP))
+        return None
 
 
 def _service(name: str, value: Any) -> Service:
     body = _mapping(value, f"services.{name}")
     image = body.get("image")
     if not isinstance(image, str):
-        raise UsageError(
-            f"{COMPOSE_FILE}: services.{name} has no image",
+        raise StackError(
+            f"services.{name}",
+            "has no image",
             "name one, also beside `build`: nothing is built on a droplet, so it is found by its name",
         )
     if "$" in image:
-        raise UsageError(f"{COMPOSE_FILE}: services.{name}.image holds a variable", "write the tag that is to be baked")
-    return Service(name=name, image=image, built="build" in body, profiles=tuple(body.get("profiles", ())))
+        raise StackError(f"services.{name}.image", "holds a variable", "write the tag that is to be baked")
+    profiles = body.get("profiles") or []
+    if not isinstance(profiles, list):
+        raise StackError(f"services.{name}.profiles", "is not a list", "see the Compose specification")
+    return Service(name=name, image=image, built="build" in body, profiles=tuple(map(str, profiles)))
 
 
-def _known(what: str, name: str, among: Mapping[str, T], kind: str) -> T:
+def _unknown(what: str, name: str, among: Collection[str], kind: str) -> Iterator[StackError]:
     if name not in among:
-        raise UsageError(
-            f"{COMPOSE_FILE}: x-bootstrap.{what} names {name!r}, which is no {kind}", f"one of: {', '.join(among)}"
-        )
-    return among[name]
+        yield StackError(f"x-bootstrap.{what}", f"{name!r} is no {kind}", f"one of: {', '.join(among) or 'none'}")
 
 
-def _check_services(field: XBootstrap, services: tuple[Service, ...]) -> None:
+def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackError]:
     among = {service.name: service for service in services}
     named = [("data_services", name) for name in field.data_services]
     named += [("reconcile", step.service) for step in field.reconcile]
-    named += [("certificate.reload", field.certificate.reload[0])]
+    named += [("jobs", name) for name in field.jobs]
+    named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []
     named += [("databases.service", field.databases.service)] if field.databases else []
     for what, name in named:
-        _known(what, name, among, "service")
+        yield from _unknown(what, name, among, "service")
     for name in field.jobs:
-        if "jobs" not in _known("jobs", name, among, "service").profiles:
-            raise UsageError(f"{COMPOSE_FILE}: services.{name} is a job without profile", "add `profiles: [jobs]`")
+        if name in among and "jobs" not in among[name].profiles:
+            yield StackError(f"services.{name}", "is a job without profile", "add `profiles: [jobs]`")
 
 
-def _check_volumes(field: XBootstrap, volumes: Mapping[str, Any]) -> None:
+def _volumes(field: XBootstrap, volumes: Mapping[str, Any]) -> Iterator[StackError]:
     for name in field.media:
-        _known("media", name, field.volumes, "entry of x-bootstrap.volumes")
+        yield from _unknown("media", name, field.volumes, "entry of x-bootstrap.volumes")
     for name in field.volumes:
-        options = (_known("volumes", name, volumes, "named volume") or {}).get("driver_opts") or {}
-        if options.get("device") != f"{DATA_ROOT}/{name}":
-            raise UsageError(
-                f"{COMPOSE_FILE}: volumes.{name} does not lie on the data volume",
+        yield from _unknown("volumes", name, volumes, "named volume")
+        if name in volumes and _device(volumes[name]) != f"{DATA_ROOT}/{name}":
+            yield StackError(
+                f"volumes.{name}",
+                "does not lie on the data volume",
                 f"add driver_opts: {{type: none, o: bind, device: {DATA_ROOT}/{name}}}",
             )
 
 
-def _check_environment(field: XBootstrap, template: Mapping[str, str]) -> None:
+def _device(volume: Any) -> Any:
+    options = volume.get("driver_opts") if isinstance(volume, dict) else None
+    return options.get("device") if isinstance(options, dict) else None
+
+
+def _environment(field: XBootstrap, template: Mapping[str, str]) -> Iterator[StackError]:
     generated = {name for name, value in template.items() if value == _GENERATED}
-    for name in sorted(generated.symmetric_difference(field.secrets)):
-        where, there = (
-            ("x-bootstrap.secrets", ENV_EXAMPLE) if name in field.secrets else (ENV_EXAMPLE, "x-bootstrap.secrets")
-        )
-        raise UsageError(f"{name} is generated in {where} but not in {there}", f"add it to {there}, or remove it")
-    if field.databases:
-        _known("databases.admin_user", field.databases.admin_user, template, f"variable of {ENV_EXAMPLE}")
+    for name in sorted(generated.difference(field.secrets)):
+        yield StackError(ENV_EXAMPLE, f"{name} is not in x-bootstrap.secrets", "add it there, with its length")
+    for name in sorted(set(field.secrets).difference(generated)):
+        yield StackError(f"x-bootstrap.secrets.{name}", f"is not in {ENV_EXAMPLE}", f"add a line {name}={_GENERATED}")
+    variables = [("databases.admin_user", field.databases.admin_user)] if field.databases else []
+    variables += [(f"mail.{entry}", name) for entry, name in field.mail.variables.items()] if field.mail else []
+    for what, name in variables:
+        yield from _unknown(what, name, template, f"variable of {ENV_EXAMPLE}")
+
+
+def _references(template: Mapping[str, str]) -> Iterator[StackError]:
+    for name in template:
+        try:
+            _resolve(name, template, set())
+        except StackError as error:
+            yield error
+            return  # others lead to the same knot

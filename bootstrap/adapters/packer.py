@@ -11,9 +11,9 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bootstrap.errors import CloudError, RequirementError
+from bootstrap.scratch import Scratch
 
 # what Packer is given to delete its droplet and key after an interrupt
 CLEAN_UP_S = 300
@@ -40,7 +40,7 @@ class PackerProcess:
         line: Callable[[str], None],
     ) -> None:
         version = self._version()
-        with TemporaryDirectory(prefix="bootstrap-packer-") as temporary:
+        with Scratch("packer") as temporary:
             work = Path(temporary)
             values = work / "values.pkrvars.json"
             values.touch(mode=0o600)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -12,6 +14,10 @@ from bootstrap.ports.object_store import StoredObject
 
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden"}
 _MISSING = {"NoSuchBucket", "NoSuchKey", "404", "NotFound"}
+_NO_RULES = "NoSuchLifecycleConfiguration"
+# what was replaced or deleted by mistake can be had back for so long
+NONCURRENT_DAYS = 30
+UNFINISHED_DAYS = 2
 
 
 class Spaces:
@@ -32,14 +38,18 @@ class Spaces:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        return boto3.client("s3", endpoint_url=self._endpoint, region_name=self._region, config=config, **self._keys)
+        client = boto3.client("s3", endpoint_url=self._endpoint, region_name=self._region, config=config, **self._keys)
+        client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _add_md5)
+        return client
 
-    def ensure_bucket(self) -> None:
+    def ensure_bucket(self, prefix: str) -> None:
         with self._explained("bucket"):
             if not self._exists():
                 # the endpoint says the region; a LocationConstraint is Amazon's own
                 self._s3.create_bucket(Bucket=self._bucket)
+            if self._s3.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
                 self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
+            self._ensure_rule(prefix)
 
     def list(self, prefix: str) -> list[StoredObject]:
         with self._explained(prefix):
@@ -68,6 +78,33 @@ class Spaces:
                     self._s3.delete_object(Bucket=self._bucket, Key=item["Key"], VersionId=item["VersionId"])
                 count += sum(1 for item in page.get("Versions", []) if item["IsLatest"])
         return count
+
+    def _ensure_rule(self, prefix: str) -> None:
+        """All rules of a bucket are written at once: those of others stay."""
+        ours = {
+            "ID": f"bootstrap:{prefix}",
+            "Status": "Enabled",
+            "Filter": {"Prefix": prefix},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": NONCURRENT_DAYS},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UNFINISHED_DAYS},
+        }
+        rules = self._rules()
+        if ours not in rules:
+            others = [rule for rule in rules if rule.get("ID") != ours["ID"]]
+            self._s3.put_bucket_lifecycle_configuration(
+                Bucket=self._bucket, LifecycleConfiguration={"Rules": [*others, ours]}
+            )
+
+    def _rules(self) -> Sequence[Mapping[str, Any]]:
+        from botocore.exceptions import ClientError
+
+        try:
+            rules: list[dict[str, Any]] = self._s3.get_bucket_lifecycle_configuration(Bucket=self._bucket)["Rules"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == _NO_RULES:
+                return []
+            raise
+        return rules
 
     def _exists(self) -> bool:
         from botocore.exceptions import ClientError
@@ -99,3 +136,9 @@ class Spaces:
             raise CloudError(f"{where}: {code}: {error.response['Error'].get('Message', '')}") from None
         except BotoCoreError as error:
             raise CloudError(f"{where}: {error}", "is the endpoint reachable?", retryable=True) from None
+
+
+def _add_md5(params: dict[str, Any], **_: Any) -> None:
+    """Ceph, which Spaces is made of, long refused rules without this header, and newer boto3 sends another checksum."""
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = base64.b64encode(digest).decode()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bootstrap.errors import HostError, HostKeyError, RequirementError
 from bootstrap.ports.host import HostAddress, HostFactory, HostResult
+from bootstrap.scratch import Scratch
 
 CONNECT_S = 10
 SCAN_S = 5
@@ -34,7 +35,7 @@ class SSHHost:
     def __init__(self, address: HostAddress, key: Path) -> None:
         self._address, self._key = address, key
         # short, as a socket's path has at most 107 characters
-        self._folder = tempfile.TemporaryDirectory(prefix="bootstrap-ssh-")
+        self._folder = Scratch("ssh")
         self._pinned: tuple[str, ...] = ()
         atexit.register(self.close)
 

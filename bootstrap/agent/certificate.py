@@ -1,5 +1,6 @@
 """One certificate for all names. Certificates and the account key live on the data volume: the authority is asked
-again only when there is none for these names or it ends soon."""
+again only when there is none for these names or it ends soon. A stack without `certificate` gets its own: then there is
+nothing to do here."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
 from bootstrap.agent import volume
 from bootstrap.agent.compose import Compose
 from bootstrap.agent.deployment import Acme, Deployment, Release
-from bootstrap.agent.facts import Facts
+from bootstrap.agent.facts import Facts, Step
 from bootstrap.agent.files import write_atomic
 from bootstrap.agent.run import Result, last_line, note, run
 from bootstrap.errors import CertificateError
@@ -39,31 +41,41 @@ class Certificate:
 
 
 def ensure(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
+    if facts.certificate is None:
+        return {"issuer": None, "not_after": None, "changed": False}
     volume.require_mounted()
     found = read(lineage(deployment) / "fullchain.pem")
     if found is None or not good(found, deployment, _server_of(deployment), datetime.now(timezone.utc)):
         note(f"certificate for {', '.join(deployment.names)} from {urlsplit(deployment.acme.directory).hostname}")
         _obtain(deployment)
-    changed = install_existing(release, deployment, facts)
-    _reload(compose, facts)
-    installed = read(lineage(deployment) / "fullchain.pem")
-    if installed is None:
+    changed = install(release, deployment, facts)
+    _reload(compose, facts.certificate.reload)
+    kept = read(lineage(deployment) / "fullchain.pem")
+    if kept is None:
         raise CertificateError(f"certbot left no certificate in {lineage(deployment)}", f"its log is {LOG}")
-    return {**installed.answer(), "changed": changed}
+    return {**kept.answer(), "changed": changed}
 
 
-def install_existing(release: Release, deployment: Deployment, facts: Facts) -> bool:
-    """Copies what the volume holds to where nginx reads it; the key first, so that a chain never lacks its key."""
-    source, target = lineage(deployment), release.stack_dir / facts.certificate_folder
-    if not (source / "privkey.pem").exists():
+def install(release: Release, deployment: Deployment, facts: Facts) -> bool:
+    """Copies what the volume holds to where the stack reads it; the key first, so that a chain never lacks its key."""
+    if facts.certificate is None:
         return False
-    target.mkdir(exist_ok=True)
+    source, target = lineage(deployment), release.stack_dir / facts.certificate.folder
+    target.mkdir(parents=True, exist_ok=True)
+    if not (source / "privkey.pem").exists():
+        _install_throw_away(target, deployment)
+        return False
     changed = write_atomic(target / "privkey.pem", (source / "privkey.pem").read_bytes(), 0o600)
     changed |= write_atomic(target / "fullchain.pem", (source / "fullchain.pem").read_bytes(), 0o644)
     if changed:
         RUN.mkdir(exist_ok=True)
         _reload_is_due().touch()
     return changed
+
+
+def installed(release: Release, facts: Facts) -> Certificate | None:
+    """The one that the stack reads."""
+    return read(release.stack_dir / facts.certificate.folder / "fullchain.pem") if facts.certificate else None
 
 
 def good(found: Certificate, deployment: Deployment, server: str | None, now: datetime) -> bool:
@@ -181,6 +193,20 @@ def _account_folder(acme: Acme) -> Path:
     return volume.LETSENCRYPT / "accounts" / address.netloc / address.path.lstrip("/")
 
 
+def _install_throw_away(target: Path, deployment: Deployment) -> None:
+    """A TLS server does not start without a pair, and the authority asks only one that has started."""
+    if (target / "fullchain.pem").exists():
+        return
+    names = ",".join(f"DNS:{name}" for name in deployment.names)
+    with TemporaryDirectory() as folder:
+        key, chain = Path(folder) / "privkey.pem", Path(folder) / "fullchain.pem"
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"]
+        subject = ["-subj", "/CN=throw-away", "-addext", f"subjectAltName={names}"]
+        run(["openssl", "req", "-x509", *kind, *subject, "-keyout", str(key), "-out", str(chain)])
+        write_atomic(target / "privkey.pem", key.read_bytes(), 0o600)
+        write_atomic(target / "fullchain.pem", chain.read_bytes(), 0o644)
+
+
 def _server_of(deployment: Deployment) -> str | None:
     """The authority that gave the certificate: one from a test authority is not kept for the real one."""
     path = volume.LETSENCRYPT / "renewal" / f"{deployment.domain}.conf"
@@ -190,9 +216,8 @@ def _server_of(deployment: Deployment) -> str | None:
     return found[1] if found else None
 
 
-def _reload(compose: Compose, facts: Facts) -> None:
+def _reload(compose: Compose, step: Step) -> None:
     """Due until it was done: a command killed after the installation is made good by the next one."""
-    step = facts.certificate_reload
     if not _reload_is_due().exists() or not _runs(compose.containers(), step.service):
         return
     compose.execute(step.service, step.command, error=CertificateError, what=f"reload {step.service}")

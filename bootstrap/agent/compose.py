@@ -128,8 +128,14 @@ def parse_ps(text: str) -> list[Container]:
     for line in filter(None, (line.strip() for line in text.splitlines())):
         row = json.loads(line)
         rows.extend(row if isinstance(row, list) else [row])
-    found = (Container(r["Service"], r["ID"], r["State"], r["Health"] or "", int(r["ExitCode"])) for r in rows)
+    found = (Container(r["Service"], r["ID"], r["State"], _health(r), int(r["ExitCode"])) for r in rows)
     return sorted(found, key=lambda container: container.service)
+
+
+def _health(row: dict[str, Any]) -> str:
+    """Compose looks twice: of a container that ended in between it tells the state from before, and no health."""
+    missed = not row["Health"] and "(health" in row.get("Status", "")
+    return "starting" if missed else row["Health"] or ""
 
 
 def tail(text: str, count: int) -> list[str]:

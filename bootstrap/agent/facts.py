@@ -1,4 +1,5 @@
-"""`x-bootstrap` of the Compose file, as it stands on the droplet. The laptop validated it (bootstrap/stack.py)."""
+"""`x-bootstrap` of the Compose file, as it stands on the droplet. The laptop validated it (bootstrap/stack.py): what a
+stack does without is not in it."""
 
 from __future__ import annotations
 
@@ -18,17 +19,32 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Databases:
+    service: str
+    owners: dict[str, str]  # database → the role that owns it
+    admin_variable: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Where the stack reads it, and how it is told that there is a new one."""
+
+    folder: str
+    reload: Step
+
+
+@dataclass(frozen=True)
 class Facts:
+    """`databases` is None for a stack without any, `certificate` for one that gets its own."""
+
     data_services: tuple[str, ...]
     reconcile: tuple[Step, ...]
     jobs: tuple[str, ...]
-    database_service: str
-    databases: dict[str, str]  # database → the role that owns it
-    admin_variable: str
+    databases: Databases | None
     media: tuple[str, ...]
     volumes: dict[str, int]  # folder of the data volume → uid and gid
-    certificate_folder: str
-    certificate_reload: Step
+    health: tuple[str, ...]
+    certificate: Certificate | None
 
 
 def load(compose_file: Path) -> Facts:
@@ -47,16 +63,22 @@ def load(compose_file: Path) -> Facts:
 
 
 def parse(raw: dict[str, Any]) -> Facts:
-    databases, certificate = raw["databases"], raw["certificate"]
     return Facts(
-        data_services=tuple(raw["data_services"]),
-        reconcile=tuple(Step(step["service"], tuple(step["command"])) for step in raw["reconcile"]),
-        jobs=tuple(raw["jobs"]),
-        database_service=databases["service"],
-        databases=dict(databases["names"]),
-        admin_variable=databases["admin_user"],
-        media=tuple(raw["media"]),
-        volumes={name: int(uid) for name, uid in raw["volumes"].items()},
-        certificate_folder=certificate["install"],
-        certificate_reload=Step(certificate["reload"][0], tuple(certificate["reload"][1:])),
+        data_services=tuple(raw.get("data_services", ())),
+        reconcile=tuple(Step(step["service"], tuple(step["command"])) for step in raw.get("reconcile", ())),
+        jobs=tuple(raw.get("jobs", ())),
+        databases=_databases(raw["databases"]) if raw.get("databases") else None,
+        media=tuple(raw.get("media", ())),
+        volumes={name: int(uid) for name, uid in raw.get("volumes", {}).items()},
+        health=tuple(raw["health"]),
+        certificate=_certificate(raw["certificate"]) if raw.get("certificate") else None,
     )
+
+
+def _databases(raw: dict[str, Any]) -> Databases:
+    return Databases(raw["service"], dict(raw["names"]), raw["admin_user"])
+
+
+def _certificate(raw: dict[str, Any]) -> Certificate:
+    service, *command = raw["reload"]
+    return Certificate(raw["install"], Step(service, tuple(command)))

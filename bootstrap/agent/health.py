@@ -23,7 +23,7 @@ def status(release: Release, deployment: Deployment, facts: Facts, compose: Comp
     except BootstrapError as error:
         answer["services_error"] = error.message
     try:
-        found = certificate.read(release.stack_dir / facts.certificate_folder / "fullchain.pem")
+        found = certificate.installed(release, facts)
         answer["certificate"] = found.answer() if found else None
     except BootstrapError as error:
         answer["certificate_error"] = error.message

@@ -53,7 +53,12 @@ def info(droplet: Droplet, _: argparse.Namespace) -> Any:
     from bootstrap.agent.deployment import ETC
 
     deployment = droplet.deployment.raw if (ETC / "deployment.json").exists() else None
-    return {"release": droplet.release.raw, "deployment": deployment, "cloud_init": cloudinit.status()}
+    return {
+        "release": droplet.release.raw,
+        "deployment": deployment,
+        "cloud_init": cloudinit.status(),
+        "health": list(droplet.facts.health),
+    }
 
 
 def volume(droplet: Droplet, options: argparse.Namespace) -> Any:
@@ -118,10 +123,10 @@ def restore(droplet: Droplet, options: argparse.Namespace) -> Any:
     return module.restore(options.id, droplet.deployment, droplet.facts, droplet.compose, droplet.environment)
 
 
-def timers(_: Droplet, options: argparse.Namespace) -> Any:
+def timers(droplet: Droplet, options: argparse.Namespace) -> Any:
     from bootstrap.agent import timers as module
 
-    return module.enable() if options.action == "enable" else module.disable()
+    return module.enable(droplet.facts) if options.action == "enable" else module.disable()
 
 
 READ_ONLY = {("info", None), ("status", None), ("secrets", "get"), ("backup", "list")}

@@ -26,8 +26,10 @@ def up(release: Release, deployment: Deployment, facts: Facts, compose: Compose)
     volume.require_mounted()
     environment(release.stack_dir)
     check_images(release, compose)
-    certificate.install_existing(release, deployment, facts)
-    start(compose, facts.data_services)
+    certificate.install(release, deployment, facts)
+    if facts.data_services:
+        # to Compose, no name means every service
+        start(compose, facts.data_services)
     reconcile(compose, facts)
     run_jobs(compose, facts)
     note("all services")

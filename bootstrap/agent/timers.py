@@ -1,17 +1,29 @@
-"""Backups at 02:00 and 03:00 UTC, certificate renewal twice a day: on the droplet that is live, and on no other."""
+"""Backups at 02:00 and 03:00 UTC, certificate renewal twice a day: on the droplet that is live, and on no other. Only
+those for which the stack has something."""
 
 from __future__ import annotations
 
+from bootstrap.agent.facts import Facts
 from bootstrap.agent.run import run
 
-TIMERS = ("bootstrap-backup-database.timer", "bootstrap-backup-media.timer", "bootstrap-certificate.timer")
+DATABASE, MEDIA, CERTIFICATE = (
+    f"bootstrap-{name}.timer" for name in ("backup-database", "backup-media", "certificate")
+)
 
 
-def enable() -> dict[str, object]:
-    run(["systemctl", "--quiet", "enable", "--now", *TIMERS])
-    return {"enabled": True, "timers": list(TIMERS)}
+def wanted(facts: Facts) -> list[str]:
+    reasons = {DATABASE: facts.databases, MEDIA: facts.media, CERTIFICATE: facts.certificate}
+    return [timer for timer, reason in reasons.items() if reason]
+
+
+def enable(facts: Facts) -> dict[str, object]:
+    timers = wanted(facts)
+    if timers:
+        run(["systemctl", "--quiet", "enable", "--now", *timers])
+    return {"enabled": True, "timers": timers}
 
 
 def disable() -> dict[str, object]:
-    run(["systemctl", "--quiet", "disable", "--now", *TIMERS])
-    return {"enabled": False, "timers": list(TIMERS)}
+    timers = [DATABASE, MEDIA, CERTIFICATE]
+    run(["systemctl", "--quiet", "disable", "--now", *timers])
+    return {"enabled": False, "timers": timers}

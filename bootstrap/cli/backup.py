@@ -36,7 +36,8 @@ def now(context: Context, domain: str | None, as_json: bool) -> None:
     if as_json:
         context.console.json(manifest)
     else:
-        context.console.print(f"backup {manifest['id']}: {', '.join(manifest['databases'])}")
+        parts = [*manifest["databases"], *(manifest["media"] or {}).get("folders", ())]
+        context.console.print(f"backup {manifest['id']}: {', '.join(parts)}")
 
 
 @backup.command("list")

@@ -79,6 +79,19 @@ def console(name: str, shell: bool) -> None:
     _become("console", name, *(["--shell"] if shell else []))
 
 
+@cloud.command()
+@click.option("--to", metavar="ADDRESS", help="Print the newest mail to this address.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, newest first.")
+def mail(to: str | None, as_json: bool) -> None:
+    """List the mails that droplets sent; none ever leaves this machine.
+
+    \b
+    bootstrap cloud mail
+    bootstrap cloud mail --to ada@example.org
+    """
+    _become("mail", *(["--to", to] if to else []), *(["--json"] if as_json else []))
+
+
 @cloud.group()
 def faults() -> None:
     """Make things go wrong, or take their time.

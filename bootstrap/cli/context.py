@@ -26,6 +26,7 @@ SPACES_VARIABLES = (
     ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY"),
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
 )
+SMTP_VARIABLE = "SMTP_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Endpoints:
     token: str
     spaces_credentials: tuple[str, str] | None
     overrides: dict[str, Any]
+    smtp_password: str | None = None
+    inbox: str | None = None
     dns: str | None = None
     registry_mirror: str | None = None
     base_is_stand_in: bool = False
@@ -86,6 +89,7 @@ class Context:
             names=AuthorityNames(self.endpoints.dns),
             progress=self.console,
             state_dir=state_dir(),
+            smtp_password=self.endpoints.smtp_password,
         )
 
     def _domain(self) -> str | None:
@@ -113,6 +117,12 @@ def domain_argument(command: _F) -> _F:
     return click.argument("domain", required=False)(command)
 
 
+def stack_option(command: _F) -> _F:
+    return click.option(
+        "--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file; default: stack."
+    )(command)
+
+
 def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
@@ -128,11 +138,11 @@ def cloud_home() -> Path:
 
 def known_secrets() -> list[str]:
     """Secret values this process may hold, for redaction."""
-    names = (*TOKEN_VARIABLES, *(name for pair in SPACES_VARIABLES for name in pair))
+    names = (*TOKEN_VARIABLES, SMTP_VARIABLE, *(name for pair in SPACES_VARIABLES for name in pair))
     values = [os.environ.get(name, "") for name in names]
     if (path := cloud_home() / "endpoints.json").exists() and os.access(path, os.R_OK):
         local = json.loads(path.read_text())
-        values += [local["token"], local["spaces"]["secret_key"]]
+        values += [local["token"], local["spaces"]["secret_key"], local.get("mail", {}).get("password", "")]
     return [value for value in values if value]
 
 
@@ -145,7 +155,7 @@ def _digitalocean() -> Endpoints:
         )
     pairs = [(os.environ.get(key, ""), os.environ.get(secret, "")) for key, secret in SPACES_VARIABLES]
     credentials = next((pair for pair in pairs if all(pair)), None)
-    return Endpoints(DIGITALOCEAN_API, token, credentials, overrides={})
+    return Endpoints(DIGITALOCEAN_API, token, credentials, overrides={}, smtp_password=os.environ.get(SMTP_VARIABLE))
 
 
 def _local() -> Endpoints:
@@ -157,6 +167,8 @@ def _local() -> Endpoints:
     except PermissionError:
         raise RequirementError(f"{path} belongs to another user", "run as the user who started the cloud") from None
     spaces, acme = local["spaces"], local["acme"]
+    # absent in a cloud that an earlier version started and that still runs
+    mail = local.get("mail")
     return Endpoints(
         api=local["api"],
         token=local["token"],
@@ -168,7 +180,10 @@ def _local() -> Endpoints:
                 "ca_pem": Path(acme["ca_file"]).read_text(),
                 "roots_file": acme["roots_file"],
             },
+            "smtp": {name: mail[name] for name in ("host", "port", "user", "tls")} if mail else None,
         },
+        smtp_password=mail["password"] if mail else None,
+        inbox=mail["inbox"] if mail else None,
         dns=local["dns"],
         registry_mirror=local["registry_mirror"],
         base_is_stand_in=local["base_is_stand_in"],

@@ -9,6 +9,19 @@ import traceback
 from pathlib import Path
 
 from bootstrap.cli.context import known_secrets, state_dir
+from bootstrap.errors import BootstrapError
+
+
+def told(error: BaseException) -> BootstrapError:
+    """The one line, and where the rest stands, if it can be written anywhere."""
+    what = f"unexpected {type(error).__name__} in bootstrap itself"
+    try:
+        return BootstrapError(what, f"what happened stands in {write_report(error)}")
+    except OSError as problem:
+        return BootstrapError(
+            f"{what}; no report of it: {problem.filename}: {problem.strerror}",
+            "let XDG_STATE_HOME name a folder that you may write, then run it again",
+        )
 
 
 def write_report(error: BaseException) -> Path:

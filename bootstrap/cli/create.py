@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.context import Context, json_option, pass_context
+from bootstrap.cli.context import Context, json_option, pass_context, stack_option
 
 if TYPE_CHECKING:
     from bootstrap.operations.create import Created
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--image", type=int, help="A baked image's id; default: the newest one that fits.")
 @click.option("--email", help="For the certificate authority's warnings.")
 @click.option("--volume-size", "volume_size_gb", type=int, help="GiB of the data volume.")
-@click.option("--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file.")
+@stack_option
 @click.option("--ssh-key", type=click.Path(path_type=Path, dir_okay=False), help="Private key; made when absent.")
 @click.option("--ssh-from", multiple=True, help="Network that may use SSH; may be repeated.")
 @click.option(
@@ -59,11 +59,11 @@ def create(
     if context.endpoints.base_is_stand_in:
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
     with context.console.step("settings, account, size, image and deployment"):
-        plan = check(env)
+        plan = check(env, from_backup)
     if dry_run:
         _print_plan(context, env, plan, as_json)
         return
-    _print_summary(context, env, plan, operation.create(env, plan, from_backup), as_json)
+    _print_summary(context, env, plan, operation.create(env, plan), as_json)
 
 
 def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -> None:
@@ -77,6 +77,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -
         "droplet": droplet,
         "image": plan.image.name if plan.image else "as it runs",
         "data volume": f"{volume.name}, exists" if volume else f"new, {s.volume_size_gb} GiB",
+        **({"data": f"from backup {plan.from_backup}"} if plan.from_backup else {}),
         "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
         "firewall": f"22 from {', '.join(s.ssh_from)}; 80, 443 and icmp from everywhere",
         "backups": f"{s.bucket}/{s.prefix}, kept {s.backup.retention_days} days"
@@ -111,7 +112,10 @@ def _print_summary(context: Context, env: Environment, plan: Plan, created: Crea
     context.console.print(
         f"reserved ip {created.address}, droplet {created.droplet.name}, volume {created.volume.name}"
     )
-    context.console.print(f"certificate until {created.certificate_until}; ${created.cost_month_usd:.2f} a month")
+    certificate = f"until {created.certificate_until}" if created.certificate_until else "is the stack's own business"
+    context.console.print(f"certificate {certificate}; ${created.cost_month_usd:.2f} a month")
+    if context.endpoints.inbox and plan.stack.bootstrap.mail:
+        context.console.print(f"its mail arrives at {context.endpoints.inbox}/")
     roots = env.settings.acme.roots_file
     if roots:
         # a rehearsal's names and roots are known to this machine only by these flags

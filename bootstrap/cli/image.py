@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.cli.context import Context, json_option, pass_context, state_dir
+from bootstrap.cli.context import Context, json_option, pass_context, stack_option, state_dir
 
 if TYPE_CHECKING:
     from bootstrap.operations.image import Baked
@@ -22,7 +22,7 @@ def image() -> None:
 @image.command()
 @click.option("--region", help="Where it is built, and where droplets can be made from it.")
 @click.option("--size", default="s-2vcpu-2gb", show_default=True, help="Built on; its disk is the smallest to run on.")
-@click.option("--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file.")
+@stack_option
 @click.option("--if-changed", is_flag=True, help="Keep the newest image when nothing that goes into it has changed.")
 @json_option
 @pass_context

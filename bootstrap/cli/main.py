@@ -16,6 +16,7 @@ from bootstrap.errors import BootstrapError, UsageError
 
 # name → (where the command is, its line in --help). The lines stand here so that --help imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "stack": ("bootstrap.cli.stack:stack", "Check a stack of your own before it is baked."),
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
@@ -112,14 +113,9 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from bootstrap.cli.crash import write_report
+        from bootstrap.cli.crash import told
 
-        console.error(
-            BootstrapError(
-                f"unexpected {type(error).__name__} in bootstrap itself",
-                f"what happened stands in {write_report(error)}",
-            )
-        )
+        console.error(told(error))
         return 1
 
 

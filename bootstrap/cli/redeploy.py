@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 from bootstrap.console import Console
 
 if TYPE_CHECKING:
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 @click.option(
     "--keep-old", is_flag=True, help="Keep the old droplet, powered off, for a quick rollback. It still costs."
 )
+@stack_option
 @json_option
 @pass_context
-def redeploy(context: Context, domain: str | None, image_id: int | None, keep_old: bool, as_json: bool) -> None:
+def redeploy(
+    context: Context, domain: str | None, image_id: int | None, keep_old: bool, stack: Path | None, as_json: bool
+) -> None:
     """Replace the droplet by a new one from an image.
 
     Whatever fails before the reserved IP moves gives the data volume and the traffic back to the old droplet.
@@ -32,7 +36,11 @@ def redeploy(context: Context, domain: str | None, image_id: int | None, keep_ol
     """
     from bootstrap.operations.redeploy import redeploy
 
-    show(context.console, redeploy(context.environment(domain), image_id=image_id, keep_old=keep_old), as_json)
+    show(
+        context.console,
+        redeploy(context.environment(domain, stack=stack), image_id=image_id, keep_old=keep_old),
+        as_json,
+    )
 
 
 def show(console: Console, report: Report, as_json: bool) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
+from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 from bootstrap.cli.redeploy import show
 
 
@@ -10,9 +12,12 @@ from bootstrap.cli.redeploy import show
 @domain_argument
 @click.option("--to", "image_id", type=int, metavar="IMAGE", help="Image to go back to; the one before the live one's.")
 @click.option("--keep-old", is_flag=True, help="Keep the droplet that is left, powered off. It still costs.")
+@stack_option
 @json_option
 @pass_context
-def rollback(context: Context, domain: str | None, image_id: int | None, keep_old: bool, as_json: bool) -> None:
+def rollback(
+    context: Context, domain: str | None, image_id: int | None, keep_old: bool, stack: Path | None, as_json: bool
+) -> None:
     """Go back to the release before the last redeploy.
 
     The data stays as it is now: what the newer release wrote or migrated is not undone. Each redeploy leaves a
@@ -24,4 +29,4 @@ def rollback(context: Context, domain: str | None, image_id: int | None, keep_ol
     """
     from bootstrap.operations.rollback import rollback
 
-    show(context.console, rollback(context.environment(domain), to=image_id, keep_old=keep_old), as_json)
+    show(context.console, rollback(context.environment(domain, stack=stack), to=image_id, keep_old=keep_old), as_json)

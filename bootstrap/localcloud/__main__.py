@@ -1,6 +1,6 @@
 """The local cloud's own command line; `bootstrap cloud` runs it as a process.
 
-python -m bootstrap.localcloud start|stop|status|reset|console|faults|serve
+python -m bootstrap.localcloud start|stop|status|reset|console|mail|faults|serve
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from bootstrap.localcloud.daemon import serve
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import MachineError
 from bootstrap.localcloud.network.range import NetworkError
+from bootstrap.localcloud.services.mail import mailbox
 from bootstrap.localcloud.services.supervisor import ServiceError
 
 
@@ -59,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     console = add(commands, "console", _console, "what a droplet's console said")
     console.add_argument("name", help="the droplet's name or id")
     console.add_argument("--shell", action="store_true", help="a root shell in it instead")
+    with_address = add(commands, "mail", _mail, "what arrived at the mail server")
+    with_address.add_argument("--to", metavar="ADDRESS", help="print the newest mail to this address")
+    with_address.add_argument("--json", action="store_true", help="print JSON, newest first")
     fault_commands.add_to(commands, add)
     add(commands, "serve", _serve, "the daemon itself, in the foreground")
     return parser
@@ -81,6 +85,8 @@ def _start(home: Home, _: argparse.Namespace) -> None:
     print(f"ACME      {ends['acme']['directory']}")
     print(f"Spaces    {ends['spaces']['endpoint']}")
     print(f"registry  {ends['registry_mirror']}")
+    if "mail" in ends:  # not in a cloud that an earlier version started
+        print(f"inbox     {ends['mail']['inbox']}")
     print(f"token and keys: {home.endpoints}")
 
 
@@ -114,6 +120,26 @@ def _console(home: Home, arguments: argparse.Namespace) -> None:
         os.execvp(argv[0], argv)  # noqa: S606 (no shell is the point)
     with control.console(home, arguments.name).open("rb") as text:
         shutil.copyfileobj(text, sys.stdout.buffer)
+
+
+def _mail(home: Home, arguments: argparse.Namespace) -> None:
+    mails = list(mailbox(home.path).mails(arguments.to))
+    if arguments.json:
+        print(json.dumps([mail.as_json() for mail in mails], indent=1))
+    elif not arguments.to:
+        for mail in mails:
+            _show(f"{mail.at}  {', '.join(mail.recipients)}  {mail.subject}")
+    elif mails:
+        newest = mails[0]
+        _show(f"from     {newest.sender}\nto       {', '.join(newest.recipients)}\nsubject  {newest.subject}")
+        _show(f"at       {newest.at}\n\n{newest.text.rstrip()}")
+    else:
+        raise LocalCloudError(f"there is no mail to {arguments.to}; without --to, all are listed", 4)
+
+
+def _show(text: str) -> None:
+    """A mail is a stranger's text: it must not steer the terminal."""
+    print("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))
 
 
 def _serve(home: Home, _: argparse.Namespace) -> None:

@@ -223,6 +223,8 @@ def status(home: Home) -> dict[str, Any]:
         ends = _endpoints(home)
         known["endpoints"] = {"api": ends["api"], "dns": ends["dns"], "spaces": ends["spaces"]["endpoint"]}
         known["endpoints"] |= {"acme": ends["acme"]["directory"], "registry": ends["registry_mirror"]}
+        if "mail" in ends:  # not in a cloud that an earlier version started
+            known["endpoints"]["inbox"] = ends["mail"]["inbox"]
     if home.state.exists():
         with closing(Store(home.state)) as store, store.change() as tx:
             known["droplets"] = [

@@ -24,10 +24,11 @@ from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import BaseImage, NspawnDriver
 from bootstrap.localcloud.model import Domain, Record, Row
 from bootstrap.localcloud.network.namespace import Network
+from bootstrap.localcloud.network.plan import Doors
 from bootstrap.localcloud.network.range import choose_range
 from bootstrap.localcloud.probes import HostProbe, Prober
 from bootstrap.localcloud.seed import base_image, plant
-from bootstrap.localcloud.services import acme, spaces
+from bootstrap.localcloud.services import acme, mail, spaces
 from bootstrap.localcloud.services.lineup import Ports, services
 from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.localcloud.store import Store, Transaction
@@ -36,6 +37,7 @@ from bootstrap.localcloud.worker import Worker
 log = logging.getLogger(__name__)
 
 API_PORT = 8080
+SUBMISSION_PORT = 587
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
 HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
@@ -43,7 +45,19 @@ SPACES_REGION = "nyc3"
 
 
 def network_of(home: Home) -> Network:
-    return Network(home.name, choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE")), home.path)
+    cidr = choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE"))
+    return Network(home.name, cidr, home.path, doors(ports_of(home)))
+
+
+def ports_of(home: Home) -> Ports:
+    return Ports(spaces=spaces_port(home))
+
+
+def doors(ports: Ports) -> Doors:
+    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Mailers often know no other
+    port than 587, where this computer may have a server of its own."""
+    reachable = (API_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
+    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),))
 
 
 def driver_of(home: Home, network: Network) -> NspawnDriver:
@@ -69,7 +83,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     store = Store(home.state)
     plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
     publish_records(home, store)
-    ports = Ports(spaces=spaces_port(home))
+    ports = ports_of(home)
     supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
     supervisor.start()
     faults = Faults()
@@ -77,7 +91,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     api = Api(store, worker, site, home.token(), RateLimit(), faults)
     servers = [
         Listener(api.app(), site.nameserver, API_PORT),
-        Listener(metadata.app(store, site, faults), site.nameserver, network.metadata_port),
+        Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),
     ]
     prober = Prober(store, HostProbe(site.nameserver, acme.Files(home.path / "acme").roots))
     prober.start()
@@ -160,7 +174,7 @@ def _free(port: int) -> bool:
 def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str, Any]:
     """docs/architecture.md says what each is for."""
     address = site.nameserver
-    files, keys = acme.Files(home.path / "acme"), spaces.credentials(home.path)
+    files, keys, mailer = acme.Files(home.path / "acme"), spaces.credentials(home.path), mail.credentials(home.path)
     return {
         "version": 1,
         "api": f"http://{address}:{API_PORT}",
@@ -176,6 +190,14 @@ def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str
             "region": SPACES_REGION,
             "access_key": keys.access_key,
             "secret_key": keys.secret_key,
+        },
+        "mail": {
+            "host": address,
+            "port": ports.mail,
+            "user": mailer.user,
+            "password": mailer.password,
+            "tls": False,
+            "inbox": f"http://{address}:{ports.inbox}",
         },
         "registry_mirror": f"http://{address}:{ports.registry}",
         "trusted_cas_dir": str(HOST_AUTHORITIES) if any(HOST_AUTHORITIES.glob("*.crt")) else None,

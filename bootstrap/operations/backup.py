@@ -15,7 +15,7 @@ from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
 from bootstrap.ports.object_store import ObjectStore
 
-# a dump is as long as its database
+# a dump is as long as its database, and so is the way back
 BACKUP_S = 6 * 3600
 
 
@@ -40,6 +40,17 @@ def backup_now(env: Environment) -> Any:
 
 
 def list_backups(env: Environment) -> list[Backup]:
+    """Newest first; NotFoundError when there is neither a backup nor anything that could have made one."""
+    backups = stored_backups(env)
+    if not backups and not finding.find(env).exists:
+        raise NotFoundError(
+            f"{env.settings.domain} is not deployed and has no backup in {env.settings.bucket}",
+            "check the name; `spaces.bucket` and `spaces.region` say where backups are",
+        )
+    return backups
+
+
+def stored_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
     store, prefix = store_of(env), f"{env.settings.prefix}manifest_"
     try:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap.errors import ConflictError
 from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey
+from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
-from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, ReservedIP, Volume
 from bootstrap.ports.host import Host
 
 # on a droplet whose data are still to come from a backup
 RESTORE_DUE = "bootstrap-restore-due"
-RESTORE_S = 3600
 RECORD_TTL_S = 300
 HEALTH_S = 120
 
@@ -25,25 +24,25 @@ class Created:
     address: str
     droplet: Droplet
     volume: Volume
-    certificate_until: str
+    certificate_until: str | None
     cost_month_usd: float
 
 
-def create(env: Environment, planned: plan.Plan, from_backup: str | None = None) -> Created:
+def create(env: Environment, planned: plan.Plan) -> Created:
     with alone(env):
-        return _create(env, planned, from_backup)
+        return _create(env, planned)
 
 
-def _create(env: Environment, planned: plan.Plan, from_backup: str | None) -> Created:
-    _prepare_backups(env, from_backup)
+def _create(env: Environment, planned: plan.Plan) -> Created:
+    _prepare_backups(env)
     site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
     volume = _ensure_volume(env)
-    droplet, host = _ensure_droplet(env, site, planned, volume, from_backup)
+    droplet, host = _ensure_droplet(env, site, planned, volume)
     address = _ensure_reserved_ip(env, droplet)
     _ensure_records(env, address.ip)
     _mount(env, volume, droplet, host)
     _deliver_secrets(env, planned, host)
-    _restore_if_due(env, droplet, host, from_backup)
+    _restore_if_due(env, droplet, host, planned.from_backup)
     _start(env, host)
     certificate_until = _certify(env, host, address.ip)
     with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
@@ -59,19 +58,12 @@ def _create(env: Environment, planned: plan.Plan, from_backup: str | None) -> Cr
     )
 
 
-def _prepare_backups(env: Environment, from_backup: str | None) -> None:
+def _prepare_backups(env: Environment) -> None:
     if env.store is None:
-        if from_backup:
-            raise NotFoundError(
-                "no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY"
-            )
         env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
         return
-    if from_backup:
-        # its absence is told now, not when there is a droplet to fill
-        choose_backup(env, from_backup)
     with env.progress.step(f"spaces bucket {env.settings.bucket}"):
-        env.store.ensure_bucket()
+        env.store.ensure_bucket(env.settings.prefix)
 
 
 def _ensure_volume(env: Environment) -> Volume:
@@ -84,12 +76,10 @@ def _ensure_volume(env: Environment) -> Volume:
         )
 
 
-def _ensure_droplet(
-    env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume, from_backup: str | None
-) -> tuple[Droplet, Host]:
+def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume) -> tuple[Droplet, Host]:
     running = planned.deployment.live
     if running:
-        if from_backup and RESTORE_DUE not in running.tags:
+        if planned.from_backup and RESTORE_DUE not in running.tags:
             env.progress.warn(
                 f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them"
             )
@@ -104,7 +94,7 @@ def _ensure_droplet(
         planned.image,
         find.LIVE,
         volume_ids=[volume.id],
-        extra_tags=[RESTORE_DUE] if from_backup else [],
+        extra_tags=[RESTORE_DUE] if planned.from_backup else [],
     )
 
 
@@ -166,7 +156,7 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
             "add --from-backup latest, or bootstrap destroy",
         )
     with env.progress.step(f"backup {from_backup} restored"):
-        remote.agent(host, "restore", from_backup, timeout_s=RESTORE_S)
+        remote.agent(host, "restore", from_backup, timeout_s=BACKUP_S)
     env.cloud.untag_droplet(droplet.id, RESTORE_DUE)
 
 
@@ -175,11 +165,13 @@ def _start(env: Environment, host: Host) -> None:
         remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
 
 
-def _certify(env: Environment, host: Host, address: str) -> str:
+def _certify(env: Environment, host: Host, address: str) -> str | None:
+    """None when the stack gets its certificate by itself."""
     with env.progress.step("names lead to the reserved ip"):
         names.wait_until_they_lead_to(env, address)
     with env.progress.step("certificate"):
         answer = remote.agent(host, "certificate", "ensure", timeout_s=300)
     with env.progress.step("timers for backups and renewal"):
         remote.agent(host, "timers", "enable")
-    return str(answer["not_after"])
+    until: str | None = answer["not_after"]
+    return until

@@ -55,13 +55,21 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
 
 def check_exists(env: Environment, *, volume: bool, backups: bool) -> find.Deployment:
     deployment = find.find(env)
-    if not deployment.exists and not (volume and deployment.volume) and not backups:
+    if not deployment.exists and not (volume and deployment.volume) and not (backups and _has_backups(env)):
         kept = deployment.volume
         raise NotFoundError(
             f"{env.settings.domain} is not deployed",
             f"its data volume {kept.name} is kept: --volume deletes it too" if kept else None,
         )
     return deployment
+
+
+def _has_backups(env: Environment) -> bool:
+    try:
+        return env.store is not None and bool(env.store.list(env.settings.prefix))
+    except NotFoundError:
+        # no bucket
+        return False
 
 
 def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Droplet) -> None:

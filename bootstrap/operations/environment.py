@@ -17,6 +17,7 @@ from bootstrap.ports.web import Web
 @dataclass(frozen=True)
 class Environment:
     """`spaces_credentials` is (access key, secret key); None when backups are not configured.
+    `smtp_password` belongs to `settings.smtp`.
     `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment."""
 
     settings: Settings
@@ -28,6 +29,7 @@ class Environment:
     names: Names
     progress: Progress
     state_dir: Path
+    smtp_password: str | None = None
 
     @property
     def folder(self) -> Path:

@@ -19,7 +19,7 @@ def wait_until_healthy(env: Environment, paths: Sequence[str], address: str, *, 
         url = f"https://{env.settings.domain}{path}"
         while (wrong := problem(env, url, address)) is not None:
             if time.monotonic() >= deadline:
-                raise UnhealthyError(f"{url} at {address}: {wrong}, for {patience_s:.0f} s", "bootstrap logs nginx")
+                raise UnhealthyError(f"{url} at {address}: {wrong}, for {patience_s:.0f} s", "bootstrap logs")
             time.sleep(_BETWEEN_S)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bootstrap import stack as stacks
 from bootstrap.errors import CloudError, NotFoundError
@@ -19,6 +18,7 @@ from bootstrap.ports.checkout import Checkout, Commit
 from bootstrap.ports.cloud import Cloud, Image
 from bootstrap.ports.packer import Packer
 from bootstrap.ports.progress import Progress
+from bootstrap.scratch import Scratch
 from bootstrap.stack import Stack
 
 TAG = "bootstrap-image"
@@ -93,7 +93,7 @@ def baked(cloud: Cloud) -> list[Baked]:
     return [
         Baked(
             image,
-            stack=_value(image, STACK_TAG) or "?",
+            stack=stack_of(image) or "?",
             git=_value(image, GIT_TAG) or "unknown",
             used_by=tuple(users.get(image.id, ())),
         )
@@ -106,6 +106,10 @@ def find(cloud: Cloud, image_id: int) -> Baked:
         if item.image.id == image_id:
             return item
     raise NotFoundError(f"there is no baked image {image_id}", "bootstrap image list")
+
+
+def stack_of(image: Image) -> str | None:
+    return _value(image, STACK_TAG)
 
 
 def prune(cloud: Cloud, progress: Progress, keep: int) -> list[Image]:
@@ -135,7 +139,7 @@ def _unchanged(cloud: Cloud, stack: Stack, inputs: Inputs, region: str) -> Image
 
 
 def _bake(shop: Workshop, name: str, commit: Commit, stack: Stack, inputs: Inputs, region: str, size: str) -> None:
-    with TemporaryDirectory(prefix="bootstrap-image-") as temporary:
+    with Scratch("image") as temporary:
         work = Path(temporary)
         with shop.progress.step("agent's wheel and a clean copy of the stack"):
             archive = work / "inputs.tar"
@@ -151,7 +155,7 @@ def _bake(shop: Workshop, name: str, commit: Commit, stack: Stack, inputs: Input
                     "tags": [PACKER_TAG, _own_tag()],
                     "inputs": str(archive),
                     "stack_name": stack.name,
-                    "stack_dir": f"/home/deploy/apps/{stack.bootstrap.directory}/Docker",
+                    "stack_dir": stack.droplet_dir,
                     "git_commit": commit.id,
                     "git_dirty": str(commit.dirty).lower(),
                     "registry_mirror": shop.registry_mirror or "",
@@ -203,9 +207,7 @@ def _value(image: Image, prefix: str) -> str | None:
 
 def _unfinished(image: Image) -> bool:
     return (
-        _NAME.fullmatch(image.name) is not None
-        and _value(image, STACK_TAG) is None
-        and _age_s(image.created_at) > ABANDONED_S
+        _NAME.fullmatch(image.name) is not None and stack_of(image) is None and _age_s(image.created_at) > ABANDONED_S
     )
 
 

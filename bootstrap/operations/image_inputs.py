@@ -40,7 +40,8 @@ def collect(checkout: Checkout, stack: Stack) -> Inputs:
     for entry in AGENT:
         path = checkout.root / entry
         files |= {file.relative_to(checkout.root).as_posix(): file for file in checkout.files(path)}
-    installed = PurePosixPath(stack.bootstrap.certificate.install)
+    certificate = stack.bootstrap.certificate
+    installed = PurePosixPath(certificate.install) if certificate else None
     for name, path in _below(stack.folder, checkout).items():
         if not _private(PurePosixPath(name), installed):
             files[f"stack/{name}"] = path
@@ -71,7 +72,7 @@ def _outside_caches(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if not {"__pycache__", "node_modules", ".git"} & set(path.parts)]
 
 
-def _private(name: PurePosixPath, certificates: PurePosixPath) -> bool:
+def _private(name: PurePosixPath, certificates: PurePosixPath | None) -> bool:
     """Never baked, whatever git ignores: environment files and certificates that somebody left in the stack."""
     if name.name.startswith(".env"):
         return name != PurePosixPath(ENV_EXAMPLE)

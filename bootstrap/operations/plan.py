@@ -9,13 +9,14 @@ from bootstrap import stack
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.operations import cost, find, secrets, sshkey
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.image import STACK_TAG
-from bootstrap.ports.cloud import Image, Size
+from bootstrap.operations.image import STACK_TAG, TAG, stack_of
+from bootstrap.operations.restore import choose_backup
+from bootstrap.ports.cloud import Droplet, Image, Size
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`image` is None when a droplet runs already and no image is needed."""
+    """`image` is None when a droplet runs already and no image is needed; `from_backup` was found in the bucket."""
 
     stack: stack.Stack
     deployment: find.Deployment
@@ -23,13 +24,14 @@ class Plan:
     image: Image | None
     given: Mapping[str, str]
     costs: tuple[cost.Item, ...]
+    from_backup: str | None = None
 
 
-def check(env: Environment) -> Plan:
+def check(env: Environment, from_backup: str | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
     settings = env.settings
     loaded = stack.load(settings.stack)
-    given = secrets.read_env_file(settings.env_file)
+    given = secrets.given(env, loaded)
     secrets.check_given(loaded, settings.domain, given)
     sshkey.check(settings.ssh_key)
     account = env.cloud.account()
@@ -37,9 +39,13 @@ def check(env: Environment) -> Plan:
         raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
     size = _size(env)
     _check_spaces(env)
+    if from_backup:
+        _check_backup(env, from_backup)
     deployment = find.find(env)
     if deployment.live is None:
         _check_room(env, account.droplet_limit)
+    else:
+        check_stack(env, deployment.live, loaded.name)
     if deployment.volume and deployment.volume.region != settings.region:
         raise ConflictError(
             f"the data volume of {settings.domain} is in {deployment.volume.region}, not in {settings.region}",
@@ -48,7 +54,17 @@ def check(env: Environment) -> Plan:
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
     costs = cost.items([size], volume_gb, backups=env.store is not None)
-    return Plan(loaded, deployment, size, image, given, tuple(costs))
+    return Plan(loaded, deployment, size, image, given, tuple(costs), from_backup)
+
+
+def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:
+    """A deployment keeps its stack: with another one's folder, it would get another one's settings and image."""
+    runs = next((stack_of(image) for image in env.cloud.images(TAG) if image.id == running.image_id), None)
+    if runs not in (None, stack_name):
+        raise ConflictError(
+            f"{env.settings.domain} runs the stack {runs}, and {env.settings.stack} is {stack_name}",
+            f"name the folder of {runs}: --stack DIR, or `stack:` in bootstrap.yaml",
+        )
 
 
 def choose_image(env: Environment, stack_name: str, size: Size | None = None) -> Image:
@@ -110,6 +126,13 @@ def _check_spaces(env: Environment) -> None:
         env.store.list(env.settings.prefix + "manifest_")
     except NotFoundError:
         return
+
+
+def _check_backup(env: Environment, wanted: str) -> None:
+    """Its absence is told now, not when there is a droplet to fill."""
+    if env.store is None:
+        raise NotFoundError("no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
+    choose_backup(env, wanted)
 
 
 def _check_room(env: Environment, limit: int) -> None:

@@ -47,8 +47,9 @@ def redeploy(
 ) -> Report:
     """Run again after any interruption, it goes on from there."""
     with alone(env):
-        env = _as_live(env, image_id)
+        env, serving = _as_live(env, image_id)
         stack = stacks.load(env.settings.stack)
+        plan.check_stack(env, serving, stack.name)
         wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
         work = Replacement.found(env, _journal(env), wish, stack)
         try:
@@ -107,8 +108,8 @@ def _address_moved(work: Replacement, error: Exception) -> bool:
         raise _unfinished(work, error) from silent
 
 
-def _as_live(env: Environment, image_id: int | None) -> Environment:
-    """A redeploy changes the machine, not its size or who may reach it, unless the settings say so."""
+def _as_live(env: Environment, image_id: int | None) -> tuple[Environment, Droplet]:
+    """A redeploy changes the machine, not its size or who may reach it, unless the settings say so. And what serves."""
     deployment = finding.find(env)
     serving = deployment.live or deployment.candidate
     if serving is None:
@@ -120,7 +121,7 @@ def _as_live(env: Environment, image_id: int | None) -> Environment:
     if "ssh_from" not in given and deployment.firewall is not None:
         ssh = [rule for rule in deployment.firewall.inbound if (rule.protocol, rule.ports) == ("tcp", "22")]
         carried |= {"ssh_from": ssh[0].sources} if ssh else {}
-    return replace(env, settings=env.settings.model_copy(update=carried))
+    return replace(env, settings=env.settings.model_copy(update=carried)), serving
 
 
 def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:

@@ -44,6 +44,12 @@ def agent(host: Host, *argv: str, stdin: Any = None, timeout_s: float = 120) -> 
         ) from None
 
 
+def health_paths(host: Host) -> tuple[str, ...]:
+    """What the release on the droplet is asked from outside; the stack's folder here may be another one's."""
+    # an agent of an earlier image does not say
+    return tuple(agent(host, "info").get("health") or ("/",))
+
+
 def _failure(argv: tuple[str, ...], exit_code: int, stderr: str) -> errors.BootstrapError:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-from bootstrap import stack as stacks
 from bootstrap.errors import NotFoundError
 from bootstrap.operations import find as finding
 from bootstrap.operations import gate, remote
-from bootstrap.operations.backup import BACKUP_S, Backup, list_backups
+from bootstrap.operations.backup import BACKUP_S, Backup, stored_backups
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
 from bootstrap.ports.host import Host
@@ -20,7 +19,7 @@ LATEST = "latest"
 def choose_backup(env: Environment, wanted: str) -> Backup:
     """Looked for before anything is stopped. `latest` is the newest databases and the newest media: of the two, which
     may be of different backups, the one with databases is told."""
-    backups = list_backups(env)
+    backups = stored_backups(env)
     found = [backup for backup in backups if wanted in (LATEST, backup.id)]
     if not found:
         what = "no backup" if wanted == LATEST else f"no backup {wanted}"
@@ -35,11 +34,12 @@ def restore(env: Environment, wanted: str) -> Any:
     with alone(env):
         deployment, live = finding.find_live(env)
         with closing(remote.connect(env, live)) as host:
+            health = remote.health_paths(host)
             restored = _replace_data(env, host, wanted)
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
         if address is not None:
             with env.progress.step("health from outside"):
-                gate.wait_until_healthy(env, stacks.load(env.settings.stack).bootstrap.health, address)
+                gate.wait_until_healthy(env, health, address)
         return restored
 
 

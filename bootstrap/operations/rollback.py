@@ -8,6 +8,7 @@ from __future__ import annotations
 from bootstrap import stack as stacks
 from bootstrap.errors import NotFoundError
 from bootstrap.operations import find as finding
+from bootstrap.operations import plan
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.image import STACK_TAG
 from bootstrap.operations.redeploy import Report, redeploy, under_way
@@ -32,7 +33,9 @@ def _kept(deployment: finding.Deployment, to: int | None) -> Droplet | None:
 
 
 def _previous_image(env: Environment, live: Droplet) -> int:
-    newest_first = env.cloud.images(tag=STACK_TAG + stacks.load(env.settings.stack).name)
+    stack = stacks.load(env.settings.stack)
+    plan.check_stack(env, live, stack.name)
+    newest_first = env.cloud.images(tag=STACK_TAG + stack.name)
     current = next((image for image in newest_first if image.id == live.image_id), None)
     if current is None:
         raise NotFoundError(

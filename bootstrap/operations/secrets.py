@@ -8,13 +8,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bootstrap.errors import NotFoundError, UsageError
+from bootstrap.errors import CredentialsError, NotFoundError, UsageError
 from bootstrap.operations import remote
 from bootstrap.operations.environment import Environment
 from bootstrap.ports.host import Host
 from bootstrap.stack import Stack, parse_env
 
 _ALPHABET = string.ascii_letters + string.digits
+
+
+def given(env: Environment, stack: Stack) -> dict[str, str]:
+    """What `create` sets: the operator's own values and, unless they speak of mail themselves, the mail server."""
+    own = read_env_file(env.settings.env_file)
+    return own if _names_mail(stack, own) else {**_mail(env, stack), **own}
+
+
+def _names_mail(stack: Stack, own: Mapping[str, str]) -> bool:
+    mail = stack.bootstrap.mail
+    return mail is not None and not own.keys().isdisjoint(mail.variables.values())
+
+
+def _mail(env: Environment, stack: Stack) -> dict[str, str]:
+    smtp = env.settings.smtp
+    if smtp is None:
+        return {}
+    if smtp.user and not env.smtp_password:
+        raise CredentialsError(f"no password for {smtp.user} at {smtp.host}", "set SMTP_PASSWORD, or remove smtp.user")
+    password = env.smtp_password if smtp.user else None
+    return stack.mail_env(smtp.host, smtp.port, smtp.user, password or "", smtp.tls)
 
 
 def read_env_file(path: Path | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -11,7 +12,12 @@ from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Droplet
 
 # what stays unknown while the droplet does not answer
-_SILENT: dict[str, Any] = {"services": [], "certificate": None, "backup": {"last": None, "age_s": None}}
+_SILENT: dict[str, Any] = {
+    "services": [],
+    "certificate": None,
+    "backup": {"last": None, "age_s": None},
+    "health": ("/",),
+}
 
 
 def status(env: Environment) -> dict[str, Any]:
@@ -20,14 +26,13 @@ def status(env: Environment) -> dict[str, Any]:
     deployment = find.find(env)
     if not deployment.exists:
         raise NotFoundError(f"{settings.domain} is not deployed", f"bootstrap create --domain {settings.domain}")
-    url = f"https://{settings.domain}/"
     told = _ask_agent(env, deployment.live)
     address = deployment.reserved_ip.ip if deployment.reserved_ip else None
-    outside = gate.problem(env, url, address) if address else "no reserved ip"
+    outside = _from_outside(env, told["health"], address)
     return {
         "deployment": settings.key,
         "domain": settings.domain,
-        "url": url,
+        "url": f"https://{settings.domain}/",
         "state": _state(deployment),
         "healthy": bool(told.get("healthy")) and outside is None,
         "problem": told.get("problem") or outside,
@@ -40,6 +45,14 @@ def status(env: Environment) -> dict[str, Any]:
         "backup": told["backup"] or _SILENT["backup"],
         "cost_month_usd": _cost(env, deployment),
     }
+
+
+def _from_outside(env: Environment, paths: Sequence[str], address: str | None) -> str | None:
+    """What is wrong with the first path that does not answer as it should."""
+    if address is None:
+        return "no reserved ip"
+    found = ((path, gate.problem(env, f"https://{env.settings.domain}{path}", address)) for path in paths)
+    return next((f"{path}: {wrong}" for path, wrong in found if wrong), None)
 
 
 def _state(deployment: find.Deployment) -> str:
@@ -56,10 +69,10 @@ def _ask_agent(env: Environment, live: Droplet | None) -> dict[str, Any]:
     try:
         with closing(remote.connect(env, live)) as host:
             told = remote.agent(host, "status", timeout_s=60)
-            release = remote.agent(host, "info")["release"]
+            info = remote.agent(host, "info")
     except BootstrapError as error:
         return {**_SILENT, "problem": error.message}
-    return {**_SILENT, **told, "release": _release(release)}
+    return {**_SILENT, **told, "release": _release(info["release"]), "health": info.get("health") or ("/",)}
 
 
 def _release(release: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ class StoredObject:
 
 
 class ObjectStore(Protocol):
-    def ensure_bucket(self) -> None:
-        """Creates the bucket with versioning when it does not exist."""
+    def ensure_bucket(self, prefix: str) -> None:
+        """Creates the bucket when it does not exist. It keeps versions, and under `prefix` what was replaced or deleted
+        is gone after a month, what was never uploaded to its end after two days."""
 
     def list(self, prefix: str) -> list[StoredObject]: ...
     def read(self, key: str) -> bytes: ...

@@ -17,7 +17,7 @@ install -d -o deploy -g deploy -m 0700 "$apps/backups"
 mkdir -p "$STACK_DIR"
 cp -R "$BUILD/stack/." "$STACK_DIR"
 # The seed's owners and modes: containers of any user write into logs/.
-mkdir -p "$STACK_DIR/logs" "$STACK_DIR/nginx/ssl"
+mkdir -p "$STACK_DIR/logs"
 chown -R deploy:deploy "$apps"
 chmod -R u=rwX,go=rX "$STACK_DIR"
 chmod 0777 "$STACK_DIR/logs"

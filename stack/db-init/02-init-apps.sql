@@ -6,3 +6,23 @@ SET log_min_error_statement = panic;
 \set database auth_db
 \getenv password AUTH_DB_PASSWORD
 \ir app/role-and-database.sql
+
+\set role ticket_service
+\set database ticket_db
+\getenv password TICKET_DB_PASSWORD
+\ir app/role-and-database.sql
+
+\set role workflow_api
+\set database workflow_db
+\getenv password WORKFLOW_DB_PASSWORD
+\ir app/role-and-database.sql
+
+\set role messaging_service
+\set database messaging_db
+\getenv password MESSAGING_DB_PASSWORD
+\ir app/role-and-database.sql
+
+\set role notification_service
+\set database notification_db
+\getenv password NOTIFICATION_DB_PASSWORD
+\ir app/role-and-database.sql

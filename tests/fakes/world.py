@@ -99,7 +99,7 @@ class FakeHost:
                 "volume": {"mounted": machine.mounted, "used_bytes": 1, "size_bytes": 10},
             }
         elif command == "info":
-            answer = {"release": RELEASE, "deployment": {}, "cloud_init": "done"}
+            answer = {"release": RELEASE, "deployment": {}, "cloud_init": "done", "health": ["/health/"]}
         elif command == "certificate ensure":
             answer = {"issuer": "Test", "not_after": "2027-01-01T00:00:00Z", "changed": not machine.certified}
         if change := _SWITCHES.get(command):
@@ -147,7 +147,7 @@ class FakeStore:
         self._effects, self.exists = effects, False
         self.objects: dict[str, bytes] = {}
 
-    def ensure_bucket(self) -> None:
+    def ensure_bucket(self, prefix: str) -> None:
         if not self.exists:
             self.exists = True
             self._effects.add("create bucket")
@@ -201,6 +201,7 @@ class World:
         self.progress = Quiet()
         # what the next droplet offers instead of the key in its user-data
         self.impostor: str | None = None
+        self.smtp_password: str | None = None
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
         assert droplet.public_ip is not None
@@ -227,6 +228,7 @@ class World:
             names=_Authority(self),
             progress=self.progress,
             state_dir=self.folder / "state",
+            smtp_password=self.smtp_password,
         )
 
 

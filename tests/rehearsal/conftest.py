@@ -151,7 +151,7 @@ def image(bootstrap: Bootstrap, cloud: dict[str, Any]) -> dict[str, Any]:
     """The newest image, baked by Packer's own digitalocean builder through the API."""
     bootstrap("image", "build", "--if-changed", timeout_s=2400)
     images: list[dict[str, Any]] = bootstrap("image", "list", "--json").json()
-    return images[0]
+    return next(image for image in images if image["stack"] == "ticket-tracking")
 
 
 @pytest.fixture(scope="session")

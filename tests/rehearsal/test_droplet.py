@@ -1,8 +1,9 @@
-"""The droplet against the seed's tables: ports, volumes, permissions, networks. Seen over SSH and from outside."""
+"""The droplet against the seed's tables: ports, volumes, permissions, networks, environment."""
 
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 from typing import Any
 
@@ -27,6 +28,17 @@ def droplet(bootstrap: Bootstrap, site: Site) -> Host:
         ssh_extra_args=f"-o UserKnownHostsFile={pinned} -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null",
         sudo=True,
     )
+
+
+@pytest.fixture(scope="module")
+def containers(droplet: Host) -> dict[str, dict[str, Any]]:
+    """Service → what Docker says of its container."""
+    found = json.loads(droplet.check_output("docker inspect $(docker ps -q)"))
+    return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
+
+
+def environment(container: dict[str, Any]) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in container["Config"]["Env"])
 
 
 @pytest.mark.parametrize(
@@ -73,6 +85,115 @@ def test_only_three_ports_are_open_from_outside(site: Site, port: int, is_open: 
         assert not is_open
     else:
         assert is_open
+
+
+@pytest.mark.parametrize(
+    ("service", "port"),
+    [
+        ("frontend", 1000),
+        ("auth-service", 8000),
+        ("ticket-service", 8000),
+        ("workflow-api", 8000),
+        ("messaging-service", 8001),
+        ("notification-service", 8001),
+    ],
+)
+def test_a_service_listens_inside_and_is_not_published(
+    droplet: Host, containers: dict[str, dict[str, Any]], service: str, port: int
+) -> None:
+    nginx = containers["nginx"]["Id"]
+    assert droplet.run(f"docker exec {nginx} bash -c 'exec 3<>/dev/tcp/{service}/{port}'").rc == 0
+    assert not containers[service]["HostConfig"]["PortBindings"]
+
+
+def test_networks_keep_the_data_services_apart(droplet: Host, containers: dict[str, dict[str, Any]]) -> None:
+    of = {service: set(one["NetworkSettings"]["Networks"]) for service, one in containers.items()}
+    app, data = "ticket-tracking_app-network", "ticket-tracking_data-network"
+    assert all(data in of[service] and app not in of[service] for service in ("db", "rabbitmq"))
+    assert all(of[service] == {app} for service in ("nginx", "frontend"))
+    assert all({app, data} == of[service] for service in of if service not in ("db", "rabbitmq", "nginx", "frontend"))
+    assert droplet.check_output(f"docker network inspect -f '{{{{.Internal}}}}' {data}") == "true"
+    (nginx, db) = (containers[service]["Id"] for service in ("nginx", "db"))
+    assert droplet.run(f"docker exec {nginx} bash -c 'exec 3<>/dev/tcp/db/5432'").rc != 0
+    # The machine's own name server: whoever is let out at all reaches it.
+    way_out = "timeout 3 bash -c 'exec 3<>/dev/tcp/{}/53'"
+    resolver = droplet.check_output("awk '/^nameserver/ {print $2; exit}' /run/systemd/resolve/resolv.conf")
+    assert droplet.run(f"docker exec {nginx} {way_out.format(resolver)}").rc == 0
+    assert droplet.run(f"docker exec {db} {way_out.format(resolver)}").rc != 0
+
+
+@pytest.mark.parametrize(
+    ("service", "folder", "source"),
+    [
+        ("db", "/var/lib/postgresql/data", "postgres_data"),
+        ("rabbitmq", "/var/lib/rabbitmq", "rabbitmq_data"),
+        ("ticket-service", "/app/media", "media_files"),
+        ("nginx", "/var/log/nginx", "nginx_logs"),
+    ],
+)
+def test_volumes_are_where_the_table_says(
+    containers: dict[str, dict[str, Any]], service: str, folder: str, source: str
+) -> None:
+    mounts = {mount["Destination"]: mount for mount in containers[service]["Mounts"]}
+    assert (mounts[folder]["Name"], mounts[folder]["RW"]) == (f"ticket-tracking_{source}", True)
+
+
+def test_containers_may_do_no_more_than_they_must(containers: dict[str, dict[str, Any]]) -> None:
+    for service, one in containers.items():
+        host = one["HostConfig"]
+        assert (host["ReadonlyRootfs"], host["Privileged"], host["CapDrop"]) == (True, False, ["ALL"]), service
+        assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"]), service
+        assert service == "nginx" or one["Config"]["User"].split(":")[0] not in ("", "0", "root"), service
+
+
+@pytest.mark.parametrize(
+    ("category", "names"),
+    [
+        ("Django core", "DJANGO_SECRET_KEY DJANGO_JWT_SIGNING_KEY DJANGO_DEBUG DJANGO_ENV"),
+        ("network and hosts", "DJANGO_ALLOWED_HOSTS DJANGO_CORS_ALLOWED_ORIGINS DJANGO_CSRF_TRUSTED_ORIGINS"),
+        ("database", "DATABASE_URL DB_USER DB_PASSWORD"),
+        ("message broker", "CELERY_BROKER_URL RABBITMQ_USER RABBITMQ_PASSWORD"),
+        ("email", "DJANGO_EMAIL_BACKEND DJANGO_EMAIL_HOST DJANGO_EMAIL_PORT DJANGO_EMAIL_HOST_USER"),
+        ("service URLs", "DJANGO_BASE_URL DJANGO_FRONTEND_URL DJANGO_AUTH_SERVICE_URL DJANGO_NOTIFICATION_SERVICE_URL"),
+    ],
+)
+def test_every_category_of_the_environment_is_there(droplet: Host, category: str, names: str) -> None:
+    lines = droplet.file(f"{STACK}/.env.production").content_string.splitlines()
+    given = {line.partition("=")[0] for line in lines if line.partition("=")[2].strip("'\"")}
+    assert set(names.split()) <= given, category
+
+
+def test_a_secret_reaches_only_who_needs_it(containers: dict[str, dict[str, Any]]) -> None:
+    holders = {
+        name: {service for service, one in containers.items() if environment(one).get(name)}
+        for name in ("DJANGO_JWT_SIGNING_KEY", "DJANGO_EMAIL_HOST_PASSWORD", "DB_PASSWORD", "POSTGRES_PASSWORD")
+    }
+    assert holders == {
+        "DJANGO_JWT_SIGNING_KEY": {"auth-service"},
+        "DJANGO_EMAIL_HOST_PASSWORD": {"notification-service", "notification-worker"},
+        "DB_PASSWORD": set(),
+        "POSTGRES_PASSWORD": {"db"},
+    }
+
+
+def test_a_role_opens_its_own_database_only(droplet: Host, containers: dict[str, dict[str, Any]]) -> None:
+    databases = ("auth_db", "ticket_db", "workflow_db", "messaging_db", "notification_db", "postgres")
+    ask = (
+        "import os, psycopg, sys\n"
+        "url = os.environ['DATABASE_URL'].rsplit('/', 1)[0]\n"
+        "for name in sys.argv[1:]:\n"
+        "    try: psycopg.connect(f'{url}/{name}').close(); print(name)\n"
+        "    except psycopg.OperationalError: pass\n"
+    )
+    for service, own in (
+        ("auth-service", "auth_db"),
+        ("ticket-service", "ticket_db"),
+        ("workflow-api", "workflow_db"),
+        ("messaging-service", "messaging_db"),
+        ("notification-service", "notification_db"),
+    ):
+        command = shlex.join(["docker", "exec", containers[service]["Id"], "python", "-c", ask, *databases])
+        assert droplet.check_output(command).split() == [own], service
 
 
 def test_the_data_volume_holds_every_named_volume(droplet: Host, bootstrap: Bootstrap, site: Site) -> None:

@@ -5,6 +5,7 @@ The tests share one deployment and stand in the order of its life; each says wha
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import secrets
@@ -16,10 +17,49 @@ import pytest
 
 from tests.rehearsal.conftest import DOMAIN, HOME, STACK, Bootstrap, Site, status
 from tests.rehearsal.machines import forget, from_image, snapshot_of
-
-USER = {"email": "ada@example.org", "password": f"Aa1-{secrets.token_hex(12)}"}
+from tests.rehearsal.people import Person, sign_up
 
 pytestmark = pytest.mark.root
+
+SERVICES = {
+    *("db", "rabbitmq", "nginx", "frontend"),
+    *("auth-service", "ticket-service", "workflow-api", "messaging-service", "notification-service"),
+    *("workflow-worker", "notification-worker"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """What Ada did before anything happened to the deployment: it must outlive the machine it was done on."""
+
+    ada: Person
+    ticket: int
+    attachment: int
+    content: bytes
+
+    def is_there(self, site: Site) -> None:
+        with dataclasses.replace(self.ada, site=site).log_in() as ada:
+            assert ada.get("/api/auth/me/").json()["email"] == self.ada.email
+            assert ada.get(f"/api/tickets/{self.ticket}/").json()["title"] == "The printer is on fire"
+            (comment,) = ada.get(f"/api/messaging/tickets/{self.ticket}/comments/").json()["results"]
+            assert comment["body"] == "Bring water"
+            sent = ada.get(f"/api/tickets/{self.ticket}/attachments/{self.attachment}/")
+            assert (sent.status_code, sent.content) == (200, self.content)
+
+
+@pytest.fixture(scope="module")
+def kept(site: Site, cloud: dict[str, Any]) -> Kept:
+    ada = sign_up(site, cloud, "ada")
+    content = secrets.token_bytes(100_000)
+    with ada.log_in() as client:
+        ticket = client.post("/api/tickets/", json={"title": "The printer is on fire", "description": "All of it"})
+        assert ticket.status_code == 201, ticket.text
+        number = ticket.json()["id"]
+        file = client.post(f"/api/tickets/{number}/attachments/", files={"file": ("photo.jpg", content)})
+        assert file.status_code == 201, file.text
+        said = client.post(f"/api/messaging/tickets/{number}/comments/", json={"body": "Bring water"})
+        assert said.status_code == 201, said.text
+    return Kept(ada, number, file.json()["id"], content)
 
 
 def certificate_serial(bootstrap: Bootstrap) -> str:
@@ -27,22 +67,11 @@ def certificate_serial(bootstrap: Bootstrap) -> str:
     return bootstrap("ssh", DOMAIN, "--", "openssl", "x509", "-noout", "-serial", "-in", pem).out.strip()
 
 
-def logs_in(site: Site) -> str:
-    answer = site.request("POST", "/api/auth/login/", json=USER)
-    assert answer.status_code == 200, answer.text
-    token: str = answer.json()["access"]
-    me = site.request("GET", "/api/auth/me/", headers={"Authorization": f"Bearer {token}"})
-    assert (me.status_code, me.json()["email"]) == (200, USER["email"])
-    return token
-
-
-def test_a_visitor_gets_https_and_can_register(site: Site) -> None:
+def test_a_visitor_gets_https_and_can_work(site: Site, kept: Kept) -> None:
     home = site.request("GET", "/")
     assert home.status_code == 200
     assert "max-age=" in home.headers["strict-transport-security"]
-    registered = site.request("POST", "/api/auth/register/", json=USER)
-    assert registered.status_code == 201, registered.text
-    logs_in(site)
+    kept.is_there(site)
 
 
 def test_status_tells_everything(bootstrap: Bootstrap, site: Site, image: dict[str, Any]) -> None:
@@ -53,7 +82,7 @@ def test_status_tells_everything(bootstrap: Bootstrap, site: Site, image: dict[s
     assert (now["domain"], now["url"], now["healthy"]) == (DOMAIN, f"https://{DOMAIN}/", True)
     assert {"image", "git", "built_at"} <= set(now["release"]) and now["release"]["image"] == image["name"]
     assert {"id", "ip", "size", "region"} <= set(now["droplet"])
-    assert {"nginx", "db", "rabbitmq", "auth-service"} <= {service["name"] for service in now["services"]}
+    assert {service["name"] for service in now["services"]} == SERVICES
     assert all(service["state"] == "running" for service in now["services"])
     assert {"issuer", "not_after"} <= set(now["certificate"])
     assert set(now["backup"]) >= {"last", "age_s"} and now["backup"]["age_s"] is None
@@ -131,7 +160,7 @@ def test_a_wrong_host_key_stops_everything(bootstrap: Bootstrap, site: Site, clo
         digitalocean.Tag(name=wrong, **client).remove_droplets([droplet])
 
 
-def test_redeploy_keeps_users_address_and_certificate(bootstrap: Bootstrap, site: Site) -> None:
+def test_redeploy_keeps_users_address_and_certificate(bootstrap: Bootstrap, site: Site, kept: Kept) -> None:
     before, serial = status(bootstrap), certificate_serial(bootstrap)
     report = bootstrap("redeploy", DOMAIN, "--json").json()
     after = status(bootstrap)
@@ -139,11 +168,13 @@ def test_redeploy_keeps_users_address_and_certificate(bootstrap: Bootstrap, site
     assert (after["reserved_ip"], after["volume"]) == (before["reserved_ip"], before["volume"])
     assert certificate_serial(bootstrap) == serial
     assert report["outage_s"] >= 0 and report["requests"] > 0
-    logs_in(site)
+    kept.is_there(site)
     print(f"redeploy: outage {report['outage_s']} s, {report['requests']} requests")
 
 
-def test_a_broken_candidate_gives_everything_back(bootstrap: Bootstrap, site: Site, cloud: dict[str, Any]) -> None:
+def test_a_broken_candidate_gives_everything_back(
+    bootstrap: Bootstrap, site: Site, cloud: dict[str, Any], kept: Kept
+) -> None:
     before = status(bootstrap)
     sabotaged = from_image(cloud, before["release"]["image"], bootstrap.work)
     try:
@@ -156,24 +187,24 @@ def test_a_broken_candidate_gives_everything_back(bootstrap: Bootstrap, site: Si
     assert "auth-service" in failed.err
     after = status(bootstrap)
     assert (after["droplet"]["id"], after["healthy"]) == (before["droplet"]["id"], True)
-    logs_in(site)
+    kept.is_there(site)
 
 
-def test_a_lost_droplet_and_volume_come_back_from_a_backup(bootstrap: Bootstrap, site: Site) -> None:
+def test_a_lost_droplet_and_volume_come_back_from_a_backup(bootstrap: Bootstrap, site: Site, kept: Kept) -> None:
     manifest = bootstrap("backup", "now", DOMAIN, "--json").json()
     assert manifest["databases"], json.dumps(manifest)
     assert status(bootstrap)["backup"]["last"] is not None
     bootstrap("destroy", DOMAIN, "--yes", "--volume")
     assert bootstrap("status", DOMAIN, "--json", check=False).code == 4
     bootstrap("create", "--domain", DOMAIN, "--from-backup", "latest")
-    logs_in(Site(DOMAIN, status(bootstrap)["reserved_ip"], site.tls))
+    kept.is_there(Site(DOMAIN, status(bootstrap)["reserved_ip"], site.tls))
 
 
-def test_destroy_keeps_the_data_volume_and_create_finds_it(bootstrap: Bootstrap, site: Site) -> None:
+def test_destroy_keeps_the_data_volume_and_create_finds_it(bootstrap: Bootstrap, site: Site, kept: Kept) -> None:
     refused = bootstrap("destroy", DOMAIN, check=False, stdin="other.example\n")
     assert refused.code == 12
     volume = status(bootstrap)["volume"]
     bootstrap("destroy", DOMAIN, "--yes")
     bootstrap("create", "--domain", DOMAIN)
     assert status(bootstrap)["volume"] == volume
-    logs_in(Site(DOMAIN, status(bootstrap)["reserved_ip"], site.tls))
+    kept.is_there(Site(DOMAIN, status(bootstrap)["reserved_ip"], site.tls))

@@ -43,6 +43,8 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
         ("domain: a.example\nspaces: {bukket: x}\n", "bootstrap.yaml: spaces.bukket: there is no such setting"),
         ("domain: a.example\nssh_from: [10.0.0.300/8]\n", "bootstrap.yaml: ssh_from:"),
         ("domain: a.example\nvolume_size_gb: 0\n", "bootstrap.yaml: volume_size_gb:"),
+        ("domain: a.example\nsmtp: {user: me}\n", "bootstrap.yaml: smtp.host: field required"),
+        ("domain: a.example\nsmtp: {host: h, password: x}\n", "smtp.password: there is no such setting"),
         ("domain: [a\n", "bootstrap.yaml: line"),
         ("- a\n", "must hold keys and values"),
         ("region: fra1\n", "no domain given"),

@@ -25,6 +25,7 @@ SMALL: dict[str, Any] = {
         "jobs": ["migrate"],
         "certificate": {"install": "ssl", "reload": ["web", "nginx", "-s", "reload"]},
         "secrets": {"DB_PASSWORD": 32},
+        "mail": {"host": "MAIL_HOST", "port": "MAIL_PORT"},
     },
     "services": {
         "web": {"image": "small/web:local", "build": "."},
@@ -33,7 +34,7 @@ SMALL: dict[str, Any] = {
     },
     "volumes": {"data": {"driver_opts": {"type": "none", "o": "bind", "device": "/srv/data/data"}}},
 }
-ENV = "# the database\nDB_USER=postgres\nDB_PASSWORD=<generated>\nURL=https://<domain>/?u=${DB_USER}&p=${DB_PASSWORD}\n"
+ENV = "MAIL_HOST=\nMAIL_PORT=587\nDB_USER=postgres\nDB_PASSWORD=<generated>\nURL=https://<domain>/?u=${DB_USER}&p=${DB_PASSWORD}\n"
 
 
 def write(folder: Path, document: Any, env: str = ENV) -> Path:
@@ -50,7 +51,7 @@ def test_our_own_stack_loads_and_needs_nothing_from_the_operator() -> None:
     stack = load(OURS)
     assert stack.name == "ticket-tracking"
     assert stack.pulled_images == ("nginx:1.26", "postgres:17", "rabbitmq:4-management")
-    assert stack.built_images == ("ticket-tracking/auth-service:local", "ticket-tracking/frontend:local")
+    assert {"ticket-tracking/auth-service:local", "ticket-tracking/frontend:local"} <= set(stack.built_images)
     assert stack.required_env == ()
     env = stack.render_env("tickets.example", SECRETS, {})
     assert env["DATABASE_URL"] == f"postgresql://auth_service:{SECRETS['AUTH_DB_PASSWORD']}@db:5432/auth_db"
@@ -82,6 +83,8 @@ def test_given_values_win_and_are_taken_as_they_are(tmp_path: Path) -> None:
         "a.example", {"DB_PASSWORD": "generated"}, {"DB_PASSWORD": "p${DB_USER}$", "X": "1"}
     )
     assert env == {
+        "MAIL_HOST": "",
+        "MAIL_PORT": "587",
         "DB_USER": "postgres",
         "DB_PASSWORD": "p${DB_USER}$",
         "URL": "https://a.example/?u=postgres&p=p${DB_USER}$",
@@ -105,6 +108,18 @@ def test_what_cannot_be_rendered_is_named(tmp_path: Path, env: str, given: dict[
     assert said in caught.value.message and caught.value.remedy
 
 
+def test_a_mail_server_is_put_into_the_variables_that_the_stack_names(tmp_path: Path) -> None:
+    server = ("mail.example", 2525, "me", "secret", False)
+    assert small(tmp_path).mail_env(*server) == {"MAIL_HOST": "mail.example", "MAIL_PORT": "2525"}
+    assert load(OURS).mail_env(*server) == {
+        "DJANGO_EMAIL_HOST": "mail.example",
+        "DJANGO_EMAIL_PORT": "2525",
+        "DJANGO_EMAIL_HOST_USER": "me",
+        "DJANGO_EMAIL_HOST_PASSWORD": "secret",
+        "DJANGO_EMAIL_USE_TLS": "False",
+    }
+
+
 def test_what_the_operator_must_give_is_known(tmp_path: Path) -> None:
     assert small(tmp_path, ENV + "MAIL=smtp://<user>@example.com\n").required_env == ("MAIL",)
 
@@ -120,14 +135,16 @@ def x(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (x(nme="small"), "x-bootstrap.nme: Extra inputs"),
         (x(health=["health/"]), "x-bootstrap.health: 'health/' must start with /"),
         (x(secrets={"DB_PASSWORD": 4}), "DB_PASSWORD must have 16"),
-        (x(secrets={}), f"DB_PASSWORD is generated in {ENV_EXAMPLE} but not in x-bootstrap.secrets"),
-        (x(data_services=["postgres"]), "x-bootstrap.data_services names 'postgres', which is no service"),
-        (x(jobs=["web"]), "services.web is a job without profile"),
-        (x(media=["uploads"]), "x-bootstrap.media names 'uploads'"),
+        (x(secrets={}), f"{ENV_EXAMPLE}: DB_PASSWORD is not in x-bootstrap.secrets"),
+        (x(data_services=["postgres"]), "x-bootstrap.data_services: 'postgres' is no service"),
+        (x(jobs=["web"]), "services.web: is a job without profile"),
+        (x(mail={"host": "SMTP", "port": "MAIL_PORT"}), "x-bootstrap.mail.host: 'SMTP' is no variable of"),
+        (x(mail={"host": "MAIL_HOST"}), "x-bootstrap.mail.port: Field required"),
+        (x(media=["uploads"]), "x-bootstrap.media: 'uploads' is no entry of"),
         (x(certificate={"install": "../ssl", "reload": ["web", "x"]}), "certificate.install: must be a folder inside"),
-        (lambda d: d["volumes"].update(data={}), "volumes.data does not lie on the data volume"),
-        (lambda d: d["services"]["web"].pop("image"), "services.web has no image"),
-        (lambda d: d["services"]["web"].update(image="web:${TAG}"), "services.web.image holds a variable"),
+        (lambda d: d["volumes"].update(data={}), "volumes.data: does not lie on the data volume"),
+        (lambda d: d["services"]["web"].pop("image"), "services.web: has no image"),
+        (lambda d: d["services"]["web"].update(image="web:${TAG}"), "services.web.image: holds a variable"),
     ],
 )
 def test_a_mistake_is_one_line_that_says_where(tmp_path: Path, change: Callable[[Any], Any], said: str) -> None:
@@ -144,7 +161,7 @@ def test_a_mistake_is_one_line_that_says_where(tmp_path: Path, change: Callable[
         ("services: [", ENV, "line 1"),
         ("- a list", ENV, "is not a mapping"),
         (yaml.safe_dump(SMALL), "DB_PASSWORD\n", f"{ENV_EXAMPLE}, line 1: not of the form NAME=value"),
-        (yaml.safe_dump(SMALL), ENV + "DB_USER=x\n", "line 5: DB_USER is set twice"),
+        (yaml.safe_dump(SMALL), ENV + "DB_USER=x\n", "line 6: DB_USER is set twice"),
     ],
 )
 def test_a_file_that_does_not_parse_is_one_line(tmp_path: Path, compose: str, env: str, said: str) -> None:
@@ -153,5 +170,5 @@ def test_a_file_that_does_not_parse_is_one_line(tmp_path: Path, compose: str, en
 
 
 def test_a_folder_without_a_stack_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"docker-compose\.prod\.yml cannot be read: No such file"):
+    with pytest.raises(UsageError, match=r"docker-compose\.prod\.yml: cannot be read: No such file"):
         load(tmp_path)

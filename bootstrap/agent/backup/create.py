@@ -15,21 +15,23 @@ from bootstrap.agent.compose import Compose
 from bootstrap.agent.deployment import Deployment, Release
 from bootstrap.agent.facts import Facts
 from bootstrap.agent.run import note
+from bootstrap.errors import BackupError
 
 
 def create(
     kind: str, release: Release, deployment: Deployment, facts: Facts, compose: Compose, environment: Mapping[str, str]
 ) -> Manifest:
     volume.require_mounted()
+    _require_something(kind, facts)
     store = Store(deployment)
     if given_up := store.abort_unfinished():
         note(f"{given_up} upload(s) of a backup that was killed are given up")
     backup_id = manifest.new_id(datetime.now(timezone.utc))
     databases: dict[str, Part] = {}
-    if kind in (FULL, DATABASE):
-        source = Database(compose, facts, environment)
-        databases = {name: _database(store, source, backup_id, name) for name in facts.databases}
-    archive = _media(store, backup_id, facts) if kind in (FULL, MEDIA) else None
+    if facts.databases and kind in (FULL, DATABASE):
+        source = Database(compose, facts.databases, environment)
+        databases = {name: _database(store, source, backup_id, name) for name in facts.databases.owners}
+    archive = _media(store, backup_id, facts) if facts.media and kind in (FULL, MEDIA) else None
     made = Manifest(backup_id, kind, release.name, databases, archive)
     store.put(manifest.manifest_key(store.prefix, backup_id), made.render())
     return made
@@ -49,6 +51,15 @@ def prune(deployment: Deployment) -> dict[str, Any]:
         key = manifest.manifest_key(store.prefix, backup_id)
         store.delete([key, *(other for other in objects[backup_id] if other != key)])
     return {"removed": gone, "kept": sorted({found.id for found in kept} - old)}
+
+
+def _require_something(kind: str, facts: Facts) -> None:
+    parts = {DATABASE: bool(facts.databases), MEDIA: bool(facts.media)}
+    if not (parts[kind] if kind in parts else any(parts.values())):
+        raise BackupError(
+            "this stack's x-bootstrap names nothing to back up",
+            "name `databases` or `media` there: docs/your-own-stack.md",
+        )
 
 
 def _database(store: Store, source: Database, backup_id: str, name: str) -> Part:

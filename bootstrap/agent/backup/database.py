@@ -10,7 +10,7 @@ from typing import IO
 
 from bootstrap.agent.backup.stream import child
 from bootstrap.agent.compose import Compose
-from bootstrap.agent.facts import Facts
+from bootstrap.agent.facts import Databases
 from bootstrap.errors import BackupError
 
 STAGED, REPLACED = "_restore", "_replaced"
@@ -55,12 +55,12 @@ class Session:
 
 
 class Database:
-    def __init__(self, compose: Compose, facts: Facts, environment: Mapping[str, str]) -> None:
+    def __init__(self, compose: Compose, databases: Databases, environment: Mapping[str, str]) -> None:
         self._compose = compose
-        self._service = facts.database_service
-        if facts.admin_variable not in environment:
-            raise BackupError(f"{facts.admin_variable} is not in .env.production")
-        self._admin = environment[facts.admin_variable]
+        self._service = databases.service
+        if databases.admin_variable not in environment:
+            raise BackupError(f"{databases.admin_variable} is not in .env.production")
+        self._admin = environment[databases.admin_variable]
 
     @contextmanager
     def session(self, database: str) -> Iterator[Session]:

@@ -27,23 +27,25 @@ LATEST = "latest"
 def restore(
     wanted: str, deployment: Deployment, facts: Facts, compose: Compose, environment: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Leaves the database running and everything else stopped: the caller goes on with `stack up`."""
+    """Leaves the database running, if there is one, and everything else stopped: the caller goes on with `stack up`."""
     volume.require_mounted()
     store = Store(deployment)
     chosen = choose(store, wanted)
     databases, media = _parts(chosen)
     _check(databases, media, facts)
     _only_the_database(compose, facts)
-    target, staging = Database(compose, facts, environment), Staging()
+    target = Database(compose, facts.databases, environment) if facts.databases else None
+    staging = Staging()
     try:
-        for name, part in databases.items():
-            _stage_database(store, target, name, facts.databases[name], part)
+        if target and facts.databases:
+            for name, part in databases.items():
+                _stage_database(store, target, name, facts.databases.owners[name], part)
         if media:
             _stage_media(store, staging, media)
     except BaseException:
         _forget_staged(target, staging, databases, media)
         raise
-    if databases:
+    if target and databases:
         target.swap(list(databases))
     if media:
         staging.swap(media.folders)
@@ -82,7 +84,8 @@ def _parts(chosen: Sequence[Manifest]) -> tuple[dict[str, Part], Part | None]:
 
 def _check(databases: Mapping[str, Part], media: Part | None, facts: Facts) -> None:
     """Before anything is stopped: does this stack know what the backup holds?"""
-    unknown = [name for name in databases if name not in facts.databases]
+    known = facts.databases.owners if facts.databases else {}
+    unknown = [name for name in databases if name not in known]
     unknown += [name for name in media.folders if name not in facts.media] if media else []
     if unknown:
         raise BackupError(
@@ -91,11 +94,13 @@ def _check(databases: Mapping[str, Part], media: Part | None, facts: Facts) -> N
 
 
 def _only_the_database(compose: Compose, facts: Facts) -> None:
-    others = [service for service in compose.services() if service != facts.database_service]
-    compose.run("stop", *others, timeout_s=stack.STOP_S)
-    stack.start(compose, [facts.database_service])
-    # makes the roles that own what is restored
-    stack.reconcile(compose, facts, only=facts.database_service)
+    database = facts.databases.service if facts.databases else None
+    if others := [service for service in compose.services() if service != database]:
+        compose.run("stop", *others, timeout_s=stack.STOP_S)
+    if database:
+        stack.start(compose, [database])
+        # makes the roles that own what is restored
+        stack.reconcile(compose, facts, only=database)
 
 
 def _stage_database(store: Store, target: Database, name: str, owner: str, part: Part) -> None:
@@ -115,11 +120,14 @@ def _stage_media(store: Store, staging: Staging, media: Part) -> None:
     staging.require(media.folders)
 
 
-def _forget_staged(target: Database, staging: Staging, databases: Mapping[str, Part], media: Part | None) -> None:
+def _forget_staged(
+    target: Database | None, staging: Staging, databases: Mapping[str, Part], media: Part | None
+) -> None:
     """What cannot be removed now is removed by the next restore; the failure before it is the one to tell."""
     with suppress(BootstrapError):
-        for name in databases:
-            target.drop(name + STAGED)
+        if target:
+            for name in databases:
+                target.drop(name + STAGED)
         staging.clear(media.folders if media else ())
 
 

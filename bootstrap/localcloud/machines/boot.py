@@ -26,8 +26,9 @@ REBOOT = 133
 
 
 def network_of(record: Record) -> Network:
+    """For this machine's links only: the rules are the daemon's."""
     known = record.network()
-    return Network(known["name"], known["cidr"], Path(known["home"]), known["metadata_port"])
+    return Network(known["name"], known["cidr"], Path(known["home"]))
 
 
 def supervise(home: Path, machine: int) -> None:

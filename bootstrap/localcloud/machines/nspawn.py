@@ -294,9 +294,9 @@ class NspawnDriver:
         record.forget_run()
         record.stopping = False
 
-    def _network_facts(self) -> dict[str, str | int]:
+    def _network_facts(self) -> dict[str, str]:
         net = self.network
-        return {"name": net.name, "cidr": net.range.cidr, "home": str(net.home), "metadata_port": net.metadata_port}
+        return {"name": net.name, "cidr": net.range.cidr, "home": str(net.home)}
 
     def _holder(self, volume: str) -> Record | None:
         return next((record for record in records(self.home) if volume in record.volumes()), None)

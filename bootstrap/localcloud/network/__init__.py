@@ -1,6 +1,6 @@
 """The cloud's network. How the daemon uses it:
 
-    net = Network("default", choose_range(home, wanted=None), home)
+    net = Network("default", choose_range(home, wanted=None), home, Doors(tcp=(8080, …)))
     net.up()                                  # idempotent; at each start of the daemon
     net.range.service                         # all services of the local cloud listen on this address (the host has it)
     net.range.gateway, net.range.prefix       # for Interface(gateway=…, prefix=…) of eth0; eth1 has gateway None
@@ -9,12 +9,12 @@
     net.flush_connections(reserved_ip)        # after a reserved IP moved or a firewall got tighter
     net.down()                                # machines stopped first
 
-The metadata service listens on net.range.service, port net.metadata_port: a guest's request to 169.254.169.254:80
+The metadata service listens on net.range.service, port net.doors.metadata: a guest's request to 169.254.169.254:80
 arrives there with the droplet's own public address as its source.
 """
 
-from .namespace import METADATA_PORT, Network
-from .plan import Guest, NetworkPlan, Rule
+from .namespace import Network
+from .plan import Doors, Guest, NetworkPlan, Rule
 from .range import NetworkError, Range, choose_range
 
-__all__ = ["METADATA_PORT", "Guest", "Network", "NetworkError", "NetworkPlan", "Range", "Rule", "choose_range"]
+__all__ = ["Doors", "Guest", "Network", "NetworkError", "NetworkPlan", "Range", "Rule", "choose_range"]

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING
 
 from ..command import CommandError, run, succeeds
 from ..files import locked
-from .plan import NetworkPlan
+from .plan import Doors, NetworkPlan
 from .range import UPLINK, NetworkError, Range, private_link, public_link
 from .render import TABLE, ruleset
 
 if TYPE_CHECKING:
     from ..machines.driver import Interface
 
-METADATA_PORT = 8169
 BLACKHOLE_METRIC = "4278198272"
 # who is up, shared by all instances of this host: the last one to leave gives ip_forward back
 RUN = Path("/run/bootstrap-cloud")
@@ -34,8 +33,8 @@ IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 class Network:
     """`name` is the instance's; `home` its folder; `cidr` from `choose_range(home)`."""
 
-    def __init__(self, name: str, cidr: str, home: Path, metadata_port: int = METADATA_PORT) -> None:
-        self.name, self.home, self.range, self.metadata_port = name, home, Range(cidr), metadata_port
+    def __init__(self, name: str, cidr: str, home: Path, doors: Doors = Doors()) -> None:  # noqa: B008 (frozen)
+        self.name, self.home, self.range, self.doors = name, home, Range(cidr), doors
         short = name if len(name) <= 10 else hashlib.sha256(name.encode()).hexdigest()[:10]
         self.namespace = f"bc-{short}"
         self.host_link = f"bc-{short}-h"
@@ -60,7 +59,7 @@ class Network:
 
     def apply(self, plan: NetworkPlan) -> None:
         """All or nothing, in one transaction."""
-        text = ruleset(plan, self.range, self.metadata_port)
+        text = ruleset(plan, self.range, self.doors)
         try:
             self._inside("nft", "-f", "-", stdin=text)
         except CommandError as failed:

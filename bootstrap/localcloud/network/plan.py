@@ -31,6 +31,16 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class Doors:
+    """What guests may reach of the service address, beside DNS: everything else that listens there is for the host.
+    `metadata` stands for port 80 of 169.254.169.254. `translated` are further ports, each led to one of `tcp`."""
+
+    metadata: int = 8169
+    tcp: tuple[int, ...] = ()
+    translated: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class NetworkPlan:
     guests: tuple[Guest, ...] = ()
     # reserved addresses that exist but point nowhere: packets to them are dropped

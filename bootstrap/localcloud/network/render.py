@@ -4,7 +4,8 @@ Every guest hangs on links of its own, so every packet, also between two guests,
     antispoof    a guest sends from its own addresses only
     translate    reserved address -> its droplet; the metadata address -> the service address
     hairpin      a droplet that calls its own reserved address needs the answer to come back through here
-    forward      established, then what the sender's firewall lets out, then what the receiver's lets in
+    forward      established, then what the sender's firewall lets out, then what the receiver's lets in; of the
+                 service address only its doors, whatever a guest's firewall says
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from .plan import Guest, NetworkPlan, Rule
+from .plan import Doors, Guest, NetworkPlan, Rule
 from .range import UPLINK, Range, private_link, public_link
 
 METADATA_ADDRESS = "169.254.169.254"
 TABLE = "cloud"
 
 
-def ruleset(plan: NetworkPlan, net: Range, metadata_port: int) -> str:
+def ruleset(plan: NetworkPlan, net: Range, doors: Doors) -> str:
     """For `nft -f`: replaces the table in one transaction."""
     guests = sorted(plan.guests, key=lambda guest: guest.machine)
     body = [
@@ -28,7 +29,7 @@ def ruleset(plan: NetworkPlan, net: Range, metadata_port: int) -> str:
         *_chain(
             "translate",
             "type nat hook prerouting priority dstnat; policy accept;",
-            _translate(guests, net, metadata_port),
+            _translate(guests, net, doors),
         ),
         *_chain("hairpin", "type nat hook postrouting priority srcnat; policy accept;", _hairpin(guests)),
         *_chain("local", "type filter hook input priority filter; policy drop;", _local()),
@@ -36,7 +37,7 @@ def ruleset(plan: NetworkPlan, net: Range, metadata_port: int) -> str:
         *_chain(
             "forward",
             "type filter hook forward priority filter; policy drop;",
-            _forward(guests, plan.idle_reserved_ips, net, metadata_port),
+            _forward(guests, plan.idle_reserved_ips, net, doors),
         ),
     ]
     lines = [f"table ip {TABLE}", f"delete table ip {TABLE}", f"table ip {TABLE} {{", *body, "}"]
@@ -61,8 +62,10 @@ def _antispoof(guests: list[Guest]) -> Iterator[str]:
             yield f'iifname "{link}" ip saddr != {address} drop'
 
 
-def _translate(guests: list[Guest], net: Range, metadata_port: int) -> Iterator[str]:
-    yield f'iifname "pub*" ip daddr {METADATA_ADDRESS} tcp dport 80 dnat to {net.service}:{metadata_port}'
+def _translate(guests: list[Guest], net: Range, doors: Doors) -> Iterator[str]:
+    yield f'iifname "pub*" ip daddr {METADATA_ADDRESS} tcp dport 80 dnat to {net.service}:{doors.metadata}'
+    for asked, answered in doors.translated:
+        yield f'iifname "pub*" ip daddr {net.service} tcp dport {asked} dnat to {net.service}:{answered}'
     for guest in guests:
         if guest.reserved_ip:
             yield f"ip daddr {guest.reserved_ip} dnat to {guest.public_ip}"
@@ -114,13 +117,15 @@ def _ports(rule: Rule) -> list[str]:
     return [f"{rule.protocol} dport {rule.ports}"]
 
 
-def _forward(guests: list[Guest], idle: tuple[str, ...], net: Range, metadata_port: int) -> Iterator[str]:
+def _forward(guests: list[Guest], idle: tuple[str, ...], net: Range, doors: Doors) -> Iterator[str]:
     # the host's way out may carry less than a guest's link: without this, large answers get lost
     yield "tcp flags syn tcp option maxseg size set rt mtu"
     yield "ct state established,related accept"
     yield "ct state invalid drop"
-    for protocol, port in (("udp", 53), ("tcp", 53), ("tcp", metadata_port)):
+    for protocol, port in (("udp", 53), ("tcp", 53), ("tcp", doors.metadata)):
         yield f'iifname "pub*" oifname "{UPLINK}" ip daddr {net.service} {protocol} dport {port} accept'
+    yield f"ip daddr {net.service} meta l4proto != {{ tcp, icmp }} drop"
+    yield f"ip daddr {net.service} tcp dport {_all_but(doors.tcp)} drop"
     if idle:
         yield f"ip daddr {{ {', '.join(sorted(idle))} }} drop"
     # an address of the range that nobody has would come back from the host: it ends here
@@ -133,6 +138,10 @@ def _forward(guests: list[Guest], idle: tuple[str, ...], net: Range, metadata_po
     for link_in, link_out in (("pub*", "pub*"), ("pub*", UPLINK), (UPLINK, "pub*")):
         yield f'iifname "{link_in}" oifname "{link_out}" accept'
     yield from _vpcs(guests)
+
+
+def _all_but(ports: tuple[int, ...]) -> str:
+    return f"!= {{ {', '.join(map(str, sorted(ports)))} }}" if ports else "0-65535"
 
 
 def _vpcs(guests: list[Guest]) -> Iterator[str]:

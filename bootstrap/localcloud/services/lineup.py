@@ -6,8 +6,9 @@
     supervisor.stop()
 
 `stop_leftovers(home / "run")` ends what a killed daemon left. `standins.ensure_images(cache, progress)` fills the
-registry; it may run before, during or without all this. For endpoints.json: `spaces.credentials(home)` and
-`acme.Files(home / "acme")`. The DNS reads `home / "dns" / "records.json"` (its form: zones.py).
+registry; it may run before, during or without all this. For endpoints.json: `spaces.credentials(home)`,
+`mail.credentials(home)` and `acme.Files(home / "acme")`. The DNS reads `home / "dns" / "records.json"` (its form:
+zones.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.localcloud.services import acme, dns, registry, spaces
+from bootstrap.localcloud.services import acme, dns, mail, registry, spaces
 from bootstrap.localcloud.services.supervisor import Service
 
 
@@ -30,6 +31,8 @@ class Ports:
     registry: int = 5000
     http: int = 80
     tls: int = 443
+    mail: int = 2525
+    inbox: int = 8025
 
 
 def services(home: Path, cache: Path, address: str, ports: Ports) -> list[Service]:
@@ -47,4 +50,5 @@ def services(home: Path, cache: Path, address: str, ports: Ports) -> list[Servic
         ),
         spaces.service(home, address, port=ports.spaces),
         registry.service(home, cache, address, port=ports.registry),
+        mail.service(home, address, port=ports.mail, inbox_port=ports.inbox),
     ]

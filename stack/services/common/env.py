@@ -24,8 +24,8 @@ def optional(name: str, default: str = "") -> str:
     return value
 
 
-def flag(name: str) -> bool:
-    value = optional(name, "false").lower()
+def flag(name: str, default: str = "false") -> bool:
+    value = optional(name, default).lower()
     if value not in ("true", "false"):
         _refuse(name, "is neither True nor False")
     return value == "true"

@@ -1,4 +1,5 @@
-"""`/health/`: the process answers. `/ready/`: its database and broker were really reached. `/version/`: the release."""
+"""What every service tells of itself. `/health/`: the process answers. `/ready/`: its database and broker were really
+reached. `/version/`: the release. `/openapi.json`: what can be asked."""
 
 from __future__ import annotations
 
@@ -84,4 +85,15 @@ def version(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"service": settings.SERVICE, "release": settings.RELEASE})
 
 
-urlpatterns = [path("health/", health), path("ready/", ready), path("version/", version)]
+def openapi(request: HttpRequest) -> HttpResponse:
+    from common.openapi import document  # only who asks pays for it
+
+    return JsonResponse(document())
+
+
+urlpatterns = [
+    path("health/", health),
+    path("ready/", ready),
+    path("version/", version),
+    path("openapi.json", openapi),
+]

@@ -18,13 +18,17 @@ _ACCEPTED = re.compile(r"[0-9A-Za-z-]{8,64}")
 _QUIET = ("/health/", "/ready/")
 
 
+def id_of(given: str) -> str:
+    """The id that came with a request, or a new one."""
+    return given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+
+
 class RequestLog:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        token = request_id.set(given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex)
+        token = request_id.set(id_of(request.headers.get("X-Request-ID", "")))
         started = time.monotonic()
         try:
             response = self.get_response(request)

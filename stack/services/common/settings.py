@@ -13,6 +13,9 @@ DEBUG = env.flag("DJANGO_DEBUG")
 if DEBUG and env.required("DJANGO_ENV") != "development":
     sys.exit("DJANGO_DEBUG is True outside of DJANGO_ENV=development: it would show secrets to visitors")
 
+# Functions that a process starts once it may: see common/gunicorn.py.
+BACKGROUND: list[str] = []
+
 RELEASE = env.optional("RELEASE", "unknown")
 BASE_URL = env.required("DJANGO_BASE_URL")
 BROKER_URL = env.required("CELERY_BROKER_URL")
@@ -51,6 +54,7 @@ STORAGES = {
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["common.parsers.StrictJSONParser"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "common.openapi.Schema",
 }

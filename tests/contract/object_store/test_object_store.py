@@ -62,8 +62,8 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
 
 def test_objects_are_listed_read_and_deleted_by_prefix(subject: Subject) -> None:
     store = subject.store
-    store.ensure_bucket()
-    store.ensure_bucket()
+    store.ensure_bucket("example_com/")
+    store.ensure_bucket("example_com/")
     assert store.list("example_com/") == []
     subject.put("example_com/manifest_1.json", b"{}")
     subject.put("example_com/media.tar.gz", b"123")
@@ -78,7 +78,7 @@ def test_objects_are_listed_read_and_deleted_by_prefix(subject: Subject) -> None
 
 def test_the_bucket_keeps_versions_until_they_are_deleted(server: Server) -> None:
     store, client = server.store("versions"), server.client()
-    store.ensure_bucket()
+    store.ensure_bucket("a/")
     assert client.get_bucket_versioning(Bucket="versions")["Status"] == "Enabled"
     for body in (b"one", b"two"):
         client.put_object(Bucket="versions", Key="a/b", Body=body)
@@ -88,12 +88,28 @@ def test_the_bucket_keeps_versions_until_they_are_deleted(server: Server) -> Non
     assert not left.get("Versions") and not left.get("DeleteMarkers")
 
 
+def test_a_bucket_that_was_there_gets_versions_and_rules_and_keeps_those_of_others(server: Server) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="shared")
+    theirs = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 9}}
+    client.put_bucket_lifecycle_configuration(Bucket="shared", LifecycleConfiguration={"Rules": [theirs]})
+    for prefix in ("a/", "b/", "a/"):
+        server.store("shared").ensure_bucket(prefix)
+    assert client.get_bucket_versioning(Bucket="shared")["Status"] == "Enabled"
+    rules = {rule["ID"]: rule for rule in client.get_bucket_lifecycle_configuration(Bucket="shared")["Rules"]}
+    assert rules.keys() == {"logs", "bootstrap:a/", "bootstrap:b/"} and rules["logs"]["Expiration"] == {"Days": 9}
+    ours = rules["bootstrap:a/"]
+    assert ours["Filter"] == {"Prefix": "a/"} and "Expiration" not in ours
+    assert ours["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert ours["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+
+
 def test_a_wrong_key_and_a_missing_bucket_are_told_apart(server: Server) -> None:
     with pytest.raises(CredentialsError):
-        server.store(secret_key="wrong").ensure_bucket()
+        server.store(secret_key="wrong").ensure_bucket("a/")
     with pytest.raises(NotFoundError):
         server.store("absent-bucket").list("a/")
     store = server.store()
-    store.ensure_bucket()
+    store.ensure_bucket("a/")
     with pytest.raises(NotFoundError):
         store.read("absent")

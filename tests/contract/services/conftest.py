@@ -35,7 +35,7 @@ def free_ports(count: int) -> list[int]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home, cache = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("cache")
-    ports = Ports(*free_ports(7))
+    ports = Ports(*free_ports(9))
     supervisor = Supervisor(services(home, cache, ADDRESS, ports), home / "run")
     supervisor.start()
     yield Running(home, cache, ports, supervisor)

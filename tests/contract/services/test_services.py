@@ -31,7 +31,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from bootstrap.localcloud.files import write_atomically
-from bootstrap.localcloud.services import acme, registry, spaces, standins
+from bootstrap.localcloud.services import acme, mail, registry, spaces, standins
 from bootstrap.localcloud.services.dns import service as dns_service
 from bootstrap.localcloud.services.supervisor import Supervisor
 from tests.contract.services.conftest import ADDRESS, Running, free_ports
@@ -64,10 +64,12 @@ def test_every_socket_is_on_the_service_address_alone(running: Running) -> None:
 
 
 def test_no_secret_stands_in_a_process_list(running: Running) -> None:
-    secret = spaces.credentials(running.home).secret_key
+    secrets = spaces.credentials(running.home).secret_key, mail.credentials(running.home).password
     for status in running.supervisor.status():
-        assert secret.encode() not in Path(f"/proc/{status.pid}/cmdline").read_bytes()
-    assert (running.home / "spaces" / "credentials.json").stat().st_mode & 0o777 == 0o600
+        command = Path(f"/proc/{status.pid}/cmdline").read_bytes().decode()
+        assert not any(secret in command for secret in secrets)
+    for name in ("spaces", "mail"):
+        assert (running.home / name / "credentials.json").stat().st_mode & 0o777 == 0o600
 
 
 # --- DNS

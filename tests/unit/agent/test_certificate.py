@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from bootstrap.agent import certificate
+from bootstrap.agent import certificate, facts
 from bootstrap.agent.certificate import Certificate
-from bootstrap.agent.deployment import Acme, Deployment, Spaces
+from bootstrap.agent.compose import Compose
+from bootstrap.agent.deployment import Acme, Deployment, Release, Spaces
+from bootstrap.agent.files import write_atomic
 
 SHOWN = """issuer=CN=Pebble Intermediate CA 0dacfc,O=x
 notAfter=Feb  2 05:06:07 2027 GMT
@@ -16,6 +19,7 @@ X509v3 Subject Alternative Name:
     DNS:example.com, DNS:www.example.com
 """
 NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
+OURSELVES = (os.getuid(), os.getgid())
 NAMES = ("example.com", "www.example.com")
 DEPLOYMENT = Deployment(
     "example.com",
@@ -76,3 +80,34 @@ def test_one_certificate_for_all_names_and_a_contact_only_when_given() -> None:
     assert "--register-unsafely-without-email" in argv
     acme = replace(DEPLOYMENT.acme, email="ops@example.com")
     assert "--register-unsafely-without-email" not in certificate.certbot_argv(replace(DEPLOYMENT, acme=acme))
+
+
+def test_a_stack_that_gets_its_own_is_left_alone(tmp_path: Path) -> None:
+    release = Release("r", tmp_path / "stack", "docker-compose.prod.yml", {}, {})
+    found = facts.parse({"health": ["/"]})
+    assert certificate.install(release, DEPLOYMENT, found) is False and not release.stack_dir.exists()
+    answer = certificate.ensure(release, DEPLOYMENT, found, Compose(release))
+    assert answer == {"issuer": None, "not_after": None, "changed": False}
+
+
+def test_before_there_is_a_certificate_the_stack_gets_one_to_start_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate.volume, "LETSENCRYPT", tmp_path / "letsencrypt")
+    monkeypatch.setattr(certificate, "RUN", tmp_path / "run")
+    monkeypatch.setattr(
+        certificate, "write_atomic", lambda path, data, mode: write_atomic(path, data, mode, *OURSELVES)
+    )
+    release = Release("r", tmp_path / "stack", "docker-compose.prod.yml", {}, {})
+    found = facts.parse({"health": ["/"], "certificate": {"install": "a/tls", "reload": ["web", "hup"]}})
+    assert certificate.install(release, DEPLOYMENT, found) is False
+    first = certificate.installed(release, found)
+    assert first is not None and first.names == set(NAMES)
+    certificate.install(release, DEPLOYMENT, found)
+    assert certificate.installed(release, found) == first, "it is made once"
+    kept = certificate.lineage(DEPLOYMENT)
+    kept.mkdir(parents=True)
+    for name in ("privkey.pem", "fullchain.pem"):
+        (kept / name).write_text("of the authority")
+    assert certificate.install(release, DEPLOYMENT, found) is True
+    assert (release.stack_dir / "a/tls/privkey.pem").read_text() == "of the authority"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent import facts
+from bootstrap.agent import facts, timers
 from bootstrap.errors import HostError
 
 COMPOSE = Path(__file__).parents[3] / "stack" / "docker-compose.prod.yml"
@@ -14,9 +14,19 @@ COMPOSE = Path(__file__).parents[3] / "stack" / "docker-compose.prod.yml"
 
 def test_the_stacks_x_bootstrap() -> None:
     found = facts.load(COMPOSE)
-    assert found.database_service in found.data_services
+    assert found.databases and found.databases.service in found.data_services
     assert set(found.media) <= set(found.volumes)
-    assert found.databases["auth_db"] == "auth_service"
+    assert found.databases.owners["auth_db"] == "auth_service"
+
+
+def test_a_stack_says_only_what_it_has() -> None:
+    found = facts.parse({"name": "hello", "health": ["/health/"]})
+    assert (found.databases, found.certificate, found.data_services, found.media) == (None, None, (), ())
+    assert timers.wanted(found) == []
+    kept = facts.parse(
+        {"health": ["/"], "media": ["notes"], "certificate": {"install": "tls", "reload": ["web", "hup"]}}
+    )
+    assert timers.wanted(kept) == ["bootstrap-backup-media.timer", "bootstrap-certificate.timer"]
 
 
 def test_a_file_without_it_is_named(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ def test_both_forms_of_compose_ps_are_read(text: str) -> None:
     assert [(container.service, container.ready) for container in found] == [("db", True), ("db", True)]
 
 
+def test_a_container_that_ended_while_compose_looked_is_not_ready() -> None:
+    (found,) = parse_ps(json.dumps({**ROW, "Health": "", "Status": "Up Less than a second (health: starting)"}))
+    assert not found.ready
+
+
 def test_no_containers() -> None:
     assert parse_ps("") == parse_ps("[]\n") == []
 

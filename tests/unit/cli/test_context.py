@@ -24,6 +24,14 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "acme": {"directory": "https://198.51.100.2:14000/dir", "ca_file": str(ca), "roots_file": None},
         "spaces": {"endpoint": "http://198.51.100.2:8333", "region": "nyc3", "access_key": "a", "secret_key": "s"},
         "registry_mirror": "http://198.51.100.2:5000",
+        "mail": {
+            "host": "198.51.100.2",
+            "port": 2525,
+            "user": "mailer",
+            "password": "m",
+            "tls": False,
+            "inbox": "http://198.51.100.2:8025",
+        },
         "trusted_cas_dir": None,
         "base_is_stand_in": True,
     }
@@ -38,12 +46,15 @@ def context(cloud: str, tmp_path: Path) -> Context:
 
 def test_the_local_cloud_is_configuration_only(local: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "bootstrap.yaml").write_text(
-        "domain: a.example\nspaces: {bucket: mine, endpoint: https://real.example}\n"
+        "domain: a.example\nspaces: {bucket: mine, endpoint: https://real.example}\nsmtp: {host: smtp.example.net}\n"
     )
     env = context("local", tmp_path).environment()
     assert env.settings.acme.directory == local["acme"]["directory"]
     assert env.settings.spaces_endpoint == local["spaces"]["endpoint"], "a rehearsal never leaves this machine"
     assert env.settings.bucket == "mine"
+    assert env.settings.smtp is not None
+    assert (env.settings.smtp.host, env.settings.smtp.port, env.settings.smtp.tls) == ("198.51.100.2", 2525, False)
+    assert env.smtp_password == "m"
     assert env.store is not None
     store: ObjectStore = env.store
     assert store
@@ -55,8 +66,10 @@ def test_tokens_are_found_as_doctl_and_aws_name_them(tmp_path: Path, monkeypatch
     monkeypatch.setenv("DIGITALOCEAN_ACCESS_TOKEN", "from-doctl")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    monkeypatch.setenv("SMTP_PASSWORD", "m")
     endpoints = context("digitalocean", tmp_path).endpoints
     assert (endpoints.token, endpoints.spaces_credentials) == ("from-doctl", ("a", "s"))
+    assert endpoints.smtp_password == "m"
     assert endpoints.api == "https://api.digitalocean.com"
     monkeypatch.delenv("DIGITALOCEAN_ACCESS_TOKEN")
     with pytest.raises(CredentialsError):

@@ -125,5 +125,15 @@ def test_the_unexpected_leaves_a_report_without_secrets(
     assert "dop_v1" not in text + err and "hunter2" not in text + err
 
 
+def test_the_unexpected_is_one_line_also_where_no_report_can_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: raising(ValueError("broken")))
+    code, out, err = run("status", capsys=capsys)
+    assert (code, out, len(err.splitlines())) == (1, "", 2)
+    assert "unexpected ValueError" in err and f"{tmp_path}/state" in err and "XDG_STATE_HOME" in err
+
+
 def test_redaction_keeps_what_is_not_secret() -> None:
     assert crash.redact("region: nyc3, DB_PASSWORD: x1") == "region: nyc3, DB_PASSWORD: [secret]"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConflictError, HostKeyError, NotFoundError, UnhealthyError
+from bootstrap.errors import ConflictError, CredentialsError, HostKeyError, NotFoundError, UnhealthyError
 from bootstrap.operations import create as operation
 from bootstrap.operations import hostkeys, plan
 from tests.fakes.cloud import Killed
-from tests.fakes.world import World
+from tests.fakes.world import ROOT, World
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def world(tmp_path: Path) -> World:
 
 def create(world: World, from_backup: str | None = None) -> operation.Created:
     env = world.env()
-    return operation.create(env, plan.check(env), from_backup)
+    return operation.create(env, plan.check(env, from_backup))
 
 
 def counts(world: World) -> dict[str, int]:
@@ -144,6 +145,32 @@ def test_secrets_are_kept_and_the_operators_own_win(tmp_path: Path) -> None:
     assert world.live().env == second, "what was given once stays without the file"
 
 
+def mail_of(world: World) -> list[str]:
+    names = ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD", "USE_TLS")
+    return [world.live().env[f"DJANGO_EMAIL_{name}"] for name in names]
+
+
+def test_the_mail_server_of_the_settings_reaches_the_droplet_and_stays(tmp_path: Path) -> None:
+    world = World(tmp_path, smtp={"host": "smtp.example.net", "user": "me"})
+    with pytest.raises(CredentialsError, match=r"no password for me at smtp\.example\.net"):
+        create(world)
+    assert world.cloud.effects.log == []
+    world.smtp_password = "m"
+    create(world)
+    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+    world.settings = world.settings.model_copy(update={"smtp": None})
+    create(world)
+    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+
+
+def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_path: Path) -> None:
+    own = tmp_path / "own.env"
+    own.write_text("DJANGO_EMAIL_HOST=mine.example.net\n")
+    world = World(tmp_path, env_file=own, smtp={"host": "smtp.example.net", "port": 2525, "tls": False})
+    create(world)
+    assert mail_of(world) == ["mine.example.net", "587", "", "", "True"]
+
+
 def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
     world.cloud.delete_image(world.image.id)
     world.cloud.effects.log.clear()
@@ -163,8 +190,24 @@ def test_from_backup_restores_once_before_traffic(world: World) -> None:
     assert log.index("secrets put") < log.index("restore") < log.index("stack up")
     create(world, from_backup="latest")
     assert len(world.live().restored) == 1
-    with pytest.raises(NotFoundError, match="no backup"):
-        create(World(world.folder), from_backup="20200101_000000")
+
+
+def test_a_backup_that_is_not_there_is_told_with_the_plan(world: World) -> None:
+    with pytest.raises(NotFoundError, match="no backup 20200101_000000"):
+        plan.check(world.env(), "20200101_000000")
+    with pytest.raises(NotFoundError, match="no backup without a Spaces key"):
+        plan.check(replace(world.env(), store=None), "latest")
+    assert world.cloud.effects.log == []
+
+
+def test_a_deployment_keeps_its_stack(world: World) -> None:
+    create(world)
+    world.settings = world.settings.model_copy(update={"stack": ROOT / "examples" / "hello"})
+    sent = len(world.live().stdin)
+    with pytest.raises(ConflictError, match="runs the stack ticket-tracking") as refused:
+        create(world)
+    assert refused.value.remedy and "--stack" in refused.value.remedy
+    assert len(world.live().stdin) == sent
 
 
 def test_a_stack_that_is_not_healthy_says_why(world: World) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import NotFoundError
-from bootstrap.operations import create, destroy, find, logs, plan
+from bootstrap.operations import create, destroy, find, gate, logs, plan
 from bootstrap.operations.status import status
 from tests.fakes.cloud import Killed
 from tests.fakes.world import RELEASE, World
@@ -43,6 +43,23 @@ def test_status_of_a_silent_droplet_is_an_answer(world: World) -> None:
     world.machines.clear()
     now = status(world.env())
     assert now["healthy"] is False and "no answer" in now["problem"] and now["droplet"]["id"]
+
+
+def test_status_asks_for_what_the_release_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(gate, "problem", lambda env, url, address: asked.append(url))
+    assert status(world.env())["healthy"] is True
+    assert asked == ["https://example.com/health/"]
+    monkeypatch.setattr(gate, "problem", lambda env, url, address: "status 503")
+    assert status(world.env())["problem"] == "/health/: status 503"
+
+
+def test_only_the_backups_of_a_domain_that_has_some_can_be_destroyed(world: World) -> None:
+    run_destroy(world, volume=True)
+    with pytest.raises(NotFoundError, match="not deployed"):
+        run_destroy(world, backups=True)
+    world.store.objects[f"{world.settings.prefix}media_backup_20261124_030000.tar.gz"] = b"1"
+    assert run_destroy(world, backups=True).backups_deleted == 1
 
 
 def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:

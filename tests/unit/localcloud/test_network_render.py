@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bootstrap.localcloud.network import Guest, NetworkPlan, Range, Rule
+from bootstrap.localcloud.network import Doors, Guest, NetworkPlan, Range, Rule
 from bootstrap.localcloud.network.render import ruleset
 
 NET = Range("198.51.100.0/24")
+DOORS = Doors(metadata=8169, tcp=(8080, 2525), translated=((587, 2525),))
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
 def chain(plan: NetworkPlan, name: str) -> list[str]:
-    lines = [line.strip() for line in ruleset(plan, NET, 8169).splitlines()]
+    lines = [line.strip() for line in ruleset(plan, NET, DOORS).splitlines()]
     if f"chain {name} {{" not in lines:
         return []
     start = lines.index(f"chain {name} {{") + 1
@@ -23,7 +24,7 @@ def guest(machine: int, **kwargs: object) -> Guest:
 
 
 def test_the_table_is_replaced_in_one_transaction() -> None:
-    assert ruleset(NetworkPlan(), NET, 8169).startswith("table ip cloud\ndelete table ip cloud\ntable ip cloud {\n")
+    assert ruleset(NetworkPlan(), NET, DOORS).startswith("table ip cloud\ndelete table ip cloud\ntable ip cloud {\n")
 
 
 def test_a_guest_sends_from_its_own_addresses_only() -> None:
@@ -54,6 +55,19 @@ def test_dns_and_metadata_pass_before_any_firewall() -> None:
     rules = chain(NetworkPlan((guest(11, guarded=True),)), "forward")
     firewall = rules.index('iifname { "pub11", "vpc11" } jump out11')
     assert max(n for n, rule in enumerate(rules) if rule.endswith(("dport 53 accept", "dport 8169 accept"))) < firewall
+
+
+def test_of_the_service_address_only_the_doors_are_open() -> None:
+    rules = chain(NetworkPlan((guest(11),)), "forward")
+    drops = [rule for rule in rules if rule.endswith("drop") and "ip daddr 198.51.100.2 " in rule]
+    assert drops == [
+        "ip daddr 198.51.100.2 meta l4proto != { tcp, icmp } drop",
+        "ip daddr 198.51.100.2 tcp dport != { 2525, 8080 } drop",
+    ]
+    assert rules.index(drops[-1]) < rules.index('iifname "pub*" oifname "host0" accept')
+    translated = 'iifname "pub*" ip daddr 198.51.100.2 tcp dport 587 dnat to 198.51.100.2:2525'
+    assert translated in chain(NetworkPlan(), "translate")
+    assert "tcp dport 0-65535 drop" in ruleset(NetworkPlan(), NET, Doors())
 
 
 def test_a_reserved_address_leads_to_its_droplet_and_an_idle_one_nowhere() -> None:

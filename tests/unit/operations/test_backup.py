@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap.agent.backup.manifest import Manifest, Part
-from bootstrap.errors import BackupError, CredentialsError
+from bootstrap.errors import BackupError, CredentialsError, NotFoundError
+from bootstrap.operations import plan
 from bootstrap.operations.backup import list_backups
+from bootstrap.operations.create import create
 from tests.fakes.world import World
 
 
@@ -32,6 +34,14 @@ def test_the_list_is_the_agents_manifests_newest_first_and_needs_no_droplet(tmp_
     newest, oldest = list_backups(world.env())
     assert (newest.id, newest.kind, newest.size, newest.databases) == ("20261124_120000", "full", 2000, ("auth_db",))
     assert (oldest.id, oldest.time, oldest.release) == ("20261123_020000", "2026-11-23T02:00:00Z", "image-1")
+
+
+def test_a_domain_that_nobody_knows_is_not_one_without_backups(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with pytest.raises(NotFoundError, match="not deployed and has no backup"):
+        list_backups(world.env())
+    create(world.env(), plan.check(world.env()))
+    assert list_backups(world.env()) == []
 
 
 def test_a_broken_manifest_is_named(tmp_path: Path) -> None:

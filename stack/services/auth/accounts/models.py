@@ -2,14 +2,20 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from common.tokens import Person
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import get_random_string
 
 
 def normalised(email: str) -> str:
     """One person, one account: addresses that differ only in case are the same."""
     return email.strip().lower()
+
+
+def new_verification_key() -> str:
+    return get_random_string(32)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -20,7 +26,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str, **fields: Any) -> User:
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        return self.create_user(email, password, is_staff=True, is_superuser=True, verified=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email=normalised(username or ""))
@@ -29,7 +35,50 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     username = None
     email = models.EmailField(unique=True)
+    # Also the database's own default: the release before this one, brought back, does not know the columns.
+    verified = models.BooleanField(
+        default=False, db_default=False, help_text="The address is theirs: they followed the link in the mail."
+    )
+    # What a link must hold; another one as soon as it was followed, so that a link works once.
+    verification_key = models.CharField(max_length=32, default=new_verification_key, db_default="", editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects = UserManager()
+
+    @property
+    def shown_name(self) -> str:
+        return self.get_full_name() or self.email
+
+    def person(self) -> Person:
+        """As other services see them."""
+        return Person(self.pk, self.email, self.is_staff, expires_at=0, name=self.shown_name)
+
+
+class SignIn(models.Model):
+    """One log-in on one device: the family of refresh tokens that follow from it. Gone when it was revoked."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    # Ends with the password it was made with.
+    password_fingerprint = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class RefreshToken(models.Model):
+    """Only the hash: whoever reads the database cannot use it. Kept after its use, to know one that was stolen."""
+
+    sign_in = models.ForeignKey(SignIn, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+
+class Attempt(models.Model):
+    """Something that an address may have done to it only so often; rows older than that are removed."""
+
+    what = models.CharField(max_length=16)
+    email = models.CharField(max_length=254)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["what", "email"], name="attempt_of")]

@@ -1,10 +1,15 @@
 from django.urls import path
 
-from accounts.views import Keys, Login, Me, Register
+from accounts import views
 
 urlpatterns = [
-    path("register/", Register.as_view()),
-    path("login/", Login.as_view()),
-    path("me/", Me.as_view()),
-    path("keys/", Keys.as_view()),
+    path("register/", views.Register.as_view()),
+    path("verify/", views.Verify.as_view()),
+    path("verify/again/", views.VerifyAgain.as_view()),
+    path("login/", views.Login.as_view()),
+    path("refresh/", views.Refresh.as_view()),
+    path("logout/", views.Logout.as_view()),
+    path("me/", views.Me.as_view()),
+    path("staff/", views.Staff.as_view()),
+    path("keys/", views.Keys.as_view()),
 ]

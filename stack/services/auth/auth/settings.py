@@ -10,7 +10,12 @@ LOGGING = configuration(SERVICE)
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, SERVICE]
 
 JWT_SIGNING_KEY = env.required("DJANGO_JWT_SIGNING_KEY", min_length=32)
-JWT_LIFETIME_S = 3600
+JWT_LIFETIME_S = 15 * 60
+REFRESH_LIFETIME_S = 14 * 24 * 3600
+FRONTEND_URL = env.required("DJANGO_FRONTEND_URL").rstrip("/")
+# Only whether there is one: notification-service sends the mails.
+EMAIL_HOST = env.optional("DJANGO_EMAIL_HOST")
+BACKGROUND = ["common.events.publisher.start"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -21,6 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "corsheaders",
     "rest_framework",
+    "common.events",
     "accounts",
 ]
 MIDDLEWARE = [
@@ -58,4 +64,4 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerToken"]}
+REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.AccountToken"]}

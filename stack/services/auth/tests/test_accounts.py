@@ -1,46 +1,74 @@
-"""Run by `manage.py test`; PYTHONPATH holds services/, as /app does in the container."""
+"""Run by `django test`; PYTHONPATH holds services/, as /app does in the container."""
 
 from __future__ import annotations
 
-import logging
+import json
+from datetime import timedelta
 from typing import Any
 from unittest import mock
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
-from accounts import tokens
+from accounts import sessions, tokens, verification
+from accounts.attempts import PASSWORDS
+from accounts.cookies import REFRESH_COOKIE
 from accounts.management.commands.prepare import ensure_superuser
-from accounts.models import User
-from common import health
-from django.core.management import call_command
-from django.test import Client, TestCase, override_settings
+from accounts.models import Attempt, RefreshToken, SignIn, User
+from common.authentication import ACCESS_COOKIE
+from common.testing import HOST, ORIGIN, ServiceTest, browser, forged_tokens
+from common.testing import token as token_of
+from django.conf import settings
+from django.core import signing
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import Client, TransactionTestCase, override_settings
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse 42"
-
+EVIL = "https://evil.example"
 
 # The real hashers are slow on purpose.
 quick = override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])
+with_mail = override_settings(EMAIL_HOST="smtp.example.org")
+# The admin's pages without `collectstatic`.
+plain_static = override_settings(
+    STORAGES={**settings.STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+)
 
 
 @quick
-class Accounts(TestCase):
+@plain_static
+class AccountTest(ServiceTest):
     def setUp(self) -> None:
-        self.api = APIClient(headers={"host": "tickets.example"})
+        super().setUp()
+        self.page = self.browser()
+
+    def post(self, what: str, page: APIClient | None = None, **fields: Any) -> Any:
+        return (page or self.page).post(f"/api/auth/{what}/", fields, format="json")
 
     def register(self, email: str = EMAIL, password: str = PASSWORD) -> Any:
-        return self.api.post("/api/auth/register/", {"email": email, "password": password}, format="json")
+        return self.post("register", email=email, password=password)
 
-    def login(self, email: str = EMAIL, password: str = PASSWORD) -> Any:
-        return self.api.post("/api/auth/login/", {"email": email, "password": password}, format="json")
+    def login(self, email: str = EMAIL, password: str = PASSWORD, page: APIClient | None = None) -> Any:
+        return self.post("login", page, email=email, password=password)
 
-    def me(self, token: str) -> Any:
-        return self.api.get("/api/auth/me/", headers={"authorization": f"Bearer {token}"})
+    def link_token(self) -> str:
+        """What the last mail would hold."""
+        link = self.events("account.verification_wanted")[-1]["data"]["link"]
+        self.assertTrue(link.startswith(f"{ORIGIN}/verify?"), link)
+        return parse_qs(urlsplit(link).query)["token"][0]
 
+
+class Register(AccountTest):
     def test_whoever_registers_can_log_in_and_see_themselves(self) -> None:
-        self.assertEqual(self.register("Ada@Example.org").status_code, 201)
-        answer = self.login("ADA@example.org")
-        self.assertEqual(answer.status_code, 200)
-        self.assertEqual(self.me(answer.json()["access"]).json()["email"], EMAIL)
+        answer = self.post("register", email="Ada@Example.org", password=PASSWORD, first_name="Ada")
+        self.assertEqual(answer.status_code, 201)
+        said = {"email": EMAIL, "first_name": "Ada", "last_name": "", "is_staff": False, "verified": False}
+        self.assertEqual(answer.json(), {"id": answer.json()["id"], **said})
+        logged_in = self.login("ADA@example.org")
+        self.assertEqual((logged_in.status_code, logged_in.json()["user"]), (200, answer.json()))
+        self.assertEqual(self.page.get("/api/auth/me/").json(), answer.json())
 
     def test_an_address_has_one_account(self) -> None:
         self.register()
@@ -48,95 +76,293 @@ class Accounts(TestCase):
         self.assertEqual((answer.status_code, list(answer.json())), (400, ["email"]))
 
     def test_a_weak_password_is_refused(self) -> None:
-        answer = self.register(password="12345")  # noqa: S106
-        self.assertEqual((answer.status_code, list(answer.json())), (400, ["password"]))
+        for password in ("12345", EMAIL):
+            answer = self.register(password=password)
+            self.assertEqual((answer.status_code, list(answer.json())), (400, ["password"]))
+
+    def test_nobody_makes_themselves_staff_or_verified(self) -> None:
+        rights = {"is_staff": True, "is_superuser": True, "verified": True, "is_active": False}
+        self.post("register", email=EMAIL, password=PASSWORD, **rights)
+        user = User.objects.get()
+        self.assertEqual((user.is_staff, user.is_superuser, user.verified, user.is_active), (False, False, False, True))
+
+
+class Verification(AccountTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user_id = self.register().json()["id"]
+
+    def test_the_account_and_the_event_that_asks_for_the_mail_are_one(self) -> None:
+        (event,) = self.events("account.verification_wanted")
+        self.assertEqual(event["data"]["user"], {"id": self.user_id, "email": EMAIL, "first_name": ""})
+        with mock.patch("accounts.verification.emit", side_effect=OSError), self.assertRaises(OSError):
+            self.register("eve@example.org")
+        self.assertEqual(User.objects.count(), 1)
+
+    @with_mail
+    def test_only_the_right_password_learns_that_the_address_is_not_verified(self) -> None:
+        answer = self.login()
+        self.assertEqual((answer.status_code, answer.json()["code"]), (403, "not_verified"))
+        self.assertNotIn(ACCESS_COOKIE, answer.cookies)
+        self.assertEqual(self.login(password="no").status_code, 401)  # noqa: S106
+        verified = self.post("verify", token=self.link_token())
+        self.assertEqual((verified.status_code, verified.json()), (200, {"verified": True}))
+        self.assertEqual(self.login().status_code, 200)
+
+    def test_a_link_works_once_and_says_so_kindly(self) -> None:
+        link = self.link_token()
+        self.assertEqual([self.post("verify", token=link).status_code for _ in range(2)], [200, 200])
+        User.objects.update(verified=False)
+        self.assertEqual(self.post("verify", token=link).status_code, 400)
+
+    def test_a_forged_an_old_and_a_foreign_link_are_refused(self) -> None:
+        user = User.objects.get()
+        forged = signing.dumps([user.pk, EMAIL, user.verification_key], salt="accounts.verification")
+        with mock.patch("time.time", return_value=timezone.now().timestamp() - verification.LIFETIME_S - 1):
+            old = verification.token(user)
+        link = self.link_token()
+        User.objects.update(email="moved@example.org")
+        for bad in (forged, old, link, link[:-1], "", "a:b:c"):
+            self.assertEqual(self.post("verify", token=bad).status_code, 400, bad)
+        self.assertFalse(User.objects.get().verified)
+
+    def test_another_mail_three_times_an_hour_and_nobody_learns_who_has_an_account(self) -> None:
+        self.register("bob@example.org")
+        User.objects.filter(email="bob@example.org").update(verified=True)
+        asked = [self.post("verify/again", email=email) for email in (EMAIL, "eve@example.org", "bob@example.org")]
+        self.assertEqual({(answer.status_code, answer.content) for answer in asked}, {(202, b"")})
+        for _ in range(5):
+            self.assertEqual(self.post("verify/again", email="ADA@example.org").status_code, 202)
+        mails = [event["data"]["user"]["email"] for event in self.events("account.verification_wanted")]
+        self.assertEqual((mails.count(EMAIL), mails.count("bob@example.org")), (1 + 3, 1))
+        self.assertEqual(self.post("verify", token=self.link_token()).status_code, 200)
+
+
+class LogIn(AccountTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.register()
 
     def test_a_wrong_password_a_stranger_and_a_locked_account_get_the_same_answer(self) -> None:
-        self.register()
         wrong, stranger = self.login(password="no"), self.login("eve@example.org")  # noqa: S106
         User.objects.update(is_active=False)
         locked = self.login()
         self.assertEqual({answer.status_code for answer in (wrong, stranger, locked)}, {401})
         self.assertTrue(wrong.json() == stranger.json() == locked.json())
 
-    def test_odd_input_is_an_answer_not_a_crash(self) -> None:
-        for body in ([], {"email": ["x"], "password": {}}, {"email": "\0", "password": "\0"}, "text", None):
-            for path in ("/api/auth/login/", "/api/auth/register/"):
-                self.assertIn(self.api.post(path, body, format="json").status_code, (400, 401), body)
+    def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(self) -> None:
+        answer = self.login()
+        for name, path in ((ACCESS_COOKIE, "/"), (REFRESH_COOKIE, "/api/auth/")):
+            cookie = answer.cookies[name]
+            kept = {what: cookie[what] for what in ("path", "samesite", "secure", "httponly", "domain")}
+            strict = {"path": path, "samesite": "Strict", "secure": True, "httponly": True, "domain": ""}
+            self.assertEqual(kept, strict)
+        self.assertEqual(answer["Cache-Control"], "no-store")
+
+    def test_a_stale_cookie_does_not_keep_its_owner_out(self) -> None:
+        self.page.cookies[ACCESS_COOKIE] = "stale"
+        self.assertEqual(self.page.get("/api/auth/me/").status_code, 401)
+        self.assertEqual(self.login().status_code, 200)
+
+    def test_ten_wrong_passwords_close_the_account_for_a_while_also_at_the_admin(self) -> None:
+        for _ in range(PASSWORDS.at_most):
+            self.assertEqual(self.login(password="no").status_code, 401)  # noqa: S106
+        answer = self.login()
+        self.assertEqual(answer.status_code, 429)
+        self.assertTrue(0 < int(answer["Retry-After"]) <= 15 * 60)
+        User.objects.update(is_staff=True)
+        form = {"username": EMAIL.upper(), "password": PASSWORD}
+        admin = self.page.post("/admin/login/", form, secure=True)
+        self.assertContains(admin, "throttled")
+        self.assertEqual(self.login("bob@example.org").status_code, 401)
+        Attempt.objects.update(at=timezone.now() - timedelta(minutes=16))
+        self.assertEqual(self.login().status_code, 200)
+        self.assertEqual(Attempt.objects.count(), 0)
+        self.assertEqual(self.page.post("/admin/login/?next=/admin/", form, secure=True).status_code, 302)
 
 
-@quick
-class Tokens(TestCase):
+class StayLoggedIn(AccountTest):
     def setUp(self) -> None:
-        self.user = User.objects.create_user(EMAIL, PASSWORD)
-        self.token = tokens.issue(self.user)
+        super().setUp()
+        self.register()
+        self.login()
 
-    def refused(self, token: str) -> None:
-        answer = APIClient(headers={"host": "tickets.example"}).get(
-            "/api/auth/me/", headers={"authorization": f"Bearer {token}"}
-        )
-        self.assertEqual(answer.status_code, 401)
+    def with_token(self, token: str, origin: str | None = ORIGIN) -> APIClient:
+        client = browser(origin)
+        client.cookies[REFRESH_COOKIE] = token
+        return client
 
-    def test_the_published_key_verifies_a_token_and_cannot_make_one(self) -> None:
-        published = Client(headers={"host": "tickets.example"}).get("/api/auth/keys/").json()["keys"][0]
-        self.assertEqual(jwt.decode(self.token, jwt.PyJWK(published), algorithms=["EdDSA"])["sub"], str(self.user.pk))
-        self.assertNotIn("d", published)
+    def refresh_token(self) -> str:
+        return self.page.cookies[REFRESH_COOKIE].value
 
-    def test_no_algorithm_and_a_shared_secret_are_refused(self) -> None:
-        claims = jwt.decode(self.token, options={"verify_signature": False})
-        self.refused(jwt.encode(claims, None, algorithm="none"))
-        self.refused(jwt.encode(claims, tokens.public_key()["x"] * 2, algorithm="HS256"))
+    def refresh(self, token: str) -> int:
+        return self.post("refresh", self.with_token(token)).status_code
 
-    def test_an_expired_token_and_a_locked_account_are_refused(self) -> None:
-        with self.settings(JWT_LIFETIME_S=-1):
-            self.refused(tokens.issue(self.user))
+    def use(self, token: str, ago: float) -> None:
+        used_at = timezone.now() - timedelta(seconds=ago)
+        RefreshToken.objects.filter(digest=sessions._digest(token)).update(used_at=used_at)
+
+    def test_refreshing_gives_both_tokens_anew(self) -> None:
+        before = self.refresh_token()
+        answer = self.post("refresh")
+        self.assertEqual((answer.status_code, answer.json()["user"]["email"]), (200, EMAIL))
+        self.assertNotEqual(self.refresh_token(), before)
+        self.assertEqual(self.page.get("/api/auth/me/").status_code, 200)
+
+    def test_the_database_does_not_know_the_token(self) -> None:
+        self.assertNotIn(self.refresh_token(), str(list(RefreshToken.objects.values())))
+
+    def test_two_tabs_may_use_one_token_but_a_thief_ends_the_family(self) -> None:
+        stolen = self.refresh_token()
+        self.assertEqual([self.refresh(stolen), self.refresh(stolen)], [200, 200])
+        newest = self.post("refresh").cookies[REFRESH_COOKIE].value
+        self.use(stolen, ago=11)
+        self.assertEqual(self.refresh(stolen), 401)
+        self.assertEqual(self.refresh(newest), 401)
+        self.assertEqual((SignIn.objects.count(), RefreshToken.objects.count()), (0, 0))
+
+    def test_other_devices_stay_when_one_logs_out(self) -> None:
+        other = self.login(page=browser()).cookies[REFRESH_COOKIE].value
+        mine = self.refresh_token()
+        answer = self.post("logout")
+        self.assertEqual(answer.status_code, 204)
+        for name in (ACCESS_COOKIE, REFRESH_COOKIE):
+            self.assertEqual((answer.cookies[name].value, answer.cookies[name]["max-age"]), ("", 0))
+        self.assertEqual([self.refresh(mine), self.refresh(other)], [401, 200])
+
+    def test_a_locked_account_and_a_new_password_end_it(self) -> None:
+        user = User.objects.get()
+        user.set_password("another horse 42")
+        user.save()
+        self.assertEqual(self.refresh(self.refresh_token()), 401)
+        self.login(password="another horse 42")  # noqa: S106
         User.objects.update(is_active=False)
-        self.refused(self.token)
+        self.assertEqual(self.refresh(self.refresh_token()), 401)
+        self.assertEqual(SignIn.objects.count(), 0)
+
+    def test_an_expired_token_is_refused_and_removed(self) -> None:
+        past = timezone.now() - timedelta(seconds=1)
+        RefreshToken.objects.update(expires_at=past)
+        SignIn.objects.update(expires_at=past)
+        self.assertEqual(self.refresh(self.refresh_token()), 401)
+        self.login()
+        self.assertEqual((SignIn.objects.count(), RefreshToken.objects.count()), (1, 1))
+
+    def test_another_sites_page_can_neither_refresh_nor_log_out(self) -> None:
+        for origin in (EVIL, "null", None):
+            client = self.with_token(self.refresh_token(), origin)
+            self.assertEqual([self.post(what, client).status_code for what in ("refresh", "logout")], [403, 403])
+        same_site = self.with_token(self.refresh_token(), None)
+        answer = same_site.post("/api/auth/refresh/", headers={"sec-fetch-site": "same-origin"})
+        self.assertEqual(answer.status_code, 200)
 
     def test_garbage_is_refused(self) -> None:
-        for token in ("", "x", "a.b.c", "\xff"):
-            self.refused(token)
+        for token in ("", "x", "\xff", "x" * 4000):
+            self.assertEqual(self.refresh(token), 401)
 
 
-@quick
-class Superuser(TestCase):
-    def test_it_is_made_left_alone_and_brought_back_to_the_secret(self) -> None:
+class Tokens(AccountTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user = User.objects.create_user(EMAIL, PASSWORD, first_name="Ada", last_name="Lovelace")
+        self.token = tokens.issue(self.user)
+
+    def me(self, token: str) -> int:
+        client = APIClient(headers={"host": HOST, "authorization": f"Bearer {token}"})
+        return int(client.get("/api/auth/me/").status_code)
+
+    def test_the_published_key_verifies_a_token_and_cannot_make_one(self) -> None:
+        published = Client(headers={"host": HOST}).get("/api/auth/keys/").json()["keys"][0]
+        claims = jwt.decode(self.token, jwt.PyJWK(published), algorithms=["EdDSA"])
+        said = {"sub": str(self.user.pk), "email": EMAIL, "staff": False, "name": "Ada Lovelace", "iss": ORIGIN}
+        self.assertEqual({name: claims[name] for name in said}, said)
+        self.assertEqual(claims["exp"] - claims["iat"], 15 * 60)
+        self.assertNotIn("d", published)
+
+    def test_what_this_service_did_not_sign_or_not_so_is_refused(self) -> None:
+        self.assertEqual(self.me(self.token), 200)
+        ours = {"key": tokens._key()}
+        badly_said = [{"iss": EVIL}, {"exp": 1}, {"exp": None}, {"sub": None}, {"sub": "root"}, {"email": None}]
+        ours_but = [token_of(self.user.pk, **ours, **claims) for claims in badly_said]
+        shared = token_of(self.user.pk, key=tokens.public_key()["x"] * 2, algorithm="HS256")
+        for token in (*forged_tokens(self.user.pk).values(), *ours_but, shared, token_of(10**30, **ours), "\xff"):
+            self.assertEqual(self.me(token), 401, token)
+
+    def test_a_locked_account_is_refused_at_once(self) -> None:
+        User.objects.update(is_active=False)
+        self.assertEqual(self.me(self.token), 401)
+
+    def test_only_staff_see_whom_a_ticket_can_be_assigned_to(self) -> None:
+        staff = User.objects.create_user("bob@example.org", PASSWORD, is_staff=True)
+        User.objects.create_user("gone@example.org", PASSWORD, is_staff=True, is_active=False)
+        statuses = []
+        for token in ("", self.token, tokens.issue(staff)):
+            client = browser()
+            client.cookies[ACCESS_COOKIE] = token
+            answer = client.get("/api/auth/staff/")
+            statuses.append(answer.status_code)
+        self.assertEqual(statuses, [401, 403, 200])
+        self.assertEqual(answer.json(), [{"id": staff.pk, "email": "bob@example.org", "name": "bob@example.org"}])
+
+
+class OddInput(AccountTest):
+    def test_it_is_an_answer_not_a_crash(self) -> None:
+        address = {"email": EMAIL, "password": PASSWORD}
+        self.hostile(self.page, "post", "/api/auth/login/", address)
+        self.hostile(self.page, "post", "/api/auth/register/", {**address, "first_name": "A", "last_name": "L"})
+        self.hostile(self.page, "post", "/api/auth/verify/", {"token": "x"})
+        self.hostile(self.page, "post", "/api/auth/verify/again/", {"email": EMAIL})
+        self.hostile(self.page, "post", "/api/auth/refresh/", {})
+
+    def test_an_address_that_grows_when_it_is_written_small(self) -> None:
+        grows = "\u0130" * 250
+        self.assertEqual(self.login(grows).status_code, 401)
+        self.assertEqual(self.post("verify/again", email=grows).status_code, 202)
+        self.assertEqual(self.register(f"a@{grows}.org").status_code, 400)
+
+
+class Superuser(AccountTest):
+    @with_mail
+    def test_it_is_made_left_alone_brought_back_to_the_secret_and_may_always_log_in(self) -> None:
         first, second = "first secret", "second secret"
         self.assertEqual(ensure_superuser(EMAIL, first), "created")
         self.assertEqual(ensure_superuser(EMAIL, first), "unchanged")
+        User.objects.update(verified=False)
+        self.assertEqual(self.login(password=first).status_code, 200)
         self.assertEqual(ensure_superuser(EMAIL, second), "updated")
         user = User.objects.get()
-        self.assertTrue(user.is_superuser and user.is_staff and user.check_password(second))
+        self.assertTrue(user.is_superuser and user.is_staff and user.verified and user.check_password(second))
+
+    def test_the_admin_shows_and_changes_who_is_verified(self) -> None:
+        ensure_superuser("root@example.org", PASSWORD)
+        user = User.objects.create_user(EMAIL, PASSWORD)
+        self.page.force_login(User.objects.get(email="root@example.org"))
+        path = f"/admin/accounts/user/{user.pk}/change/"
+        form = {"email": EMAIL, "verified": "on", "is_active": "on", "first_name": "", "last_name": ""}
+        self.assertContains(self.page.get(path, secure=True), "verified")
+        self.assertEqual(self.page.post(path, form, secure=True).status_code, 302)
+        self.assertTrue(User.objects.get(pk=user.pk).verified)
+        self.assertContains(self.page.get("/admin/accounts/user/add/", secure=True), "verified")
 
 
-class Health(TestCase):
-    def answer(self, **checks: Any) -> tuple[int, dict[str, str]]:
-        with mock.patch.multiple(health, _readiness=health._Readiness(checks), DEADLINE_S=1):
-            response = Client(headers={"host": "tickets.example"}).get("/ready/")
-        return response.status_code, response.json()
-
-    def setUp(self) -> None:
-        logging.disable(logging.WARNING)
-        self.addCleanup(logging.disable, logging.NOTSET)
-
-    def test_ready_when_everything_was_reached(self) -> None:
-        status, answer = self.answer(database=lambda: None, broker=lambda: None)
-        self.assertEqual((status, answer["status"]), (200, "ok"))
-
-    def test_a_server_that_never_answers_is_unreachable_within_the_deadline(self) -> None:
-        release = health.threading.Event()
-        self.addCleanup(release.set)
-        status, answer = self.answer(database=lambda: None, broker=release.wait)
-        self.assertEqual((status, answer["database"], answer["broker"]), (503, "ok", "unreachable"))
-
-    def test_the_real_broker_check_fails_without_a_broker(self) -> None:
-        status, answer = self.answer(broker=health._broker)
-        self.assertEqual((status, answer["broker"]), (503, "unreachable"))
-
-    def test_another_host_is_refused(self) -> None:
-        self.assertEqual(Client(headers={"host": "evil.example"}).get("/health/").status_code, 400)
+class OlderRelease(TransactionTestCase):
+    def test_who_had_an_account_stays_verified_and_an_older_release_can_still_make_one(self) -> None:
+        executor = MigrationExecutor(connection)
+        executor.migrate([("accounts", "0001_initial")])
+        self.addCleanup(lambda: MigrationExecutor(connection).migrate(executor.loader.graph.leaf_nodes()))
+        before = executor.loader.project_state([("accounts", "0001_initial")]).apps.get_model("accounts", "User")
+        before.objects.create(email=EMAIL, password="x")  # noqa: S106
+        MigrationExecutor(connection).migrate([("accounts", "0002_verification_and_sign_ins")])
+        self.assertTrue(User.objects.get(email=EMAIL).verified)
+        before.objects.create(email="new@example.org", password="x")  # noqa: S106
+        self.assertFalse(User.objects.get(email="new@example.org").verified)
 
 
-class Migrations(TestCase):
-    def test_models_and_migrations_agree(self) -> None:
-        call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+class OpenApi(AccountTest):
+    def test_the_document_names_every_url_and_what_it_takes(self) -> None:
+        document = Client(headers={"host": HOST}).get("/openapi.json").json()
+        login = document["paths"]["/api/auth/login/"]["post"]
+        self.assertEqual(len(document["paths"]), 9)
+        self.assertIn("LoggedIn", json.dumps(login["responses"]["200"]))
+        self.assertEqual(document["components"]["schemas"]["Login"]["required"], ["email", "password"])
+        self.assertNotIn("requestBody", document["paths"]["/api/auth/logout/"]["post"])

@@ -26,9 +26,10 @@ def ensure_superuser(email: str, password: str) -> str:
     if user is None:
         User.objects.create_superuser(email, password)
         return "created"
-    if user.is_superuser and user.is_staff and user.is_active and user.check_password(password):
+    rights = (user.is_superuser, user.is_staff, user.is_active, user.verified)
+    if all(rights) and user.check_password(password):
         return "unchanged"
-    user.is_superuser = user.is_staff = user.is_active = True
+    user.is_superuser = user.is_staff = user.is_active = user.verified = True
     user.set_password(password)
     user.save()
     return "updated"

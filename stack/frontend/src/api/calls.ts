@@ -1,0 +1,58 @@
+/** Every request this front end makes, by name. All same-origin: one build serves any domain. */
+
+import { call } from "./http.ts";
+import type { Attachment, Comment, Flow, Notifications, Page, StaffMember, Ticket, User } from "./types.ts";
+
+const post = <T>(path: string, body?: unknown) => call<T>(path, { method: "POST", body });
+
+export const auth = {
+  me: (signal?: AbortSignal) => call<User>("/api/auth/me/", signal && { signal }),
+  register: (email: string, password: string, first_name: string) =>
+    post<User>("/api/auth/register/", first_name ? { email, password, first_name } : { email, password }),
+  verify: (token: string) => post<{ verified: boolean }>("/api/auth/verify/", { token }),
+  verifyAgain: (email: string) => post<void>("/api/auth/verify/again/", { email }),
+  login: (email: string, password: string) => post<{ user: User }>("/api/auth/login/", { email, password }),
+  logout: () => post<void>("/api/auth/logout/"),
+  staff: (signal: AbortSignal) => call<StaffMember[]>("/api/auth/staff/", { signal }),
+};
+
+export type NewTicket = Pick<Ticket, "title" | "description" | "priority">;
+
+export const tickets = {
+  list: (query: URLSearchParams, signal: AbortSignal) => call<Page<Ticket>>(`/api/tickets/?${query}`, { signal }),
+  get: (id: number, signal: AbortSignal) => call<Ticket>(`/api/tickets/${id}/`, { signal }),
+  create: (ticket: NewTicket) => post<Ticket>("/api/tickets/", ticket),
+  attach: (id: number, file: File) => {
+    const form = new FormData();
+    form.append("file", file);
+    return post<Attachment>(`/api/tickets/${id}/attachments/`, form);
+  },
+  attachmentPath: (id: number, attachment: number) => `/api/tickets/${id}/attachments/${attachment}/`,
+};
+
+export const workflow = {
+  get: (id: number, signal: AbortSignal) => call<Flow>(`/api/workflow/tickets/${id}/`, { signal }),
+  move: (id: number, transition: string, version: number) =>
+    post<Flow>(`/api/workflow/tickets/${id}/transitions/`, { transition, version }),
+  assign: (id: number, person: number | null) =>
+    call<Flow>(`/api/workflow/tickets/${id}/assignee/`, { method: "PUT", body: { id: person } }),
+};
+
+export const messaging = {
+  comments: (id: number, after: number, signal: AbortSignal) =>
+    call<{ results: Comment[] }>(`/api/messaging/tickets/${id}/comments/?after=${after}`, { signal }),
+  send: (id: number, body: string, client_id: string) =>
+    post<Comment>(`/api/messaging/tickets/${id}/comments/`, { body, client_id }),
+  socket: (id: number, after: number) =>
+    new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/tickets/${id}/?after=${after}`),
+};
+
+export const notifications = {
+  list: (page: number, size: number, signal: AbortSignal) =>
+    call<Notifications>(`/api/notifications/?page=${page}&page_size=${size}`, { signal }),
+  unread: (signal: AbortSignal) => call<Notifications>("/api/notifications/?unread=true&page_size=1", { signal }),
+  read: (id: number) => post<void>(`/api/notifications/${id}/read/`),
+  readAll: () => post<void>("/api/notifications/read/"),
+};
+
+export const release = (signal: AbortSignal) => call<{ release: string }>("/version/", { signal });

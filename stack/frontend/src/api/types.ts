@@ -1,0 +1,57 @@
+/** What the services answer, as far as this front end reads it. */
+
+export type User = { id: number; email: string; first_name: string; last_name: string; is_staff: boolean };
+export type Someone = { id: number; email: string };
+export type StaffMember = Someone & { name: string };
+
+export const STATUSES = ["open", "in_progress", "resolved", "closed"] as const;
+export const PRIORITIES = ["low", "normal", "high", "urgent"] as const;
+export type Status = (typeof STATUSES)[number];
+export type Priority = (typeof PRIORITIES)[number];
+
+export type Attachment = { id: number; name: string; size: number; created_at: string };
+export type Ticket = {
+  id: number;
+  title: string;
+  description: string;
+  priority: Priority;
+  status: Status;
+  owner: Someone;
+  assignee: Someone | null;
+  attachments: Attachment[];
+  created_at: string;
+  updated_at: string;
+};
+
+export type Page<T> = { count: number; next: string | null; previous: string | null; results: T[] };
+
+export type Step = { key: string; name: string; final: boolean };
+export type Transition = { key: string; name: string; to: string };
+export type Move = { at: string; by: Someone; transition: string; from: string; to: string };
+export type Flow = {
+  ticket: number;
+  step: Step;
+  assignee: Someone | null;
+  version: number;
+  transitions: Transition[];
+  history: Move[];
+};
+
+export type Comment = {
+  id: number;
+  ticket: number;
+  author: Someone;
+  body: string;
+  created_at: string;
+  client_id: string | null;
+};
+
+export type Notification = {
+  id: number;
+  kind: string;
+  text: string;
+  ticket: number | null;
+  created_at: string;
+  read_at: string | null;
+};
+export type Notifications = Page<Notification> & { unread: number };

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+
+
+class Outbox(models.Model):
+    """Events that are true as soon as their transaction commits, and leave for the broker afterwards."""
+
+    event_id = models.UUIDField(default=uuid.uuid4, unique=True)
+    topic = models.CharField(max_length=64)
+    event = models.JSONField()
+
+
+class Inbox(models.Model):
+    """Events that were handled, in the transaction of their handler: whoever brings one again is too late."""
+
+    event_id = models.UUIDField(primary_key=True)
+    handled_at = models.DateTimeField(auto_now_add=True, db_index=True)

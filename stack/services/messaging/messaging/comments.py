@@ -1,0 +1,60 @@
+"""What is said about a ticket. Everybody who listens learns of a comment when its transaction commits."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from common.events.outbox import emit
+from common.tokens import Person
+from django.db import connection, transaction
+
+from messaging.models import Comment
+
+# The channel of PostgreSQL's NOTIFY, listened to by live/hub.py.
+CHANNEL = "comments"
+EXCERPT = 200
+
+
+def post(ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID | None) -> tuple[Comment, bool]:
+    """The comment, and False when it was there already."""
+    with transaction.atomic():
+        _one_at_a_time(ticket["id"])
+        if client_id and (known := _sent_before(ticket["id"], author, client_id)):
+            return known, False
+        comment = Comment.objects.create(
+            ticket_id=ticket["id"], author_id=author.id, author_email=author.email, body=body, client_id=client_id
+        )
+        _notify(comment)
+        emit(
+            "comment.created",
+            author,
+            comment={"id": comment.pk, "excerpt": body[:EXCERPT]},
+            ticket={name: ticket[name] for name in ("id", "title", "owner")},
+            participants=_participants(ticket["id"]),
+        )
+    return comment, True
+
+
+def _one_at_a_time(ticket: int) -> None:
+    """Until the commit. Otherwise a comment could become visible after one with a later id, and whoever reads on from
+    the last id that they know would miss it."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # Negative: other locks of this database are positive numbers.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [-ticket])
+
+
+def _sent_before(ticket: int, author: Person, client_id: uuid.UUID) -> Comment | None:
+    return Comment.objects.filter(ticket_id=ticket, author_id=author.id, client_id=client_id).first()
+
+
+def _notify(comment: Comment) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{comment.ticket_id} {comment.pk}"])
+
+
+def _participants(ticket: int) -> list[dict[str, Any]]:
+    said = Comment.objects.filter(ticket_id=ticket).order_by("author_id").values_list("author_id", "author_email")
+    return [{"id": person, "email": email} for person, email in dict(said.distinct()).items()]

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from messaging.models import Comment
+
+LARGEST_ID = 2**63 - 1
+
+
+class Author(serializers.Serializer[Comment]):
+    id = serializers.IntegerField(source="author_id")
+    email = serializers.EmailField(source="author_email")
+
+
+class CommentSerializer(serializers.ModelSerializer[Comment]):
+    ticket = serializers.IntegerField(source="ticket_id", read_only=True)
+    author = Author(source="*", read_only=True)
+    body = serializers.CharField(max_length=10_000)
+    client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+    class Meta:
+        model = Comment
+        fields = ("id", "ticket", "author", "body", "created_at", "client_id")
+
+
+class After(serializers.Serializer[Any]):
+    after = serializers.IntegerField(min_value=0, max_value=LARGEST_ID, default=0)

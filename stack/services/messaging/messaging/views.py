@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import Any
+
+from common.tickets import visible_ticket
+from django.db.models import QuerySet
+from rest_framework.generics import ListCreateAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from messaging import comments
+from messaging.models import Comment
+from messaging.pages import Newer
+from messaging.serializers import After, CommentSerializer
+
+
+class Comments(ListCreateAPIView[Comment]):
+    """Whoever sees the ticket may read and write."""
+
+    queryset = Comment.objects.all()
+    serializer_class = CommentSerializer
+    query_class = After
+    pagination_class = Newer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._ticket = visible_ticket(kwargs["ticket"], request.auth)
+
+    def filter_queryset(self, queryset: QuerySet[Comment]) -> QuerySet[Comment]:
+        return queryset.filter(ticket_id=self._ticket["id"])
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        given = self.get_serializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        said = given.validated_data
+        comment, new = comments.post(self._ticket, request.user, said["body"], said["client_id"])
+        return Response(self.get_serializer(comment).data, status=201 if new else 200)

@@ -1,0 +1,108 @@
+"""Run by `django test`; PYTHONPATH holds services/, as /app does in the container."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from unittest import mock
+
+import jwt
+from common.authentication import Unavailable
+from common.testing import ServiceTest, forged_tokens
+from django.http import Http404
+from messaging.models import Comment
+
+OWNER, STRANGER, COLLEAGUE = 1, 2, 3
+TICKET = {"id": 7, "title": "Printer", "owner": {"id": OWNER, "email": "1@example.org"}, "status": "open"}
+PATH = "/api/messaging/tickets/7/comments/"
+
+
+def visible(ticket: int, token: str) -> dict[str, Any]:
+    """As ticket-service answers."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    if ticket != TICKET["id"] or not (claims["staff"] or claims["sub"] == str(OWNER)):
+        raise Http404
+    return TICKET
+
+
+class CommentTest(ServiceTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked = self.enterContext(mock.patch("messaging.views.visible_ticket", side_effect=visible))
+
+    def say(self, body: str = "Hello", person: int = OWNER, *, staff: bool = False, **fields: Any) -> Any:
+        return self.api(person, staff=staff).post(PATH, {"body": body, **fields}, format="json")
+
+
+class Rights(CommentTest):
+    def test_owner_and_staff_talk_a_stranger_gets_404_and_nobody_401(self) -> None:
+        self.assertEqual(self.say().status_code, 201)
+        self.assertEqual(self.say(person=COLLEAGUE, staff=True).status_code, 201)
+        self.assertEqual(self.say(person=STRANGER).status_code, 404)
+        clients = (self.api(OWNER), self.api(COLLEAGUE, staff=True), self.api(STRANGER), self.api())
+        self.assertEqual([client.get(PATH).status_code for client in clients], [200, 200, 404, 401])
+        self.assertEqual(Comment.objects.count(), 2)
+
+    def test_only_a_token_of_auth_service_opens_the_door(self) -> None:
+        for what, text in forged_tokens(OWNER).items():
+            with self.subTest(what):
+                headers = {"authorization": f"Bearer {text}"}
+                self.assertEqual(self.api().get(PATH, headers=headers).status_code, 401)
+        self.asked.assert_not_called()
+
+    def test_a_page_of_another_site_cannot_talk_with_a_visitors_cookie(self) -> None:
+        answers = [
+            self.browser(OWNER, origin=origin).post(PATH, {"body": "Hi"}, format="json")
+            for origin in ("https://evil.example", None, "https://tickets.example")
+        ]
+        self.assertEqual([answer.status_code for answer in answers], [403, 403, 201])
+
+    def test_without_ticket_service_nobody_is_let_in(self) -> None:
+        self.asked.side_effect = Unavailable
+        self.assertEqual((self.say().status_code, self.api(OWNER).get(PATH).status_code), (503, 503))
+
+
+class Talking(CommentTest):
+    def test_the_same_client_id_is_the_same_comment(self) -> None:
+        mine = str(uuid.uuid4())
+        first, again = self.say("Hello", client_id=mine), self.say("Hello", client_id=mine)
+        self.assertEqual((first.status_code, again.status_code), (201, 200))
+        self.assertEqual(first.json(), again.json())
+        # Somebody else's choice of the same id is not mine.
+        self.assertEqual(self.say(person=COLLEAGUE, staff=True, client_id=mine).status_code, 201)
+        self.assertEqual(self.topics(), ["comment.created"] * 2)
+
+    def test_pages_go_on_after_the_last_one_known(self) -> None:
+        for number in range(103):
+            Comment.objects.create(ticket_id=7, author_id=OWNER, author_email="1@example.org", body=str(number))
+        Comment.objects.create(ticket_id=8, author_id=OWNER, author_email="1@example.org", body="elsewhere")
+        first = self.api(OWNER).get(PATH).json()
+        rest = self.api(OWNER).get(PATH, {"after": first["results"][-1]["id"]}).json()
+        self.assertEqual((first["more"], rest["more"]), (True, False))
+        said = [comment["body"] for comment in first["results"] + rest["results"]]
+        self.assertEqual(said, [str(number) for number in range(103)])
+
+    def test_the_event_tells_what_others_need(self) -> None:
+        self.say()
+        self.say("x" * 300, person=COLLEAGUE, staff=True)
+        event = self.events("comment.created")[-1]
+        self.assertEqual(event["actor"], {"id": COLLEAGUE, "email": "3@example.org"})
+        self.assertEqual([person["id"] for person in event["data"]["participants"]], [OWNER, COLLEAGUE])
+        self.assertEqual(event["data"]["comment"]["excerpt"], "x" * 200)
+        self.assertEqual(event["data"]["ticket"], {name: TICKET[name] for name in ("id", "title", "owner")})
+
+    def test_a_comment_and_its_event_are_one(self) -> None:
+        with mock.patch("messaging.comments.emit", side_effect=OSError), self.assertRaises(OSError):
+            self.say()
+        self.assertEqual(Comment.objects.count(), 0)
+
+    def test_bad_input_is_refused_and_never_breaks(self) -> None:
+        for fields in ({"body": ""}, {"body": " \n"}, {"body": "x" * 10_001}, {}, {"body": "a", "client_id": "1"}):
+            with self.subTest(fields=str(fields)[:50]):
+                self.assertEqual(self.api(OWNER).post(PATH, fields, format="json").status_code, 400)
+        for after in ("-1", "x", "9" * 30, "1e3", "\0"):
+            with self.subTest(after=after):
+                self.assertEqual(self.api(OWNER).get(PATH, {"after": after}).status_code, 400)
+        self.hostile(self.api(OWNER), "POST", PATH, {"body": "Hi", "client_id": str(uuid.uuid4())})
+        for path in (PATH.replace("7", "9" * 40), PATH.replace("7", "-7"), PATH.replace("7", "7'--")):
+            self.assertEqual(self.api(OWNER).get(path).status_code, 404)

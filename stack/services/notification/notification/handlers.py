@@ -1,0 +1,79 @@
+"""What notification-worker does about events. Nobody is told what they did themselves; only that a ticket arrived.
+
+Each runs in the transaction that notes its event as handled: see common/events/inbox.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from notification import texts
+from notification.models import Assignment
+from notification.telling import mail, tell
+
+Event = dict[str, Any]
+Person = dict[str, Any]
+
+
+def verification_wanted(event: Event) -> None:
+    mail(event, event["data"]["user"], texts.verification(event["data"]["link"]))
+
+
+def ticket_created(event: Event) -> None:
+    ticket = event["data"]["ticket"]
+    tell(event, ticket["owner"], texts.received(ticket))
+
+
+def ticket_deleted(event: Event) -> None:
+    Assignment.objects.filter(pk=event["data"]["ticket"]["id"]).delete()
+
+
+def workflow_started(event: Event) -> None:
+    _remember_assignee(event["data"])
+
+
+def workflow_moved(event: Event) -> None:
+    data = event["data"]
+    _remember_assignee(data)
+    message = texts.moved(data["ticket"], event["actor"]["email"], data["step"])
+    for person in _others(event, data["ticket"]["owner"], data["assignee"]):
+        tell(event, person, message)
+
+
+def workflow_assigned(event: Event) -> None:
+    data = event["data"]
+    _remember_assignee(data)
+    ticket, actor, assignee = data["ticket"], event["actor"]["email"], data["assignee"]
+    for person in _others(event, ticket["owner"], assignee):
+        to_them = assignee is not None and person["id"] == assignee["id"]
+        tell(
+            event, person, texts.assigned_to_you(ticket, actor) if to_them else texts.assigned(ticket, actor, assignee)
+        )
+
+
+def comment_created(event: Event) -> None:
+    data = event["data"]
+    ticket = data["ticket"]
+    message = texts.commented(ticket, event["actor"]["email"], data["comment"]["excerpt"])
+    for person in _others(event, ticket["owner"], _assignee(ticket["id"]), *data["participants"]):
+        tell(event, person, message)
+
+
+def _others(event: Event, *people: Person | None) -> list[Person]:
+    """Each once, without whoever did it. In one order for all, so that two workers cannot wait for each other."""
+    found = {person["id"]: person for person in people if person is not None}
+    found.pop(event["actor"]["id"], None)
+    return [found[number] for number in sorted(found)]
+
+
+def _remember_assignee(data: dict[str, Any]) -> None:
+    """Events may come in another order: the latest version counts."""
+    assignee = data["assignee"] or {"id": None, "email": ""}
+    said = {"version": data["version"], "person_id": assignee["id"], "email": assignee["email"]}
+    _, new = Assignment.objects.get_or_create(pk=data["ticket"]["id"], defaults=said)
+    if not new:
+        Assignment.objects.filter(pk=data["ticket"]["id"], version__lt=data["version"]).update(**said)
+
+
+def _assignee(ticket: int) -> Person | None:
+    found = Assignment.objects.filter(pk=ticket, person_id__isnull=False).first()
+    return None if found is None else {"id": found.person_id, "email": found.email}

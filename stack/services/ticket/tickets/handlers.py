@@ -1,0 +1,22 @@
+"""What ticket-service does about events of workflow-api."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from tickets.models import Ticket
+
+
+def follow(event: dict[str, Any]) -> None:
+    """Each event says all of it, so the newest is enough, and one that comes after a newer one changes nothing."""
+    said = event["data"]
+    assignee = said["assignee"] or {"id": None, "email": ""}
+    Ticket.objects.filter(pk=said["ticket"]["id"], workflow_version__lt=said["version"]).update(
+        status=said["step"],
+        assignee_id=assignee["id"],
+        assignee_email=assignee["email"],
+        workflow_version=said["version"],
+        updated_at=timezone.now(),
+    )

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+
+class Priority(models.TextChoices):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Status(models.TextChoices):
+    """The steps of workflow-api, which alone moves a ticket."""
+
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Ticket(models.Model):
+    title = models.CharField(max_length=200)
+    description = models.TextField(max_length=20_000, blank=True)
+    priority = models.CharField(max_length=8, choices=Priority.choices, default=Priority.NORMAL)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.OPEN)
+    assignee_id = models.BigIntegerField(null=True)
+    # Defaults that the database knows: after a rollback the release before this one writes here again.
+    assignee_email = models.EmailField(blank=True, default="", db_default="")
+    # Of the last event of workflow-api that was followed; older ones come too late.
+    workflow_version = models.PositiveIntegerField(default=0, db_default=0)
+    owner_id = models.BigIntegerField(db_index=True)
+    owner_email = models.EmailField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=~Q(title=""), name="ticket_title_said"),
+            models.CheckConstraint(condition=Q(priority__in=Priority.values), name="ticket_priority_known"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_status_known"),
+            models.CheckConstraint(
+                condition=Q(assignee_id=None, assignee_email="") | (Q(assignee_id__gte=1) & ~Q(assignee_email="")),
+                name="ticket_assignee_whole",
+            ),
+        )
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        return {"id": self.owner_id, "email": self.owner_email}
+
+    @property
+    def assignee(self) -> dict[str, Any] | None:
+        return {"id": self.assignee_id, "email": self.assignee_email} if self.assignee_id else None
+
+
+def stored_name(attachment: Attachment, filename: str) -> str:
+    """Nothing of what a visitor called the file gets near the file system."""
+    return f"attachments/{uuid.uuid4().hex}"
+
+
+class Attachment(models.Model):
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, related_name="attachments")
+    file = models.FileField(upload_to=stored_name)
+    name = models.CharField(max_length=200)
+    size = models.BigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(size__gte=0), name="attachment_size_real"),)

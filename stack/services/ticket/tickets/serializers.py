@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tickets.models import Attachment, Priority, Status, Ticket
+
+
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    class Meta:
+        model = Attachment
+        fields = ("id", "name", "size", "created_at")
+
+
+class PersonSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    email = serializers.EmailField()
+
+
+class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    owner = PersonSerializer(read_only=True)
+    assignee = PersonSerializer(read_only=True, allow_null=True)
+    attachments = AttachmentSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Ticket
+        fields = (
+            "id",
+            "title",
+            "description",
+            "priority",
+            "status",
+            "owner",
+            "assignee",
+            "attachments",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("status",)
+
+
+class Filters(serializers.Serializer[None]):
+    """What a list can be asked for; anything else of these names is a 400, never a surprise."""
+
+    status = serializers.ChoiceField(Status.choices, required=False)
+    priority = serializers.ChoiceField(Priority.choices, required=False)
+    search = serializers.CharField(max_length=200, required=False)
+    mine = serializers.BooleanField(required=False, default=False)
+    order = serializers.ChoiceField(("created_at", "-created_at", "updated_at", "-updated_at"), default="-created_at")

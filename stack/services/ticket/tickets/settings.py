@@ -1,0 +1,24 @@
+from common.logs import configuration
+from common.service import *  # noqa: F403
+from common.service import ALLOWED_HOSTS, BACKGROUND, INSTALLED_APPS
+
+SERVICE = "ticket-service"
+ROOT_URLCONF = "tickets.urls"
+LOGGING = configuration(SERVICE)
+# Other services call it by this name.
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, SERVICE]
+INSTALLED_APPS = [*INSTALLED_APPS, "tickets"]
+
+BACKGROUND = [*BACKGROUND, "common.events.consumer.start"]
+EVENT_QUEUE = "ticket-events"
+EVENT_HANDLERS = {
+    "workflow.started": "tickets.handlers.follow",
+    "workflow.moved": "tickets.handlers.follow",
+    "workflow.assigned": "tickets.handlers.follow",
+}
+
+ATTACHMENT_BYTES = 8 * 1024 * 1024
+ATTACHMENTS_PER_TICKET = 20
+# nginx reads the files, as another user.
+FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755

@@ -1,0 +1,11 @@
+from django.urls import include, path
+
+from tickets.views import Attachments, OneAttachment, OneTicket, Tickets
+
+urlpatterns = [
+    path("", include("common.health")),
+    path("api/tickets/", Tickets.as_view()),
+    path("api/tickets/<int:pk>/", OneTicket.as_view()),
+    path("api/tickets/<int:pk>/attachments/", Attachments.as_view()),
+    path("api/tickets/<int:pk>/attachments/<int:attachment>/", OneAttachment.as_view()),
+]

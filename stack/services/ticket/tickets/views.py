@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from common.events.outbox import emit
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.generics import ListCreateAPIView, RetrieveUpdateDestroyAPIView
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.views import APIView
+
+from tickets.models import Attachment, Ticket
+from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer
+
+
+class TooLarge(APIException):
+    status_code = 413
+    default_detail = f"a file may have {settings.ATTACHMENT_BYTES // 1024 // 1024} MiB at most"
+
+
+def visible(request: Request) -> QuerySet[Ticket]:
+    """To anybody else a ticket does not exist: they get 404, which tells nothing."""
+    everything = Ticket.objects.prefetch_related("attachments")
+    return everything if request.user.is_staff else everything.filter(owner_id=request.user.id)
+
+
+def facts(ticket: Ticket) -> dict[str, Any]:
+    """What events say of a ticket."""
+    return {"ticket": {name: getattr(ticket, name) for name in ("id", "title", "priority", "status", "owner")}}
+
+
+class Tickets(ListCreateAPIView[Ticket]):
+    serializer_class = TicketSerializer
+    query_class = Filters
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        asked = Filters(data=self.request.query_params)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        found = visible(self.request).order_by(wanted["order"], "-pk")
+        found = found.filter(**{name: wanted[name] for name in ("status", "priority") if name in wanted})
+        if wanted["mine"]:
+            found = found.filter(owner_id=self.request.user.id)
+        if "search" in wanted:
+            found = found.filter(Q(title__icontains=wanted["search"]) | Q(description__icontains=wanted["search"]))
+        return found
+
+    @transaction.atomic
+    def perform_create(self, serializer: BaseSerializer[Ticket]) -> None:
+        person = self.request.user
+        ticket = serializer.save(owner_id=person.id, owner_email=person.email)
+        emit("ticket.created", person, **facts(ticket))
+
+
+class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
+    serializer_class = TicketSerializer
+    http_method_names = ("get", "patch", "delete", "head", "options")
+
+    def get_queryset(self) -> QuerySet[Ticket]:
+        found = visible(self.request)
+        # Locked from before it is read, else saving it could undo what an event of the workflow did meanwhile.
+        return found if self.request.method in SAFE_METHODS else found.select_for_update()
+
+    @transaction.atomic
+    def patch(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().patch(request, *args, **kwargs)
+
+    @transaction.atomic
+    def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().delete(request, *args, **kwargs)
+
+    def perform_update(self, serializer: BaseSerializer[Ticket]) -> None:
+        emit("ticket.updated", self.request.user, **facts(serializer.save()))
+
+    def perform_destroy(self, instance: Ticket) -> None:
+        gone = facts(instance)
+        files = [attachment.file for attachment in instance.attachments.all()]
+        instance.delete()
+        emit("ticket.deleted", self.request.user, **gone)
+        # Only what is really gone loses its files.
+        transaction.on_commit(lambda: [file.storage.delete(file.name) for file in files])
+
+
+class Attachments(APIView):
+    parser_classes = (MultiPartParser,)
+    answer_class = AttachmentSerializer
+
+    def post(self, request: Request, pk: int) -> Response:
+        get_object_or_404(visible(request), pk=pk)
+        upload = request.FILES.get("file")
+        if not isinstance(upload, UploadedFile) or not upload.name:
+            raise ValidationError({"file": ["send one as multipart/form-data"]})
+        if (upload.size or 0) > settings.ATTACHMENT_BYTES:
+            raise TooLarge
+        with transaction.atomic():
+            # Locked, so that two uploads at once do not both become the last one allowed.
+            ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk)
+            if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
+                raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
+            kept = ticket.attachments.create(file=upload, name=shown_name(upload.name), size=upload.size)
+            emit("ticket.attached", request.user, **facts(ticket), attachment={"id": kept.pk, "name": kept.name})
+        return Response(AttachmentSerializer(kept).data, status=201)
+
+
+class OneAttachment(APIView):
+    def get(self, request: Request, pk: int, attachment: int) -> HttpResponse:
+        ticket = get_object_or_404(visible(request), pk=pk)
+        kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
+        if kept is None:
+            raise Http404
+        # nginx sends the file; whoever asks for its place directly gets 404. Never shown in the page: it may be HTML.
+        return HttpResponse(
+            content_type="application/octet-stream",
+            headers={
+                "X-Accel-Redirect": f"/_media/{kept.file.name}",
+                "Content-Disposition": content_disposition_header(True, kept.name) or "attachment",
+                "Cache-Control": "private, no-store",
+            },
+        )
+
+
+def shown_name(given: str) -> str:
+    """A name for people: no folders, no characters that steer a terminal or turn text around."""
+    base = given.replace("\\", "/").rpartition("/")[2]
+    printable = "".join(char for char in base if unicodedata.category(char)[0] != "C").strip(" .")
+    return printable[-Attachment._meta.get_field("name").max_length :] or "file"

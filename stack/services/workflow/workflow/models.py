@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+from common.tokens import Person
+from django.db import models
+from django.db.models import F, Q
+
+
+class Step(models.Model):
+    """Where a ticket can be. Rows come with migrations; ticket-service knows the same words as `status`."""
+
+    key = models.SlugField(primary_key=True, max_length=16)
+    name = models.CharField(max_length=40)
+    place = models.PositiveSmallIntegerField(unique=True)
+    final = models.BooleanField(default=False)
+
+
+class Transition(models.Model):
+    """The whole workflow is this table. Staff may take every one, the ticket's owner those that say so."""
+
+    key = models.SlugField(max_length=16)
+    name = models.CharField(max_length=40)
+    source = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+    target = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+    owner_may = models.BooleanField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("key", "source"), name="one_target_of_a_transition"),
+            models.CheckConstraint(condition=~Q(source=F("target")), name="a_transition_leads_elsewhere"),
+        )
+
+    def allows(self, person: Person, flow: Flow) -> bool:
+        return person.is_staff or (self.owner_may and flow.owner_id == person.id)
+
+
+class Flow(models.Model):
+    """One ticket on its way. It stays when the ticket is gone: a late event must not start it again."""
+
+    ticket = models.BigIntegerField(primary_key=True)
+    title = models.CharField(max_length=200)
+    title_at = models.DateTimeField()
+    owner_id = models.BigIntegerField()
+    owner_email = models.EmailField()
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+    assignee_id = models.BigIntegerField(null=True)
+    assignee_email = models.EmailField(blank=True)
+    # Counts what was emitted: whoever hears of an older one ignores it.
+    version = models.PositiveIntegerField(default=1)
+    ended = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(version__gte=1), name="flow_version_from_1"),
+            models.CheckConstraint(
+                condition=Q(assignee_id=None, assignee_email="") | (Q(assignee_id__gte=1) & ~Q(assignee_email="")),
+                name="flow_assignee_whole",
+            ),
+        )
+
+    @property
+    def owner(self) -> dict[str, Any]:
+        return {"id": self.owner_id, "email": self.owner_email}
+
+    @property
+    def assignee(self) -> dict[str, Any] | None:
+        return {"id": self.assignee_id, "email": self.assignee_email} if self.assignee_id else None
+
+
+class Move(models.Model):
+    """What happened. The database refuses to change or delete it: see the migration."""
+
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="history")
+    version = models.PositiveIntegerField()
+    at = models.DateTimeField(auto_now_add=True)
+    by_id = models.BigIntegerField()
+    by_email = models.EmailField()
+    transition = models.SlugField(max_length=16)
+    source = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+    target = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ("version",)
+        constraints = (models.UniqueConstraint(fields=("flow", "version"), name="one_move_of_a_version"),)
+
+    @property
+    def by(self) -> dict[str, Any]:
+        return {"id": self.by_id, "email": self.by_email}

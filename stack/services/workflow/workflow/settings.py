@@ -1,0 +1,17 @@
+from common.logs import configuration
+from common.service import *  # noqa: F403
+from common.service import ALLOWED_HOSTS, INSTALLED_APPS
+
+SERVICE = "workflow-api"
+ROOT_URLCONF = "workflow.urls"
+LOGGING = configuration(SERVICE)
+# Other services call it by this name.
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, SERVICE]
+INSTALLED_APPS = [*INSTALLED_APPS, "workflow"]
+
+EVENT_QUEUE = "workflow-events"
+EVENT_HANDLERS = {
+    "ticket.created": "workflow.handlers.ticket_created",
+    "ticket.updated": "workflow.handlers.ticket_updated",
+    "ticket.deleted": "workflow.handlers.ticket_deleted",
+}

@@ -1,0 +1,133 @@
+"""What a guest reaches of the cloud itself, in the kernel: a namespace with a guest's link stands for the guest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from bootstrap.localcloud.command import run
+from bootstrap.localcloud.machines import Interface
+from bootstrap.localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, choose_range
+
+pytestmark = [
+    pytest.mark.root,
+    pytest.mark.skipif(
+        sys.platform != "linux" or os.geteuid() != 0 or not (shutil.which("nft") and shutil.which("ip")),
+        reason="network namespaces need root, nft and ip",
+    ),
+]
+API, MAIL, INBOX, DNS, METADATA = 8080, 2525, 8025, 53, 8169
+DOORS = Doors(metadata=METADATA, tcp=(API, MAIL), translated=((587, MAIL),))
+MACHINE = 11
+# prints which of the (address, port) in argv[1] answer, and with what
+ASK = """
+import json, socket, sys
+found = []
+for address, port in json.loads(sys.argv[1]):
+    try:
+        with socket.create_connection((address, port), timeout=1) as connection:
+            found.append(connection.recv(100).decode())
+    except OSError:
+        found.append(None)
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Lab:
+    net: Network
+    namespace: str
+
+    def apply(self, **guest: object) -> None:
+        address = str(self.net.range.network[MACHINE])
+        fields: dict[str, object] = {"private_ip": None, "vpc": None, "guarded": False, **guest}
+        self.net.apply(NetworkPlan((Guest(machine=MACHINE, public_ip=address, **fields),)))  # type: ignore[arg-type]
+
+    def reached(self, *ports: int, address: str | None = None, inside: bool = True) -> list[str | None]:
+        targets = json.dumps([(address or self.net.range.service, port) for port in ports])
+        enter = ["ip", "netns", "exec", self.namespace] if inside else []
+        answer: list[str | None] = json.loads(run([*enter, sys.executable, "-c", ASK, targets]))
+        return answer
+
+
+def greet(server: socket.socket, name: str) -> None:
+    """Says its name to everybody until the socket is shut down."""
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            connection.sendall(name.encode())
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    home = tmp_path_factory.mktemp("doors")
+    net = Network("doors-test", choose_range(home), home, DOORS)
+    with ExitStack() as ending:
+        ending.callback(net.down)
+        net.up()
+        address = str(net.range.network[MACHINE])
+        guest = Interface("eth0", "02:d0:00:00:00:0b", address, net.range.prefix, net.range.gateway)
+        namespace = net.plug(MACHINE, [guest]).name
+        ending.callback(net.unplug, MACHINE)
+        run(["ip", "-n", namespace, "addr", "add", f"{guest.address}/{guest.prefix}", "dev", "eth0"])
+        run(["ip", "-n", namespace, "link", "set", "dev", "eth0", "up"])
+        run(["ip", "-n", namespace, "route", "add", "default", "via", net.range.gateway])
+        for port in (API, MAIL, INBOX, DNS, METADATA):
+            server = socket.create_server((net.range.service, port))
+            thread = threading.Thread(target=greet, args=(server, str(port)))
+            thread.start()
+            ending.callback(thread.join)
+            ending.callback(server.close)
+            ending.callback(server.shutdown, socket.SHUT_RDWR)
+        yield Lab(net, namespace)
+
+
+def test_a_guest_reaches_the_doors_and_nothing_else_that_listens(lab: Lab) -> None:
+    lab.apply()
+    assert lab.reached(API, MAIL, DNS) == [str(API), str(MAIL), str(DNS)]
+    assert lab.reached(587) == [str(MAIL)]
+    assert lab.reached(80, address="169.254.169.254") == [str(METADATA)]
+    assert lab.reached(INBOX) == [None]
+    assert lab.reached(INBOX, inside=False) == [str(INBOX)], "the host sees its inbox"
+
+
+def test_a_guests_own_firewall_may_close_the_doors_but_not_dns_and_metadata(lab: Lab) -> None:
+    lab.apply(guarded=True, outbound=(Rule("tcp", str(MAIL), ("0.0.0.0/0",)), Rule("tcp", str(INBOX), ("0.0.0.0/0",))))
+    assert lab.reached(API, MAIL, INBOX, DNS) == [None, str(MAIL), None, str(DNS)]
+    assert lab.reached(80, address="169.254.169.254") == [str(METADATA)]
+
+
+def test_a_guest_sends_no_datagram_to_anything_but_dns(lab: Lab) -> None:
+    lab.apply()
+    say = "import socket,sys; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', (sys.argv[1], int(sys.argv[2])))"
+    heard = {}
+    with ExitStack() as ending:
+        servers = {}
+        for port in (MAIL, DNS):
+            servers[port] = ending.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            servers[port].bind((lab.net.range.service, port))
+            servers[port].settimeout(2 if port == DNS else 0.2)
+        for port in (MAIL, DNS):  # DNS last: once it is heard, the other had its time
+            subprocess.run(
+                ["ip", "netns", "exec", lab.namespace, sys.executable, "-c", say, lab.net.range.service, str(port)],
+                check=True,
+            )
+        for port in (DNS, MAIL):
+            try:
+                heard[port] = servers[port].recv(10)
+            except TimeoutError:
+                heard[port] = b""
+    assert heard == {DNS: b"x", MAIL: b""}

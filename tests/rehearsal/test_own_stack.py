@@ -1,0 +1,74 @@
+"""The guest book of docs/your-own-stack.md: another stack, another domain, the same commands from bake to destroy."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rehearsal.conftest import ROOT, Bootstrap, Site
+
+HELLO = ROOT / "examples" / "hello"
+OWN_DOMAIN = "hello.example"
+ENV_FILE = "/home/deploy/apps/hello/Docker/.env.production"
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture(scope="module")
+def guest_book(bootstrap: Bootstrap, cloud: dict[str, Any], visitor: ssl.SSLContext) -> Iterator[Site]:
+    bootstrap("stack", "check", str(HELLO), "--strict")
+    bootstrap("image", "build", "--stack", str(HELLO), "--if-changed", timeout_s=1800)
+    created = bootstrap("create", "--domain", OWN_DOMAIN, "--stack", str(HELLO), "--json").json()
+    yield Site(OWN_DOMAIN, created["reserved_ip"], visitor)
+    bootstrap("destroy", OWN_DOMAIN, "--volume", "--backups", "--yes")
+
+
+def told(bootstrap: Bootstrap) -> dict[str, Any]:
+    answer: dict[str, Any] = bootstrap("status", OWN_DOMAIN, "--json").json()
+    return answer
+
+
+def key_of(bootstrap: Bootstrap) -> str:
+    lines = bootstrap("ssh", OWN_DOMAIN, "--", "cat", ENV_FILE, unlogged=True).out.splitlines()
+    return next(line.partition("=")[2].strip("'\"") for line in lines if line.startswith("GUESTBOOK_KEY="))
+
+
+def write(site: Site, key: str, line: str) -> int:
+    return site.request("POST", "/", content=line, headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def lines(site: Site) -> list[str]:
+    answer = site.request("GET", "/")
+    assert answer.status_code == 200
+    greeting, *rest = answer.text.splitlines()
+    assert greeting == f"Hello from {OWN_DOMAIN}"
+    return rest
+
+
+def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site) -> None:
+    before, key = told(bootstrap), key_of(bootstrap)
+    assert (before["healthy"], {s["name"] for s in before["services"]}) == (True, {"app", "nginx"})
+    assert write(guest_book, "guessed", "never") == 401
+    assert write(guest_book, key, "first") == 201
+
+    bootstrap("redeploy", OWN_DOMAIN, "--stack", str(HELLO))
+    after = told(bootstrap)
+    assert after["droplet"]["id"] != before["droplet"]["id"] and after["certificate"] == before["certificate"]
+    assert lines(guest_book) == ["first"]
+    assert write(guest_book, key, "second") == 201, "the secret is the same"
+
+    made = bootstrap("backup", "now", OWN_DOMAIN, "--json").json()
+    assert (made["databases"], made["media"]["folders"]) == ({}, ["guestbook"])
+    assert write(guest_book, key, "regretted") == 201
+    bootstrap("restore", made["id"], OWN_DOMAIN, "--yes")
+    assert lines(guest_book) == ["first", "second"]
+
+
+def test_another_stacks_folder_is_refused(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:
+    """bootstrap.yaml here names the ticket system: forgetting --stack must not put it in the guest book's place."""
+    refused = bootstrap("redeploy", OWN_DOMAIN, check=False)
+    assert refused.code == 5 and "runs the stack hello" in refused.err
