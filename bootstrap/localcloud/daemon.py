@@ -88,7 +88,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     supervisor.start()
     faults = Faults()
     worker = Worker(store, driver, network, site, faults)
-    api = Api(store, worker, site, home.token(), RateLimit(), faults)
+    api = Api(store, worker, site, home.token(), RateLimit())
     servers = [
         Listener(api.app(), site.nameserver, API_PORT),
         Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),

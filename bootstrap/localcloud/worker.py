@@ -39,15 +39,13 @@ class Network(Protocol):
 
 
 class Worker:
-    def __init__(
-        self, store: Store, driver: MachineDriver, network: Network, site: Site, faults: Faults | None = None
-    ) -> None:
+    def __init__(self, store: Store, driver: MachineDriver, network: Network, site: Site, faults: Faults) -> None:
         self._store = store
         self._driver = driver
         self._network = network
         self._site = site
-        self._faults = faults or Faults()
-        self._pace = Pace(self._faults)
+        self.faults = faults
+        self._pace = Pace(faults)
         # active by a fault's doing: no machine runs, and none is missed
         self._lifeless: set[int] = set()
         self._network_lock = threading.Lock()
@@ -87,7 +85,7 @@ class Worker:
             "reserved_ip.point": self._point,
         }
         store.listen(self._hear)
-        self._faults.listen(self._wake.set)
+        self.faults.listen(self._wake.set)
 
     def start(self) -> None:
         """Recover what an earlier daemon left, then work until `stop`."""
@@ -281,11 +279,11 @@ class Worker:
 
     def _boot(self, spec: MachineSpec) -> None:
         self._lifeless.discard(spec.id)
-        if self._faults.take(("never-boots",), droplet=spec.hostname):
+        if self.faults.take(("never-boots",), droplet=spec.hostname):
             self._lifeless.add(spec.id)
             return
         self._driver.start(spec)
-        if self._faults.take(("console-lost",), droplet=spec.hostname):
+        if self.faults.take(("console-lost",), droplet=spec.hostname):
             # what writes it goes on, into a file that no longer has a name
             self._driver.console(spec.id).unlink(missing_ok=True)
 

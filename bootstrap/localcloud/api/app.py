@@ -42,7 +42,6 @@ from bootstrap.localcloud.api import (
 from bootstrap.localcloud.api.call import Call, Handler
 from bootstrap.localcloud.api.faults import Control, FaultHandler
 from bootstrap.localcloud.api.misbehave import Misbehaving
-from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.store import Store
 from bootstrap.localcloud.wire import ApiError, Body, Json, not_found, unauthorized
@@ -113,7 +112,6 @@ class Api:
     site: Site
     token: str
     limit: RateLimit
-    faults: Faults = field(default_factory=Faults)
 
     def app(self) -> ASGIApp:
         routes = [
@@ -121,14 +119,14 @@ class Api:
             for module in MODULES
             for method, path, handler in module.ROUTES
         ]
-        control = Control(self.faults, self.worker.cut_power, self.site)
+        control = Control(self.worker.faults, self.worker.cut_power, self.site)
         routes += [
             HttpRoute(path, self._control(control, handler), methods=[method])
             for method, path, handler in control.routes
         ]
         handlers = {HTTPException: self._unrouted, Exception: self._crashed}
         app = Starlette(routes=routes, exception_handlers=handlers)
-        return _slashless(Misbehaving(app, self.faults, self.worker.cut_power, self.limit.an_hour))
+        return _slashless(Misbehaving(app, self.worker.faults, self.worker.cut_power, self.limit.an_hour))
 
     def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
         async def endpoint(request: Request) -> Response:
