@@ -1,4 +1,5 @@
-"""Gives every request an id, hands it on in logs and the answer, and writes one line about it."""
+"""Gives every request an id, hands it on in logs and the answer, and writes one line about it. A database that went
+away is no fault of the request: whoever sent it is told to come again."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import time
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from common.logs import request_id
 
@@ -40,3 +42,10 @@ class RequestLog:
             return response
         finally:
             request_id.reset(token)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, (InterfaceError, OperationalError)):
+            return None
+        logging.getLogger(__name__).warning("the database went away: %s", exception)
+        away = {"detail": "the database does not answer; try again in a moment"}
+        return JsonResponse(away, status=503, headers={"Retry-After": "5"})

@@ -9,6 +9,7 @@ from unittest import mock
 from common import health, tokens
 from common.authentication import ForeignOrigin, Unavailable, identify
 from common.testing import HOST, ORIGIN, ServiceTest, forged_tokens, token
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.utils.datastructures import CaseInsensitiveMapping
 from rest_framework.exceptions import AuthenticationFailed
@@ -72,6 +73,14 @@ class Charset(ServiceTest):
             list(application(environ, answered))
             self.assertEqual(answered.call_args.args[0], "200 OK", charset)
             self.assertEqual(environ["CONTENT_TYPE"], "application/json ; a=b")
+
+
+class DatabaseAway(ServiceTest):
+    def test_a_request_that_meets_it_may_come_again(self) -> None:
+        away = OperationalError("server closed the connection unexpectedly")
+        with mock.patch("accounts.views.authenticate", side_effect=away), self.assertLogs("common.middleware"):
+            answer = self.api().post("/api/auth/login/", {"email": "a@example.org", "password": "x"}, format="json")
+        self.assertEqual((answer.status_code, answer["Retry-After"]), (503, "5"))
 
 
 class Health(ServiceTest):

@@ -13,6 +13,10 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
         fields = ("id", "name", "size", "created_at")
 
 
+class UploadSerializer(serializers.Serializer[None]):
+    file = serializers.FileField()
+
+
 class PersonSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     email = serializers.EmailField()

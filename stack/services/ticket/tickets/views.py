@@ -21,7 +21,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from tickets.models import Attachment, Ticket
-from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer
+from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer, UploadSerializer
 
 
 class TooLarge(APIException):
@@ -94,6 +94,7 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
 
 class Attachments(APIView):
     parser_classes = (MultiPartParser,)
+    serializer_class = UploadSerializer
     answer_class = AttachmentSerializer
 
     def post(self, request: Request, pk: int) -> Response:

@@ -1,0 +1,61 @@
+"""A machine of the local cloud that a benchmark has to itself for some minutes."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import digitalocean
+import stamina
+
+NAME = "bench-load"
+
+
+@dataclass(frozen=True)
+class Machine:
+    address: str
+    key: Path
+
+    def run(self, command: str, stdin: bytes = b"", timeout_s: float = 300) -> bytes:
+        """A shell command as root. The host key is unknown: the machine was made a moment ago and lives for minutes."""
+        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
+        done = subprocess.run(
+            ["ssh", "-i", str(self.key), "-o", "BatchMode=yes", *options, f"root@{self.address}", command],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout_s,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{NAME}: `{command}` ended with {done.returncode}: {done.stderr.decode()[-1000:]}")
+        return done.stdout
+
+
+@contextmanager
+def plain_ubuntu(token: str) -> Iterator[Machine]:
+    """Ubuntu 22.04 as the provider gives it; droplet and key are gone afterwards, whatever happened."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        private = Path(folder) / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(private)], check=True)
+        public = private.with_suffix(".pub").read_text().strip()
+        key = digitalocean.SSHKey(token=token, name=NAME, public_key=public)
+        key.create()
+        droplet = digitalocean.Droplet(
+            token=token, name=NAME, region="nyc3", image="ubuntu-22-04-x64", size_slug="s-2vcpu-2gb", ssh_keys=[key.id]
+        )
+        try:
+            droplet.create()
+            droplet.get_actions()[0].wait(update_every_seconds=1)
+            droplet.load()
+            machine = Machine(droplet.ip_address, private)
+            for attempt in stamina.retry_context(on=RuntimeError, attempts=None, timeout=120, wait_max=2.0):
+                with attempt:
+                    machine.run("true")
+            yield machine
+        finally:
+            if droplet.id:
+                droplet.destroy()
+            key.destroy()
