@@ -90,3 +90,69 @@ def mail(to: str | None, as_json: bool) -> None:
     bootstrap cloud mail --to ada@example.org
     """
     _become("mail", *(["--to", to] if to else []), *(["--json"] if as_json else []))
+
+
+@cloud.group()
+def faults() -> None:
+    """Make things go wrong, or take their time.
+
+    \b
+    bootstrap cloud faults add error-after --method POST --path '/v2/volumes*'
+    bootstrap cloud faults add stuck-action --action attach_volume
+    bootstrap cloud faults list
+    bootstrap cloud faults clear
+    """
+
+
+@faults.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """Show what is armed, and how often it hit.
+
+    \b
+    bootstrap cloud faults list
+    """
+    _become("faults", "list", *(["--json"] if as_json else []))
+
+
+@faults.command()
+@click.argument("kind")
+@click.option("--method", help="Of the requests: GET, POST, …")
+@click.option("--path", help="Of the requests, a pattern: '/v2/droplets*'.")
+@click.option("--action", help="Type of the action, a pattern: snapshot, attach, attach_volume, …")
+@click.option("--droplet", help="Name of the droplet, a pattern.")
+@click.option("--count", type=int, help="How often; 0: every time.  [default: 1]")
+@click.option("--skip", type=int, help="How many chances to let pass first.")
+@click.option("--seconds", type=float, help="How long, for kinds that last.")
+def add(kind: str, **options: str | float | None) -> None:
+    """Arm a fault; docs/local-cloud.md lists the kinds.
+
+    \b
+    bootstrap cloud faults add timeout-after --method POST --path /v2/droplets --seconds 5
+    bootstrap cloud faults add power-cut --droplet 'tickets.test-*'
+    """
+    given = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+    _become("faults", "add", kind, *given)
+
+
+@faults.command()
+@click.argument("id", required=False)
+def clear(id: str | None) -> None:
+    """Disarm one fault, or all; what was held goes on.
+
+    \b
+    bootstrap cloud faults clear
+    """
+    _become("faults", "clear", *([id] if id else []))
+
+
+@faults.command()
+@click.argument("profile", type=click.Choice(["fast", "realistic"]))
+@click.option("--seed", type=int, help="Of the jitter: the same seed gives the same times.")
+def latency(profile: str, seed: int | None) -> None:
+    """Let actions take as long as at DigitalOcean, or no longer than they need.
+
+    \b
+    bootstrap cloud faults latency realistic
+    """
+    _become("faults", "latency", profile, *(["--seed", str(seed)] if seed is not None else []))

@@ -1,6 +1,6 @@
 """The local cloud's own command line; `bootstrap cloud` runs it as a process.
 
-python -m bootstrap.localcloud start|stop|status|reset|console|mail|serve
+python -m bootstrap.localcloud start|stop|status|reset|console|mail|faults|serve
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bootstrap.localcloud import control
+from bootstrap.localcloud import control, fault_commands
 from bootstrap.localcloud.command import CommandError
 from bootstrap.localcloud.daemon import serve
 from bootstrap.localcloud.home import Home, LocalCloudError
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     with_address = add(commands, "mail", _mail, "what arrived at the mail server")
     with_address.add_argument("--to", metavar="ADDRESS", help="print the newest mail to this address")
     with_address.add_argument("--json", action="store_true", help="print JSON, newest first")
+    fault_commands.add_to(commands, add)
     add(commands, "serve", _serve, "the daemon itself, in the foreground")
     return parser
 

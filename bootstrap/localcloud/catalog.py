@@ -66,3 +66,17 @@ REGIONS = {
 REGION_FEATURES = ["backups", "ipv6", "metadata", "install_agent", "storage", "image_transfer"]
 VOLUMES_PER_DROPLET = 15
 DROPLET_LIMIT = 25
+VOLUME_LIMIT = 100
+RESERVED_IP_LIMIT = 5
+DROPLETS_PER_CREATE = 10
+RULES_PER_FIREWALL = 50
+DROPLETS_PER_FIREWALL = 10
+TAGS_PER_FIREWALL = 5
+
+ACCOUNT_UUID = "b6fcdf3a-0000-4000-8000-0000b00757ab"
+
+# plan → for how many days a backup is kept
+BACKUP_PLANS = {"daily": 7, "weekly": 28}
+BACKUP_HOURS = (0, 4, 8, 12, 16, 20)
+BACKUP_WINDOW_HOURS = 4
+WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")

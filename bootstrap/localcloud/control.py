@@ -251,7 +251,7 @@ def console(home: Home, name: str) -> Path:
     require_root()
     record = _machine(home, name)
     if not record.console.exists():
-        raise LocalCloudError(f"droplet {name} has not booted yet", 4)
+        raise LocalCloudError(f"droplet {name} has not booted yet, or its console's log was lost on request", 4)
     return record.console
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from bootstrap.localcloud import metadata
 from bootstrap.localcloud.api.app import Api, RateLimit
+from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.home import Home, LocalCloudError
@@ -25,6 +26,7 @@ from bootstrap.localcloud.model import Domain, Record, Row
 from bootstrap.localcloud.network.namespace import Network
 from bootstrap.localcloud.network.plan import Doors
 from bootstrap.localcloud.network.range import choose_range
+from bootstrap.localcloud.probes import HostProbe, Prober
 from bootstrap.localcloud.seed import base_image, plant
 from bootstrap.localcloud.services import acme, mail, spaces
 from bootstrap.localcloud.services.lineup import Ports, services
@@ -84,12 +86,15 @@ def _serve(home: Home, ended: threading.Event) -> None:
     ports = ports_of(home)
     supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
     supervisor.start()
-    worker = Worker(store, driver, network, site)
+    faults = Faults()
+    worker = Worker(store, driver, network, site, faults)
     api = Api(store, worker, site, home.token(), RateLimit())
     servers = [
         Listener(api.app(), site.nameserver, API_PORT),
-        Listener(metadata.app(store, site), site.nameserver, network.doors.metadata),
+        Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),
     ]
+    prober = Prober(store, HostProbe(site.nameserver, acme.Files(home.path / "acme").roots))
+    prober.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
@@ -99,6 +104,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     log.info("ending")
     for server in servers:
         server.stop()
+    prober.stop()
     worker.stop()
     supervisor.stop()
     store.close()

@@ -46,7 +46,7 @@ def machine_spec(tx: Transaction, droplet: Droplet, site: Site) -> MachineSpec:
         hostname=droplet.name,
         memory_mb=size.memory,
         vcpus=size.vcpus,
-        disk_gb=size.disk,
+        disk_gb=lookup.disk_gb(droplet),
         interfaces=(public, private),
         nameservers=(site.nameserver,),
         config_drive=config_drive(droplet, (public, private), site),

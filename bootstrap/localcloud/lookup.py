@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from bootstrap.localcloud.model import VPC, Action, Droplet, Firewall, Image, ReservedIP, Volume
+from bootstrap.localcloud.catalog import SIZES
+from bootstrap.localcloud.model import VPC, Action, Assignment, Droplet, Firewall, Image, Project, ReservedIP, Volume
 from bootstrap.localcloud.store import Transaction
 
 
@@ -17,6 +18,10 @@ def droplet(tx: Transaction, key: object) -> Droplet | None:
     return found if found and not found.deleted else None
 
 
+def disk_gb(droplet: Droplet) -> int:
+    return droplet.disk_gb or SIZES[droplet.size].disk
+
+
 def volumes_of(tx: Transaction, droplet_id: int) -> list[Volume]:
     return [volume for volume in tx.all(Volume) if volume.droplet_id == droplet_id]
 
@@ -27,6 +32,15 @@ def snapshots_of(tx: Transaction, droplet_id: int) -> list[Image]:
 
 def reserved_ip_of(tx: Transaction, droplet_id: int) -> ReservedIP | None:
     return next((ip for ip in tx.all(ReservedIP) if ip.droplet_id == droplet_id), None)
+
+
+def default_project(tx: Transaction) -> Project:
+    return next(project for project in tx.all(Project) if project.is_default)
+
+
+def project_id(tx: Transaction, urn: str) -> str:
+    assigned = tx.get(Assignment, urn)
+    return assigned.project_id if assigned else default_project(tx).id
 
 
 def firewalls_of(tx: Transaction, droplet: Droplet) -> list[Firewall]:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bootstrap.localcloud import lookup
+from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.guests import VENDOR_DATA, Site, mac
 from bootstrap.localcloud.model import VPC, Droplet
 from bootstrap.localcloud.store import Store, Transaction
@@ -91,7 +92,7 @@ def _label(name: str, value: Any) -> str:
     return "address" if plain == "ip_address" else (plain if plain == "droplet_id" else plain.replace("_", "-"))
 
 
-def app(store: Store, site: Site) -> Starlette:
+def app(store: Store, site: Site, faults: Faults) -> Starlette:
     def answering(render: Callable[[dict[str, Any], Request], Response]) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             caller = request.client.host if request.client else ""
@@ -100,6 +101,8 @@ def app(store: Store, site: Site) -> Starlette:
                 if droplet is None:
                     return PlainTextResponse("not found", 404)
                 known = document(tx, droplet, site)
+            if late := faults.take(("metadata-late",), droplet=droplet.name):
+                faults.hold(late)
             return render(known, request)
 
         return endpoint

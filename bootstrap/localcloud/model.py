@@ -23,7 +23,8 @@ class SSHKey(Row):
 
 
 class Image(Row):
-    """`ref` is the machine driver's name of the root image; only base images have a slug."""
+    """`ref` is the machine driver's name of the root image; only base images have a slug. `region` is where it was
+    taken (None: it is everywhere), `copies` are the regions that it was transferred to."""
 
     id: int
     ref: str
@@ -35,18 +36,33 @@ class Image(Row):
     min_disk_size: int
     size_gigabytes: float
     region: str | None = None
+    copies: tuple[str, ...] = ()
     droplet_id: int | None = None
     tags: tuple[str, ...] = ()
+
+    def is_in(self, region: str) -> bool:
+        return self.region in (None, region) or region in self.copies
+
+
+class BackupPolicy(BaseModel):
+    """When backups would be taken, in UTC; `weekday` only for the weekly plan."""
+
+    model_config = ConfigDict(frozen=True)
+    plan: str
+    weekday: str | None = None
+    hour: int
 
 
 class Droplet(Row):
     """`image` is a copy: the image itself may be deleted while its droplets live on. `deleted` rows are gone for every
-    reader of the API; they hold their addresses until the machine is really destroyed."""
+    reader of the API; they hold their addresses until the machine is really destroyed. `disk_gb` is set by a
+    resize: one that keeps the disk leaves it smaller than the size's."""
 
     id: int
     name: str
     region: str
     size: str
+    disk_gb: int | None = None
     image: Image
     created_at: str
     status: str = "new"
@@ -57,6 +73,7 @@ class Droplet(Row):
     tags: tuple[str, ...] = ()
     public_keys: tuple[str, ...] = ()
     user_data: str = ""
+    backup_policy: BackupPolicy | None = None
     deleted: bool = False
 
 
@@ -68,6 +85,8 @@ class Volume(Row):
     description: str = ""
     created_at: str
     droplet_id: int | None = None
+    filesystem_type: str = ""
+    filesystem_label: str = ""
     tags: tuple[str, ...] = ()
 
 
@@ -81,6 +100,8 @@ class VolumeSnapshot(Row):
     created_at: str
     min_disk_size: int
     size_gigabytes: float | None = None
+    filesystem_type: str = ""
+    filesystem_label: str = ""
     tags: tuple[str, ...] = ()
 
 
@@ -164,6 +185,102 @@ class VPC(Row):
     created_at: str
 
 
+class Project(Row):
+    id: str
+    name: str
+    description: str = ""
+    purpose: str
+    environment: str
+    is_default: bool = False
+    created_at: str
+    updated_at: str
+
+
+class Assignment(Row):
+    """What was put into another project than the default one."""
+
+    urn: str
+    project_id: str
+    assigned_at: str
+
+    @property
+    def key(self) -> str:
+        return self.urn
+
+
+class Slack(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    channel: str
+    url: str
+
+
+class Recipients(BaseModel):
+    """Whom an alert tells."""
+
+    model_config = ConfigDict(frozen=True)
+    email: tuple[str, ...] = ()
+    slack: tuple[Slack, ...] = ()
+
+
+class AlertPolicy(Row):
+    uuid: str
+    type: str
+    description: str
+    compare: str
+    value: float
+    window: str
+    entities: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    alerts: Recipients
+    enabled: bool
+
+    @property
+    def key(self) -> str:
+        return self.uuid
+
+
+class UptimeCheck(Row):
+    id: str
+    name: str
+    type: str
+    target: str
+    regions: tuple[str, ...]
+    enabled: bool
+    created_at: str
+
+
+class UptimeState(Row):
+    """What the probes of a check have seen; all of a check's regions are this computer."""
+
+    id: str
+    status: str
+    changed_at: str
+    probes: int = 0
+    good: int = 0
+    outage_began: str | None = None
+    outage_ended: str | None = None
+
+
+class UptimeAlert(Row):
+    id: str
+    check_id: str
+    name: str
+    type: str
+    threshold: int | None = None
+    comparison: str | None = None
+    period: str
+    notifications: Recipients
+
+
+class Demolition(Row):
+    """A droplet destroyed together with what belonged to it: `resources` by kind, each with its id and name."""
+
+    id: int
+    name: str
+    resources: dict[str, tuple[tuple[str, str], ...]]
+    destroyed_at: str
+
+
 class Action(Row):
     """`resource` is the key of what it is about, `droplet_id` the droplet it also keeps busy."""
 
@@ -211,6 +328,13 @@ KINDS: tuple[type[Row], ...] = (
     Record,
     Tag,
     VPC,
+    Project,
+    Assignment,
+    AlertPolicy,
+    UptimeCheck,
+    UptimeState,
+    UptimeAlert,
+    Demolition,
     Action,
     Job,
     Counter,

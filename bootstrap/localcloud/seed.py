@@ -1,7 +1,8 @@
-"""What a new cloud has from the beginning: its base image and a default VPC in every region."""
+"""What a new cloud has from the beginning: its base image, a project, and a default VPC in every region."""
 
 from __future__ import annotations
 
+from bootstrap.localcloud.api.projects import ensure_default
 from bootstrap.localcloud.api.vpcs import ensure_defaults
 from bootstrap.localcloud.model import Image
 from bootstrap.localcloud.store import Store
@@ -30,3 +31,4 @@ def plant(store: Store, base: Image) -> None:
     with store.change() as tx:
         tx.put(base)
         ensure_defaults(tx)
+        ensure_default(tx)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 Json = dict[str, Any]
 
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 MAX_PAGE = 200
 DEFAULT_PAGE = 20
+# more digits than any number here has; a number of thousands of digits is an attack on its reader
+MAX_DIGITS = 18
 HOSTNAME = re.compile(r"[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]")
 TAG = re.compile(r"[a-zA-Z0-9_\-:]{1,255}")
 
@@ -38,12 +41,16 @@ def conflict(message: str) -> ApiError:
     return ApiError(409, "conflict", message)
 
 
+def forbidden() -> ApiError:
+    return ApiError(403, "forbidden", "You do not have access for the attempted action.")
+
+
 def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unable to authenticate you")
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(timezone.utc).strftime(TIME_FORMAT)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,12 @@ class Body:
             raise unprocessable(f"{name} can't be blank")
         return value
 
+    def short_text(self, name: str, limit: int, default: str | None = None) -> str:
+        text = default if default is not None and not self.values.get(name) else self.text(name)
+        if len(text) > limit:
+            raise unprocessable(f"{name} must be at most {limit} characters")
+        return text
+
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if self.values.get(name) not in (None, "") else None
 
@@ -73,11 +86,43 @@ class Body:
         value = self.values.get(name)
         if value is None:
             return None
-        if isinstance(value, str) and value.isascii() and value.isdigit():
+        if isinstance(value, str) and _is_number(value):
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise unprocessable(f"{name} is not a number")
         return value
+
+    def within(self, name: str, least: int, most: int) -> int:
+        number = self.number(name)
+        if not least <= number <= most:
+            raise unprocessable(f"{name} must be between {least} and {most}")
+        return number
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """python-digitalocean sends some as text, and DigitalOcean takes them."""
+        value = self.values.get(name)
+        value = default if value is None else {"true": True, "false": False}.get(str(value).lower())
+        if not isinstance(value, bool):
+            raise unprocessable(f"{name} must be true or false")
+        return value
+
+    def choice(self, name: str, options: Collection[str], default: str | None = None) -> str:
+        value = self.text(name, default)
+        if value not in options:
+            raise unprocessable(f"{name} must be one of {', '.join(options)}")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        items = self.items(name)
+        if not all(isinstance(item, str) and item for item in items):
+            raise unprocessable(f"{name} must be an array of strings")
+        return tuple(dict.fromkeys(items))
+
+    def object(self, name: str) -> Body:
+        value = self.values.get(name)
+        if not isinstance(value, dict):
+            raise unprocessable(f"{name} must be an object")
+        return Body(value)
 
     def items(self, name: str) -> list[Any]:
         value = self.values.get(name)
@@ -125,8 +170,12 @@ def page(base: str, key: str, rows: Sequence[Any], query: Mapping[str, str]) -> 
     return shown, {"links": {"pages": pages} if pages else {}, "meta": {"total": len(rows)}}
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+
+
 def _positive(query: Mapping[str, str], name: str, default: int) -> int:
     value = query.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
+    if not _is_number(value) or int(value) == 0:
         raise unprocessable(f"{name} must be a positive number")
     return int(value)

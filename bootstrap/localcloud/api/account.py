@@ -1,42 +1,29 @@
-"""The account, its SSH keys, and what stands in the catalogue: regions, sizes, the default project."""
+"""The account, its SSH keys, and what stands in the catalogue: regions and sizes."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 from bootstrap.localcloud.api import views
 from bootstrap.localcloud.api.call import GONE, Answer, Call, Route
-from bootstrap.localcloud.catalog import DROPLET_LIMIT, REGIONS, SIZES
+from bootstrap.localcloud.catalog import ACCOUNT_UUID, DROPLET_LIMIT, REGIONS, RESERVED_IP_LIMIT, SIZES, VOLUME_LIMIT
 from bootstrap.localcloud.model import SSHKey
 from bootstrap.localcloud.store import Transaction
-from bootstrap.localcloud.wire import Json, not_found, now, page, unprocessable
+from bootstrap.localcloud.wire import Json, not_found, unprocessable
 
 ACCOUNT: Json = {
     "droplet_limit": DROPLET_LIMIT,
-    "floating_ip_limit": 5,
-    "reserved_ip_limit": 5,
-    "volume_limit": 100,
+    "floating_ip_limit": RESERVED_IP_LIMIT,
+    "reserved_ip_limit": RESERVED_IP_LIMIT,
+    "volume_limit": VOLUME_LIMIT,
     "email": "operator@local.test",
     "name": "local cloud",
-    "uuid": "b6fcdf3a-0000-4000-8000-0000b00757ab",
+    "uuid": ACCOUNT_UUID,
     "email_verified": True,
     "status": "active",
     "status_message": "",
     "team": {"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "local"},
-}
-PROJECT: Json = {
-    "id": views.PROJECT_ID,
-    "owner_uuid": ACCOUNT["uuid"],
-    "owner_id": 1,
-    "name": "local cloud",
-    "description": "Everything on this computer",
-    "purpose": "Rehearsal",
-    "environment": "Development",
-    "is_default": True,
-    "created_at": "2024-01-01T00:00:00Z",
-    "updated_at": "2024-01-01T00:00:00Z",
 }
 
 
@@ -46,7 +33,7 @@ def fingerprint(public_key: str) -> str:
     try:
         blob = base64.b64decode(words[1], validate=True)
         kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii")
-    except (IndexError, binascii.Error, UnicodeDecodeError):
+    except (IndexError, ValueError):
         raise unprocessable("Key invalid, key should be of the format `type key [comment]`") from None
     if kind != words[0] or not kind.startswith(("ssh-", "ecdsa-", "sk-")):
         raise unprocessable("Key invalid, key should be of the format `type key [comment]`")
@@ -84,31 +71,6 @@ def delete_key(call: Call) -> Answer:
     return GONE
 
 
-def _fixed(call: Call, name: str, entries: list[Json]) -> Answer:
-    shown, around = page(call.base + call.path, name, entries, call.query)
-    return Answer(200, lambda _: {name: list(shown), **around})
-
-
-def project(call: Call) -> Answer:
-    if call.params.get("project_id", views.PROJECT_ID) != views.PROJECT_ID:
-        raise not_found()
-    return Answer(200, lambda _: {"project": PROJECT})
-
-
-def add_to_project(call: Call) -> Answer:
-    """There is one project and everything is in it."""
-    entries = [
-        {
-            "urn": urn,
-            "assigned_at": now(),
-            "status": "already_assigned",
-            "links": {"self": call.base + "/v2/projects/default"},
-        }
-        for urn in call.body.items("resources")
-    ]
-    return Answer(200, lambda _: {"resources": entries})
-
-
 ROUTES: list[Route] = [
     ("GET", "/v2/account", lambda call: Answer(200, lambda _: {"account": ACCOUNT})),
     ("GET", "/v2/account/keys", lambda call: call.listing("ssh_keys", call.tx.all(SSHKey), views.ssh_key)),
@@ -116,12 +78,6 @@ ROUTES: list[Route] = [
     ("GET", "/v2/account/keys/{identifier}", lambda call: call.one("ssh_key", _key(call), views.ssh_key)),
     ("PUT", "/v2/account/keys/{identifier}", rename_key),
     ("DELETE", "/v2/account/keys/{identifier}", delete_key),
-    ("GET", "/v2/regions", lambda call: _fixed(call, "regions", [views.region(slug) for slug in REGIONS])),
-    ("GET", "/v2/sizes", lambda call: _fixed(call, "sizes", [views.size(slug) for slug in SIZES])),
-    ("GET", "/v2/projects", lambda call: _fixed(call, "projects", [PROJECT])),
-    ("GET", "/v2/projects/default", project),
-    ("GET", "/v2/projects/default/resources", lambda call: _fixed(call, "resources", [])),
-    ("POST", "/v2/projects/default/resources", add_to_project),
-    ("POST", "/v2/projects/{project_id}/resources", add_to_project),
-    ("GET", "/v2/projects/{project_id}", project),
+    ("GET", "/v2/regions", lambda call: call.paged("regions", [views.region(slug) for slug in REGIONS])),
+    ("GET", "/v2/sizes", lambda call: call.paged("sizes", [views.size(slug) for slug in SIZES])),
 ]

@@ -22,20 +22,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bootstrap.localcloud.api import (
     account,
     actions,
+    alerts,
+    associated,
+    backups,
     domains,
     droplet_actions,
+    droplet_create,
     droplets,
     firewalls,
+    image_actions,
     images,
+    projects,
     reserved_ips,
     tags,
+    uptime,
     volumes,
     vpcs,
 )
 from bootstrap.localcloud.api.call import Call, Handler
+from bootstrap.localcloud.api.faults import Control, FaultHandler
+from bootstrap.localcloud.api.misbehave import Misbehaving
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.store import Store
-from bootstrap.localcloud.wire import ApiError, Body, not_found, unauthorized
+from bootstrap.localcloud.wire import ApiError, Body, Json, not_found, unauthorized
 from bootstrap.localcloud.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -43,9 +52,13 @@ log = logging.getLogger(__name__)
 MODULES = (
     account,
     actions,
-    # before droplets: /v2/droplets/actions is no droplet
+    # before droplets: /v2/droplets/actions and /v2/droplets/backups are no droplets
     droplet_actions,
+    backups,
+    associated,
+    droplet_create,
     droplets,
+    image_actions,
     images,
     volumes,
     reserved_ips,
@@ -53,6 +66,9 @@ MODULES = (
     domains,
     tags,
     vpcs,
+    projects,
+    alerts,
+    uptime,
 )
 JOB_DEADLINE_S = 120.0
 HOUR_S = 3600.0
@@ -103,8 +119,14 @@ class Api:
             for module in MODULES
             for method, path, handler in module.ROUTES
         ]
+        control = Control(self.worker.faults, self.worker.cut_power, self.site)
+        routes += [
+            HttpRoute(path, self._control(control, handler), methods=[method])
+            for method, path, handler in control.routes
+        ]
         handlers = {HTTPException: self._unrouted, Exception: self._crashed}
-        return _slashless(Starlette(routes=routes, exception_handlers=handlers))
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        return _slashless(Misbehaving(app, self.worker.faults, self.worker.cut_power, self.limit.an_hour))
 
     def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
         async def endpoint(request: Request) -> Response:
@@ -123,6 +145,17 @@ class Api:
 
         return endpoint
 
+    def _control(self, control: Control, handler: FaultHandler):  # type: ignore[no-untyped-def]
+        async def endpoint(request: Request) -> Response:
+            try:
+                self._authenticate(request)
+                control.refuse_droplets(request)
+                return await run_in_threadpool(handler, request.path_params, await _body(request))
+            except ApiError as error:
+                return _error(error)
+
+        return endpoint
+
     def _authenticate(self, request: Request) -> None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
@@ -132,7 +165,7 @@ class Api:
         base = f"{request.url.scheme}://{request.url.netloc}"
         with self.store.change() as tx:
             path, params, query = request.url.path, request.path_params, dict(request.query_params)
-            answer = handler(Call(tx, self.site, base, path, params, query, body))
+            answer = handler(Call(tx, self.site, base, path, params, query, body, request.headers))
             if answer.after is None and answer.render:
                 content = answer.render(tx)
         if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):
@@ -174,10 +207,25 @@ async def _body(request: Request) -> Body:
         values = json.loads(raw)
     except ValueError:
         raise ApiError(400, "bad_request", "unable to parse the request's JSON") from None
+    if not _is_text(values):
+        raise ApiError(400, "bad_request", "the request's body must be text")
     if not isinstance(values, dict):
         raise ApiError(400, "bad_request", "the request's body must be a JSON object")
     return Body(values)
 
 
+def _is_text(values: object) -> bool:
+    """Half of a surrogate pair can be written in JSON, and nowhere else."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _error(error: ApiError) -> Response:
-    return JSONResponse({"id": error.id, "message": error.message}, error.status)
+    content: Json = {"id": error.id, "message": error.message}
+    if error.status == 400:
+        # the document has another form for one of them: these are the words of both
+        content |= {"error": error.message, "root_causes": []}
+    return JSONResponse(content, error.status)

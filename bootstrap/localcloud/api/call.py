@@ -3,7 +3,7 @@ they raise undoes all they did."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ class Call:
     params: Mapping[str, Any]
     query: Mapping[str, str]
     body: Body
+    headers: Mapping[str, str]
 
     def row(self, kind: type[R], parameter: str) -> R:
         found = self.tx.get(kind, self.params[parameter])
@@ -53,6 +54,11 @@ class Call:
         if region not in REGIONS:
             raise unprocessable(message)
         return region
+
+    def paged(self, name: str, entries: Sequence[Json]) -> Answer:
+        """A page of what is JSON already."""
+        shown, around = page(self.base + self.path, name, entries, self.query)
+        return Answer(200, lambda _: {name: list(shown), **around})
 
     def listing(self, name: str, rows: list[R], show: Callable[[Transaction, R], Json]) -> Answer:
         shown, around = page(self.base + self.path, name, rows, self.query)

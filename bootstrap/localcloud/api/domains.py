@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from bootstrap.localcloud.api import views
+from bootstrap.localcloud.api import projects, views
 from bootstrap.localcloud.api.call import GONE, Answer, Call, Route
 from bootstrap.localcloud.model import Domain, Record
 from bootstrap.localcloud.store import Transaction
@@ -17,8 +17,10 @@ TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SOA", "SRV", "TXT")
 NAME_SERVERS = ("ns1.digitalocean.com", "ns2.digitalocean.com", "ns3.digitalocean.com")
 # what each type must say besides its data
 NUMBERS = {"MX": ("priority",), "SRV": ("priority", "port", "weight"), "CAA": ("flags",)}
+MOST = {"priority": 65535, "port": 65535, "weight": 65535, "flags": 255}
 DEFAULT_TTL = 1800
 MIN_TTL = 30
+MAX_TTL = 2**31 - 1
 
 
 def records_of(tx: Transaction, domain: str) -> list[Record]:
@@ -49,6 +51,7 @@ def delete(call: Call) -> Answer:
     row = call.row(Domain, "domain")
     for record in records_of(call.tx, row.name):
         call.tx.delete(record)
+    projects.forget(call.tx, f"do:domain:{row.name}")
     call.tx.delete(row)
     return GONE
 
@@ -89,10 +92,10 @@ def _checked(body: Body) -> dict[str, object]:
     if not OWNER.fullmatch(name):
         raise unprocessable("Name is not a valid record name")
     ttl = body.optional_number("ttl") or DEFAULT_TTL
-    if ttl < MIN_TTL:
-        raise unprocessable(f"Ttl must be at least {MIN_TTL}")
+    if not MIN_TTL <= ttl <= MAX_TTL:
+        raise unprocessable(f"Ttl must be between {MIN_TTL} and {MAX_TTL}")
     values: dict[str, object] = {"type": kind, "name": name.lower(), "data": _data(kind, body), "ttl": ttl}
-    values |= {number: body.number(number) for number in NUMBERS.get(kind, ())}
+    values |= {number: body.within(number, 0, MOST[number]) for number in NUMBERS.get(kind, ())}
     return values | ({"tag": body.text("tag")} if kind == "CAA" else {})
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 from bootstrap.localcloud import lookup
 from bootstrap.localcloud.api import views
 from bootstrap.localcloud.api.call import Answer, Call, Route
+from bootstrap.localcloud.catalog import DROPLETS_PER_FIREWALL, RULES_PER_FIREWALL, TAGS_PER_FIREWALL
 from bootstrap.localcloud.model import Firewall, FirewallPeers, FirewallRule, Tag
 from bootstrap.localcloud.store import Transaction
 from bootstrap.localcloud.wire import Body, conflict, now, unprocessable
@@ -40,8 +41,18 @@ def _save(call: Call, row: Firewall, status: int) -> Answer:
     )
     if not (whole.inbound or whole.outbound):
         raise unprocessable("must specify at least one rule")
+    _check_limits(whole)
     call.tx.put(whole)
     return Answer(status, call.one("firewall", whole, views.firewall).render, after=_apply(call))
+
+
+def _check_limits(row: Firewall) -> None:
+    if len(row.inbound) + len(row.outbound) > RULES_PER_FIREWALL:
+        raise unprocessable(f"a firewall can have at most {RULES_PER_FIREWALL} rules")
+    if len(row.droplet_ids) > DROPLETS_PER_FIREWALL:
+        raise unprocessable(f"a firewall can have at most {DROPLETS_PER_FIREWALL} Droplets: use a tag")
+    if len(row.tags) > TAGS_PER_FIREWALL:
+        raise unprocessable(f"a firewall can have at most {TAGS_PER_FIREWALL} tags")
 
 
 def _name(call: Call, row: Firewall | None) -> str:
@@ -80,18 +91,18 @@ def _ports(body: Body, protocol: str) -> str:
 
 
 def _peers(body: Body) -> FirewallPeers:
-    addresses = body.items("addresses")
+    addresses = body.texts("addresses")
     for address in addresses:
         try:
-            ipaddress.ip_network(str(address), strict=False)
+            ipaddress.ip_network(address, strict=False)
         except ValueError:
             raise unprocessable(f"invalid address: {address}") from None
     return FirewallPeers(
-        addresses=tuple(addresses),
+        addresses=addresses,
         droplet_ids=body.numbers("droplet_ids"),
         tags=body.tags(),
-        load_balancer_uids=tuple(body.items("load_balancer_uids")),
-        kubernetes_ids=tuple(body.items("kubernetes_ids")),
+        load_balancer_uids=body.texts("load_balancer_uids"),
+        kubernetes_ids=body.texts("kubernetes_ids"),
     )
 
 
@@ -121,7 +132,7 @@ def delete(call: Call) -> Answer:
 
 
 def _change(call: Call, **values: object) -> Answer:
-    call.tx.update(call.row(Firewall, "firewall_id"), status="waiting", **values)
+    _check_limits(call.tx.update(call.row(Firewall, "firewall_id"), status="waiting", **values))
     return Answer(204, after=_apply(call))
 
 

@@ -6,7 +6,7 @@ from bootstrap.localcloud.api import views
 from bootstrap.localcloud.api.call import GONE, Answer, Call, Route
 from bootstrap.localcloud.model import Image, Job, VolumeSnapshot
 from bootstrap.localcloud.store import Transaction
-from bootstrap.localcloud.wire import ApiError, not_found, unprocessable
+from bootstrap.localcloud.wire import forbidden, not_found, unprocessable
 
 
 def find_image(tx: Transaction, identifier: object) -> Image | None:
@@ -14,7 +14,7 @@ def find_image(tx: Transaction, identifier: object) -> Image | None:
     return next((i for i in tx.all(Image) if str(identifier) in (i.key, i.slug)), None)
 
 
-def _image(call: Call) -> Image:
+def image_of(call: Call) -> Image:
     found = find_image(call.tx, call.params["image_id"])
     if found is None:
         raise not_found()
@@ -34,31 +34,31 @@ def listing(call: Call) -> Answer:
     return call.listing("images", rows, views.image)
 
 
+def import_(_: Call) -> Answer:
+    raise unprocessable("the local cloud imports no custom images: bake one from a Droplet's snapshot")
+
+
 def update(call: Call) -> Answer:
-    row = _image(call)
+    row = image_of(call)
     if row.slug:
-        raise _not_yours()
+        raise forbidden()
     values = {"name": call.body.text("name", row.name), "description": call.body.text("description", row.description)}
     return call.one("image", call.tx.update(row, **values), views.image)
 
 
 def delete(call: Call) -> Answer:
-    _delete(call.tx, _image(call))
+    remove(call.tx, image_of(call))
     return GONE
 
 
-def _delete(tx: Transaction, row: Image) -> None:
+def remove(tx: Transaction, row: Image) -> None:
     if row.slug:
-        raise _not_yours()
-    creating = (job.args["droplet"] for job in tx.all(Job) if job.kind == "droplet.create")
+        raise forbidden()
+    creating = (job.args["droplet"] for job in tx.all(Job) if job.kind in ("droplet.create", "droplet.rebuild"))
     # the copy is made from it by then: the driver deletes it afterwards
     holds = [f"image:{row.id}", *(f"droplet:{droplet}" for droplet in creating)]
     tx.delete(row)
     tx.enqueue("image.delete", *holds, ref=row.ref)
-
-
-def _not_yours() -> ApiError:
-    return ApiError(403, "forbidden", "You do not have access for the attempted action.")
 
 
 def snapshots(call: Call) -> Answer:
@@ -85,7 +85,7 @@ def _snapshot(call: Call) -> Image | VolumeSnapshot:
 def delete_snapshot(call: Call) -> Answer:
     row = _snapshot(call)
     if isinstance(row, Image):
-        _delete(call.tx, row)
+        remove(call.tx, row)
     else:
         delete_volume_snapshot(call.tx, row)
     return GONE
@@ -98,7 +98,8 @@ def delete_volume_snapshot(tx: Transaction, row: VolumeSnapshot) -> None:
 
 ROUTES: list[Route] = [
     ("GET", "/v2/images", listing),
-    ("GET", "/v2/images/{image_id}", lambda call: call.one("image", _image(call), views.image)),
+    ("POST", "/v2/images", import_),
+    ("GET", "/v2/images/{image_id}", lambda call: call.one("image", image_of(call), views.image)),
     ("PUT", "/v2/images/{image_id}", update),
     ("DELETE", "/v2/images/{image_id}", delete),
     ("GET", "/v2/snapshots", snapshots),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bootstrap.localcloud import lookup
-from bootstrap.localcloud.api import actions, views
+from bootstrap.localcloud.api import actions, projects, views
 from bootstrap.localcloud.api.call import Answer, Call, Route
-from bootstrap.localcloud.api.droplets import take_address
+from bootstrap.localcloud.api.droplet_create import take_address
+from bootstrap.localcloud.catalog import RESERVED_IP_LIMIT
 from bootstrap.localcloud.model import Action, Droplet, ReservedIP
 from bootstrap.localcloud.store import Transaction
 from bootstrap.localcloud.wire import Json, unprocessable
@@ -19,7 +20,11 @@ def create(call: Call, name: str) -> Answer:
     droplet = _target(tx, droplet_id) if droplet_id is not None else None
     region = droplet.region if droplet else call.region("region is invalid")
     taken = {row.ip for row in tx.all(ReservedIP)}
+    if len(taken) >= RESERVED_IP_LIMIT:
+        raise unprocessable("You have reached your reserved IP limit.")
     row = tx.put(ReservedIP(ip=take_address(tx, "reserved_ip", call.site.cidr, taken, *HOSTS), region=region))
+    if project := call.body.optional_text("project_id"):
+        projects.put(tx, _urn(row), project)
     if droplet is None:
         job = tx.enqueue("network.apply", "network")
         return Answer(202, call.one(name, row, views.ReservedIPsView(call.site)).render, after=job.id)
@@ -37,8 +42,17 @@ def create(call: Call, name: str) -> Answer:
 def delete(call: Call) -> Answer:
     row = call.row(ReservedIP, "ip")
     _refuse_when_pending(call.tx, row)
-    call.tx.delete(row)
+    release(call.tx, row)
     return Answer(204, after=call.tx.enqueue("network.apply", "network").id)
+
+
+def release(tx: Transaction, row: ReservedIP) -> None:
+    projects.forget(tx, _urn(row))
+    tx.delete(row)
+
+
+def _urn(row: ReservedIP) -> str:
+    return f"do:floatingip:{row.ip}"
 
 
 def act(call: Call) -> Answer:
@@ -82,7 +96,7 @@ def _refuse_when_pending(tx: Transaction, row: ReservedIP) -> None:
 
 
 def _view(tx: Transaction, row: Action) -> Json:
-    return {**views.action(tx, row), "project_id": views.PROJECT_ID}
+    return {**views.action(tx, row), "project_id": lookup.project_id(tx, f"do:floatingip:{row.resource}")}
 
 
 def _actions(call: Call) -> list[Action]:

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime, timedelta, timezone
 
 from bootstrap.localcloud import lookup
-from bootstrap.localcloud.catalog import HOURS_A_MONTH, REGION_FEATURES, REGIONS, SIZES
+from bootstrap.localcloud.catalog import (
+    ACCOUNT_UUID,
+    BACKUP_PLANS,
+    BACKUP_WINDOW_HOURS,
+    HOURS_A_MONTH,
+    REGION_FEATURES,
+    REGIONS,
+    SIZES,
+    WEEKDAYS,
+)
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.model import (
     VPC,
     Action,
+    AlertPolicy,
+    BackupPolicy,
     Domain,
     Droplet,
     Firewall,
     FirewallRule,
     Image,
+    Project,
     Record,
     ReservedIP,
     SSHKey,
     Tag,
+    UptimeAlert,
+    UptimeCheck,
+    UptimeState,
     Volume,
     VolumeSnapshot,
 )
 from bootstrap.localcloud.store import Transaction
-from bootstrap.localcloud.wire import Json
-
-PROJECT_ID = "746c6152-2fa2-11ed-92d3-27aaa54e4988"
+from bootstrap.localcloud.wire import TIME_FORMAT, Json
 
 
 def region(slug: str) -> Json:
@@ -71,7 +85,7 @@ def image(_: Transaction, row: Image) -> Json:
         "distribution": row.distribution,
         "slug": row.slug,
         "public": row.slug is not None,
-        "regions": [row.region] if row.region else list(REGIONS),
+        "regions": _image_regions(row),
         "created_at": row.created_at,
         "min_disk_size": row.min_disk_size,
         "size_gigabytes": row.size_gigabytes,
@@ -82,12 +96,16 @@ def image(_: Transaction, row: Image) -> Json:
     }
 
 
+def _image_regions(row: Image) -> list[str]:
+    return [slug for slug in REGIONS if row.is_in(slug)]
+
+
 def droplet_snapshot(_: Transaction, row: Image) -> Json:
     return {
         "id": row.id,
         "name": row.name,
         "created_at": row.created_at,
-        "regions": [row.region],
+        "regions": _image_regions(row),
         "min_disk_size": row.min_disk_size,
         "size_gigabytes": row.size_gigabytes,
         "type": "snapshot",
@@ -101,13 +119,34 @@ def snapshot(_: Transaction, row: Image | VolumeSnapshot) -> Json:
         "id": row.key,
         "name": row.name,
         "created_at": row.created_at,
-        "regions": [row.region],
+        "regions": _image_regions(row) if isinstance(row, Image) else [row.region],
         "resource_id": about[0],
         "resource_type": about[1],
         "min_disk_size": row.min_disk_size,
         "size_gigabytes": row.size_gigabytes or 0,
         "tags": list(row.tags),
     }
+
+
+def backup_window(policy: BackupPolicy) -> Json:
+    """The next one that begins from now on."""
+    start = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    while start.hour != policy.hour or policy.weekday not in (None, WEEKDAYS[start.weekday()]):
+        start += timedelta(hours=1)
+    end = start + timedelta(hours=BACKUP_WINDOW_HOURS)
+    return {"start": start.strftime(TIME_FORMAT), "end": end.strftime(TIME_FORMAT)}
+
+
+def backup_policy(_: Transaction, row: Droplet) -> Json:
+    about: Json = {"droplet_id": row.id, "backup_enabled": row.backup_policy is not None}
+    if policy := row.backup_policy:
+        about["backup_policy"] = {
+            **policy.model_dump(exclude_none=True),
+            "window_length_hours": BACKUP_WINDOW_HOURS,
+            "retention_period_days": BACKUP_PLANS[policy.plan],
+        }
+        about["next_backup_window"] = backup_window(policy)
+    return about
 
 
 class DropletsView:
@@ -123,15 +162,15 @@ class DropletsView:
             "name": row.name,
             "memory": of_size.memory,
             "vcpus": of_size.vcpus,
-            "disk": of_size.disk,
-            "disk_info": _disk_info(of_size.disk),
+            "disk": lookup.disk_gb(row),
+            "disk_info": _disk_info(lookup.disk_gb(row)),
             "locked": lookup.busy(tx, row.id),
             "status": row.status,
             "kernel": None,
             "created_at": row.created_at,
             "features": list(row.features),
             "backup_ids": [],
-            "next_backup_window": None,
+            "next_backup_window": backup_window(row.backup_policy) if row.backup_policy else None,
             "snapshot_ids": [i.id for i in lookup.snapshots_of(tx, row.id)],
             "image": image(tx, row.image),
             "volume_ids": [volume.id for volume in lookup.volumes_of(tx, row.id)],
@@ -175,8 +214,8 @@ def volume(_: Transaction, row: Volume) -> Json:
         "created_at": row.created_at,
         "droplet_ids": [row.droplet_id] if row.droplet_id else [],
         "tags": list(row.tags),
-        "filesystem_type": "",
-        "filesystem_label": "",
+        "filesystem_type": row.filesystem_type,
+        "filesystem_label": row.filesystem_label,
     }
 
 
@@ -195,7 +234,7 @@ class ReservedIPsView:
                 for action in tx.all(Action)
                 if action.resource_type == "reserved_ip"
             ),
-            "project_id": PROJECT_ID,
+            "project_id": lookup.project_id(tx, f"do:floatingip:{row.ip}"),
         }
 
 
@@ -251,6 +290,40 @@ def record(_: Transaction, row: Record) -> Json:
 
 def vpc(_: Transaction, row: VPC) -> Json:
     return {**row.model_dump(), "urn": f"do:vpc:{row.id}"}
+
+
+def project(_: Transaction, row: Project) -> Json:
+    return {**row.model_dump(), "owner_uuid": ACCOUNT_UUID, "owner_id": 1}
+
+
+def alert_policy(_: Transaction, row: AlertPolicy) -> Json:
+    return row.model_dump(mode="json")
+
+
+def uptime_check(_: Transaction, row: UptimeCheck) -> Json:
+    return row.model_dump(mode="json", exclude={"created_at"})
+
+
+def uptime_state(_: Transaction, check: UptimeCheck, state: UptimeState) -> Json:
+    seen = {
+        "status": state.status,
+        "status_changed_at": state.changed_at,
+        "thirty_day_uptime_percentage": round(100 * state.good / state.probes, 2) if state.probes else 0,
+    }
+    shown: Json = {"regions": dict.fromkeys(check.regions, seen)}
+    if state.outage_began and state.outage_ended:
+        began, ended = (datetime.strptime(at, TIME_FORMAT) for at in (state.outage_began, state.outage_ended))
+        shown["previous_outage"] = {
+            "region": check.regions[0],
+            "started_at": state.outage_began,
+            "ended_at": state.outage_ended,
+            "duration_seconds": int((ended - began).total_seconds()),
+        }
+    return shown
+
+
+def uptime_alert(_: Transaction, row: UptimeAlert) -> Json:
+    return row.model_dump(mode="json", exclude={"check_id"}, exclude_none=True)
 
 
 class TagsView:

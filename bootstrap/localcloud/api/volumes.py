@@ -1,4 +1,4 @@
-"""Block storage: volumes, their snapshots, attach and detach."""
+"""Block storage: volumes, their snapshots, attach, detach and resize."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from bootstrap.localcloud import lookup
 from bootstrap.localcloud.api import actions, tags, views
 from bootstrap.localcloud.api.call import GONE, Answer, Call, Route
 from bootstrap.localcloud.api.images import delete_volume_snapshot
-from bootstrap.localcloud.catalog import REGIONS, VOLUMES_PER_DROPLET
+from bootstrap.localcloud.catalog import REGIONS, VOLUME_LIMIT, VOLUMES_PER_DROPLET
 from bootstrap.localcloud.model import Action, Droplet, Volume, VolumeSnapshot
 from bootstrap.localcloud.store import Transaction
 from bootstrap.localcloud.wire import Body, conflict, not_found, now, unprocessable
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 MAX_SIZE_GB = 16 * 1024
+LABEL = re.compile(r"[A-Za-z0-9_.-]*")
+# what a volume can be formatted with → how long its label may be
+LABEL_LIMITS = {"ext4": 16, "xfs": 12}
 
 
 def create(call: Call) -> Answer:
@@ -23,9 +26,10 @@ def create(call: Call) -> Answer:
     name = body.text("name")
     if not NAME.fullmatch(name):
         raise unprocessable("name must be lowercase, begin with a letter and hold letters, numbers and dashes only")
-    if body.optional_text("filesystem_type"):
-        raise unprocessable("the local cloud makes unformatted volumes only: leave filesystem_type out")
+    if len(tx.all(Volume)) >= VOLUME_LIMIT:
+        raise unprocessable("you have reached your volume limit")
     snapshot = _source(tx, body)
+    filesystem, label = _filesystem(body, snapshot)
     region = snapshot.region if snapshot else call.region("region is invalid")
     if any(row.name == name and row.region == region for row in tx.all(Volume)):
         raise conflict("a volume with this name already exists in this region")
@@ -37,6 +41,8 @@ def create(call: Call) -> Answer:
             size_gigabytes=_size(body, snapshot),
             description=body.text("description", ""),
             created_at=now(),
+            filesystem_type=filesystem,
+            filesystem_label=label,
             tags=tags.ensure(tx, body.tags()),
         )
     )
@@ -47,8 +53,23 @@ def create(call: Call) -> Answer:
         volume=row.id,
         size_gb=row.size_gigabytes,
         snapshot=snapshot.id if snapshot else None,
+        filesystem="" if snapshot else filesystem,
+        label=label,
     )
     return Answer(201, call.one("volume", row, views.volume).render, after=job.id)
+
+
+def _filesystem(body: Body, snapshot: VolumeSnapshot | None) -> tuple[str, str]:
+    """Type and label; a volume made from a snapshot has the snapshot's, whatever is asked."""
+    if snapshot:
+        return snapshot.filesystem_type, snapshot.filesystem_label
+    if not body.optional_text("filesystem_type"):
+        return "", ""
+    type = body.choice("filesystem_type", LABEL_LIMITS)
+    label = body.optional_text("filesystem_label") or ""
+    if len(label.encode()) > LABEL_LIMITS[type] or not LABEL.fullmatch(label):
+        raise unprocessable(f"filesystem_label must have at most {LABEL_LIMITS[type]} letters, numbers, - and _")
+    return type, label
 
 
 def _source(tx: Transaction, body: Body) -> VolumeSnapshot | None:
@@ -84,7 +105,8 @@ def _matching(call: Call) -> list[Volume]:
 
 
 def delete(call: Call) -> Answer:
-    return _delete(call.tx, call.row(Volume, "volume_id"))
+    remove(call.tx, call.row(Volume, "volume_id"))
+    return GONE
 
 
 def delete_by_name(call: Call) -> Answer:
@@ -93,16 +115,16 @@ def delete_by_name(call: Call) -> Answer:
     matching = _matching(call)
     if not matching:
         raise not_found()
-    return _delete(call.tx, matching[0])
+    remove(call.tx, matching[0])
+    return GONE
 
 
-def _delete(tx: Transaction, row: Volume) -> Answer:
+def remove(tx: Transaction, row: Volume) -> None:
     if row.droplet_id:
         raise conflict("This volume is attached to a Droplet: detach it first")
     _refuse_when_pending(tx, row)
     tx.delete(row)
     tx.enqueue("volume.delete", f"volume:{row.id}", volume=row.id)
-    return GONE
 
 
 # --- actions
@@ -127,7 +149,7 @@ def _act(call: Call, row: Volume) -> Answer:
     elif type == "detach":
         action = _detach(call.tx, row, call.body)
     elif type == "resize":
-        raise unprocessable("the local cloud cannot resize volumes: make a larger one from a snapshot")
+        action = _resize(call.tx, row, call.body)
     else:
         raise unprocessable(f"there is no volume action {type}")
     return call.one("action", action, views.action, 202)
@@ -163,6 +185,26 @@ def _detach(tx: Transaction, row: Volume, body: Body) -> Action:
     return _begin(tx, "detach", row, droplet)
 
 
+def _resize(tx: Transaction, row: Volume, body: Body) -> Action:
+    """Larger only, attached or not; what is in it is the guest's to grow."""
+    _check_region(body, row)
+    size = body.number("size_gigabytes")
+    if not row.size_gigabytes < size <= MAX_SIZE_GB:
+        raise unprocessable(f"size_gigabytes must be between {row.size_gigabytes + 1} and {MAX_SIZE_GB}")
+    _refuse_when_pending(tx, row)
+    if row.droplet_id:
+        actions.refuse_when_busy(tx, row.droplet_id)
+    action = actions.begin(tx, "resize", "volume", row.id, row.region, row.droplet_id)
+    holds = [f"volume:{row.id}", *([f"droplet:{row.droplet_id}"] if row.droplet_id else [])]
+    tx.enqueue("volume.resize", *holds, action_id=action.id, volume=row.id, size_gb=size)
+    return action
+
+
+def _check_region(body: Body, row: Volume) -> None:
+    if body.optional_text("region") not in (None, row.region):
+        raise unprocessable("region is not the volume's")
+
+
 def _droplet(tx: Transaction, body: Body) -> Droplet:
     region = body.optional_text("region")
     if region is not None and region not in REGIONS:
@@ -196,6 +238,8 @@ def snapshot(call: Call) -> Answer:
     """Answers when the copy is taken: what is written afterwards is not in it."""
     tx, volume = call.tx, call.row(Volume, "volume_id")
     name = call.body.text("name")
+    if any(s.name == name and s.volume_id == volume.id for s in tx.all(VolumeSnapshot)):
+        raise conflict("a snapshot of this volume with this name already exists")
     row = tx.put(
         VolumeSnapshot(
             id=str(uuid4()),
@@ -204,6 +248,8 @@ def snapshot(call: Call) -> Answer:
             region=volume.region,
             created_at=now(),
             min_disk_size=volume.size_gigabytes,
+            filesystem_type=volume.filesystem_type,
+            filesystem_label=volume.filesystem_label,
             tags=tags.ensure(tx, call.body.tags()),
         )
     )

@@ -12,9 +12,10 @@ from bootstrap.localcloud.api.call import GONE, Answer, Call, Route
 from bootstrap.localcloud.catalog import REGIONS
 from bootstrap.localcloud.model import VPC, Droplet
 from bootstrap.localcloud.store import Transaction
-from bootstrap.localcloud.wire import ApiError, Json, conflict, now, page, unprocessable
+from bootstrap.localcloud.wire import ApiError, Json, conflict, not_found, now, unprocessable
 
 NAME = re.compile(r"[a-zA-Z0-9.-]{1,255}")
+DESCRIPTION_LIMIT = 255
 PRIVATE = [ipaddress.IPv4Network(range) for range in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 # generated ranges: /20s, away from 10.0/16 (often somebody's LAN) and from Docker's own
 GENERATED = ipaddress.IPv4Network("10.96.0.0/11")
@@ -53,7 +54,7 @@ def create(call: Call) -> Answer:
     region = call.region("region is invalid")
     asked = call.body.optional_text("ip_range")
     ip_range = _checked_range(call.tx, asked) if asked else _free_range(call.tx)
-    row = _put(call.tx, name, region, ip_range, call.body.text("description", ""))
+    row = _put(call.tx, name, region, ip_range, call.body.short_text("description", DESCRIPTION_LIMIT, ""))
     return call.one("vpc", row, views.vpc, 201)
 
 
@@ -85,7 +86,10 @@ def update(call: Call) -> Answer:
             if vpc.region == row.region:
                 call.tx.update(vpc, default=vpc.id == row.id)
         row = call.row(VPC, "vpc_id")
-    values = {"name": _name(call, row), "description": call.body.text("description", row.description)}
+    values = {
+        "name": _name(call, row),
+        "description": call.body.short_text("description", DESCRIPTION_LIMIT, row.description),
+    }
     return call.one("vpc", call.tx.update(row, **values), views.vpc)
 
 
@@ -108,8 +112,24 @@ def members(call: Call) -> Answer:
         for d in droplets
         if call.query.get("resource_type") in (None, "droplet")
     ]
-    shown, around = page(call.base + call.path, "members", entries, call.query)
-    return Answer(200, lambda _: {"members": list(shown), **around})
+    return call.paged("members", entries)
+
+
+def peerings(call: Call) -> Answer:
+    call.row(VPC, "vpc_id")
+    return call.paged("peerings", [])
+
+
+def peer(call: Call) -> Answer:
+    call.row(VPC, "vpc_id")
+    call.body.text("name")
+    if call.tx.get(VPC, call.body.text("vpc_id")) is None:
+        raise unprocessable("vpc_id is not a VPC of this account")
+    raise unprocessable("VPC peering is not available in this region")
+
+
+def rename_peering(_: Call) -> Answer:
+    raise not_found()
 
 
 ROOT = "/v2/vpcs"
@@ -121,4 +141,7 @@ ROUTES: list[Route] = [
     ("PATCH", ROOT + "/{vpc_id}", update),
     ("DELETE", ROOT + "/{vpc_id}", delete),
     ("GET", ROOT + "/{vpc_id}/members", members),
+    ("GET", ROOT + "/{vpc_id}/peerings", peerings),
+    ("POST", ROOT + "/{vpc_id}/peerings", peer),
+    ("PATCH", ROOT + "/{vpc_id}/peerings/{peering_id}", rename_peering),
 ]

@@ -7,6 +7,7 @@ guest that still had one open could go on writing to it.
 from __future__ import annotations
 
 import os
+import shutil
 import string
 import sys
 from collections.abc import Iterable
@@ -43,6 +44,14 @@ def close_loop(file: Path) -> None:
     # the kernel detaches when the last user closes: until then it is still there
     if not wait_until(lambda: loop_of(file) is None, DETACH_S):
         raise MachineError(f"volume {file.stem}: {device} is still in use")
+
+
+def format_file(file: Path, filesystem: str, label: str) -> None:
+    quiet = {"ext4": ["-q", "-F"], "xfs": ["-q"]}[filesystem]
+    tool = f"mkfs.{filesystem}"
+    if shutil.which(tool) is None:
+        raise MachineError(f"{tool} is not installed on this host")
+    run([tool, *quiet, *(["-L", label] if label else []), str(file)])
 
 
 def link_name(name: str) -> str:

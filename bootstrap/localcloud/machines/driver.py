@@ -67,7 +67,14 @@ class MachineDriver(Protocol):
 
     def delete_image(self, image: str) -> None: ...
 
-    def create_volume(self, volume: str, size_gb: int, snapshot: str | None = None) -> None: ...
+    def create_volume(
+        self, volume: str, size_gb: int, snapshot: str | None = None, filesystem: str = "", label: str = ""
+    ) -> None:
+        """Empty, formatted as ext4 or xfs where `filesystem` says so, or with the snapshot's content."""
+
+    def resize_volume(self, volume: str, size_gb: int) -> None:
+        """Make it larger; a guest that has it sees the new size at once."""
+
     def delete_volume(self, volume: str) -> None: ...
     def snapshot_volume(self, volume: str, snapshot: str) -> float:
         """Point-in-time copy; returns its size in GiB."""

@@ -128,7 +128,9 @@ class NspawnDriver:
 
     # volumes ----------------------------------------------------------------------------------------------------
 
-    def create_volume(self, volume: str, size_gb: int, snapshot: str | None = None) -> None:
+    def create_volume(
+        self, volume: str, size_gb: int, snapshot: str | None = None, filesystem: str = "", label: str = ""
+    ) -> None:
         file = self._volume(volume)
         with _errors():
             if file.exists():
@@ -140,7 +142,16 @@ class NspawnDriver:
             else:
                 fresh.touch(mode=0o600)
             os.truncate(fresh, max(size_gb * pool.GIB, fresh.stat().st_size))
+            if filesystem:
+                devices.format_file(fresh, filesystem, label)
             fresh.rename(file)
+
+    def resize_volume(self, volume: str, size_gb: int) -> None:
+        file = self._volume(volume)
+        with _errors():
+            os.truncate(file, max(size_gb * pool.GIB, file.stat().st_size))
+            if loop := devices.loop_of(file):
+                run(["losetup", "--set-capacity", str(loop)])
 
     def delete_volume(self, volume: str) -> None:
         with self._volumes_lock():

@@ -12,12 +12,14 @@ from bootstrap.localcloud.network.plan import NetworkPlan
 class FakeDriver:
     """`gate` closed: machines take for ever to start or stop, until it opens."""
 
-    def __init__(self) -> None:
+    def __init__(self, consoles: Path) -> None:
+        self.consoles = consoles
         self.roots: dict[int, str] = {}
         self.specs: dict[int, MachineSpec] = {}
         self.up: set[int] = set()
         self.images_: set[str] = {"base"}
         self.volumes: dict[str, int] = {}
+        self.formatted: dict[str, tuple[str, str]] = {}
         self.volume_snapshots: set[str] = set()
         self.attached: dict[str, int] = {}
         self.broken: set[str] = set()
@@ -43,6 +45,7 @@ class FakeDriver:
         if spec.id not in self.roots:
             raise MachineError(f"machine {spec.id}: there is no root")
         self.specs[spec.id] = spec
+        self.console(spec.id).write_text("booted\n")
         self.up.add(spec.id)
 
     def stop(self, machine: int, *, graceful: bool, timeout_s: float = 60) -> None:
@@ -64,10 +67,16 @@ class FakeDriver:
     def delete_image(self, image: str) -> None:
         self.images_.discard(image)
 
-    def create_volume(self, volume: str, size_gb: int, snapshot: str | None = None) -> None:
+    def create_volume(
+        self, volume: str, size_gb: int, snapshot: str | None = None, filesystem: str = "", label: str = ""
+    ) -> None:
         self._pass("create_volume")
+        self.formatted[volume] = (filesystem, label)
         if snapshot is not None and snapshot not in self.volume_snapshots:
             raise MachineError(f"volume {volume}: there is no snapshot {snapshot}")
+        self.volumes[volume] = size_gb
+
+    def resize_volume(self, volume: str, size_gb: int) -> None:
         self.volumes[volume] = size_gb
 
     def delete_volume(self, volume: str) -> None:
@@ -91,7 +100,7 @@ class FakeDriver:
         self.attached.pop(volume, None)
 
     def console(self, machine: int) -> Path:
-        return Path("/dev/null")
+        return self.consoles / f"{machine}.log"
 
 
 class FakeNetwork:

@@ -11,9 +11,8 @@ import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.ports.cloud import Cloud
-from tests.contract.api.conftest import TOKEN, contract  # noqa: F401 (a fixture)
+from tests.contract.api.conftest import TOKEN, contract, running  # noqa: F401 (a fixture)
 from tests.contract.api.conftest import Cloud as Server
-from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
 from tests.fakes.cloud import FakeCloud
 
 
@@ -26,13 +25,9 @@ class Subject:
 
 
 @pytest.fixture
-def server(tmp_path: Path, contract: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:  # noqa: F811
-    monkeypatch.setenv("DIGITALOCEAN_END_POINT", "")
-    server = Server(tmp_path, contract, FakeDriver(), FakeNetwork())
-    server.start()
-    yield server
-    server.driver.gate.set()
-    server.stop()
+def server(tmp_path: Path, contract: Any) -> Iterator[Server]:  # noqa: F811
+    with running(tmp_path, contract) as server:
+        yield server
 
 
 @pytest.fixture
