@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,21 +132,22 @@ def host_state() -> dict[str, set[str]]:
         found = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
         return {line for line in found if ours.search(line)}
 
-    processes = [p.read_bytes().replace(b"\0", b" ").decode(errors="replace") for p in _command_lines()]
     return {
         "mounts": lines("findmnt", "--noheadings", "--raw", "--output", "TARGET"),
         "namespaces": lines("ip", "-br", "netns"),
         "links": lines("ip", "-br", "link"),
         "tables": lines("nft", "list", "tables"),
         "loops": lines("losetup", "--noheadings", "--output", "NAME,BACK-FILE"),
-        "processes": {line for line in processes if ours.search(line)},
+        "processes": {line for line in _command_lines() if ours.search(line)},
     }
 
 
-def _command_lines() -> Iterator[Path]:
+def _command_lines() -> Iterator[str]:
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (line := entry / "cmdline").exists():
-            yield line
+        # A process may end while it is looked at.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if entry.name.isdigit():
+                yield (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 @pytest.fixture(scope="session")
