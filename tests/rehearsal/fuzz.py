@@ -72,7 +72,8 @@ def _attacked(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     if part.get("type") == "string" and not {"enum", "format"} & part.keys():
-        return {"anyOf": [part, {"type": "string", "enum": list(INJECTIONS)}]}
+        # first: what stands in a field while another is varied is then not the empty text, which is refused
+        return {"anyOf": [{"type": "string", "enum": list(INJECTIONS)}, part]}
     if part.get("type") == "integer":
         return {"anyOf": [part, {"type": "integer", "enum": list(NUMBERS)}]}
     return {name: _attacked(one) for name, one in part.items()}
