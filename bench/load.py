@@ -2,7 +2,7 @@
 minutes and is not part of `make bench`. Start it in the project's folder.
 
 1. From a second machine of the cloud, through nginx and TLS: wrk with growing numbers of connections, 80 % reads and
-   20 % writes, with the CPU time of each container.
+   20 % writes, with the CPU time of each container. "CPU per request" is that of all containers, events included.
 2. On the droplet itself, in turn: wrk to nginx (TLS), wrk to ticket-service's own port; both over Docker's bridge.
 
 A person is made who signs up by mail; the tickets it opens stay. NGINX_API_RATE is raised meanwhile, by an environment
@@ -73,17 +73,19 @@ print(json.dumps(sum(queue["messages"] for queue in queues) + sum(map(int, outbo
 """
 
 
+def bootstrap(*argv: str, stdin: bytes = b"") -> bytes:
+    done = subprocess.run([BOOTSTRAP, *argv], input=stdin, capture_output=True)
+    if done.returncode != 0:
+        sys.exit(f"`bootstrap {shlex.join(argv)}` ended with {done.returncode}: {done.stderr.decode()[-1000:]}")
+    return done.stdout
+
+
 @dataclass(frozen=True)
 class Droplet:
     domain: str
 
     def run(self, *argv: str, stdin: bytes = b"") -> bytes:
-        done = subprocess.run([BOOTSTRAP, "ssh", self.domain, "--", *argv], input=stdin, capture_output=True)
-        if done.returncode != 0:
-            sys.exit(
-                f"{self.domain}: `{shlex.join(argv)}` ended with {done.returncode}: {done.stderr.decode()[-1000:]}"
-            )
-        return done.stdout
+        return bootstrap("ssh", self.domain, "--", *argv, stdin=stdin)
 
     def ask(self, program: str) -> Any:
         return json.loads(self.run("python3", "-", stdin=program.encode()))
@@ -172,16 +174,21 @@ def until_handled(droplet: Droplet, deadline_s: float = 300) -> float:
 
 def levels(machine: Machine, droplet: Droplet, site: Site, wrk: Wrk) -> int:
     """The first table; gives the number of errors."""
-    print("| connections | requests/s | p50 | p99 | errors | last event handled after | cores busy, on average |")
-    print("|---|---|---|---|---|---|---|")
+    columns = "connections | requests/s | p50 | p99 | errors | last event handled after | CPU per request"
+    print(f"| {columns} | cores busy, on average |\n|---|---|---|---|---|---|---|---|")
     errors = 0
     for connections in CONNECTIONS:
         before = droplet.ask(PROBE)
         found = result(machine.run(wrk.command("https", site.address, 443, connections)))
         after = droplet.ask(PROBE)
         handled = until_handled(droplet)
-        print(f"| {connections} | {speed(found, ' | ')} | {found['errors']} | {handled:.0f} s | ", end="")
-        print(f"{cores(before, after, found)} |", flush=True)
+        spent = {name: after["cpu"][name] - before["cpu"].get(name, 0) for name in after["cpu"]}
+        share = (after["busy"] - before["busy"]) / (after["available"] - before["available"])
+        each = 1000 * sum(spent.values()) / found["requests"]
+        print(
+            f"| {connections} | {speed(found, ' | ')} | {found['errors']} | {handled:.0f} s | {each:.0f} ms | ", end=""
+        )
+        print(f"{cores({**spent, 'wrk': found['cpu_seconds']}, found['seconds'])}; the host {share:.0%} |", flush=True)
         errors += int(found["errors"])
     return errors
 
@@ -191,14 +198,11 @@ def speed(found: dict[str, Any], between: str) -> str:
     return between.join([f"{rate:.0f}", f"{found['p50_ms']:.0f} ms", f"{found['p99_ms']:.0f} ms"])
 
 
-def cores(before: dict[str, Any], after: dict[str, Any], found: dict[str, Any]) -> str:
-    """Who computed how much while wrk ran, the busiest first. The host is shared: the rest is other people's."""
-    spent = {name: (after["cpu"][name] - before["cpu"].get(name, 0)) / found["seconds"] for name in after["cpu"]}
-    spent["wrk"] = found["cpu_seconds"] / found["seconds"]
+def cores(spent: dict[str, float], seconds: float) -> str:
+    """Who computed how much while wrk ran, the busiest first."""
     busiest = sorted(spent.items(), key=lambda pair: -pair[1])
-    share = (after["busy"] - before["busy"]) / (after["available"] - before["available"])
-    shown = [f"{name} {used:.2f}" for name, used in busiest if used >= 0.02]
-    return f"{', '.join(shown)}; all of them {sum(spent.values()):.2f}; the host is busy at {share:.0%}"
+    shown = [f"{name} {used / seconds:.2f}" for name, used in busiest if used / seconds >= 0.02]
+    return f"{', '.join(shown)}; in all {sum(spent.values()) / seconds:.2f}"
 
 
 def pairs(droplet: Droplet, wrk: Wrk) -> int:
@@ -228,8 +232,8 @@ def measure(domain: str) -> int:
     cloud = json.loads((home / "endpoints.json").read_text())
     os.environ["DIGITALOCEAN_END_POINT"] = cloud["api"] + "/v2/"
     roots = Path(cloud["acme"]["roots_file"])
-    told = subprocess.run([BOOTSTRAP, "status", domain, "--json"], check=True, capture_output=True, text=True).stdout
-    site = Site(domain, json.loads(told)["reserved_ip"], ssl.create_default_context(cafile=str(roots)))
+    told = json.loads(bootstrap("status", domain, "--json"))
+    site = Site(domain, told["reserved_ip"], ssl.create_default_context(cafile=str(roots)))
     droplet = Droplet(domain)
     with plain_ubuntu(cloud["token"]) as machine:
         parcel = equip(machine, site, roots.read_bytes())
