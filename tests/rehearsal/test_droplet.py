@@ -11,6 +11,7 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+from bench import memory
 from tests.rehearsal.conftest import DOMAIN, STACK, Bootstrap, Site, status
 
 pytestmark = pytest.mark.root
@@ -204,6 +205,13 @@ def test_the_data_volume_holds_every_named_volume(droplet: Host, bootstrap: Boot
     named = {v["Labels"]["com.docker.compose.volume"]: v["Options"]["device"] for v in volumes if v.get("Options")}
     for name in ("postgres_data", "rabbitmq_data", "media_files", "nginx_logs"):
         assert named[name] == f"/srv/data/{name}"
+
+
+def test_the_whole_stack_leaves_a_third_of_two_gigabytes_free(droplet: Host) -> None:
+    found: memory.Processes = json.loads(droplet.check_output(shlex.join(["python3", "-c", memory.PROBE])))
+    taken = {owner: sum(pss for _, pss, _ in each) for owner, each in found.items()}
+    assert sum(taken[owner] for owner in taken if owner) <= 1.2 * 1024**3, taken
+    assert sum(taken.values()) <= memory.DROPLET * 2 / 3, taken
 
 
 def test_timers_wait_for_their_hour(droplet: Host) -> None:
