@@ -2,7 +2,7 @@
 minutes and is not part of `make bench`. Start it in the project's folder.
 
 1. From a second machine of the cloud, through nginx and TLS: wrk with growing numbers of connections, 80 % reads and
-   20 % writes, with the CPU time of each container. "CPU per request" is that of all containers, events included.
+   20 % writes, with the CPU time of each container. "CPU per request" is that of all containers while wrk runs.
 2. On the droplet itself, in turn: wrk to nginx (TLS), wrk to ticket-service's own port; both over Docker's bridge.
 
 A person is made who signs up by mail; the tickets it opens stay. NGINX_API_RATE is raised meanwhile, by an environment
