@@ -69,7 +69,8 @@ def sign_up(site: Site, cloud: dict[str, Any], name: str) -> Person:
     account = {"email": person.email, "password": person.password}
     answer = patiently(lambda: site.request("POST", "/api/auth/register/", json=account))
     assert answer.status_code == 201, answer.text
-    verified = site.request("POST", "/api/auth/verify/", json={"token": token_by_mail(cloud, person.email)})
+    token = {"token": token_by_mail(cloud, person.email)}
+    verified = patiently(lambda: site.request("POST", "/api/auth/verify/", json=token))
     assert verified.status_code == 200, verified.text
     return person
 
