@@ -68,7 +68,7 @@ def test_our_own_stacks_are_clean(folder: str) -> None:
     [
         (add("db", POSTGRES | {"ports": ["5432:5432"]}), "error: services.db.ports: a database is published"),
         (add("db", POSTGRES), "warning: services.db: its databases are in no backup: add x-bootstrap.databases"),
-        (add("mq", POSTGRES | {"image": "registry.example/library/redis:8", "ports": [{"target": 6379, "published": 6379}]}),
+        (add("mq", POSTGRES | {"image": "example.org/library/redis:8", "ports": [{"target": 6379, "published": 6379}]}),
          "error: services.mq.ports: a broker is published on every address: write \"127.0.0.1:6379:6379\""),
         (app(ports=["8000"]), "warning: services.app.ports: port 8000 is published"),
         (app(ports=["0.0.0.0:8000:8000/tcp"]), "warning: services.app.ports: port 8000 is published"),
