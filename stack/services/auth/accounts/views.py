@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from common.authentication import refuse_foreign
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -10,6 +12,7 @@ from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from accounts import cookies, sessions, tokens, verification
@@ -38,9 +41,16 @@ class PublicView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    serializer_class: Any
 
     def get_authenticate_header(self, request: Request) -> str:
         return "Bearer"  # without it, DRF makes 403 of 401
+
+    def asked(self, request: Request) -> BaseSerializer[Any]:
+        """What came, as `serializer_class` takes it; anything else is a 400."""
+        given: BaseSerializer[Any] = self.serializer_class(data=request.data)
+        given.is_valid(raise_exception=True)
+        return given
 
 
 class Register(PublicView):
@@ -48,8 +58,7 @@ class Register(PublicView):
     answer_class = UserSerializer
 
     def post(self, request: Request) -> Response:
-        asked = RegisterSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.asked(request)
         return Response(UserSerializer(asked.save()).data, status=201)
 
 
@@ -58,8 +67,7 @@ class Verify(PublicView):
     answer_class = VerifiedSerializer
 
     def post(self, request: Request) -> Response:
-        asked = VerifySerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.asked(request)
         try:
             verification.confirm(asked.validated_data["token"])
         except verification.InvalidLink:
@@ -74,8 +82,7 @@ class VerifyAgain(PublicView):
     answer_class = None
 
     def post(self, request: Request) -> Response:
-        asked = VerifyAgainSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.asked(request)
         email = normalised(asked.validated_data["email"])
         try:
             VERIFICATION_MAILS.take(email)
@@ -93,8 +100,7 @@ class Login(PublicView):
     answer_class = LoggedInSerializer
 
     def post(self, request: Request) -> Response:
-        asked = LoginSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.asked(request)
         email = asked.validated_data["email"]
         PASSWORDS.take(email)
         user = authenticate(request, **asked.validated_data)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
+from common.people import ASSIGNEE_WHOLE, HasPeople
 from django.db import models
 from django.db.models import Q
 
@@ -23,7 +23,7 @@ class Status(models.TextChoices):
     CLOSED = "closed"
 
 
-class Ticket(models.Model):
+class Ticket(HasPeople):
     title = models.CharField(max_length=200)
     description = models.TextField(max_length=20_000, blank=True)
     priority = models.CharField(max_length=8, choices=Priority.choices, default=Priority.NORMAL)
@@ -43,19 +43,8 @@ class Ticket(models.Model):
             models.CheckConstraint(condition=~Q(title=""), name="ticket_title_said"),
             models.CheckConstraint(condition=Q(priority__in=Priority.values), name="ticket_priority_known"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_status_known"),
-            models.CheckConstraint(
-                condition=Q(assignee_id=None, assignee_email="") | (Q(assignee_id__gte=1) & ~Q(assignee_email="")),
-                name="ticket_assignee_whole",
-            ),
+            models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="ticket_assignee_whole"),
         )
-
-    @property
-    def owner(self) -> dict[str, Any]:
-        return {"id": self.owner_id, "email": self.owner_email}
-
-    @property
-    def assignee(self) -> dict[str, Any] | None:
-        return {"id": self.assignee_id, "email": self.assignee_email} if self.assignee_id else None
 
 
 def stored_name(attachment: Attachment, filename: str) -> str:

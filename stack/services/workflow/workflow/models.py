@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.people import ASSIGNEE_WHOLE, HasPeople
 from common.tokens import Person
 from django.db import models
 from django.db.models import F, Q
@@ -35,7 +36,7 @@ class Transition(models.Model):
         return person.is_staff or (self.owner_may and flow.owner_id == person.id)
 
 
-class Flow(models.Model):
+class Flow(HasPeople):
     """One ticket on its way. It stays when the ticket is gone: a late event must not start it again."""
 
     ticket = models.BigIntegerField(primary_key=True)
@@ -53,19 +54,8 @@ class Flow(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(condition=Q(version__gte=1), name="flow_version_from_1"),
-            models.CheckConstraint(
-                condition=Q(assignee_id=None, assignee_email="") | (Q(assignee_id__gte=1) & ~Q(assignee_email="")),
-                name="flow_assignee_whole",
-            ),
+            models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="flow_assignee_whole"),
         )
-
-    @property
-    def owner(self) -> dict[str, Any]:
-        return {"id": self.owner_id, "email": self.owner_email}
-
-    @property
-    def assignee(self) -> dict[str, Any] | None:
-        return {"id": self.assignee_id, "email": self.assignee_email} if self.assignee_id else None
 
 
 class Move(models.Model):
