@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "tickets.example"
 STACK = "/home/deploy/apps/Ticket-Tracking-System/Docker"
+HELLO = ROOT / "examples" / "hello"
 HOME = Path(os.environ.get("BOOTSTRAP_TEST_HOME", "/var/lib/bootstrap-cloud-test"))
 
 
@@ -156,6 +157,22 @@ def image(bootstrap: Bootstrap, cloud: dict[str, Any]) -> dict[str, Any]:
     bootstrap("image", "build", "--if-changed", timeout_s=2400)
     images: list[dict[str, Any]] = bootstrap("image", "list", "--json").json()
     return next(image for image in images if image["stack"] == "ticket-tracking")
+
+
+@pytest.fixture(scope="session")
+def hello_image(bootstrap: Bootstrap, cloud: dict[str, Any]) -> dict[str, Any]:
+    """The small stack's: a deployment of it stands in half a minute."""
+    bootstrap("image", "build", "--stack", str(HELLO), "--if-changed", timeout_s=1800)
+    images: list[dict[str, Any]] = bootstrap("image", "list", "--json").json()
+    return next(image for image in images if image["stack"] == "hello")
+
+
+@pytest.fixture(scope="session")
+def hello(bootstrap: Bootstrap, hello_image: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
+    """The CLI in the folder of another operator, whose stack it is."""
+    work = tmp_path_factory.mktemp("hello")
+    (work / "bootstrap.yaml").write_text(f"stack: {HELLO}\nssh_key: {work / 'ssh' / 'digitalocean'}\n")
+    return replace(bootstrap, work=work)
 
 
 @pytest.fixture(scope="session")

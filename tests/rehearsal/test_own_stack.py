@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.conftest import ROOT, Bootstrap, Site
+from tests.rehearsal.conftest import HELLO, Bootstrap, Site
 
-HELLO = ROOT / "examples" / "hello"
 OWN_DOMAIN = "hello.example"
 ENV_FILE = "/home/deploy/apps/hello/Docker/.env.production"
 
@@ -19,9 +18,8 @@ pytestmark = pytest.mark.root
 
 
 @pytest.fixture(scope="module")
-def guest_book(bootstrap: Bootstrap, cloud: dict[str, Any], visitor: ssl.SSLContext) -> Iterator[Site]:
+def guest_book(bootstrap: Bootstrap, hello_image: dict[str, Any], visitor: ssl.SSLContext) -> Iterator[Site]:
     bootstrap("stack", "check", str(HELLO), "--strict")
-    bootstrap("image", "build", "--stack", str(HELLO), "--if-changed", timeout_s=1800)
     created = bootstrap("create", "--domain", OWN_DOMAIN, "--stack", str(HELLO), "--json").json()
     yield Site(OWN_DOMAIN, created["reserved_ip"], visitor)
     bootstrap("destroy", OWN_DOMAIN, "--volume", "--backups", "--yes")
