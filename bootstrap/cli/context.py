@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootstrap.cli import completing
+from bootstrap.cli.places import cloud_home, state_dir
 from bootstrap.console import Console
 from bootstrap.errors import CredentialsError, NotFoundError, RequirementError, UsageError
 
@@ -100,6 +102,7 @@ class Context:
         if domain := configured_domain(self.config):
             return domain
         known = known_domains(self.cloud)
+        completing.remember(self.cloud_name, domains=known)
         if not known:
             raise NotFoundError("there is no deployment yet", "bootstrap create --domain example.com")
         if len(known) > 1:
@@ -114,7 +117,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 def domain_argument(command: _F) -> _F:
     """DOMAIN, optional: bootstrap.yaml names it, or there is only one."""
-    return click.argument("domain", required=False)(command)
+    return click.argument("domain", required=False, shell_complete=completing.domains)(command)
 
 
 def stack_option(command: _F) -> _F:
@@ -125,15 +128,6 @@ def stack_option(command: _F) -> _F:
 
 def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-
-
-def state_dir() -> Path:
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "bootstrap"
-
-
-def cloud_home() -> Path:
-    """The local cloud's folder."""
-    return Path(os.environ.get("BOOTSTRAP_CLOUD_HOME", "/var/lib/bootstrap-cloud"))
 
 
 def known_secrets() -> list[str]:

@@ -8,7 +8,8 @@ import time
 import traceback
 from pathlib import Path
 
-from bootstrap.cli.context import known_secrets, state_dir
+from bootstrap.cli.context import known_secrets
+from bootstrap.cli.places import state_dir
 from bootstrap.errors import BootstrapError
 
 

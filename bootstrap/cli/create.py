@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.cli import completing
 from bootstrap.cli.context import Context, json_option, pass_context, stack_option
 
 if TYPE_CHECKING:
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--domain", help="The name to serve, such as example.com; www leads to it too.")
+@click.option(
+    "--domain", shell_complete=completing.domains, help="The name to serve, such as example.com; www leads to it too."
+)
 @click.option("--region", help="Where: nyc3, fra1, …")
 @click.option("--size", help="How large: s-2vcpu-2gb, …")
-@click.option("--image", type=int, help="A baked image's id; default: the newest one that fits.")
+@click.option(
+    "--image", type=int, shell_complete=completing.images, help="A baked image's id; default: the newest one that fits."
+)
 @click.option("--email", help="For the certificate authority's warnings.")
 @click.option("--volume-size", "volume_size_gb", type=int, help="GiB of the data volume.")
 @stack_option
@@ -63,7 +68,9 @@ def create(
     if dry_run:
         _print_plan(context, env, plan, as_json)
         return
-    _print_summary(context, env, plan, operation.create(env, plan), as_json)
+    created = operation.create(env, plan)
+    completing.remember_domain(context.cloud_name, env.settings.domain)
+    _print_summary(context, env, plan, created, as_json)
 
 
 def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bootstrap.cli import completing
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
 
 
@@ -30,6 +31,7 @@ def destroy(context: Context, domain: str | None, volume: bool, backups: bool, y
     if not yes:
         context.console.confirm(env.settings.domain, operation.plan_text(deployment, env, volume, backups))
     done = operation.destroy(env, deployment, volume=volume, backups=backups)
+    completing.remember_domain(context.cloud_name, env.settings.domain, gone=True)
     if as_json:
         context.console.json(vars(done))
         return

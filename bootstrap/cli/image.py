@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.cli.context import Context, json_option, pass_context, stack_option, state_dir
+from bootstrap.cli import completing
+from bootstrap.cli.context import Context, json_option, pass_context, stack_option
+from bootstrap.cli.places import state_dir
 
 if TYPE_CHECKING:
     from bootstrap.operations.image import Baked
@@ -75,6 +77,7 @@ def list_(context: Context, as_json: bool) -> None:
     from bootstrap.operations.image import baked
 
     items = baked(context.cloud)
+    completing.remember(context.cloud_name, images=[(str(item.image.id), item.image.name) for item in items])
     if as_json:
         context.console.json([_described(item) for item in items])
         return
@@ -89,7 +92,7 @@ def list_(context: Context, as_json: bool) -> None:
 
 
 @image.command()
-@click.argument("image_id", metavar="ID", type=int)
+@click.argument("image_id", metavar="ID", type=int, shell_complete=completing.images)
 @json_option
 @pass_context
 def show(context: Context, image_id: int, as_json: bool) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from bootstrap.cli import completing
 from bootstrap.cli.context import Context, pass_context
 
 
 @click.command()
 @click.argument("service", required=False)
-@click.option("--domain", help="Which deployment, when there are several.")
+@click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
 @click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
 @click.option("--since", metavar="TIME", help="Such as 10m, 2h or 2026-01-31T12:00:00.")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=200, show_default=True, help="How many at first.")

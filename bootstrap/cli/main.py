@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bootstrap.cli.context import Context
-from bootstrap.console import Console
+from bootstrap.console import AUTO, JSON, PLAIN, Console
 from bootstrap.errors import BootstrapError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name → (where the command is, its line in --help). The lines stand here so that --help imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -28,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media by those of a backup."),
     "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; data volume and backups stay unless told."),
     "cloud": ("bootstrap.cli.cloud:cloud", "Run the local cloud: a DigitalOcean on this machine."),
+    "completion": ("bootstrap.cli.completion:completion", "Print what makes a shell complete bootstrap's words."),
 }
 
 
@@ -46,6 +52,13 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """click would import every command for its line."""
+        from click.shell_completion import CompletionItem
+
+        items = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -73,9 +86,18 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     show_default=True,
     help="Settings; flags win over it.",
 )
+@click.option(
+    "--progress",
+    type=click.Choice([AUTO, PLAIN, JSON]),
+    default=AUTO,
+    show_default=True,
+    envvar="BOOTSTRAP_PROGRESS",
+    show_envvar=True,
+    help="How the way is told on stderr: a live line on a terminal, plain lines, or a JSON object a line.",
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
-def root(ctx: click.Context, cloud: str, config: Path) -> None:
+def root(ctx: click.Context, cloud: str, config: Path, progress: str) -> None:
     """Put a Docker Compose application on DigitalOcean, safely.
 
     \b
@@ -86,7 +108,9 @@ def root(ctx: click.Context, cloud: str, config: Path) -> None:
     explicit = ctx.get_parameter_source("config") is not click.core.ParameterSource.DEFAULT
     if explicit and not config.exists():
         raise UsageError(f"{config}: there is no such file", "check --config")
-    ctx.obj = Context(cloud_name=cloud, config=config, console=Console())
+    console = ctx.ensure_object(Console)
+    console.progress(progress)
+    ctx.obj = Context(cloud_name=cloud, config=config, console=console)
 
 
 def main() -> None:
@@ -95,15 +119,18 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     console = Console()
+    # what follows `--` is a command for the droplet
+    as_json = "--json" in (argv[: argv.index("--")] if "--" in argv else argv)
     try:
         # without standalone_mode click returns the code of ctx.exit(), or what the command returned
-        code = root.main(args=list(argv), prog_name="bootstrap", standalone_mode=False)
+        code = root.main(args=list(argv), prog_name="bootstrap", standalone_mode=False, obj=console)
+        console.total()
         return code if isinstance(code, int) else 0
     except BootstrapError as error:
-        console.error(error)
+        console.error(error, as_json)
         return error.exit_code
     except click.ClickException as error:
-        console.error(_usage(error))
+        console.error(_usage(error), as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         console.hint("interrupted: the same command, run again, goes on from here")
@@ -115,14 +142,33 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         from bootstrap.cli.crash import told
 
-        console.error(told(error))
+        console.error(told(error), as_json)
         return 1
 
 
 def _usage(error: click.ClickException) -> UsageError:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
-    text = error.format_message().rstrip(".").replace("\n", " ")
-    return UsageError(text[:1].lower() + text[1:], f"{ctx.command_path} --help" if ctx else None)
+    text = (
+        error.format_message().replace("\n", " ").partition(" Did you mean")[0].partition(" (Possible")[0].rstrip(".")
+    )
+    meant = _meant(error, ctx)
+    help_command = f"{ctx.command_path} --help" if ctx else None
+    return UsageError(text[:1].lower() + text[1:], f"did you mean {meant}? {help_command}" if meant else help_command)
+
+
+def _meant(error: click.ClickException, ctx: click.Context | None) -> str | None:
+    """The nearest word there is. Releases of click differ in whether and how they say it."""
+    from difflib import get_close_matches
+
+    if isinstance(error, click.NoSuchOption):
+        known = [name for one in ctx.command.get_params(ctx) for name in one.opts] if ctx else []
+        near = get_close_matches(error.option_name, known, 1)
+    elif ctx is not None and isinstance(ctx.command, click.Group) and "o such command" in str(error):
+        words = re.findall(r"'([^']*)'", error.message)
+        near = get_close_matches(words[0], ctx.command.list_commands(ctx), 1) if words else []
+    else:
+        return None
+    return near[0] if near else None
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.cli.completing import images
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 from bootstrap.console import Console
 
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @domain_argument
-@click.option("--image", "image_id", type=int, metavar="ID", help="Image to boot; the stack's newest unless given.")
+@click.option(
+    "--image",
+    "image_id",
+    type=int,
+    metavar="ID",
+    shell_complete=images,
+    help="Image to boot; the stack's newest unless given.",
+)
 @click.option(
     "--keep-old", is_flag=True, help="Keep the old droplet, powered off, for a quick rollback. It still costs."
 )

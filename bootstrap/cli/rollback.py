@@ -4,13 +4,21 @@ from pathlib import Path
 
 import click
 
+from bootstrap.cli.completing import images
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 from bootstrap.cli.redeploy import show
 
 
 @click.command()
 @domain_argument
-@click.option("--to", "image_id", type=int, metavar="IMAGE", help="Image to go back to; the one before the live one's.")
+@click.option(
+    "--to",
+    "image_id",
+    type=int,
+    metavar="IMAGE",
+    shell_complete=images,
+    help="Image to go back to; the one before the live one's.",
+)
 @click.option("--keep-old", is_flag=True, help="Keep the droplet that is left, powered off. It still costs.")
 @stack_option
 @json_option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bootstrap.cli.completing import domains
 from bootstrap.cli.context import Context, pass_context
 
 _COMMAND = "bootstrap.ssh.command"
@@ -19,7 +20,7 @@ class _TwoParts(click.Command):
 
 
 @click.command(cls=_TwoParts, options_metavar="[OPTIONS]")
-@click.argument("domain", required=False, metavar="[DOMAIN] [-- COMMAND…]")
+@click.argument("domain", required=False, shell_complete=domains, metavar="[DOMAIN] [-- COMMAND…]")
 @click.pass_context
 @pass_context
 def ssh(context: Context, ctx: click.Context, /, domain: str | None) -> None:

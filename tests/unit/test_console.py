@@ -3,9 +3,11 @@ from __future__ import annotations
 import io
 import json
 import re
+import time
 
 import pytest
 
+from bootstrap import console as module
 from bootstrap.console import Console
 from bootstrap.errors import BootstrapError, Cancelled
 
@@ -53,3 +55,91 @@ def test_only_the_name_is_a_yes(monkeypatch: pytest.MonkeyPatch, answer: str) ->
         Console(io.StringIO(), io.StringIO()).confirm("a.example", "delete it")
     monkeypatch.setattr("sys.stdin", io.StringIO("a.example\n"))
     Console(io.StringIO(), io.StringIO()).confirm("a.example", "delete it")
+
+
+class Ascii(io.TextIOWrapper):
+    """A pipe under a locale without UTF-8."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="ascii", errors="strict")
+
+    @property
+    def text(self) -> str:
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode("ascii")
+
+
+def test_marks_that_the_encoding_lacks_are_spelled_out() -> None:
+    out, err = Ascii(), Ascii()
+    console = Console(out, err)
+    with console.step("health gate: https://bücher.example"):
+        console.warn("„quoted“")
+    console.json({"url": "https://bücher.example/"})
+    console.print("bücher")
+    assert ".. health gate: https://b?cher.example" in err.text and "ok health gate" in err.text
+    answer, end = json.JSONDecoder().raw_decode(out.text)
+    assert answer == {"url": "https://bücher.example/"} and out.text[end:] == "\nb?cher\n"
+
+
+def test_a_dumb_terminal_and_ci_get_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    for name, value in (("TERM", "dumb"), ("CI", "true")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            err = Terminal()
+            with Console(io.StringIO(), err).step("droplet"):
+                pass
+        assert "\x1b" not in err.getvalue() and re.match(r"\d\d:\d\d:\d\d … droplet\n", err.getvalue())
+
+
+def test_a_step_that_says_nothing_shows_each_minute_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ALIVE_S", 0.05)
+    err = io.StringIO()
+    console = Console(io.StringIO(), err)
+    with console.step("image"), console.step("packer"):
+        deadline = time.monotonic() + 5
+        while "packer: still at it" not in err.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "… packer: still at it, 0." in err.getvalue()
+    said = err.getvalue()
+    time.sleep(0.2)
+    assert err.getvalue() == said, "nothing more is said once the step is over"
+
+
+def test_the_total_is_told_when_there_was_more_than_one_step() -> None:
+    err = io.StringIO()
+    console = Console(io.StringIO(), err)
+    with console.step("one"):
+        pass
+    console.total()
+    assert "done in" not in err.getvalue()
+    with console.step("two"):
+        pass
+    console.total()
+    assert re.search(r"done in \d+\.\d s\n$", err.getvalue())
+
+
+def test_a_program_follows_by_one_object_a_line() -> None:
+    err = io.StringIO()
+    console = Console(io.StringIO(), err, "json")
+    with pytest.raises(ValueError), console.step("certificate"):
+        console.warn("slow")
+        raise ValueError
+    console.error(BootstrapError("it broke", "mend it"))
+    events = [json.loads(line) for line in err.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["begin", "warning", "failed", "error", "hint"]
+    assert events[2]["step"] == "certificate" and events[2]["seconds"] >= 0
+
+
+def test_a_failure_is_the_one_document_of_json_unless_there_is_an_answer() -> None:
+    out = io.StringIO()
+    console = Console(out, io.StringIO())
+    console.error(BootstrapError("it broke", "mend it"), as_json=True)
+    assert json.loads(out.getvalue()) == {
+        "error": {"class": "BootstrapError", "message": "it broke", "remedy": "mend it", "exit_code": 1}
+    }
+    out = io.StringIO()
+    console = Console(out, io.StringIO())
+    console.json({"errors": 1})
+    console.error(BootstrapError("it broke"), as_json=True)
+    assert json.loads(out.getvalue()) == {"errors": 1}

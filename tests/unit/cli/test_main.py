@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -79,6 +80,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["--cloud", "elsewhere", "status"], 2, "--cloud", "bootstrap --help"),
         (["status", "--nonsense"], 2, "no such option", "bootstrap status --help"),
         (["nonsense"], 2, "no such command", "bootstrap --help"),
+        (["redploy"], 2, "no such command 'redploy'", "did you mean redeploy? bootstrap --help"),
+        (["backup", "nwo"], 2, "no such command 'nwo'", "did you mean now? bootstrap backup --help"),
+        (["create", "--domian", "a.example"], 2, "no such option", "did you mean --domain? bootstrap create --help"),
         (["--config", "absent.yaml", "status"], 2, "absent.yaml: there is no such file", "--config"),
     ],
 )
@@ -137,3 +141,11 @@ def test_the_unexpected_is_one_line_also_where_no_report_can_be_written(
 
 def test_redaction_keeps_what_is_not_secret() -> None:
     assert crash.redact("region: nyc3, DB_PASSWORD: x1") == "region: nyc3, DB_PASSWORD: [secret]"
+
+
+@pytest.mark.parametrize("argv", [["status", "a.example"], ["status", "--nonsense"], ["nonsense"]])
+def test_a_failure_is_json_too_where_json_was_asked_for(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(*argv, "--json", capsys=capsys)
+    said = json.loads(out)["error"]
+    assert (said["exit_code"], f"error: {said['message']}") == (code, err.splitlines()[0])
+    assert said["class"] in ("CredentialsError", "UsageError") and said["remedy"]
