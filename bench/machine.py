@@ -30,28 +30,32 @@ class Machine:
             timeout=timeout_s,
         )
         if done.returncode != 0:
-            raise RuntimeError(f"{NAME}: `{command}` ended with {done.returncode}: {done.stderr.decode()[-1000:]}")
+            said = (done.stderr or done.stdout).decode(errors="replace")[-1000:]
+            raise RuntimeError(f"{self.address}: `{command}` ended with {done.returncode}: {said}")
         return done.stdout
 
 
 @contextmanager
-def plain_ubuntu(token: str) -> Iterator[Machine]:
+def plain_ubuntu(token: str, name: str = NAME) -> Iterator[Machine]:
     """Ubuntu 22.04 as the provider gives it; droplet and key are gone afterwards, whatever happened."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         private = Path(folder) / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(private)], check=True)
         public = private.with_suffix(".pub").read_text().strip()
-        key = digitalocean.SSHKey(token=token, name=NAME, public_key=public)
+        key = digitalocean.SSHKey(token=token, name=name, public_key=public)
         key.create()
         droplet = digitalocean.Droplet(
-            token=token, name=NAME, region="nyc3", image="ubuntu-22-04-x64", size_slug="s-2vcpu-2gb", ssh_keys=[key.id]
+            token=token, name=name, region="nyc3", image="ubuntu-22-04-x64", size_slug="s-2vcpu-2gb", ssh_keys=[key.id]
         )
         try:
             droplet.create()
             droplet.get_actions()[0].wait(update_every_seconds=1)
             droplet.load()
             machine = Machine(droplet.ip_address, private)
-            for attempt in stamina.retry_context(on=RuntimeError, attempts=None, timeout=120, wait_max=2.0):
+            retries = stamina.retry_context(
+                on=RuntimeError, attempts=None, timeout=120, wait_initial=0.2, wait_max=0.5, wait_jitter=0.1
+            )
+            for attempt in retries:
                 with attempt:
                     machine.run("true")
             yield machine
