@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := $(BIN)/bootstrap --cloud local
 DOMAIN ?= tickets.test
-.PHONY: help setup demo image test test-fast lint bench clean
+.PHONY: help setup demo image test test-fast lint docs bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ test-fast: setup ## unit and contract tests only
 
 lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init schema
 	.ci/lint
+
+docs: setup ## make docs/cli.md from the help texts
+	$(BIN)/python -m bootstrap.cli.manual > docs/cli.md
 
 bench: setup ## ratios, each pair measured in one run
 	$(BIN)/python -m bench

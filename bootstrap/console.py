@@ -206,10 +206,10 @@ class _Terminal:
     def end(self, text: str, seconds: float, failed: bool) -> None:
         self._steps.pop()
         mark = self._marks.failed if failed else self._marks.done
-        self._print(f"{mark} {text} ({_duration(seconds)})", "red" if failed else "green")
         if not self._steps and self._line is not None:
             self._line.stop()
             self._line = None
+        self._print(f"{mark} {text} ({_duration(seconds)})", "red" if failed else "green")
 
     def say(self, kind: str, text: str) -> None:
         if kind in ("error", "hint"):

@@ -34,6 +34,20 @@ class AuthorityNames:
             f"no name server of {name} answers: {problem}", "is the domain delegated to it?", retryable=True
         )
 
+    def name_servers(self, domain: str) -> list[str]:
+        resolver = dns.resolver.Resolver(configure=self._server is None)
+        if self._server:
+            resolver.nameservers = [self._server]
+        try:
+            answer = resolver.resolve(domain, "NS", lifetime=_TIMEOUT_S)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except (dns.exception.DNSException, OSError) as error:
+            raise HostError(
+                f"the name servers of {domain} cannot be told: {error}", "is a name server in reach?", retryable=True
+            ) from None
+        return sorted(str(item.target).rstrip(".").lower() for item in answer)
+
 
 def _ask(name: str, server: str) -> list[str]:
     query = dns.message.make_query(name, dns.rdatatype.A)

@@ -51,6 +51,10 @@ class Spaces:
                 self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
             self._ensure_rule(prefix)
 
+    def keeps_versions(self) -> bool:
+        with self._explained("versions"):
+            return bool(self._s3.get_bucket_versioning(Bucket=self._bucket).get("Status") == "Enabled")
+
     def list(self, prefix: str) -> list[StoredObject]:
         with self._explained(prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)

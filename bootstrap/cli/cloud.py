@@ -128,7 +128,7 @@ def add(kind: str, **options: str | float | None) -> None:
     """Arm a fault; docs/local-cloud.md lists the kinds.
 
     \b
-    bootstrap cloud faults add timeout-after --method POST --path /v2/droplets --seconds 5
+    bootstrap cloud faults add timeout-after --path /v2/droplets --seconds 5
     bootstrap cloud faults add power-cut --droplet 'tickets.test-*'
     """
     given = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]

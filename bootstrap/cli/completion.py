@@ -17,7 +17,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     commands saw in the chosen cloud: TAB asks no network. bash needs version 4.4 or newer.
 
     \b
-    bootstrap completion bash > ~/.local/share/bash-completion/completions/bootstrap
+    source <(bootstrap completion bash)     # in ~/.bashrc
     bootstrap completion zsh > "${fpath[1]}/_bootstrap"
     bootstrap completion fish > ~/.config/fish/completions/bootstrap.fish
     """

@@ -69,7 +69,7 @@ class Context:
         return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides)
 
     def environment(self, domain: str | None = None, **overrides: Any) -> Environment:
-        return self.environment_of(self.settings(domain or self._domain(), **overrides))
+        return self.environment_of(self.settings(domain or self.chosen_domain(), **overrides))
 
     def environment_of(self, settings: Settings) -> Environment:
         from bootstrap.adapters.dns import AuthorityNames
@@ -94,7 +94,7 @@ class Context:
             smtp_password=self.endpoints.smtp_password,
         )
 
-    def _domain(self) -> str | None:
+    def chosen_domain(self) -> str | None:
         """bootstrap.yaml's domain, or that of the only deployment in the cloud."""
         from bootstrap.config import configured_domain
         from bootstrap.operations.find import known_domains

@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("bootstrap.cli.backup:backup", "Back up now, or list the backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media by those of a backup."),
     "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; data volume and backups stay unless told."),
+    "doctor": (
+        "bootstrap.cli.doctor:doctor",
+        "Say what is missing: on this computer, in the account, on the deployment.",
+    ),
     "cloud": ("bootstrap.cli.cloud:cloud", "Run the local cloud: a DigitalOcean on this machine."),
     "completion": ("bootstrap.cli.completion:completion", "Print what makes a shell complete bootstrap's words."),
 }

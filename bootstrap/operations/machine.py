@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from bootstrap import render
+from bootstrap.config import Settings
 from bootstrap.errors import CloudError, HostError, NotFoundError
 from bootstrap.operations import hostkeys, remote
 from bootstrap.operations.environment import Environment
@@ -187,12 +188,15 @@ def _ensure_vpc(env: Environment) -> VPC:
     return env.cloud.create_vpc(name, env.settings.region)
 
 
-def _ensure_firewall(env: Environment) -> None:
+def firewall_rules(settings: Settings) -> tuple[FirewallRule, ...]:
     anyone = ("0.0.0.0/0", "::/0")
-    inbound = (
-        FirewallRule("tcp", "22", env.settings.ssh_from),
+    return (
+        FirewallRule("tcp", "22", settings.ssh_from),
         FirewallRule("tcp", "80", anyone),
         FirewallRule("tcp", "443", anyone),
         FirewallRule("icmp", "all", anyone),
     )
-    env.cloud.put_firewall(resource_name(env.settings), inbound, [tag(env.settings)])
+
+
+def _ensure_firewall(env: Environment) -> None:
+    env.cloud.put_firewall(resource_name(env.settings), firewall_rules(env.settings), [tag(env.settings)])

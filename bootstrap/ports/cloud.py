@@ -21,6 +21,8 @@ class Account:
     email: str
     droplet_limit: int
     status: str
+    volume_limit: int | None = None
+    reserved_ip_limit: int | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ class ObjectStore(Protocol):
         """Creates the bucket when it does not exist. It keeps versions, and under `prefix` what was replaced or deleted
         is gone after a month, what was never uploaded to its end after two days."""
 
+    def keeps_versions(self) -> bool:
+        """What is replaced or deleted can be had back. NotFoundError when there is no bucket."""
+
     def list(self, prefix: str) -> list[StoredObject]: ...
     def read(self, key: str) -> bytes: ...
     def delete_prefix(self, prefix: str) -> int:

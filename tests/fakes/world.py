@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.config import Settings
-from bootstrap.errors import HostError, HostKeyError
+from bootstrap.errors import HostError, HostKeyError, NotFoundError
 from bootstrap.operations import hostkeys
 from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Droplet, DropletSpec
@@ -50,7 +50,7 @@ class FakeHost:
         machine = self._world.at(self._address.ip)
         key = hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN)
         if key not in self._address.host_key_hashes:
-            raise HostKeyError(f"{self._address.ip} offers another host key than the one pinned")
+            raise HostKeyError(f"{self._address.ip} offers another host key than the one pinned", "compare them")
         return machine
 
     def run(
@@ -62,7 +62,7 @@ class FakeHost:
         if argv[0] == "cloud-init":
             return HostResult(0, json.dumps({"status": "done", "errors": []}), "")
         if "bootstrap-agent" not in " ".join(argv):
-            return HostResult(0, "", "")
+            return HostResult(0, self._world.shell.get(argv[0], ""), "")
         command = " ".join(argv[3:])
         self._world.calls.append(command)
         return self._agent(machine, command, json.loads(stdin) if stdin else None)
@@ -144,13 +144,18 @@ RELEASE = {
 
 class FakeStore:
     def __init__(self, effects: Effects) -> None:
-        self._effects, self.exists = effects, False
+        self._effects, self.exists, self.versions = effects, False, True
         self.objects: dict[str, bytes] = {}
 
     def ensure_bucket(self, prefix: str) -> None:
         if not self.exists:
             self.exists = True
             self._effects.add("create bucket")
+
+    def keeps_versions(self) -> bool:
+        if not self.exists:
+            raise NotFoundError("the bucket does not exist")
+        return self.versions
 
     def list(self, prefix: str) -> list[StoredObject]:
         return [
@@ -197,6 +202,9 @@ class World:
         self.store = FakeStore(self.cloud.effects)
         self.machines: dict[str, Machine] = {}
         self.calls: list[str] = []
+        # what a program on a machine prints
+        self.shell: dict[str, str] = {}
+        self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]
         self.closed = 0
         self.progress = Quiet()
         # what the next droplet offers instead of the key in its user-data
@@ -257,6 +265,9 @@ class _Authority:
     def addresses(self, name: str) -> list[str]:
         relative = "@" if name == DOMAIN else name.removesuffix(f".{DOMAIN}")
         return [r.data for r in self._world.cloud.records(DOMAIN) if (r.type, r.name) == ("A", relative)]
+
+    def name_servers(self, domain: str) -> list[str]:
+        return self._world.name_servers
 
 
 def _public_key(user_data: str) -> str:

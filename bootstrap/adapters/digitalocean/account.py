@@ -10,7 +10,14 @@ from bootstrap.ports.cloud import Account, Image, Region, Size, SSHKey
 class AccountPart(Part):
     def account(self) -> Account:
         item = self._api.get("account")["account"]
-        return Account(item["email"], item["droplet_limit"], item["status"])
+        return Account(
+            item["email"],
+            item["droplet_limit"],
+            item["status"],
+            volume_limit=item.get("volume_limit"),
+            # the older name of the same
+            reserved_ip_limit=item.get("reserved_ip_limit", item.get("floating_ip_limit")),
+        )
 
     def regions(self) -> list[Region]:
         return [convert.region(item) for item in self._api.get("regions")["regions"]]

@@ -1,0 +1,103 @@
+"""This account."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from bootstrap.errors import CredentialsError, HostError, NotFoundError
+from bootstrap.operations import find
+from bootstrap.operations.doctor.check import Absent, Check, Doubt
+from bootstrap.operations.doctor.patient import Patient
+from bootstrap.operations.image import STACK_TAG
+from bootstrap.ports.cloud import Cloud
+
+# the packages of an image are as old as it is; a droplet catches up by itself, but only after its boot
+IMAGE_DAYS = 30
+OURS = ".digitalocean.com"
+
+
+def token(patient: Patient) -> str | Doubt:
+    account = patient.account
+    if account.status == "locked":
+        raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
+    if account.status != "active":
+        return Doubt(f"{account.email}: the account says {account.status}", "see the control panel")
+    return f"{account.email}, account active"
+
+
+def quotas(patient: Patient) -> str | Doubt:
+    account, cloud = patient.account, patient.cloud
+    rows = (
+        ("droplets", len(cloud.droplets()), account.droplet_limit, 2),
+        ("volumes", len(cloud.volumes()), account.volume_limit, 1),
+        ("reserved ips", len(cloud.reserved_ips()), account.reserved_ip_limit, 1),
+    )
+    text = ", ".join(f"{what} {used} of {limit if limit is not None else '?'}" for what, used, limit, _ in rows)
+    # a redeploy has two droplets for some minutes; what runs already has its volume and its address
+    scarce = [what for what, used, limit, spare in rows if limit is not None and limit - used < spare]
+    if scarce and ("droplets" in scarce or not _deployed(cloud)):
+        return Doubt(f"{text}: too few {', '.join(scarce)} are left", "delete what is not used, or ask for more")
+    return text
+
+
+def _deployed(cloud: Cloud) -> bool:
+    return bool(find.known_domains(cloud))
+
+
+def image(patient: Patient) -> str | Doubt:
+    images = patient.cloud.images(STACK_TAG + patient.stack.name)
+    here = [item for item in images if not item.regions or patient.settings.region in item.regions]
+    if not here:
+        where = f" in {patient.settings.region}" if images else ""
+        raise NotFoundError(f"there is no image of {patient.stack.name}{where}", "bootstrap image build")
+    days = _days_since(here[0].created_at)
+    text = f"{here[0].name}, {days} days old"
+    return Doubt(text, "bake a new one, then redeploy: bootstrap image build") if days > IMAGE_DAYS else text
+
+
+def domain(patient: Patient) -> str:
+    """Which one the rest is about."""
+    if patient.env is None:
+        raise Absent("no domain: name one, as in `bootstrap doctor example.com`")
+    return patient.env.settings.domain
+
+
+def spaces(patient: Patient) -> str | Doubt:
+    assert patient.env is not None
+    store, bucket = patient.env.store, patient.env.settings.bucket
+    if store is None:
+        return Doubt("no Spaces key: there will be no backups", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
+    try:
+        if not store.keeps_versions():
+            return Doubt(f"bucket {bucket} keeps no versions", "bootstrap create turns them on, run again")
+    except NotFoundError:
+        return f"the key works; bucket {bucket} is not there yet: create makes it"
+    return f"bucket {bucket}, keeps versions"
+
+
+def delegation(patient: Patient) -> str | Doubt:
+    assert patient.env is not None
+    name = patient.env.settings.domain
+    remedy = "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar"
+    servers = patient.env.names.name_servers(name)
+    if not servers:
+        # a name under a zone of the account has none of its own
+        raise HostError(f"{name} is delegated to nobody", remedy)
+    if strangers := [server for server in servers if not server.endswith(OURS)]:
+        raise HostError(f"{name} is delegated to {', '.join(strangers)}", remedy)
+    return ", ".join(servers)
+
+
+def _days_since(moment: str) -> int:
+    return (datetime.now(timezone.utc) - datetime.fromisoformat(moment.replace("Z", "+00:00"))).days
+
+
+GROUP = "this account"
+CHECKS = (
+    Check(GROUP, "token", token, ("api",)),
+    Check(GROUP, "quotas", quotas, ("token",)),
+    Check(GROUP, "image", image, ("token", "stack")),
+    Check(GROUP, "domain", domain, ("token", "settings")),
+    Check(GROUP, "spaces", spaces, ("domain",)),
+    Check(GROUP, "delegation", delegation, ("domain",)),
+)

@@ -1,0 +1,84 @@
+"""What the checks look at, each part fetched once, when the first check asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bootstrap import stack as stacks
+from bootstrap.config import Settings
+from bootstrap.operations import find, remote
+from bootstrap.operations.environment import Environment
+from bootstrap.ports.cloud import Account, Cloud, Droplet
+from bootstrap.ports.computer import Computer
+from bootstrap.ports.host import Host
+
+
+@dataclass(frozen=True)
+class Sources:
+    """How the CLI gets at things; any of it may raise, and that is then a finding. `domain` is None when nobody named
+    one and nothing is deployed; `local_home` is the local cloud's folder when that is the cloud."""
+
+    api_url: Callable[[], str]
+    cloud: Callable[[], Cloud]
+    domain: Callable[[], str | None]
+    settings: Callable[[str | None], Settings]
+    environment: Callable[[str], Environment]
+    state_dir: Path
+    config: Path
+    local_home: Path | None = None
+
+
+class Patient:
+    def __init__(self, computer: Computer, sources: Sources) -> None:
+        self.computer, self.sources = computer, sources
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Also where no cloud answers: then of the file alone."""
+        return self.sources.settings(None)
+
+    @cached_property
+    def stack(self) -> stacks.Stack:
+        return stacks.load(self.settings.stack)
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        return self.sources.cloud()
+
+    @cached_property
+    def account(self) -> Account:
+        return self.cloud.account()
+
+    @cached_property
+    def env(self) -> Environment | None:
+        domain = self.sources.domain()
+        return self.sources.environment(domain) if domain else None
+
+    @cached_property
+    def deployment(self) -> find.Deployment:
+        assert self.env is not None, "the check `domain` goes first"
+        return find.find(self.env)
+
+    @property
+    def live(self) -> Droplet:
+        assert self.deployment.live is not None, "the check `droplet` goes first"
+        return self.deployment.live
+
+    @cached_property
+    def host(self) -> Host:
+        assert self.env is not None
+        return remote.connect(self.env, self.live)
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        """By the agent."""
+        answer: dict[str, Any] = remote.agent(self.host, "status", timeout_s=60)
+        return answer
+
+    def close(self) -> None:
+        if "host" in vars(self):
+            self.host.close()

@@ -1,0 +1,193 @@
+"""What doctor finds: a healthy deployment, and one thing broken at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.errors import CredentialsError, HostError
+from bootstrap.operations import create, hostkeys, plan
+from bootstrap.operations.doctor import doctor
+from bootstrap.operations.doctor.check import Finding, exit_code
+from bootstrap.operations.doctor.patient import Patient, Sources
+from bootstrap.replacement.journal import Journal
+from bootstrap.replacement.table import State
+from tests.fakes.world import DOMAIN, World
+
+
+@dataclass
+class FakeComputer:
+    version: tuple[int, int, int] = (3, 11, 2)
+    absent: tuple[str, ...] = ()
+    ahead_s: float = 0.0
+    free: int = 50_000_000_000
+
+    def python(self) -> tuple[int, int, int]:
+        return self.version
+
+    def is_root(self) -> bool:
+        return True
+
+    def has(self, program: str) -> bool:
+        return program not in self.absent
+
+    def says(self, *argv: str) -> str | None:
+        return f"{argv[0]} 1.0" if self.has(argv[0]) else None
+
+    def may_write(self, folder: Path) -> bool:
+        return True
+
+    def free_bytes(self, folder: Path) -> int:
+        return self.free
+
+    def clock_ahead_s(self, url: str) -> float:
+        return self.ahead_s
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    env = world.env()
+    create.create(env, plan.check(env))
+    world.shell = {"df": "Use%\n 30%\n", "systemctl": "active\nactive\nactive\n"}
+    return world
+
+
+def examined(world: World, computer: FakeComputer | None = None, **sources: Any) -> dict[str, Finding]:
+    given = Sources(
+        api_url=lambda: "https://api.example",
+        cloud=lambda: world.cloud,
+        domain=lambda: DOMAIN,
+        settings=lambda _: world.settings,
+        environment=lambda _: world.env(),
+        state_dir=world.folder / "state",
+        config=world.folder / "bootstrap.yaml",
+    )
+    return {f.name: f for f in doctor(Patient(computer or FakeComputer(), replace(given, **sources)))}
+
+
+def states(findings: dict[str, Finding], *but: str) -> set[str]:
+    return {f.state for f in findings.values() if f.name not in but}
+
+
+def test_a_healthy_deployment_has_nothing_but_what_is_young_and_nothing_changes(world: World) -> None:
+    before, open_before = list(world.cloud.effects.log), world.closed
+    findings = examined(world)
+    assert states(findings, "backup") == {"ok"}, [f for f in findings.values() if f.state != "ok"]
+    assert (findings["backup"].state, findings["backup"].remedy) == ("warning", "bootstrap backup now")
+    assert exit_code(findings.values()) == 0
+    assert world.cloud.effects.log == before and world.closed == open_before + 1
+
+
+def move_address(world: World) -> None:
+    (address,) = world.cloud._addresses.values()
+    world.cloud._addresses[address.ip] = replace(address, droplet_id=None)
+
+
+def open_a_port(world: World) -> None:
+    (wall,) = world.cloud.firewalls()
+    world.cloud.put_firewall(wall.name, [*wall.inbound, replace(wall.inbound[0], ports="5432")], wall.tags)
+
+
+def offer_another_key(world: World) -> None:
+    world.live().offered = hostkeys.generate().public
+
+
+def expose_the_key(world: World) -> None:
+    world.settings.ssh_key.chmod(0o644)
+
+
+def stop_in_the_middle(world: World) -> None:
+    Journal(world.env().folder / "replacement.jsonl").append(State.LIVE_STOPPED, {})
+
+
+BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
+    (lambda w: w.cloud.shutdown_droplet(w.cloud.droplets()[0].id), "droplet", "problem", 6),
+    (lambda w: w.cloud.detach_volume(w.cloud.volumes()[0].id, w.cloud.droplets()[0].id), "data volume", "problem", 5),
+    (move_address, "reserved ip", "problem", 5),
+    (open_a_port, "firewall", "problem", 5),
+    (lambda w: w.cloud.delete_firewall(w.cloud.firewalls()[0].id), "firewall", "problem", 4),
+    (lambda w: w.cloud.put_record(DOMAIN, "A", "www", "192.0.2.99", 300), "records", "problem", 7),
+    (offer_another_key, "host key", "problem", 7),
+    (expose_the_key, "ssh key", "problem", 2),
+    (lambda w: setattr(w.live(), "up", False), "services", "problem", 8),
+    (lambda w: w.shell.update(systemctl="active\ninactive\nactive\n"), "timers", "warning", 0),
+    (lambda w: w.shell.update(df="Use%\n 96%\n"), "root space", "problem", 7),
+    (lambda w: w.shell.update(find="/var/run/reboot-required\n"), "reboot", "warning", 0),
+    (lambda w: w.cloud.tag_droplet(w.cloud.droplets()[0].id, create.RESTORE_DUE), "unfinished", "warning", 0),
+    (stop_in_the_middle, "unfinished", "warning", 0),
+    (lambda w: setattr(w, "name_servers", ["ns.parking.example"]), "delegation", "problem", 7),
+    (lambda w: setattr(w.store, "versions", False), "spaces", "warning", 0),
+    (lambda w: setattr(w.cloud, "droplet_limit", 2), "quotas", "warning", 0),
+    (lambda w: w.cloud.delete_image(w.image.id), "image", "problem", 4),
+]
+
+
+@pytest.mark.parametrize(("hurt", "name", "state", "code"), BROKEN)
+def test_what_is_broken_is_named_with_its_remedy(
+    world: World, hurt: Callable[[World], object], name: str, state: str, code: int
+) -> None:
+    hurt(world)
+    findings = examined(world)
+    assert (findings[name].state, exit_code(findings.values())) == (state, code)
+    assert findings[name].remedy and "\n" not in findings[name].text
+    assert findings["python"].state == findings["token"].state == "ok", "one that fails hides no other"
+
+
+def test_without_a_token_the_computer_is_checked_all_the_same(world: World) -> None:
+    def refuse() -> Any:
+        raise CredentialsError("the API token was refused", "check DIGITALOCEAN_TOKEN")
+
+    findings = examined(world, cloud=refuse)
+    assert findings["stack"].state == "ok"
+    assert (findings["token"].state, exit_code(findings.values())) == ("problem", 3)
+    assert (findings["quotas"].state, findings["quotas"].text) == ("not checked", "needs token")
+    assert findings["droplet"].text == "needs token"
+
+
+def test_a_silent_droplet_leaves_the_clouds_side_checked(world: World) -> None:
+    world.machines.clear()
+    findings = examined(world)
+    assert findings["host key"].state == "problem" and findings["firewall"].state == "ok"
+    assert {findings[name].state for name in ("login", "agent", "services", "reboot")} == {"not checked"}
+
+
+def test_what_is_not_deployed_is_no_problem(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    findings = examined(world)
+    assert findings["deployed"].text == f"{DOMAIN} is not deployed: bootstrap create --domain {DOMAIN}"
+    assert "droplet" not in findings and exit_code(findings.values()) == 0
+    findings = examined(world, domain=lambda: None)
+    assert findings["domain"].state == "absent" and "spaces" not in findings and "deployed" not in findings
+
+
+@pytest.mark.parametrize(
+    ("computer", "name", "state"),
+    [
+        (FakeComputer(version=(3, 9, 1)), "python", "problem"),
+        (FakeComputer(version=(3, 14, 0)), "python", "warning"),
+        (FakeComputer(absent=("ssh-keyscan",)), "ssh", "problem"),
+        (FakeComputer(absent=("packer",)), "packer", "problem"),
+        (FakeComputer(absent=("git",)), "git", "warning"),
+        (FakeComputer(absent=("nft",)), "local cloud", "problem"),
+        (FakeComputer(free=1_000_000_000), "local cloud", "problem"),
+        (FakeComputer(ahead_s=-60), "api", "warning"),
+        (FakeComputer(ahead_s=400), "api", "problem"),
+    ],
+)
+def test_what_this_computer_lacks(world: World, computer: FakeComputer, name: str, state: str) -> None:
+    finding = examined(world, computer, local_home=world.folder)[name]
+    assert (finding.state, finding.exit_code) == (state, 11 if state == "problem" else 0) and finding.remedy
+
+
+def test_an_api_that_is_out_of_reach_is_one_problem(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(self: FakeComputer, url: str) -> float:
+        raise HostError(f"{url}: no route", "is there a network?")
+
+    monkeypatch.setattr(FakeComputer, "clock_ahead_s", nobody)
+    findings = examined(world)
+    assert [f.name for f in findings.values() if f.state == "problem"] == ["api"]
