@@ -4,6 +4,8 @@
 # Where the inputs of the build lie on the droplet; 90-clean.sh removes it.
 # shellcheck disable=SC2034 # the scripts read it
 BUILD=/var/lib/bootstrap-build
+# What this build makes is for every user of the machine, whatever the login's own umask is.
+umask 022
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 
 say() {

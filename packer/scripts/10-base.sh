@@ -16,10 +16,12 @@ fi
 systemctl stop apt-daily.timer apt-daily-upgrade.timer
 apt_get update
 apt_get full-upgrade
-apt_get install ca-certificates certbot curl dbus e2fsprogs fail2ban gzip logrotate nftables openssh-server openssl procps \
-    python3-venv sudo tar tzdata unattended-upgrades
+apt_get install ca-certificates certbot curl dbus debsums e2fsprogs fail2ban gzip libpam-pwquality logrotate lynis \
+    needrestart nftables openssh-server openssl procps python3-systemd python3-venv sudo tar tzdata unattended-upgrades
 # The agent renews certificates: its own timer knows where they live.
 systemctl disable --now certbot.timer
+# `bootstrap audit` asks when somebody wants to know.
+systemctl disable --now lynis.timer
 
 ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime
 echo Etc/UTC >/etc/timezone
@@ -33,6 +35,6 @@ groupadd --system --force docker
 id deploy >/dev/null 2>&1 || useradd --uid 1000 --user-group --create-home --shell /bin/bash deploy
 usermod --append --groups sudo,docker deploy
 passwd --lock deploy >/dev/null
-chmod 755 /home/deploy
+chmod 750 /home/deploy
 install -m 0440 "$BUILD/files/sudoers" /etc/sudoers.d/90-bootstrap
 visudo --check --quiet

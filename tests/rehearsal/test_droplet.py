@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shlex
 import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+import httpx
 import pytest
 import testinfra
 from testinfra.host import Host
@@ -78,14 +84,64 @@ def test_ports_listen_where_the_table_says(droplet: Host, port: int, address: st
         assert not droplet.socket(f"tcp://0.0.0.0:{port}").is_listening
 
 
-@pytest.mark.parametrize(("port", "is_open"), [(22, True), (80, True), (443, True), (5432, False), (15672, False)])
-def test_only_three_ports_are_open_from_outside(site: Site, port: int, is_open: bool) -> None:
+def until(condition: Callable[[], bool], what: str, deadline_s: float) -> None:
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {deadline_s:.0f} s"
+        time.sleep(0.5)
+
+
+def answers(address: str, port: int, source: str = "") -> bool:
     try:
-        socket.create_connection((site.address, port), timeout=3).close()
+        socket.create_connection((address, port), timeout=3, source_address=(source, 0)).close()
     except OSError:
-        assert not is_open
-    else:
-        assert is_open
+        return False
+    return True
+
+
+@pytest.fixture
+def published(droplet: Host, containers: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """The address of a container that publishes its port 8000 as 8099 on every address of the droplet."""
+    image = containers["auth-service"]["Config"]["Image"]
+    server = f"docker run --detach --rm --name published --publish 8099:8000 --entrypoint python {image}"
+    try:
+        droplet.check_output(f"{server} -m http.server 8000")
+        address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        until(lambda: droplet.run("timeout 2 bash -c 'exec 3<>/dev/tcp/127.0.0.1/8099'").rc == 0, "its answer", 15)
+        yield droplet.check_output(f"docker inspect --format '{address}' published")
+    finally:
+        droplet.check_output("docker rm --force published")
+
+
+def test_only_three_ports_are_open_from_outside(droplet: Host, site: Site, published: str) -> None:
+    """Whatever listens is asked for, so nothing else can be open."""
+    listening = {int(line.split()[3].rpartition(":")[2]) for line in droplet.check_output("ss -ltnH").splitlines()}
+    assert {22, 80, 443, 5432, 5672, 15672, 8099} <= listening
+    assert {port for port in listening if answers(site.address, port)} == {22, 80, 443}
+
+
+def test_the_machines_own_guard_needs_no_other(droplet: Host, published: str) -> None:
+    """From a link of the droplet that no firewall of the cloud is before."""
+    outside = (
+        "ip netns add outside",
+        "ip link add outside0 type veth peer name eth0 netns outside",
+        "ip addr add 192.0.2.1/30 dev outside0",
+        "ip link set outside0 up",
+        "ip -n outside addr add 192.0.2.2/30 dev eth0",
+        "ip -n outside link set eth0 up",
+        "ip -n outside route add default via 192.0.2.1",
+    )
+
+    def reaches(address: str, port: int) -> bool:
+        knock = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"
+        return bool(droplet.run(f"ip netns exec outside {knock}").rc == 0)
+
+    try:
+        droplet.check_output(shlex.join(["sh", "-c", " && ".join(outside)]))
+        assert [port for port in (22, 80, 443, 5432, 8099) if reaches("192.0.2.1", port)] == [22, 80, 443]
+        assert not reaches(published, 8000), "a container's own address"
+    finally:
+        droplet.run("ip netns delete outside")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +199,10 @@ def test_containers_may_do_no_more_than_they_must(containers: dict[str, dict[str
     for service, one in containers.items():
         host = one["HostConfig"]
         assert (host["ReadonlyRootfs"], host["Privileged"], host["CapDrop"]) == (True, False, ["ALL"]), service
+        assert service == "nginx" or not host["CapAdd"], service
+        assert host["PidMode"] == host["IpcMode"].replace("private", "") == "" and host["NetworkMode"] != "host", (
+            service
+        )
         assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"]), service
         assert service == "nginx" or one["Config"]["User"].split(":")[0] not in ("", "0", "root"), service
 
@@ -221,9 +281,67 @@ def test_timers_wait_for_their_hour(droplet: Host) -> None:
     assert droplet.service("bootstrap-certificate.timer").is_enabled
 
 
-def test_root_and_passwords_are_refused(droplet: Host) -> None:
-    sshd = droplet.check_output("sshd -T")
-    assert "permitrootlogin no" in sshd and "passwordauthentication no" in sshd
+def test_upgrades_come_by_night_between_backup_and_reboot(droplet: Host) -> None:
+    timer = droplet.check_output("systemctl show apt-daily-upgrade.timer --property=TimersCalendar")
+    assert timer.count("OnCalendar") == 1 and "03:30:00 UTC" in timer
+    said = droplet.check_output("apt-config dump").splitlines()
+    assert {
+        'APT::Periodic::Unattended-Upgrade "1";',
+        'Unattended-Upgrade::Automatic-Reboot "true";',
+        'Unattended-Upgrade::Automatic-Reboot-Time "04:30";',
+    } <= set(said)
+    assert "ecurity" in droplet.check_output("unattended-upgrade --dry-run --debug 2>&1 | grep '^Allowed origins'")
+
+
+def log_in(site: Site, user: str, *options: str) -> str:
+    """What a stranger is told who comes without a key that anybody knows."""
+    strict = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentityFile=/dev/null")
+    argv = ["ssh", "-F", "/dev/null", *options, *(part for one in strict for part in ("-o", one))]
+    done = subprocess.run(
+        [*argv, "-o", "ConnectTimeout=5", f"{user}@{site.address}", "true"], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 255
+    return done.stderr
+
+
+def test_root_and_passwords_are_refused(bootstrap: Bootstrap, droplet: Host, site: Site) -> None:
+    sshd = droplet.check_output("sshd -T").splitlines()
+    assert {"permitrootlogin no", "passwordauthentication no", "allowusers deploy"} <= set(sshd)
+    for user, options in (
+        ("root", ["-i", str(bootstrap.work / "ssh" / "digitalocean")]),
+        ("root", ["-o", "PreferredAuthentications=password,keyboard-interactive"]),
+        ("deploy", ["-o", "PreferredAuthentications=password,keyboard-interactive"]),
+    ):
+        assert f"{user}@{site.address}: Permission denied (publickey)." in log_in(site, user, *options)
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """A second address of this host, from a range that is nobody's."""
+    address = f"203.0.113.{secrets.randbelow(254) + 1}"
+    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    try:
+        yield address
+    finally:
+        subprocess.run(["ip", "address", "delete", f"{address}/32", "dev", "lo"], check=True)
+
+
+def test_fail2ban_bans_who_guesses_and_not_the_operator(droplet: Host, site: Site, stranger: str) -> None:
+    def banned() -> list[str]:
+        listed = droplet.check_output("fail2ban-client status sshd").partition("Banned IP list:")[2]
+        return list(listed.split())
+
+    try:
+        assert answers(site.address, 22, stranger) and not banned()
+        for _ in range(6):
+            assert "Permission denied" in log_in(site, "root")
+            log_in(site, "root", "-b", stranger)
+        until(lambda: stranger in banned(), "the ban", 30)
+        assert "Connection refused" in log_in(site, "root", "-b", stranger)
+        assert answers(site.address, 443, stranger), "the site is for everybody"
+        assert banned() == [stranger] and answers(site.address, 22), "the operator guessed as often"
+    finally:
+        droplet.run(f"fail2ban-client set sshd unbanip {stranger}")
 
 
 def test_containers_cannot_ask_for_metadata(droplet: Host) -> None:
@@ -235,7 +353,15 @@ def test_containers_cannot_ask_for_metadata(droplet: Host) -> None:
 
     assert connects("db", 5432)
     assert not connects("169.254.169.254", 80)
-    assert droplet.run("curl --fail --silent --max-time 5 http://169.254.169.254/metadata/v1/id").rc == 0
+    metadata = "curl --fail --silent --max-time 5 http://169.254.169.254/metadata/v1/id"
+    assert droplet.run(metadata).rc == 0, "cloud-init is root"
+    assert droplet.run(f"setpriv --reuid=1000 --regid=1000 --clear-groups {metadata}").rc != 0
+    # one that shares the machine's network, as any user but root
+    image = droplet.check_output(f"docker inspect --format '{{{{.Config.Image}}}}' {container}")
+    ask = "import socket; socket.create_connection(('{}', {}), 3)"
+    inside = f"docker run --rm --network host --user 1000 --entrypoint python {image} -c"
+    assert droplet.run(f'{inside} "{ask.format("127.0.0.1", 443)}"').rc == 0
+    assert droplet.run(f'{inside} "{ask.format("169.254.169.254", 80)}"').rc != 0
 
 
 def test_nothing_of_the_build_is_left(droplet: Host) -> None:
@@ -246,3 +372,27 @@ def test_nothing_of_the_build_is_left(droplet: Host) -> None:
     assert "registry-mirrors" not in daemon
     release = json.loads(droplet.file("/etc/bootstrap/release.json").content_string)
     assert all(digest.startswith("sha256:") for digest in release["images"].values())
+
+
+def test_an_upgrade_of_docker_stops_no_container(droplet: Host, site: Site) -> None:
+    started = "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps -q) | sort"
+    before = droplet.check_output(started)
+    droplet.check_output("systemctl restart docker.service")
+    assert droplet.check_output(started) == before
+    until(lambda: droplet.service("bootstrap-stack.service").is_running, "the stack's unit", 120)
+    assert site.request("GET", "/health/").status_code == 200
+
+
+def test_after_a_reboot_the_site_answers_by_itself(droplet: Host, bootstrap: Bootstrap, site: Site) -> None:
+    boot = droplet.check_output("journalctl --list-boots --quiet | wc -l")
+    bootstrap("ssh", DOMAIN, "--", "sudo", "systemctl", "reboot", check=False)
+
+    def rebooted() -> bool:
+        with suppress(httpx.TransportError):
+            if all(site.request("GET", path).status_code == 200 for path in ("/", "/health/", "/health/ticket/")):
+                return bool(droplet.run("journalctl --list-boots --quiet | wc -l").stdout.strip() not in ("", boot))
+        return False
+
+    until(rebooted, "the site after a reboot", 180)
+    assert status(bootstrap)["healthy"]
+    assert droplet.check_output("systemctl --failed --no-legend") == ""

@@ -1,0 +1,4 @@
+# A terminal that somebody left open closes after half an hour at its prompt.
+TMOUT=1800
+readonly TMOUT
+export TMOUT
