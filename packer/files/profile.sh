@@ -2,3 +2,5 @@
 TMOUT=1800
 readonly TMOUT
 export TMOUT
+# As in limits.conf: no core dumps
+ulimit -c 0
