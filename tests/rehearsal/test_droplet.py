@@ -374,6 +374,22 @@ def test_nothing_of_the_build_is_left(droplet: Host) -> None:
     assert all(digest.startswith("sha256:") for digest in release["images"].values())
 
 
+def test_after_a_reboot_the_site_answers_by_itself(droplet: Host, bootstrap: Bootstrap, site: Site) -> None:
+    boot = droplet.check_output("journalctl --list-boots --quiet | wc -l")
+    bootstrap("ssh", DOMAIN, "--", "sudo", "systemctl", "reboot", check=False)
+
+    def rebooted() -> bool:
+        with suppress(httpx.TransportError, RuntimeError):
+            if all(site.request("GET", path).status_code == 200 for path in ("/", "/health/", "/health/ticket/")):
+                return bool(droplet.run("journalctl --list-boots --quiet | wc -l").stdout.strip() not in ("", boot))
+        return False
+
+    until(rebooted, "the site after a reboot", 180)
+    until(lambda: droplet.service("bootstrap-stack.service").is_running, "the stack's unit", 60)
+    assert status(bootstrap)["healthy"]
+    assert droplet.check_output("systemctl --failed --no-legend") == ""
+
+
 def test_an_upgrade_of_docker_stops_no_container(droplet: Host, site: Site) -> None:
     started = "docker inspect --format '{{.Name}} {{.State.StartedAt}}' $(docker ps -q) | sort"
     before = droplet.check_output(started)
@@ -381,18 +397,3 @@ def test_an_upgrade_of_docker_stops_no_container(droplet: Host, site: Site) -> N
     assert droplet.check_output(started) == before
     until(lambda: droplet.service("bootstrap-stack.service").is_running, "the stack's unit", 120)
     assert site.request("GET", "/health/").status_code == 200
-
-
-def test_after_a_reboot_the_site_answers_by_itself(droplet: Host, bootstrap: Bootstrap, site: Site) -> None:
-    boot = droplet.check_output("journalctl --list-boots --quiet | wc -l")
-    bootstrap("ssh", DOMAIN, "--", "sudo", "systemctl", "reboot", check=False)
-
-    def rebooted() -> bool:
-        with suppress(httpx.TransportError):
-            if all(site.request("GET", path).status_code == 200 for path in ("/", "/health/", "/health/ticket/")):
-                return bool(droplet.run("journalctl --list-boots --quiet | wc -l").stdout.strip() not in ("", boot))
-        return False
-
-    until(rebooted, "the site after a reboot", 180)
-    assert status(bootstrap)["healthy"]
-    assert droplet.check_output("systemctl --failed --no-legend") == ""
