@@ -89,6 +89,8 @@ class Settings(Strict):
         "::/0",
     )
     env_file: Path | None = None
+    # how long a new droplet may take until it answers over SSH
+    boot_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 300
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()

@@ -60,6 +60,14 @@ class HostKeyError(HostError):
     """The host key offered is not the pinned one: stop before a secret leaves."""
 
 
+class KeptOutError(HostError):
+    """The machine is there, and SSH to it does not come through: another machine would be no better."""
+
+
+class CloudInitError(HostError):
+    """Its user-data run once: this machine never gets right by waiting."""
+
+
 class UnhealthyError(BootstrapError):
     exit_code = 8
 

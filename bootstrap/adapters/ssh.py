@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootstrap.errors import HostError, HostKeyError, RequirementError
+from bootstrap.errors import HostError, HostKeyError, KeptOutError, RequirementError
 from bootstrap.ports.host import HostAddress, HostFactory, HostResult
 from bootstrap.scratch import Scratch
 
 CONNECT_S = 10
 SCAN_S = 5
+KNOCK_S = 3
+# open to everyone on a droplet: whether something serves there or not, a machine that is up answers
+ANYONES_PORTS = (443, 80)
 
 
 def ssh_hosts(key: Path) -> HostFactory:
@@ -175,18 +179,56 @@ class SSHHost:
         except FileNotFoundError:
             raise RequirementError("the OpenSSH client is missing", "apt install openssh-client") from None
         except subprocess.TimeoutExpired:
-            raise self._no_connection("ssh-keyscan timed out") from None
+            raise self._nobody() from None
         fields = [line.split() for line in done.stdout.splitlines() if line and not line.startswith("#")]
         keys = [f"{field[1]} {field[2]}" for field in fields if len(field) >= 3]
         if not keys:
-            raise self._no_connection(done.stderr or "no answer on port 22")
+            raise self._nobody()
         return keys
 
+    def _nobody(self) -> HostError:
+        """Why no SSH server answered: not there, not yet, or not for us."""
+        ip = self._address.ip
+        if (found := knock(ip, 22)) != "silent":
+            why = "refuses connections" if found == "refused" else "does not speak SSH yet"
+            return HostError(
+                f"{ip}: port 22 {why}: its SSH server does not run",
+                "look at the droplet's console: cloud-init may have failed before the host key was written",
+                retryable=True,
+            )
+        if any(knock(ip, port) != "silent" for port in ANYONES_PORTS):
+            return KeptOutError(
+                f"{ip}: port 22 does not answer, though the machine does: a firewall keeps this computer out",
+                "add this computer's public address to `ssh_from` (or --ssh-from), then run again",
+                retryable=True,
+            )
+        return HostError(
+            f"{ip}: nothing answers", "look at the droplet's console: it may not have booted", retryable=True
+        )
+
     def _no_connection(self, stderr: str) -> HostError:
+        ip = self._address.ip
         if "Host key verification failed" in stderr:
-            return HostKeyError(f"{self._address.ip}: the host key is not the pinned one; nothing was sent")
+            return HostKeyError(f"{ip}: the host key is not the pinned one; nothing was sent")
+        if "Permission denied" in stderr:
+            return HostError(
+                f"{ip}: {self._address.user} may not log in with the key {self._key}",
+                "name the key that the droplet was created with: --ssh-key FILE, or `ssh_key` in bootstrap.yaml",
+                retryable=True,
+            )
         why = _last_line(stderr) or "connection lost"
-        return HostError(f"{self._address.ip}: {why}", "is your address among `ssh_from`?", retryable=True)
+        return HostError(f"{ip}: {why}", "is the droplet up? run the same command again", retryable=True)
+
+
+def knock(ip: str, port: int) -> str:
+    """open, refused, or silent: a packet that a firewall drops is answered by nobody."""
+    try:
+        socket.create_connection((ip, port), KNOCK_S).close()
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError:
+        return "silent"
+    return "open"
 
 
 def _hash(key: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 
-from bootstrap.errors import ConflictError
-from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey
+from bootstrap.errors import ConflictError, HostError
+from bootstrap.operations import cost, find, gate, hostkeys, machine, names, plan, remote, secrets, sshkey
 from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
-from bootstrap.ports.cloud import Droplet, ReservedIP, Volume
+from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
 
 # on a droplet whose data are still to come from a backup
 RESTORE_DUE = "bootstrap-restore-due"
+# on a droplet until it has once answered its visitors: it may still be replaced for another image
+NEVER_SERVED = "bootstrap-never-served"
 RECORD_TTL_S = 300
 HEALTH_S = 120
 
@@ -47,6 +50,8 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     certificate_until = _certify(env, host, address.ip)
     with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
+    if NEVER_SERVED in droplet.tags:
+        env.cloud.untag_droplet(droplet.id, NEVER_SERVED)
     host.close()
     return Created(
         url=f"https://{env.settings.domain}/",
@@ -78,24 +83,54 @@ def _ensure_volume(env: Environment) -> Volume:
 
 def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume) -> tuple[Droplet, Host]:
     running = planned.deployment.live
-    if running:
-        if planned.from_backup and RESTORE_DUE not in running.tags:
-            env.progress.warn(
-                f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them"
-            )
-        if env.settings.image not in (None, running.image_id):
-            env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
+    if running is None:
+        assert planned.image is not None, "the plan chooses an image when nothing runs"
+        _check_free(env, planned.deployment, volume)
+        due = [RESTORE_DUE] if planned.from_backup else []
+        return _new_droplet(env, site, planned.image, volume, due)
+    if planned.from_backup and RESTORE_DUE not in running.tags:
+        env.progress.warn(f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them")
+    if env.settings.image in (None, running.image_id):
+        try:
+            return machine.make_ready(env, running)
+        except HostError as error:
+            if not machine.can_be_replaced(running, error):
+                raise
+            env.progress.warn(f"{error.message}; {running.name} holds nothing yet: a new one takes its place")
+    elif NEVER_SERVED not in running.tags:
+        env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
         return machine.make_ready(env, running)
-    assert planned.image is not None, "the plan chooses an image when nothing runs"
-    _check_free(env, planned.deployment, volume)
-    return machine.prepare_droplet(
-        env,
-        site,
-        planned.image,
-        find.LIVE,
-        volume_ids=[volume.id],
-        extra_tags=[RESTORE_DUE] if planned.from_backup else [],
-    )
+    return _replace_droplet(env, site, planned, volume, running)
+
+
+def _replace_droplet(
+    env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume, old: Droplet
+) -> tuple[Droplet, Host]:
+    """One that never served: its secrets never met anyone, so new ones may be made; its data are on the volume."""
+    image = plan.choose_image(env, planned.stack.name, planned.size)
+    deployment = find.find(env)
+    if deployment.reserved_ip:
+        # without its holder, the address is found by the record
+        _ensure_records(env, deployment.reserved_ip.ip)
+    _stop_never_served(env, old)
+    machine.discard(env, old, [volume.id])
+    return _new_droplet(env, site, image, volume, [RESTORE_DUE] if RESTORE_DUE in old.tags else [])
+
+
+def _stop_never_served(env: Environment, droplet: Droplet) -> None:
+    """Databases that ended cleanly start sooner; a machine that cannot even be reached runs none."""
+    if hostkeys.FIRST_CONTACT in droplet.tags or droplet.status != "active":
+        return
+    with closing(remote.connect(env, droplet)) as host:
+        remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
+        remote.agent(host, "volume", "unmount")
+
+
+def _new_droplet(
+    env: Environment, site: machine.Site, image: Image, volume: Volume, due: list[str]
+) -> tuple[Droplet, Host]:
+    tags = [NEVER_SERVED, *due]
+    return machine.prepare_droplet(env, site, image, find.LIVE, volume_ids=[volume.id], extra_tags=tags)
 
 
 def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,8 +12,8 @@ from datetime import datetime, timezone
 
 from bootstrap import render
 from bootstrap.config import Settings
-from bootstrap.errors import CloudError, HostError, NotFoundError
-from bootstrap.operations import hostkeys, remote
+from bootstrap.errors import CloudError, HostError, KeptOutError, NotFoundError
+from bootstrap.operations import cloudinit, hostkeys, remote
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.find import resource_name, role_tag, tag
 from bootstrap.operations.sshkey import Keypair
@@ -22,7 +21,8 @@ from bootstrap.ports.cloud import VPC, Droplet, DropletSpec, FirewallRule, Image
 from bootstrap.ports.host import Host
 
 BOOT_S = 300
-CLOUD_INIT_S = 600
+# for a machine that had its time to boot in an earlier run
+SECOND_LOOK_S = 30
 RELOAD_S = 60
 
 
@@ -53,26 +53,60 @@ def prepare_droplet(
     volume_ids: Sequence[str] = (),
     extra_tags: Sequence[str] = (),
 ) -> tuple[Droplet, Host]:
-    """The droplet of that role, ready for the agent's commands; an earlier run's is completed, not doubled."""
-    droplet = _with_role(env, role)
-    if droplet is None:
-        with env.progress.step(f"droplet {env.settings.size} from image {image.name}"):
-            droplet = _create(env, site, image, role, volume_ids, extra_tags)
+    """The droplet of that role, ready for the agent's commands; an earlier run's is completed, not doubled, and one
+    that never got right is replaced: user-data run once."""
+    found = _with_role(env, role)
+    if found is not None:
+        try:
+            return make_ready(env, found)
+        except HostError as error:
+            if not can_be_replaced(found, error):
+                raise
+            env.progress.warn(f"{error.message}; {found.name} holds nothing yet: a new one takes its place")
+        discard(env, found, volume_ids)
+    with env.progress.step(f"droplet {env.settings.size} from image {image.name}"):
+        droplet = _create(env, site, image, role, volume_ids, extra_tags)
     return make_ready(env, droplet)
+
+
+def can_be_replaced(droplet: Droplet, error: HostError) -> bool:
+    """Until the first contact has ended, nothing was handed to it: no secret, no data, no visitor. Where only the way
+    there is closed, another droplet would be no better."""
+    return hostkeys.FIRST_CONTACT in droplet.tags and not isinstance(error, KeptOutError)
+
+
+def discard(env: Environment, droplet: Droplet, volume_ids: Iterable[str]) -> None:
+    with env.progress.step(f"droplet {droplet.name} deleted"):
+        env.cloud.shutdown_droplet(droplet.id)
+        for volume_id in volume_ids:
+            env.cloud.detach_volume(volume_id, droplet.id)
+        forget_tags(env, droplet)
+        env.cloud.delete_droplet(droplet.id)
 
 
 def make_ready(env: Environment, droplet: Droplet) -> tuple[Droplet, Host]:
     """Powered on, reached, cloud-init done, host key its own."""
+    patience_s = _patience_s(env, droplet)
     droplet = _until_active(env, droplet)
     host = remote.connect(env, droplet)
     with env.progress.step(f"first contact with {droplet.public_ip} over its pinned host key"):
-        host.wait_until_reachable(timeout_s=BOOT_S)
+        host.wait_until_reachable(timeout_s=patience_s)
     with env.progress.step("cloud-init"):
-        _wait_for_cloud_init(host)
+        cloudinit.wait_until_done(env, host)
     if hostkeys.FIRST_CONTACT in droplet.tags:
         with env.progress.step("host key of user-data replaced"):
             droplet, host = rotate_host_key(env, droplet, host)
     return droplet, host
+
+
+def _patience_s(env: Environment, droplet: Droplet) -> float:
+    """One that was created long ago has booted by now, or never will; powered off, it boots now."""
+    longest = env.settings.boot_timeout_s
+    if droplet.status == "off" or not droplet.created_at:
+        return longest
+    created = datetime.fromisoformat(droplet.created_at.replace("Z", "+00:00"))
+    left = longest - (datetime.now(timezone.utc) - created).total_seconds()
+    return min(longest, max(left, SECOND_LOOK_S))
 
 
 def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Droplet, Host]:
@@ -156,21 +190,6 @@ def _until_active(env: Environment, droplet: Droplet) -> Droplet:
             raise NotFoundError(f"droplet {droplet.name} went away while it was created", "run the same command again")
         droplet = found
     return droplet
-
-
-def _wait_for_cloud_init(host: Host) -> None:
-    # exit code 2 means done with recoverable errors, such as a deprecated key; 1 means failed
-    result = host.run(["cloud-init", "status", "--wait", "--format", "json"], timeout_s=CLOUD_INIT_S, check=False)
-    try:
-        status = json.loads(result.stdout)
-    except ValueError:
-        raise HostError(f"cloud-init gave no status: {result.stderr.strip()[-200:]}", "bootstrap ssh") from None
-    if result.exit_code == 1 or status.get("status") != "done" or status.get("errors"):
-        errors = "; ".join(status.get("errors", [])) or status.get("detail", "")
-        raise HostError(
-            f"cloud-init ended as {status.get('status')}: {errors}",
-            "bootstrap ssh -- sudo tail -n 50 /var/log/cloud-init-output.log",
-        )
 
 
 def _ensure_ssh_key(env: Environment, keypair: Keypair) -> SSHKey:

@@ -39,6 +39,9 @@ class Machine:
     timers: bool = False
     restored: list[str] = field(default_factory=list)
     stdin: list[str] = field(default_factory=list)
+    # what its cloud-init failed with, and the logs of that
+    boot_error: str | None = None
+    boot_log: str = ""
 
 
 class FakeHost:
@@ -60,7 +63,9 @@ class FakeHost:
         if stdin is not None:
             machine.stdin.append(stdin)
         if argv[0] == "cloud-init":
-            return HostResult(0, json.dumps({"status": "done", "errors": []}), "")
+            return HostResult(1 if machine.boot_error else 0, json.dumps(_cloud_init(machine.boot_error)), "")
+        if "/var/log/cloud-init.log" in argv:
+            return HostResult(0, machine.boot_log, "")
         if "bootstrap-agent" not in " ".join(argv):
             return HostResult(0, self._world.shell.get(argv[0], ""), "")
         command = " ".join(argv[3:])
@@ -122,6 +127,10 @@ class FakeHost:
 
     def close(self) -> None:
         self._world.closed += 1
+
+
+def _cloud_init(error: str | None) -> dict[str, Any]:
+    return {"status": "error" if error else "done", "errors": [error] if error else []}
 
 
 _SWITCHES: dict[str, tuple[str, bool]] = {
@@ -209,11 +218,17 @@ class World:
         self.progress = Quiet()
         # what the next droplet offers instead of the key in its user-data
         self.impostor: str | None = None
+        # what the cloud-init of the next droplets fails with
+        self.boot_error: str | None = None
+        self.boot_log = ""
         self.smtp_password: str | None = None
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
         assert droplet.public_ip is not None
-        self.machines[droplet.public_ip] = Machine(spec.user_data, self.impostor or _public_key(spec.user_data))
+        key = self.impostor or _public_key(spec.user_data)
+        self.machines[droplet.public_ip] = Machine(
+            spec.user_data, key, boot_error=self.boot_error, boot_log=self.boot_log
+        )
 
     def at(self, ip: str) -> Machine:
         machine = self.machines.get(ip)

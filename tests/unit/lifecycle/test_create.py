@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ConflictError, CredentialsError, HostKeyError, NotFoundError, UnhealthyError
+from bootstrap.errors import (
+    CloudInitError,
+    ConflictError,
+    CredentialsError,
+    HostKeyError,
+    NotFoundError,
+    UnhealthyError,
+)
 from bootstrap.operations import create as operation
 from bootstrap.operations import hostkeys, plan
 from tests.fakes.cloud import Killed
@@ -64,6 +71,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "stack up",
         "certificate ensure",
         "timers enable",
+        f"untag droplet {operation.NEVER_SERVED}",
     ]
     assert counts(world) == ONE_OF_EACH
 
@@ -216,3 +224,45 @@ def test_a_stack_that_is_not_healthy_says_why(world: World) -> None:
     with pytest.raises(UnhealthyError, match="auth-service is not healthy: boom") as failure:
         create(world)
     assert failure.value.remedy == "bootstrap logs auth-service"
+
+
+def test_a_droplet_whose_cloud_init_failed_is_replaced_by_the_next_run(world: World) -> None:
+    world.boot_error = "('write_files', IsADirectoryError(21, 'Is a directory'))"
+    world.boot_log = "2026 - util.py[WARNING]: Running module write_files failed\n2026 - all[DEBUG]: fine\n"
+    with pytest.raises(CloudInitError, match="in module write_files") as failure:
+        create(world)
+    assert failure.value.exit_code == 7 and "replaces the droplet" in str(failure.value.remedy)
+    assert [text for text in world.progress.texts if "util.py" in text or "DEBUG" in text] == [
+        "2026 - util.py[WARNING]: Running module write_files failed"
+    ]
+    (broken,) = world.cloud.droplets()
+    with pytest.raises(CloudInitError):
+        create(world)
+    assert counts(world)["droplets"] == 1 and world.cloud.droplets()[0].id != broken.id
+    world.boot_error = None
+    create(world)
+    assert counts(world) == ONE_OF_EACH
+
+
+def test_a_droplet_that_held_secrets_is_never_replaced_for_its_cloud_init(world: World) -> None:
+    create(world)
+    (served,) = world.cloud.droplets()
+    world.live().boot_error = "('runcmd', RuntimeError('after a reboot'))"
+    with pytest.raises(CloudInitError):
+        create(world)
+    assert [droplet.id for droplet in world.cloud.droplets()] == [served.id]
+
+
+def test_until_it_has_served_another_image_may_take_its_place(world: World) -> None:
+    fixed = world.cloud.add_image("bootstrap-ticket-tracking-fixed", "bootstrap-image", "bootstrap-image:other")
+    create(world)
+    (served,) = world.cloud.droplets()
+    world.settings = world.settings.model_copy(update={"image": fixed.id})
+    create(world)
+    assert [droplet.id for droplet in world.cloud.droplets()] == [served.id], "it served: that is for redeploy"
+    world.cloud.tag_droplet(served.id, operation.NEVER_SERVED)
+    create(world)
+    (droplet,) = world.cloud.droplets()
+    assert droplet.image_id == fixed.id and counts(world) == ONE_OF_EACH
+    assert world.calls.index("stack down") < world.calls.index("volume unmount")
+    assert operation.NEVER_SERVED not in droplet.tags
