@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bootstrap.adapters.digitalocean.account import AccountPart
-from bootstrap.adapters.digitalocean.client import Client
+from bootstrap.adapters.digitalocean.client import Client, Patience
 from bootstrap.adapters.digitalocean.droplets import DropletPart
 from bootstrap.adapters.digitalocean.network import NetworkPart
 from bootstrap.adapters.digitalocean.volumes import VolumePart
+
+__all__ = ["DigitalOcean", "Patience"]
 
 
 class DigitalOcean(AccountPart, DropletPart, VolumePart, NetworkPart):
     """Implements `ports.cloud.Cloud`."""
 
     def __init__(
-        self, token: str, api: str = "https://api.digitalocean.com", note: Callable[[str], None] = lambda _: None
+        self,
+        token: str,
+        api: str = "https://api.digitalocean.com",
+        note: Callable[[str], None] = lambda _: None,
+        patience: Patience | None = None,
     ) -> None:
         """`note` hears why a request is tried again."""
-        super().__init__(Client(token, api, note))
+        super().__init__(Client(token, api, note, patience))

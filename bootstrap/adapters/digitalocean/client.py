@@ -6,8 +6,11 @@ end point, token and pagination. Every request of it passes through one method, 
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
@@ -23,27 +26,54 @@ T = TypeVar("T")
 # its own hook logs each retry without saying of what; `Client` tells the first one of each request
 stamina.instrumentation.set_on_retry_hooks([])
 
-CONNECT_S, READ_S = 10, 60
-RETRY_S = 120
-ACTION_S = 600
+UNREACHABLE = "is the API reachable? run the same command again"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """For how many seconds: a connection, an answer, one request with its repetitions, one action. `command_s` is what
+    all repetitions of a command may cost together: an API that fails every second time would hold it for hours."""
+
+    connect_s: float = 10
+    read_s: float = 60
+    request_s: float = 120
+    action_s: float = 600
+    command_s: float = 600
+    # before the first repetition; it doubles, with jitter
+    pause_s: float = 0.1
 
 
 class _Refused(CloudError):
     """The request had no effect for certain: 429, a pending event, no connection. Any method may be repeated."""
 
-    def __init__(self, message: str, after_s: float | None = None) -> None:
-        super().__init__(message, retryable=True)
+    def __init__(self, message: str, remedy: str | None = None, after_s: float | None = None) -> None:
+        super().__init__(message, remedy, retryable=True)
         self.after_s = after_s
 
 
+class _Content(dict[str, Any]):
+    """An answer's JSON: one without what every answer to this question holds is no answer of the API."""
+
+    def __init__(self, path: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise CloudError(f"{self._path}: the answer holds no {key}", "is this DigitalOcean's API, without a proxy?")
+
+
 class Client(digitalocean.Manager):  # type: ignore[misc]
-    def __init__(self, token: str, api: str, note: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, token: str, api: str, note: Callable[[str], None] = lambda _: None, patience: Patience | None = None
+    ) -> None:
         super().__init__(token=token, end_point=api.rstrip("/") + "/v2/")
         self._note = note
+        self.patience = patience or Patience()
+        # by failed requests and the pauses after them, of `patience.command_s`
+        self._lost_s = 0.0
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.get_data(path, GET, {name: value for name, value in query.items() if value})
-        return answer
+        return _Content(path, self.get_data(path, GET, {name: value for name, value in query.items() if value}))
 
     def find(self, path: str) -> dict[str, Any] | None:
         try:
@@ -54,11 +84,10 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Raises a retryable CloudError when it may or may not have happened: see `create`."""
         answer = self.get_data(path, POST, body)
-        return answer if isinstance(answer, dict) else {}
+        return _Content(path, answer if isinstance(answer, dict) else {})
 
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self.get_data(path, PUT, body)
-        return answer
+        return _Content(path, self.get_data(path, PUT, body))
 
     def delete(self, path: str, body: dict[str, Any] | None = None) -> None:
         """Succeeds when it is already gone."""
@@ -69,20 +98,28 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
 
     def create(self, make: Callable[[], T], look: Callable[[], T | None]) -> T:
         """A create whose answer got lost may have happened: looks before it asks once more."""
-        for attempt in stamina.retry_context(on=self._told(_uncertain), attempts=None, timeout=RETRY_S):
+        for attempt in self._attempts(_uncertain):
             with attempt:
-                if attempt.num > 1 and (found := look()) is not None:
+                if attempt.num == 1:
+                    return make()
+                if (found := look()) is not None:
                     return found
-                return make()
-        raise AssertionError("retry_context returns or raises")
+                try:
+                    return make()
+                except ConflictError:
+                    # lists may be a moment behind: the name is taken by the one that seemed lost
+                    if (found := look()) is not None:
+                        return found
+                    raise
+        raise AssertionError("it returns or raises")
 
-    def act(self, path: str, body: dict[str, Any], done: Callable[[], bool], timeout_s: float = ACTION_S) -> None:
+    def act(self, path: str, body: dict[str, Any], done: Callable[[], bool], timeout_s: float) -> None:
         """Starts an action and waits for it; `done` is asked when the answer to the start got lost."""
         answer = self.create(lambda: self.post(path, body), lambda: {} if done() else None)
         if "action" in answer:
             self.wait_for_action(answer["action"]["id"], timeout_s)
 
-    def wait_for_action(self, action_id: int, timeout_s: float = ACTION_S) -> None:
+    def wait_for_action(self, action_id: int, timeout_s: float) -> None:
         def finished() -> bool:
             action = self.get(f"actions/{action_id}")["action"]
             if action["status"] == "errored":
@@ -94,7 +131,8 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
 
         self.wait_until(finished, f"action {action_id}", timeout_s)
 
-    def wait_until(self, done: Callable[[], bool], what: str, timeout_s: float = ACTION_S) -> None:
+    def wait_until(self, done: Callable[[], bool], what: str, timeout_s: float) -> None:
+        timeout_s = min(timeout_s, self.patience.action_s)
         deadline, pause = time.monotonic() + timeout_s, 0.2
         while not done():
             if time.monotonic() > deadline:
@@ -104,89 +142,125 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
             pause = min(3.0, pause * 1.5)
 
     def _BaseAPI__perform_request(self, url: str, type: str = GET, params: Any = None) -> requests.Response:
-        retryable = _refused if type == POST else _uncertain
-        for attempt in stamina.retry_context(on=self._told(retryable), attempts=None, timeout=RETRY_S, wait_max=30):
+        for attempt in self._attempts(_refused if type == POST else _uncertain):
             with attempt:
                 return self._send(type, urljoin(self.end_point, url), params or {})
-        raise AssertionError("retry_context returns or raises")
+        raise AssertionError("it returns or raises")
 
-    def _told(self, retryable: Callable[[Exception], bool | float]) -> Callable[[Exception], bool | float]:
-        """Whoever waits two minutes wants to know why; once is enough."""
-        told = False
+    def _attempts(self, retryable: Callable[[Exception], bool | float]) -> Any:
+        """For as long as the request's and the command's patience last. Whoever waits wants to know why: told once."""
+        told, since = False, time.monotonic()
+        deadline = since + self.patience.request_s
 
         def hook(error: Exception) -> bool | float:
-            nonlocal told
+            nonlocal told, since
             again = retryable(error)
-            if again and not told:
+            if again is False:
+                return False
+            now = time.monotonic()
+            self._lost_s, since = self._lost_s + now - since, now
+            left = min(deadline - now, self.patience.command_s - self._lost_s)
+            if left <= (0 if again is True else again):
+                return False
+            if not told:
                 told = True
-                self._note(f"{error}; trying again for up to {RETRY_S} s")
+                self._note(f"{error}; trying again for up to {left:.0f} s")
             return again
 
-        return hook
+        # the hook alone decides when it ends
+        return stamina.retry_context(
+            on=hook, attempts=None, timeout=None, wait_initial=self.patience.pause_s, wait_max=30
+        )
 
     def _send(self, method: str, url: str, params: dict[str, Any]) -> requests.Response:
         payload: dict[str, Any] = {"params": params} if method == GET else {"json": params}
+        if not url.startswith(self.end_point):
+            raise CloudError(f"the API's next page is at {url.split('?')[0]}: the token does not go there")
         path = url.removeprefix(self.end_point)
         try:
             answer: requests.Response = self._session.request(
                 method,
                 url,
                 headers={"Authorization": f"Bearer {self.token}"},
-                timeout=(CONNECT_S, READ_S),
+                timeout=(self.patience.connect_s, self.patience.read_s),
                 **payload,
             )
         except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise _Refused(f"{method} {path}: no connection: {_brief(error)}") from None
+            raise _Refused(f"{method} {path}: no connection: {_brief(error)}", UNREACHABLE) from None
         except requests.exceptions.ConnectionError as error:
-            refused = "NewConnectionError" in repr(error)
-            kind = _Refused if refused else _lost
-            raise kind(f"{method} {path}: {_brief(error)}") from None
+            if "NewConnectionError" in repr(error):
+                raise _Refused(f"{method} {path}: {_brief(error)}", UNREACHABLE) from None
+            raise _lost(f"{method} {path}: {_brief(error)}") from None
         except requests.exceptions.RequestException as error:
             raise _lost(f"{method} {path}: {_brief(error)}") from None
         if not answer.ok:
             raise _failure(method, path, answer)
+        if answer.status_code != 204 and not _is_json(answer):
+            # a proxy's page; what it stands for may have happened
+            raise _lost(f"{method} {path.split('?')[0]}: the answer is no JSON (HTTP {answer.status_code})")
         return answer
 
 
 def _lost(message: str) -> CloudError:
-    return CloudError(message, "is the API reachable? run the same command again", retryable=True)
+    return CloudError(message, UNREACHABLE, retryable=True)
+
+
+def _is_json(answer: requests.Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False
 
 
 def _failure(method: str, path: str, answer: requests.Response) -> BootstrapError:
     try:
         said = str(answer.json().get("message", ""))
     except (ValueError, AttributeError):
-        said = answer.text[:200]
+        # a proxy's page; the reason says as much
+        said = ""
     status = answer.status_code
     message = f"{method} {path.split('?')[0]}: {said or answer.reason} (HTTP {status})"
     if status == 401:
         return CredentialsError(f"the API token was refused: {said}", "check DIGITALOCEAN_TOKEN")
     if status == 403:
-        return CredentialsError(message, "the token needs read and write rights for this")
+        return CredentialsError(message, "the token lacks a right: https://cloud.digitalocean.com/account/api/tokens")
     if status == 404:
         return NotFoundError(message)
     if status == 429:
-        return _Refused(message, _retry_after(answer))
+        after_s = _retry_after(answer.headers, time.time())
+        when = f"in {_duration(after_s)}" if after_s else "in a minute"
+        return _Refused(message, f"the API's rate limit is reached: run the same command again {when}", after_s)
     if status >= 500:
         return CloudError(message, "https://status.digitalocean.com, then run the same command again", retryable=True)
     if status == 422 and "pending event" in said.lower():
-        return _Refused(message)
+        return _Refused(message, "something else is under way there: run the same command again")
     if status == 409 or any(word in said.lower() for word in ("already", "limit", "in use")):
         return ConflictError(message)
     return CloudError(message)
 
 
-def _retry_after(answer: requests.Response) -> float | None:
-    """Seconds, as DigitalOcean sends them."""
-    value = answer.headers.get("retry-after", "")
-    return min(float(value), RETRY_S) if value.isdigit() else None
+def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """DigitalOcean sends seconds; a proxy before it may send a date; without either, the hour's limit has an end."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (TypeError, ValueError):
+        reset = headers.get("ratelimit-reset", "")
+    return max(0.0, float(reset) - now) if headers.get("ratelimit-remaining") == "0" and reset.isdigit() else None
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _refused(error: Exception) -> bool | float:
     """Backoff hook: whether to try again, or after how many seconds."""
     if not isinstance(error, _Refused):
         return False
-    return error.after_s if error.after_s is not None else True
+    # clients that were refused together do not come back together
+    return error.after_s + random.uniform(0, 0.5) if error.after_s is not None else True  # noqa: S311
 
 
 def _uncertain(error: Exception) -> bool | float:

@@ -16,9 +16,17 @@ class NetworkPart(Part):
         return [convert.reserved_ip(item) for item in self._api.get("reserved_ips")["reserved_ips"]]
 
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
+        before = {ip.ip for ip in self.reserved_ips()}
+
+        def look() -> str | None:
+            # one that is new and held by nobody is on its way to the droplet
+            now = self.reserved_ips()
+            ours = [ip.ip for ip in now if ip.droplet_id == droplet_id]
+            fresh = [ip.ip for ip in now if ip.droplet_id is None and ip.ip not in before]
+            return next(iter(ours + fresh), None)
+
         made = self._api.create(
-            lambda: self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"],
-            lambda: next((ip.ip for ip in self.reserved_ips() if ip.droplet_id == droplet_id), None),
+            lambda: str(self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"]), look
         )
         self._api.wait_until(lambda: self._holder(made) == droplet_id, f"assignment of {made}", ASSIGN_S)
         return convert.reserved_ip(self._api.get(f"reserved_ips/{made}")["reserved_ip"])

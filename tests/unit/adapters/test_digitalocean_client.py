@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from bootstrap.adapters.digitalocean import DigitalOcean
+from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.errors import CloudError, ConflictError, CredentialsError
 
 Answer = tuple[int, dict[str, str], Any]
@@ -39,7 +40,7 @@ class Api:
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 step = api.script.pop(0)
                 status, headers, body = step() if callable(step) else step
-                data = json.dumps(body).encode()
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 for name, value in {**headers, "content-length": str(len(data))}.items():
                     self.send_header(name, value)
@@ -141,3 +142,125 @@ def test_a_refusal_is_final_and_named(api: Api, answer: Answer, kind: type[Excep
     with pytest.raises(kind, match=text) as failure:
         DigitalOcean("secret-token", api.url).create_volume("data", "nyc3", 10, [])
     assert len(api.asked) == 1 and "secret-token" not in str(failure.value)
+
+
+QUICK = Patience(connect_s=1, read_s=0.3, request_s=1.5, command_s=3, pause_s=0.02)
+PAGE = (200, {"content-type": "text/html"}, b"<html>log in to the hotel's network</html>")
+
+
+def test_the_wait_may_be_told_as_a_date(api: Api) -> None:
+    later = formatdate(time.time() + 2, usegmt=True)
+    api.script = [error(429, "API Rate limit exceeded.", retry_after=later), (200, {}, {"volumes": []})]
+    start = time.monotonic()
+    assert DigitalOcean("t", api.url).volumes() == []
+    assert 0.5 < time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"retry_after": "2600"}, {"ratelimit_remaining": "0", "ratelimit_reset": str(int(time.time()) + 2600)}],
+)
+def test_a_limit_that_lasts_longer_than_anyone_waits_is_told_at_once(api: Api, headers: dict[str, str]) -> None:
+    api.script = [error(429, "API Rate limit exceeded.", **headers)]
+    start = time.monotonic()
+    with pytest.raises(CloudError, match="Rate limit exceeded") as failure:
+        DigitalOcean("t", api.url).volumes()
+    assert time.monotonic() - start < 1 and len(api.asked) == 1
+    assert failure.value.retryable and "again in 43 min" in str(failure.value.remedy)
+
+
+def test_an_outage_ends_at_the_deadline_of_the_request(api: Api) -> None:
+    api.script = [error(503, "maintenance")] * 200
+    start = time.monotonic()
+    with pytest.raises(CloudError, match=r"GET volumes: maintenance \(HTTP 503\)") as failure:
+        DigitalOcean("t", api.url, patience=QUICK).volumes()
+    assert 1 < time.monotonic() - start < 3 and failure.value.retryable
+
+
+def test_repetitions_cost_a_command_no_more_than_it_may_lose(api: Api) -> None:
+    patience = Patience(request_s=10, command_s=0.5, pause_s=0.2)
+    cloud = DigitalOcean("t", api.url, patience=patience)
+    for _ in range(2):
+        api.script += [error(500, "oops"), (200, {}, {"volumes": []})]
+    api.script += [error(500, "oops")] * 50
+    start = time.monotonic()
+    with pytest.raises(CloudError):
+        for _ in range(9):
+            cloud.volumes()
+    assert time.monotonic() - start < 5, "the command's patience, not each request's"
+
+
+def test_no_answer_in_time_is_asked_again(api: Api) -> None:
+    def late() -> Answer:
+        time.sleep(0.5)
+        return (200, {}, {"volumes": []})
+
+    api.script = [late, (200, {}, {"volumes": [VOLUME]})]
+    assert [volume.id for volume in DigitalOcean("t", api.url, patience=QUICK).volumes()] == ["v1"]
+
+
+def test_a_page_that_is_no_json_is_no_answer(api: Api) -> None:
+    api.script = [PAGE, (200, {}, {"volumes": []})]
+    assert DigitalOcean("t", api.url, patience=QUICK).volumes() == []
+    # it may stand for a create that happened
+    api.script, api.asked = [PAGE, (200, {}, {"volumes": [VOLUME]})], []
+    assert DigitalOcean("t", api.url, patience=QUICK).create_volume("data", "nyc3", 10, []).id == "v1"
+    assert api.asked == ["POST /v2/volumes", "GET /v2/volumes"]
+    api.script = [PAGE] * 200
+    with pytest.raises(CloudError, match="the answer is no JSON"):
+        DigitalOcean("t", api.url, patience=QUICK).volumes()
+
+
+def test_json_of_something_else_is_told_in_a_line(api: Api) -> None:
+    api.script = [(200, {}, {"status": "ok"})]
+    with pytest.raises(CloudError, match="volumes: the answer holds no volumes"):
+        DigitalOcean("t", api.url).volumes()
+
+
+def test_a_failure_half_way_through_the_pages_loses_none(api: Api) -> None:
+    following = {"pages": {"next": f"{api.url}/v2/volumes?page=2&per_page=1"}}
+    api.script = [
+        (200, {}, {"volumes": [VOLUME], "links": following}),
+        error(500, "oops"),
+        PAGE,
+        (200, {}, {"volumes": [{**VOLUME, "id": "v2"}], "links": {}}),
+    ]
+    assert [volume.id for volume in DigitalOcean("t", api.url, patience=QUICK).volumes()] == ["v1", "v2"]
+
+
+def test_the_token_follows_no_page_to_another_host(api: Api) -> None:
+    following = {"pages": {"next": "http://127.0.0.2:9/v2/volumes?page=2"}}
+    api.script = [(200, {}, {"volumes": [VOLUME], "links": following})]
+    with pytest.raises(CloudError, match="the token does not go there"):
+        DigitalOcean("t", api.url).volumes()
+
+
+def test_a_list_that_lags_behind_doubles_nothing(api: Api) -> None:
+    api.script = [
+        error(500, "after the effect"),
+        (200, {}, {"volumes": []}),
+        error(409, "a volume with this name already exists"),
+        (200, {}, {"volumes": [VOLUME]}),
+    ]
+    assert DigitalOcean("t", api.url, patience=QUICK).create_volume("data", "nyc3", 10, []).id == "v1"
+
+
+def test_an_address_on_its_way_to_the_droplet_is_not_reserved_twice(api: Api) -> None:
+    coming = {"ip": "192.0.2.9", "region": {"slug": "nyc3"}, "droplet": None}
+    there = {**coming, "droplet": {"id": 7}}
+    api.script = [
+        (200, {}, {"reserved_ips": []}),
+        error(500, "after the effect"),
+        (200, {}, {"reserved_ips": [coming]}),
+        (200, {}, {"reserved_ip": coming}),
+        (200, {}, {"reserved_ip": there}),
+        (200, {}, {"reserved_ip": there}),
+    ]
+    assert DigitalOcean("t", api.url, patience=QUICK).create_reserved_ip(7).ip == "192.0.2.9"
+    assert api.asked.count("POST /v2/reserved_ips") == 1
+
+
+def test_a_connection_that_nobody_takes_is_one_line() -> None:
+    with pytest.raises(CloudError) as failure:
+        DigitalOcean("t", "http://127.0.0.1:9", patience=QUICK).volumes()
+    assert "\n" not in failure.value.message and failure.value.retryable and failure.value.remedy
