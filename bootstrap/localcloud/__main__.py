@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     with_address.add_argument("--to", metavar="ADDRESS", help="print the newest mail to this address")
     with_address.add_argument("--json", action="store_true", help="print JSON, newest first")
     fault_commands.add_to(commands, add)
-    add(commands, "serve", _serve, "the daemon itself, in the foreground")
+    daemon = add(commands, "serve", _serve, "the daemon itself, in the foreground")
+    daemon.add_argument("--lock", type=int, help=argparse.SUPPRESS)
     return parser
 
 
@@ -142,10 +143,10 @@ def _show(text: str) -> None:
     print("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))
 
 
-def _serve(home: Home, _: argparse.Namespace) -> None:
+def _serve(home: Home, arguments: argparse.Namespace) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     control.require_root()
-    serve(home)
+    serve(home, arguments.lock)
 
 
 if __name__ == "__main__":

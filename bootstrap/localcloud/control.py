@@ -22,10 +22,11 @@ from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import NspawnDriver
 from bootstrap.localcloud.machines.record import Record as MachineRecord
 from bootstrap.localcloud.machines.record import records as machine_records
-from bootstrap.localcloud.model import KINDS, Counter, Droplet, Image, Row, Tag, Volume, VolumeSnapshot
+from bootstrap.localcloud.model import KINDS, Counter, Image, Row, Tag, Volume
 from bootstrap.localcloud.services.standins import ensure_images
 from bootstrap.localcloud.services.supervisor import stop_leftovers
 from bootstrap.localcloud.store import Store
+from bootstrap.localcloud.sweep import sweep
 
 TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
 START_DEADLINE_S = 300.0
@@ -79,14 +80,16 @@ def _start(home: Home, progress: Progress) -> None:
 
 def _spawn(home: Home) -> int:
     home.log.touch(mode=0o600)
-    with home.log.open("ab") as output:
+    # the daemon inherits its lock: there is no moment in which it is on its way and nobody knows
+    with home.log.open("ab") as output, home.claim_daemon() as lock:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bootstrap.localcloud", "serve"],
+            [sys.executable, "-m", "bootstrap.localcloud", "serve", "--lock", str(lock)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
             start_new_session=True,
+            pass_fds=[lock],
         )
     # it outlives this process on purpose
     process.returncode = 0
@@ -180,6 +183,8 @@ def reset(home: Home, progress: Progress, *, images: bool) -> None:
         progress("deleting machines, volumes and state")
         driver = driver_of(home, network_of(home))
         if images or not home.state.exists():
+            # the state first: what is left without one, the next start sweeps away
+            home.state.unlink(missing_ok=True)
             driver.delete()
             kept = {"run"}
         else:
@@ -193,21 +198,15 @@ def reset(home: Home, progress: Progress, *, images: bool) -> None:
 
 
 def _forget(home: Home, driver: NspawnDriver) -> None:
-    driver.open()
-    with closing(Store(home.state)) as store, store.change() as tx:
-        for record in machine_records(home.path):
-            driver.destroy(record.machine)
-        for droplet in tx.all(Droplet):
-            driver.destroy(droplet.id)
-        for volume in tx.all(Volume):
-            driver.delete_volume(volume.id)
-        for snapshot in tx.all(VolumeSnapshot):
-            driver.delete_volume_snapshot(snapshot.id)
-        tags = {tag for image in tx.all(Image) for tag in image.tags}
-        for kind in KINDS:
-            for row in tx.all(kind):
-                if not _outlives_reset(row, tags):
-                    tx.delete(row)
+    with closing(Store(home.state)) as store:
+        with store.change() as tx:
+            tags = {tag for image in tx.all(Image) for tag in image.tags}
+            for kind in KINDS:
+                for row in tx.all(kind):
+                    if not _outlives_reset(row, tags):
+                        tx.delete(row)
+        driver.open()
+        sweep(store, driver)
     driver.close()
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from bootstrap.localcloud.services import acme, mail, spaces
 from bootstrap.localcloud.services.lineup import Ports, services
 from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.localcloud.store import Store, Transaction
+from bootstrap.localcloud.sweep import sweep
 from bootstrap.localcloud.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -64,12 +66,14 @@ def driver_of(home: Home, network: Network) -> NspawnDriver:
     return NspawnDriver(home.path, network, home.cache)
 
 
-def serve(home: Home) -> None:
-    """Until SIGTERM or SIGINT. `start` (control.py) has made the network and the base image before."""
+def serve(home: Home, lock: int | None) -> None:
+    """Until SIGTERM or SIGINT. `start` (control.py) has made the network and the base image before, and taken the
+    daemon's lock for this process."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with home.daemon_lock():
+    with nullcontext() if lock is not None else home.claim_daemon():
+        home.sign_daemon()
         _serve(home, ended)
 
 
@@ -82,6 +86,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     site = Site(network.range.cidr, network.range.gateway, network.range.service)
     store = Store(home.state)
     plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
+    sweep(store, driver)
     publish_records(home, store)
     ports = ports_of(home)
     supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)

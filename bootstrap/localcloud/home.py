@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from bootstrap.localcloud.files import locked, write_atomically
 
 DEFAULT_HOME = Path("/var/lib/bootstrap-cloud")
 DEFAULT_CACHE = Path("/var/cache/bootstrap-cloud")
+SIGN_S = 20.0
 
 
 class LocalCloudError(Exception):
@@ -77,27 +79,53 @@ class Home:
             yield
 
     @contextmanager
-    def daemon_lock(self) -> Iterator[None]:
-        """Held by the daemon as long as it lives, SIGKILL or not; the file holds its pid."""
+    def claim_daemon(self) -> Iterator[int]:
+        """The descriptor of the lock that the daemon holds as long as it lives, SIGKILL or not."""
         self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.run / "daemon.lock").open("a+") as lock:
+        with (self.run / "daemon.lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LocalCloudError(f"a daemon for {self.path} runs already") from None
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield
+            yield lock.fileno()
+
+    def sign_daemon(self) -> None:
+        """By the holder of that lock: this process is the daemon."""
+        write_atomically(self.run / "daemon.pid", f"{os.getpid()} {_started(os.getpid())}")
 
     def daemon(self) -> int | None:
         """The pid of the living daemon."""
+        deadline = time.monotonic() + SIGN_S
+        while self._claimed():
+            pid, _, started = self._signature().partition(" ")
+            if pid and started == _started(int(pid)):
+                return int(pid)
+            if time.monotonic() > deadline:
+                raise LocalCloudError(
+                    f"{self.path}: a daemon was started and does not get to its work (log: {self.log})"
+                )
+            time.sleep(0.02)  # it is on its way and has not signed yet
+        return None
+
+    def _claimed(self) -> bool:
         path = self.run / "daemon.lock"
         if not path.exists():
-            return None
+            return False
         with path.open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(lock.read())
-        return None
+                return True
+        return False
+
+    def _signature(self) -> str:
+        path = self.run / "daemon.pid"
+        return path.read_text() if path.exists() else ""
+
+
+def _started(pid: int) -> str:
+    """When that process began, by the kernel's clock: a pid alone may be somebody else's by now."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return "never"

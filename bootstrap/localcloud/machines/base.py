@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..command import CommandError, run
-from ..files import locked
+from ..files import locked, write_atomically
 from .driver import MachineError
 from .pool import Pool, clone
 from .pool import delete as delete_subvolume
@@ -85,7 +85,7 @@ def ensure(
             tarball = _tarball(ref, cache, progress)
             progress(f"importing {ref}")
             _import(tarball, pool, ref)
-            fact.write_text(tarball.with_suffix(".json").read_text())
+            write_atomically(fact, tarball.with_suffix(".json").read_text())
     return describe(pool, ref)
 
 

@@ -10,8 +10,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 from ..command import CommandError, run
@@ -27,6 +28,8 @@ START_S = 90
 KILL_S = 20
 # systemd's own signal for a clean power-off
 POWER_OFF = signal.SIGRTMIN + 4
+# where the supervisor has the lock that it inherits (record.py)
+CLAIM = 3
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -62,6 +65,46 @@ class NspawnDriver:
     def ensure_base(self, ref: str = base.BASE, progress: Callable[[str], None] = lambda _: None) -> base.BaseImage:
         """The root image of that name exists: from the cache, built first where it holds none (a minute)."""
         return base.ensure(self.pool, ref, self.cache, progress)
+
+    def sweep(
+        self,
+        *,
+        machines: Collection[int],
+        images: Collection[str],
+        volumes: Collection[str],
+        snapshots: Collection[str],
+    ) -> list[str]:
+        """Deletes what is neither named nor a base image, and closes what nobody has open: a crash may leave such.
+        Answers what was there, and what would not go."""
+        known = {record.machine for record in records(self.home)} | set(_numbers(self.pool.machines))
+        stray: list[tuple[str, Callable[[], None]]] = [
+            *((f"machine {machine}", partial(self.destroy, machine)) for machine in known - set(machines)),
+            *(
+                (f"image {image}", partial(self.delete_image, image))
+                for image in set(self.images()) - {*images, base.BASE, base.BUILDER}
+            ),
+            *(
+                (f"volume {file.name}", partial(self._delete_stray, file))
+                for file in self.pool.volumes.iterdir()
+                if file.suffix != ".raw" or file.stem not in volumes
+            ),
+            *(
+                (f"volume snapshot {file.name}", file.unlink)
+                for file in self.pool.volume_snapshots.iterdir()
+                if file.stem not in snapshots
+            ),
+        ]
+        found = [_attempt(what, delete) for what, delete in stray]
+        for file in self.pool.volumes.glob("*.raw"):
+            if self._holder(file.stem) is None:
+                devices.close_loop(file)
+        return found
+
+    def _delete_stray(self, file: Path) -> None:
+        if file.suffix == ".raw":
+            self.delete_volume(file.stem)
+        else:
+            file.unlink()
 
     # images -----------------------------------------------------------------------------------------------------
 
@@ -115,7 +158,7 @@ class NspawnDriver:
                 self._clean(record)
 
     def running(self, machine: int) -> bool:
-        return self._run(Record(self.home, machine)) is not None
+        return self._under_way(Record(self.home, machine))
 
     def destroy(self, machine: int) -> None:
         self.stop(machine, graceful=False)
@@ -157,6 +200,7 @@ class NspawnDriver:
         with self._volumes_lock():
             if holder := self._holder(volume):
                 raise MachineError(f"volume {volume}: attached to machine {holder.machine}, detach it first")
+            devices.close_loop(self._volume(volume))
             self._volume(volume).unlink(missing_ok=True)
 
     def snapshot_volume(self, volume: str, snapshot: str) -> float:
@@ -189,6 +233,8 @@ class NspawnDriver:
                     self._plug_in(record, volume, name)
                 except (CommandError, MachineError):
                     record.write_volumes(before)
+                    if volume not in before:
+                        devices.close_loop(self._volume(volume))
                     raise
 
     def _plug_in(self, record: Record, volume: str, name: str) -> None:
@@ -217,7 +263,7 @@ class NspawnDriver:
 
     def _supervise(self, record: Record) -> None:
         argv = [sys.executable, "-m", SUPERVISOR, str(self.home), str(record.machine)]
-        with record.supervisor_log.open("ab") as log:
+        with record.supervisor_log.open("ab") as log, record.claim() as claim:
             # --fork: init takes it over, the daemon need not be its parent to the end
             pid = os.posix_spawnp(
                 "setsid",
@@ -227,9 +273,10 @@ class NspawnDriver:
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, log.fileno(), 1),
                     (os.POSIX_SPAWN_DUP2, log.fileno(), 2),
+                    (os.POSIX_SPAWN_DUP2, claim, CLAIM),
                 ],
             )
-        os.waitpid(pid, 0)
+            os.waitpid(pid, 0)
 
         def settled() -> bool:
             known = record.run()
@@ -248,9 +295,13 @@ class NspawnDriver:
             known = self._run(record)
             return known is not None and known.init is not None and known.init.alive()
 
-        if not wait_until(lambda: runs() or self._run(record) is None, START_S):
+        if not wait_until(lambda: runs() or not self._under_way(record), START_S):
             raise MachineError("it neither runs nor ends")
         return runs()
+
+    def _under_way(self, record: Record) -> bool:
+        """A supervisor that has only just begun has written nothing yet."""
+        return record.supervised() or self._run(record) is not None
 
     def _run(self, record: Record) -> Run | None:
         """The run that is under way: one of its processes lives."""
@@ -268,7 +319,7 @@ class NspawnDriver:
             if known is not None and known.init is not None and known.init not in asked:
                 known.init.signal(POWER_OFF)
                 asked.add(known.init)
-            return known is None
+            return not self._under_way(record)
 
         return wait_until(ended, timeout_s)
 
@@ -277,7 +328,7 @@ class NspawnDriver:
             # the init: with it the kernel ends everything in the machine, then nspawn and the supervisor tidy up
             if (known := self._run(record)) is not None and known.init is not None:
                 known.init.signal(signal.SIGKILL)
-            return known is None
+            return not self._under_way(record)
 
         if wait_until(ended, KILL_S):
             return
@@ -285,7 +336,7 @@ class NspawnDriver:
             for process in (known.supervisor, known.nspawn, known.init):
                 if process is not None:
                     process.signal(signal.SIGKILL)
-        if not wait_until(lambda: self._run(record) is None, KILL_S):
+        if not wait_until(lambda: not self._under_way(record), KILL_S):
             raise MachineError("it does not die")
 
     def _clean(self, record: Record) -> None:
@@ -313,6 +364,19 @@ class NspawnDriver:
     def _volumes_lock(self) -> AbstractContextManager[None]:
         """One attach or detach at a time: who holds a volume is read from all machines' records."""
         return locked(self.home / "volumes.lock")
+
+
+def _numbers(folder: Path) -> Iterator[int]:
+    return (int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
+
+
+def _attempt(what: str, delete: Callable[[], None]) -> str:
+    """One that cannot be deleted must not keep the cloud from starting."""
+    try:
+        delete()
+    except (CommandError, MachineError, OSError) as failed:
+        return f"{what} stays: {failed}"
+    return f"{what} deleted"
 
 
 def _checked(reference: str) -> str:

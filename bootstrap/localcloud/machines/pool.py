@@ -35,12 +35,11 @@ class Pool:
     def open(self) -> None:
         """Make it or reuse it, and mount it. Idempotent, also after a crash."""
         self.path.mkdir(parents=True, exist_ok=True)
-        if self.path.is_mount():
-            return
-        if not self.file.exists():
-            self._format()
-        # no access times: reading a file must not un-share its metadata from its snapshot
-        run(["mount", "-t", "btrfs", "-o", "loop,noatime,discard=async", str(self.file), str(self.path)])
+        if not self.path.is_mount():
+            if not self.file.exists():
+                self._format()
+            # no access times: reading a file must not un-share its metadata from its snapshot
+            run(["mount", "-t", "btrfs", "-o", "loop,noatime,discard=async", str(self.file), str(self.path)])
         for folder in (self.images, self.machines, self.volumes, self.volume_snapshots):
             folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -3,6 +3,7 @@
 machine.json   the spec it was started with, and how to find its network
 volumes.json   attached volumes, by volume: the name in the guest
 run.json       the processes of this run: supervisor, nspawn, init
+supervised     locked for as long as a supervisor lives, or is about to
 stopping       there while it is being stopped: a guest that reboots then stays down
 console.log    what its console said, over all boots
 supervisor.log
@@ -11,9 +12,11 @@ supervisor.log
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import shutil
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,7 @@ class Record:
         self.console = self.path / "console.log"
         self.supervisor_log = self.path / "supervisor.log"
         self._stopping = self.path / "stopping"
+        self._supervised = self.path / "supervised"
 
     def make(self) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,6 +99,26 @@ class Record:
             self._stopping.touch()
         else:
             self._stopping.unlink(missing_ok=True)
+
+    @contextmanager
+    def claim(self) -> Iterator[int]:
+        """The descriptor of a lock for the supervisor to inherit. It is taken before that exists: a daemon that is
+        killed in between leaves no machine that the next daemon does not see."""
+        with self._supervised.open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield stream.fileno()
+
+    def supervised(self) -> bool:
+        try:
+            stream = self._supervised.open()
+        except FileNotFoundError:
+            return False
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def lock(self) -> AbstractContextManager[None]:
         """Held while devices appear or go: an attach and a reboot must not meet."""

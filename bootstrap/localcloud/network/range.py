@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..command import CommandError, run
+from ..files import write_atomically
 
 UPLINK = "host0"
 CANDIDATES = ("198.51.100.0/24", *(f"198.18.{n}.0/24" for n in range(256)))
@@ -76,8 +77,7 @@ def choose_range(home: Path, wanted: str | None = None, candidates: Iterable[str
     for cidr in [wanted] if wanted else candidates:
         clash = next((what for what, address in used if address.overlaps(Range(cidr).network)), None)
         if clash is None:
-            home.mkdir(parents=True, exist_ok=True)
-            remembered.write_text(cidr + "\n")
+            write_atomically(remembered, cidr + "\n")
             return cidr
         if wanted:
             raise NetworkError(f"network range {wanted} is in use by {clash}: choose another one")

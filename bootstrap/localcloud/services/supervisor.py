@@ -2,7 +2,8 @@
 
 The daemon makes one `Supervisor(services, run_dir)`, calls `start()` once and `stop()` at its end. A service is known
 by its pid *and* start time, kept in `run_dir/NAME.json`: a recycled pid is never signalled, and a daemon that was
-killed finds its children again (same command: they are adopted, changed command: they are replaced).
+killed finds its children again (same command: they are adopted, changed command: they are replaced). One that was
+started just before the daemon was killed has no such file yet: it is known by the mark in its environment.
 `stop_leftovers(run_dir)` ends them when no daemon is left to do it.
 """
 
@@ -31,6 +32,7 @@ BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 # a service that ran this long was healthy: its next death starts the backoff from the beginning
 STABLE_AFTER_S = 60.0
 LOG_LIMIT_BYTES = 20 << 20
+MARK = "BOOTSTRAP_CLOUD_SERVICE_OF"
 
 
 class ServiceError(Exception):
@@ -143,8 +145,26 @@ def _read_identity(path: Path) -> Identity | None:
         return None
 
 
+def _mark(run_dir: Path) -> str:
+    return f"{MARK}={run_dir}"
+
+
+def _end_unknown(run_dir: Path, known: set[int]) -> None:
+    """Services of `run_dir` that no pid file tells of."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in known:
+            continue
+        # a process may end while it is looked at
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            started = _start_time(int(entry.name))
+            if started is not None and _mark(run_dir).encode() in environment:
+                _end("a service without a pid file", Identity(int(entry.name), started, _boot_id(), ""))
+
+
 def stop_leftovers(run_dir: Path) -> list[str]:
     """End every service whose pid file lies in `run_dir`, last started first; returns their names."""
+    _end_unknown(run_dir, {identity.pid for path in run_dir.glob("*.json") if (identity := _read_identity(path))})
     paths = sorted(run_dir.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in paths:
         identity = _read_identity(path)
@@ -187,7 +207,7 @@ class _Child:
                 # a session of its own: Ctrl-C in the daemon's terminal is the daemon's to handle
                 process = subprocess.Popen(
                     service.argv,
-                    env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(service.log.parent), **service.env},
+                    env=self._environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -204,6 +224,11 @@ class _Child:
         identity = Identity(process.pid, started, _boot_id(), service.recipe)
         write_atomically(self.path, json.dumps(asdict(identity)))
         self._hold(identity)
+
+    def _environment(self) -> dict[str, str]:
+        mark, _, run_dir = _mark(self.path.parent).partition("=")
+        own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.service.log.parent), mark: run_dir}
+        return {**own, **self.service.env}
 
     def _hold(self, identity: Identity) -> bool:
         self.descriptor = _open(identity)
@@ -265,8 +290,10 @@ class Supervisor:
         """Returns when every service is ready; on the first that is not, all are stopped and ServiceError is raised."""
         self._run_dir.mkdir(parents=True, exist_ok=True)
         try:
+            adopted = {child: child.adopt() for child in self._children}
+            _end_unknown(self._run_dir, {child.identity.pid for child in self._children if child.identity})
             for child in self._children:
-                if not child.adopt():
+                if not adopted[child]:
                     child.spawn()
                 child.wait_until_ready(self._stopping)
         except BaseException:
