@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bootstrap.localcloud import metadata
+from bootstrap.localcloud.api import contract
 from bootstrap.localcloud.api.app import Api, RateLimit
 from bootstrap.localcloud.faults import Faults
 from bootstrap.localcloud.files import write_atomically
@@ -95,7 +96,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     worker = Worker(store, driver, network, site, faults)
     api = Api(store, worker, site, home.token(), RateLimit())
     servers = [
-        Listener(api.app(), site.nameserver, API_PORT),
+        Listener(contract.checked(api.app(), home.path), site.nameserver, API_PORT),
         Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),
     ]
     prober = Prober(store, HostProbe(site.nameserver, acme.Files(home.path / "acme").roots))

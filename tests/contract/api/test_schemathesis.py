@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
-from openapi_core import OpenAPI
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
+from bootstrap.localcloud.api.contract import Contract
 from tests.contract.api.conftest import CONTRACT, TOKEN, Cloud, running, until
 
 # the products that the local cloud does not have
@@ -38,7 +38,7 @@ bounded = settings(
 
 
 @pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory, contract: OpenAPI) -> Iterator[Cloud]:
+def fuzzed(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Iterator[Cloud]:
     with running(tmp_path_factory.mktemp("fuzzed"), contract) as cloud:
         yield cloud
 
