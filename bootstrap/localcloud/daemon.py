@@ -73,6 +73,8 @@ def serve(home: Home, lock: int | None) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    if lock is not None:
+        os.set_inheritable(lock, False)  # the machines' supervisors outlive the daemon and must not hold it
     with nullcontext() if lock is not None else home.claim_daemon():
         home.sign_daemon()
         _serve(home, ended)

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "tickets.example"
 STACK = "/home/deploy/apps/Ticket-Tracking-System/Docker"
 HELLO = ROOT / "examples" / "hello"
+CONTRACT = ROOT / "tests" / "contract" / "api" / "openapi.json"
 HOME = Path(os.environ.get("BOOTSTRAP_TEST_HOME", "/var/lib/bootstrap-cloud-test"))
 
 
@@ -98,6 +99,7 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
     env = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("DIGITALOCEAN", "SPACES", "AWS", "BOOTSTRAP"))},
         "BOOTSTRAP_CLOUD_HOME": str(HOME),
+        "BOOTSTRAP_CLOUD_CONTRACT": str(CONTRACT),
         "XDG_STATE_HOME": str(work / "state"),
         "XDG_CONFIG_HOME": str(work / "config"),
     }
@@ -107,8 +109,9 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
 
 
 @pytest.fixture(scope="session")
-def cloud(bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
-    """The running local cloud's endpoints. Earlier machines are gone; baked images are kept."""
+def cloud(bootstrap: Bootstrap, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The running local cloud's endpoints. Earlier machines are gone; baked images are kept. Whatever it answered
+    while the tests ran has to fit DigitalOcean's own document."""
     bootstrap("cloud", "reset")
     before = host_state()
     bootstrap("cloud", "start", timeout_s=1800)
@@ -119,9 +122,20 @@ def cloud(bootstrap: Bootstrap) -> Iterator[dict[str, Any]]:
         yield endpoints
     finally:
         del os.environ["DIGITALOCEAN_END_POINT"]
+        bootstrap("cloud", "stop")
+        checked = answers_checked(HOME)
         bootstrap("cloud", "reset")
         left = {what: sorted(host_state()[what] - had) for what, had in before.items()}
         assert not any(left.values()), f"the local cloud left something behind: {left}"
+    whole = any(item.path.name == "test_life.py" for item in request.session.items)
+    assert checked >= (1000 if whole else 1), f"only {checked} answers were held against the contract"
+
+
+def answers_checked(home: Path) -> int:
+    """How many answers of this cloud were held against openapi.json since its last reset; all of them fit."""
+    violations = home / "contract-violations.jsonl"
+    assert not violations.exists(), violations.read_text()[:4000]
+    return sum(json.loads(report.read_text())["checked"] for report in home.glob("contract-*.json"))
 
 
 def host_state() -> dict[str, set[str]]:
