@@ -49,10 +49,13 @@ def start(home: Home, progress: Progress) -> dict[str, Any]:
     """Idempotent; returns what endpoints.json says."""
     require_root()
     with home.command_lock():
-        if home.daemon() is None:
+        pid = home.daemon()
+        if pid is not None and not home.endpoints.exists():
+            # of a `start` or a `stop` that was killed on its way: whether it comes or goes, it is ended
+            _end(pid)
+            pid = None
+        if pid is None:
             _start(home, progress)
-        elif not home.endpoints.exists():
-            _await_ready(home, home.daemon())
         return _endpoints(home)
 
 
@@ -62,6 +65,7 @@ def _start(home: Home, progress: Progress) -> None:
     home.path.chmod(0o700)
     home.endpoints.unlink(missing_ok=True)
     network = network_of(home)
+    network.up()  # at once: another cloud that starts meanwhile must see the range taken
     driver = driver_of(home, network)
     driver.open()
     # both download and unpack for minutes the first time, and find everything in the cache later
@@ -74,7 +78,6 @@ def _start(home: Home, progress: Progress) -> None:
     if stand_ins:
         progress(f"Docker Hub does not answer: stand-ins built from Debian serve as {', '.join(stand_ins)}")
     progress(f"starting the network {network.range.cidr}, the services and the API")
-    network.up()
     _await_ready(home, _spawn(home))
 
 
@@ -96,10 +99,10 @@ def _spawn(home: Home) -> int:
     return process.pid
 
 
-def _await_ready(home: Home, pid: int | None) -> None:
+def _await_ready(home: Home, pid: int) -> None:
     deadline = time.monotonic() + START_DEADLINE_S
     while not home.endpoints.exists():
-        if pid is None or _gone(pid):
+        if _gone(pid):
             raise LocalCloudError(f"the daemon ended while starting: {_last_line(home.log)} (log: {home.log})")
         if time.monotonic() > deadline:
             raise LocalCloudError(f"the daemon is not ready after {START_DEADLINE_S:.0f} s (log: {home.log})")
@@ -136,6 +139,7 @@ def stop(home: Home, progress: Progress) -> None:
 def _stop(home: Home, progress: Progress) -> None:
     if (pid := home.daemon()) is not None:
         progress("stopping the API and the services")
+        home.endpoints.unlink(missing_ok=True)
         _end(pid)
     home.endpoints.unlink(missing_ok=True)
     stop_leftovers(home.run)

@@ -106,8 +106,9 @@ def _serve(home: Home, ended: threading.Event) -> None:
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
-    write_atomically(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
-    log.info("ready on %s", site.nameserver)
+    if not ended.is_set():
+        write_atomically(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
+        log.info("ready on %s", site.nameserver)
     ended.wait()
     log.info("ending")
     for server in servers:
