@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := $(BIN)/bootstrap --cloud local
 DOMAIN ?= tickets.test
-.PHONY: help setup demo image test test-fast lint docs bench clean
+.PHONY: help setup demo image test test-fast lint docs audit bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init
 
 docs: setup ## make docs/cli.md from the help texts
 	$(BIN)/python -m bootstrap.cli.manual > docs/cli.md
+
+audit: setup ## Lynis, ssh-audit, testssl.sh and the Docker checks against the demo
+	$(LOCAL) audit $(DOMAIN)
 
 bench: setup ## ratios, each pair measured in one run
 	$(BIN)/python -m bench

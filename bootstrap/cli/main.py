@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
     "backup": ("bootstrap.cli.backup:backup", "Back up now, or list the backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media by those of a backup."),
+    "audit": ("bootstrap.cli.audit:audit", "Check how well the deployment is hardened."),
     "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; data volume and backups stay unless told."),
     "doctor": (
         "bootstrap.cli.doctor:doctor",

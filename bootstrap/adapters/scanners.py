@@ -1,0 +1,97 @@
+"""ssh-audit and testssl.sh, run as processes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import HostError, RequirementError
+from bootstrap.scratch import Scratch
+
+SSH_S, TLS_S = 120, 600
+# Before 3.2 it had findings but no grade.
+GRADES_SINCE = (3, 2)
+TESTSSL_REMEDY = "apt install testssl.sh (Debian 13, Ubuntu 25.04 or later; on Debian 12 .ci/setup installs it)"
+# All that the grade is made of, and nothing else: what clients would negotiate takes a third of the time.
+TLS_PARTS = (
+    "--protocols",
+    "--standard",
+    "--fs",
+    "--server-defaults",
+    "--server-preference",
+    "--headers",
+    "--vulnerable",
+    "--each-cipher",
+)
+
+
+class ScannerProcesses:
+    """Implements `ports.scanners.Scanners`."""
+
+    def ssh(self, address: str) -> dict[str, Any]:
+        program = _program("ssh-audit", beside=Path(sys.executable).parent)
+        if program is None:
+            raise RequirementError("ssh-audit is not installed", "pip install 'bootstrap[audit]'")
+        # Its rate test opens dozens of connections in a moment: what fail2ban would see is an attack.
+        done = _run([program, "--json", "--skip-rate-test", address], SSH_S)
+        told = _json(done.stdout)
+        if not isinstance(told, dict) or "kex" not in told:
+            raise HostError(f"{address}: ssh-audit says: {_last_line(done.stderr or done.stdout)}")
+        return told
+
+    def tls(self, domain: str, address: str, roots: Path | None) -> list[dict[str, str]]:
+        program = _program("testssl") or _program("testssl.sh")
+        if program is None:
+            raise RequirementError("testssl.sh is not installed", TESTSSL_REMEDY)
+        version = _testssl_version(program)
+        if version < GRADES_SINCE:
+            raise RequirementError(f"testssl.sh {'.'.join(map(str, version))} gives no grade, 3.2 does", TESTSSL_REMEDY)
+        trusted = ["--add-ca", str(roots)] if roots else []
+        with Scratch("testssl") as folder:
+            answer = Path(folder) / "findings.json"
+            how = ["--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--jsonfile", str(answer)]
+            done = _run([program, *TLS_PARTS, *how, *trusted, "--ip", address, f"https://{domain}/"], TLS_S)
+            told = _json(answer.read_text()) if answer.exists() else None
+        if not isinstance(told, list) or not any(item["id"] == "overall_grade" for item in told):
+            raise HostError(f"{address}: testssl.sh gave no grade: {_last_line(done.stdout + done.stderr)}")
+        return told
+
+
+def _program(name: str, beside: Path | None = None) -> str | None:
+    """A virtual environment need not be activated for what is installed in it."""
+    return (shutil.which(name, path=str(beside)) if beside else None) or shutil.which(name)
+
+
+def _testssl_version(program: str) -> tuple[int, ...]:
+    answer = _run([program, "--version"], 30).stdout
+    found = re.search(r"testssl(?:\.sh)?\s+(?:version\s+)?(\d+)\.(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", answer))
+    if found is None:
+        raise RequirementError(f"{program} does not tell its version: {answer.strip()[:80]!r}", TESTSSL_REMEDY)
+    return tuple(int(part) for part in found.groups())
+
+
+def _run(argv: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Their exit codes count findings: what they wrote tells whether they ran."""
+    try:
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired:
+        raise HostError(f"{Path(argv[0]).name} took longer than {timeout_s:.0f} s", retryable=True) from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")

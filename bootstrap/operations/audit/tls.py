@@ -1,0 +1,21 @@
+"""testssl.sh, from here: the grade, and a reason for whatever it does not like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootstrap.operations.audit.report import Finding, Part
+
+TOOL, GOAL = "testssl.sh", "A+"
+QUIET = ("OK", "INFO", "DEBUG")
+
+
+def read(told: Sequence[dict[str, str]]) -> Part:
+    grade = next(item["finding"] for item in told if item["id"] == "overall_grade")
+    score = next((item["finding"] for item in told if item["id"] == "final_score"), "?")
+    findings = [
+        Finding(TOOL, item["id"], "", item["finding"])
+        for item in told
+        if item["severity"] not in QUIET and item["id"] != "overall_grade"
+    ]
+    return Part(TOOL, f"grade {grade}, score {score}", f"grade {GOAL}", grade == GOAL, findings)
