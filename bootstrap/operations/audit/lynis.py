@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bootstrap.errors import HostError
 from bootstrap.operations.audit.report import Finding, Part
 from bootstrap.ports.host import Host
@@ -29,15 +27,24 @@ def read(report: str) -> Part:
     if index is None:
         raise HostError("lynis did not come to its end: the report has no hardening index", f"sudo less {REPORT}")
     findings = [
-        finding for name, _, value in lines if name in ("warning[]", "suggestion[]") for finding in _findings(value)
+        *(_suggested(value) for name, _, value in lines if name in ("warning[]", "suggestion[]")),
+        *(_weighed(value) for name, _, value in lines if name == "details[]"),
     ]
+    told_one_by_one = {finding.id for finding in findings if finding.subject}
+    findings = [finding for finding in findings if finding.subject or finding.id not in told_one_by_one]
     return Part(TOOL, f"index {index}", f"index {LEAST_INDEX} or more", index >= LEAST_INDEX, findings)
 
 
-def _findings(value: str) -> Iterator[Finding]:
-    """`ID|text|details|solution|`, `-` stands for nothing."""
-    fields = [part.strip("- ") for part in value.split("|")] + ["", ""]
-    name, text, details = fields[:3]
-    # What can be weighed one by one is told one by one: "AllowTcpForwarding (set YES to NO)".
-    subject = details.split(" (")[0] if name == "SSH-7408" else ""
-    yield Finding(TOOL, name, subject, text + (f": {details}" if details else ""))
+def _suggested(value: str) -> Finding:
+    """`ID|text|details|solution|`; `-` stands for nothing."""
+    name, text, details = ([part.strip("- ") for part in value.split("|")] + ["", ""])[:3]
+    return Finding(TOOL, name, "", text + (f": {details}" if details else ""))
+
+
+def _weighed(value: str) -> Finding:
+    """`ID|what|desc:…;field:…;prefval:…;value:…;|`: one setting of the many that one suggestion is about."""
+    name, what, pairs = value.split("|")[:3]
+    told = dict(pair.partition(":")[::2] for pair in pairs.split(";") if pair)
+    return Finding(
+        TOOL, name, told["field"], f"{what} {told['field']} is {told['value']}, not {told['prefval'] or '?'}"
+    )
