@@ -29,8 +29,8 @@ test-fast: setup ## unit and contract tests only
 lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init schema
 	.ci/lint
 
-docs: setup ## make docs/cli.md from the help texts
-	$(BIN)/python -m bootstrap.cli.manual > docs/cli.md
+docs: setup ## make docs/cli.md from the help texts, docs/security.md's tables from what audit knows
+	$(BIN)/python -m bootstrap.cli.manual > docs/cli.md && $(BIN)/python -m bootstrap.operations.audit.page docs/security.md
 
 audit: setup ## Lynis, ssh-audit, testssl.sh and the Docker checks against the demo
 	$(LOCAL) audit $(DOMAIN)

@@ -1,0 +1,180 @@
+"""What the tools say is read as they mean it, and nothing is excused that nobody excused."""
+
+from __future__ import annotations
+
+import copy
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.adapters.scanners import ScannerProcesses
+from bootstrap.errors import HostError, RequirementError
+from bootstrap.operations.audit import docker, lynis, page, reasons, ssh, tls
+from bootstrap.operations.audit.facts import Facts, Mode
+from bootstrap.operations.audit.reasons import Reason
+from bootstrap.operations.audit.report import Finding, Part
+
+SECURITY = Path(__file__).resolve().parents[3] / "docs" / "security.md"
+SERVICE = {
+    "Id": "1",
+    "Name": "/stack-app-1",
+    "AppArmorProfile": "docker-default",
+    "Config": {
+        "User": "1000",
+        "Labels": {"com.docker.compose.service": "app"},
+        "Healthcheck": {"Test": ["CMD", "true"]},
+    },
+    "State": {"Health": {"Status": "healthy"}},
+    "HostConfig": {
+        "CapAdd": None,
+        "SecurityOpt": ["no-new-privileges:true"],
+        "Privileged": False,
+        "NetworkMode": "stack_app",
+        "Memory": 1,
+        "CpuShares": 1,
+        "ReadonlyRootfs": True,
+        "RestartPolicy": {"MaximumRetryCount": 0},
+        "PidMode": "",
+        "IpcMode": "private",
+        "PidsLimit": 100,
+    },
+    "NetworkSettings": {"Ports": {"8000/tcp": None}, "Networks": {"stack_app": {}}},
+    "Mounts": [{"Source": "/srv/data/media", "RW": True, "Propagation": "rprivate"}],
+}
+SOUND = Facts(
+    info={
+        "Driver": "overlay2",
+        "LoggingDriver": "journald",
+        "LiveRestoreEnabled": True,
+        "ExperimentalBuild": False,
+        "Swarm": {"LocalNodeState": "inactive"},
+    },
+    daemon={
+        "no-new-privileges": True,
+        "userland-proxy": False,
+        "userns-remap": "default",
+        "authorization-plugins": ["x"],
+    },
+    bridge={"Options": {"com.docker.network.bridge.enable_icc": "false"}},
+    containers=[SERVICE],
+    images=[],
+    files={"/run/docker.sock": Mode("root:docker", 0o660)},
+    members=("deploy",),
+    own_partition=True,
+)
+
+
+def found(facts: Facts) -> list[str]:
+    return [finding.key for finding in docker.audit(facts).findings]
+
+
+def test_docker_finds_nothing_where_all_is_sound_but_signatures() -> None:
+    assert found(SOUND) == ["4.5"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key"),
+    [
+        (("HostConfig", "Privileged"), True, "5.5 app"),
+        (("HostConfig", "CapAdd"), ["CAP_SYS_ADMIN"], "5.4 app"),
+        (("HostConfig", "NetworkMode"), "host", "5.10 app"),
+        (("HostConfig", "PidsLimit"), None, "5.29 app"),
+        (("HostConfig", "SecurityOpt"), ["seccomp=unconfined"], "5.22 app"),
+        (("Config", "User"), "", "4.1 app"),
+        (("AppArmorProfile",), "unconfined", "5.2 app"),
+        (("Mounts",), [{"Source": "/etc", "RW": True}], "5.6 app"),
+        (("Mounts",), [{"Source": "/run/docker.sock", "RW": False}], "5.32 app"),
+        (("Config", "Healthcheck"), None, "4.6 app"),
+    ],
+)
+def test_docker_finds_a_container_that_may_too_much(path: tuple[str, ...], value: Any, key: str) -> None:
+    loose: dict[str, Any] = copy.deepcopy(SERVICE)
+    place = loose
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    assert key in found(replace(SOUND, containers=[SERVICE, loose]))
+
+
+@pytest.mark.parametrize(
+    ("loosen", "key"),
+    [
+        (lambda f: replace(f, files={"/run/docker.sock": Mode("root:docker", 0o666)}), "3.16"),
+        (lambda f: replace(f, files={**f.files, "/etc/docker/daemon.json": Mode("deploy:deploy", 0o644)}), "3.17"),
+        (lambda f: replace(f, files={**f.files, "/usr/bin/runc": Mode("root:root", 0o755)}), "1.1.18"),
+        (lambda f: replace(f, members=("deploy", "guest")), "1.1.2 guest"),
+        (lambda f: replace(f, daemon={**f.daemon, "hosts": ["tcp://0.0.0.0:2375"]}), "2.7"),
+        (lambda f: replace(f, daemon={**f.daemon, "insecure-registries": ["r:5000"]}), "2.5 r:5000"),
+    ],
+)
+def test_docker_finds_a_machine_that_is_open(loosen: Callable[[Facts], Facts], key: str) -> None:
+    assert key in found(loosen(SOUND))
+
+
+def test_lynis_settings_are_told_one_by_one() -> None:
+    part = lynis.read(
+        "hardening_index=79\n"
+        "suggestion[]=ACCT-9622|Enable process accounting|-|-|\n"
+        "suggestion[]=KRNL-6000|One or more sysctl values differ||Change sysctl value|\n"
+        "details[]=KRNL-6000|sysctl|desc:x;field:kernel.sysrq;prefval:0;value:1;|\n"
+        "warning[]=NETW-2705|Couldn't find 2 responsive nameservers|-|-|\n"
+    )
+    assert (part.figure, part.reached) == ("index 79", False)
+    assert [finding.key for finding in part.findings] == ["ACCT-9622", "NETW-2705", "KRNL-6000 kernel.sysrq"]
+
+
+def test_lynis_must_have_come_to_its_end() -> None:
+    with pytest.raises(HostError, match="hardening index"):
+        lynis.read("report_version_major=1\n")
+
+
+def test_a_grade_below_the_goal_is_missed() -> None:
+    told = [
+        {"id": "TLS1", "severity": "LOW", "finding": "offered"},
+        {"id": "HSTS", "severity": "OK", "finding": "730 days"},
+        {"id": "final_score", "severity": "INFO", "finding": "90"},
+        {"id": "overall_grade", "severity": "LOW", "finding": "B"},
+    ]
+    part = tls.read(told)
+    assert (part.figure, part.reached, [one.key for one in part.findings]) == ("grade B, score 90", False, ["TLS1"])
+
+
+def test_no_reason_excuses_a_failure() -> None:
+    part = ssh.read({"mac": [{"algorithm": "hmac-sha1", "notes": {"fail": ["broken"], "warn": ["old"]}}]})
+    everything = [Reason("ssh-audit", "*", "why not", rehearsal_only=False)]
+    report = reasons.explain("example.com", False, [part], everything)
+    assert [one.key for one in report.unexplained] == ["mac-fail hmac-sha1"]
+    assert [one.finding.key for one in report.explained] == ["mac-warn hmac-sha1"]
+    assert report.problem and "1 failure" in report.problem
+
+
+def test_a_reason_holds_for_its_subject_and_its_place_only() -> None:
+    part = Part("docker", "", "", True, [Finding("docker", "5.4", "nginx", ""), Finding("docker", "5.29", "app", "")])
+    table = [
+        Reason("docker", "5.4 db", "another one's", rehearsal_only=False),
+        Reason("docker", "5.29 *", "no cgroups", rehearsal_only=True),
+        Reason("lynis", "X-1", "not asked today", rehearsal_only=False),
+    ]
+    on_a_droplet, in_rehearsal = (reasons.explain("example.com", where, [part], table) for where in (False, True))
+    assert [one.key for one in on_a_droplet.unexplained] == ["5.4 nginx", "5.29 app"]
+    assert [one.key for one in in_rehearsal.unexplained] == ["5.4 nginx"]
+    assert in_rehearsal.unused == on_a_droplet.unused == ["docker 5.4 db"]
+
+
+def test_the_page_says_what_the_audit_goes_by() -> None:
+    assert SECURITY.read_text() == page.renewed(SECURITY.read_text()), "make docs"
+
+
+def test_a_testssl_without_grades_is_refused_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RequirementError, match="not installed"):
+        ScannerProcesses().tls("example.com", "203.0.113.9", None)
+    old = tmp_path / "testssl"
+    old.write_text("#!/bin/sh\necho '    testssl       3.0.8 from somewhere'\n")
+    old.chmod(old.stat().st_mode | stat.S_IXUSR)
+    with pytest.raises(RequirementError, match=r"testssl\.sh 3\.0 gives no grade"):
+        ScannerProcesses().tls("example.com", "203.0.113.9", None)
