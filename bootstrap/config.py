@@ -156,11 +156,11 @@ def read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
+        raise UsageError(f"{file}: cannot be read: {error}", "check --config and the file's mode") from None
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" line {where.line + 1}:" if where else ""
-        raise UsageError(f"{file}:{line} not YAML: {getattr(error, 'problem', error)}") from None
+        raise UsageError(f"{file}:{line} not YAML: {getattr(error, 'problem', error)}", "mend that line") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -65,4 +65,8 @@ def _authority(name: str) -> list[str]:
         servers = [str(item.target) for item in dns.resolver.resolve(zone, "NS", lifetime=_TIMEOUT_S)]
         return [item.address for server in servers for item in dns.resolver.resolve(server, "A", lifetime=_TIMEOUT_S)]
     except (dns.exception.DNSException, OSError) as error:
-        raise HostError(f"the name servers of {name} are not found: {error}", retryable=True) from None
+        raise HostError(
+            f"the name servers of {name} are not found: {error}",
+            "is the domain registered and delegated?",
+            retryable=True,
+        ) from None

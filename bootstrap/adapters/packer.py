@@ -66,7 +66,9 @@ class PackerProcess:
         answer = subprocess.run([self._program, "version"], capture_output=True, text=True, check=False).stdout
         found = re.search(r"v(\d+)\.(\d+)\.(\d+)", answer)
         if found is None:
-            raise RequirementError(f"{self._program} does not tell its version: {answer.strip()[:100]!r}")
+            raise RequirementError(
+                f"{self._program} does not tell its version: {answer.strip()[:100]!r}", f"{self._program} version"
+            )
         return tuple(int(part) for part in found.groups())
 
     def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None]) -> None:

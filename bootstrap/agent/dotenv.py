@@ -17,7 +17,7 @@ HEADER = "# Written by bootstrap. Change env_file on your computer and run `boot
 def render(values: Mapping[str, str]) -> str:
     for name in values:
         if not _NAME.fullmatch(name):
-            raise HostError(f"{name!r} is no name of an environment variable")
+            raise HostError(f"{name!r} is no name of an environment variable", "letters, digits and _ only")
     return HEADER + "".join(f"{name}={quote(value)}\n" for name, value in values.items())
 
 
@@ -37,7 +37,7 @@ def parse(text: str, source: str = ".env.production") -> dict[str, str]:
             continue
         name, separator, value = stripped.partition("=")
         if not separator or not _NAME.fullmatch(name):
-            raise HostError(f"{source}, line {number}: not NAME=value")
+            raise HostError(f"{source}, line {number}: not NAME=value", "mend that line")
         values[name] = _unquote(value, f"{source}, line {number} ({name})")
     return values
 

@@ -46,7 +46,7 @@ def read_env_file(path: Path | None) -> dict[str, str]:
         text = path.expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"env_file {path}: {reason}") from None
+        raise UsageError(f"env_file {path}: {reason}", "check `env_file` in bootstrap.yaml, or --env-file") from None
     return parse_env(text, str(path))
 
 

@@ -48,7 +48,7 @@ class Session:
                 return lines
             lines.append(line)
         self._finish()
-        raise BackupError("psql ended before it answered")
+        raise BackupError("psql ended before it answered", "bootstrap logs shows the database's own log")
 
     def count_rows(self) -> dict[str, int]:
         return dict(json.loads(line) for line in self.ask(_COUNT))
@@ -59,7 +59,9 @@ class Database:
         self._compose = compose
         self._service = databases.service
         if databases.admin_variable not in environment:
-            raise BackupError(f"{databases.admin_variable} is not in .env.production")
+            raise BackupError(
+                f"{databases.admin_variable} is not in .env.production", "bootstrap create delivers it again"
+            )
         self._admin = environment[databases.admin_variable]
 
     @contextmanager
