@@ -1,0 +1,288 @@
+"""SIGKILL in and after each step of `create`, `backup now` and `destroy`: run again, it finishes, and nothing is there
+twice. The rows that this saw are docs/kill-matrix.md."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import stamina
+
+from tests.rehearsal import killing
+from tests.rehearsal.conftest import Bootstrap, Site
+from tests.rehearsal.killing import ONE, Account, Laptop, Moment, Ran, Row, amounts, within
+
+pytestmark = pytest.mark.root
+
+DOMAIN = "kill.example"
+EVERYTHING = (DOMAIN, "--volume", "--backups", "--yes")
+GUEST_BOOK = "/srv/data/guestbook"
+# Its backup takes seconds, in several parts.
+PHOTO_MB = 160
+
+# These begin with nothing, and their second run is led to its end.
+ALONE: tuple[tuple[str, Moment], ...] = (
+    ("settings, account, size, image and deployment", "in"),
+    ("spaces bucket …", "in"),
+    ("ssh key, vpc and firewall", "in"),
+    ("data volume of … GiB", "in"),
+    ("droplet … from image …", "in"),
+    ("first contact with … over its pinned host key", "in"),
+    ("cloud-init", "in"),
+    ("host key of user-data replaced", "in"),
+    ("reserved ip", "in"),
+    ("stack up and healthy", "in"),
+)
+DESTROY: tuple[tuple[str, Moment], ...] = tuple(
+    (step, moment) for step in killing.steps_of("destroy") for moment in ("in", "after")
+)
+
+
+@dataclass
+class Matrix:
+    cli: Bootstrap
+    laptop: Laptop
+    account: Account
+    cloud: dict[str, Any]
+    tls: ssl.SSLContext
+    usual: dict[str, Ran] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def killed(self, command: str, step: str, moment: Moment, *argv: str) -> Ran:
+        usual = self.usual[command].done[step]
+        ran = self.laptop.run(command, *argv, kill=(step, moment, within(step, usual)))
+        assert step in ran.begun
+        return ran
+
+    def stands(self) -> dict[str, list[str]]:
+        """Whatever was killed: nothing twice. Both host keys are pinned while one takes the other's place."""
+        new = self.account.new()
+        twice = {kind: new[kind] for kind, most in {**ONE, "host keys": 2}.items() if len(new[kind]) > most}
+        assert not twice, twice
+        return new
+
+    def is_whole(self, ran: Ran) -> None:
+        assert ran.code == 0, ran.said
+        new = self.stands()
+        assert {kind: len(new[kind]) for kind in ONE} == ONE, new
+        (address,) = new["reserved ips"]
+        assert new["records"] == [f"A @ {address}", f"A www {address}"]
+        assert not new["tags of nothing"]
+        assert Site(DOMAIN, address, self.tls).request("GET", "/health/").status_code == 200
+
+    def is_gone(self) -> None:
+        """The key and the network are for the next deployment."""
+        new = self.stands()
+        assert not any(found for kind, found in new.items() if kind not in ("ssh keys", "vpcs")), new
+
+    def row(self, command: str, step: str, moment: str, stood: dict[str, list[str]], second: str) -> None:
+        self.rows.append(Row(command, step, moment, amounts(stood), second, "nothing"))
+
+
+def told(first: Ran, second: Ran, usual: Ran) -> str:
+    if second.code:
+        return f"exit code {second.code}, {second.seconds:.0f} s: {second.told()}"
+    skipped = [step for step in usual.done if step in first.begun and step not in second.begun]
+    end = "whole" if second.code == 0 else f"killed itself in or after *{second.begun[-1]}*"
+    return f"{end} after {second.seconds:.0f} s" + (f"; not again: {', '.join(skipped)}" if skipped else "")
+
+
+@pytest.fixture(scope="module")
+def matrix(
+    hello: Bootstrap, hello_image: dict[str, Any], cloud: dict[str, Any], visitor: ssl.SSLContext
+) -> Iterator[Matrix]:
+    """With how long each step takes undisturbed. The first run also makes what outlives a deployment."""
+    laptop = Laptop(hello.work, dict(hello.env), hello.transcript)
+    matrix = Matrix(hello, laptop, Account(cloud, DOMAIN), cloud, visitor)
+    matrix.usual["create"] = laptop.run("create", "--domain", DOMAIN)
+    try:
+        matrix.is_whole(matrix.usual["create"])
+        matrix.usual["backup now"] = laptop.run("backup now", DOMAIN)
+        matrix.usual["destroy"] = laptop.run("destroy", *EVERYTHING)
+        matrix.is_gone()
+        yield matrix
+    finally:
+        hello("destroy", *EVERYTHING, check=False)
+
+
+@pytest.mark.parametrize(("create", "destroy"), list(zip(ALONE, DESTROY, strict=True)), ids=lambda point: point[0][:20])
+def test_each_alone(matrix: Matrix, create: tuple[str, Moment], destroy: tuple[str, Moment]) -> None:
+    first = matrix.killed("create", *create, "--domain", DOMAIN)
+    stood = matrix.stands()
+    second = matrix.laptop.run("create", "--domain", DOMAIN)
+    matrix.is_whole(second)
+    matrix.row("create", create[0], f"{create[1]} it, alone", stood, told(first, second, matrix.usual["create"]))
+
+    first = matrix.killed("destroy", *destroy, *EVERYTHING)
+    stood = matrix.stands()
+    second = matrix.laptop.run("destroy", *EVERYTHING)
+    # 4 is "not deployed": the first had done it all
+    assert second.code in (0, 4), second.said
+    matrix.is_gone()
+    matrix.row("destroy", destroy[0], f"{destroy[1]} it, alone", stood, told(first, second, matrix.usual["destroy"]))
+
+
+def test_create_goes_on_from_step_to_step(matrix: Matrix) -> None:
+    points = [
+        (step, moment)
+        for step in matrix.usual["create"].done
+        for moment in ("in", "after")
+        if (step, moment) not in ALONE
+    ]
+    before: tuple[str, Moment, Ran, dict[str, list[str]]] | None = None
+
+    def tell(second: Ran) -> None:
+        if before is not None:
+            step, moment, first, stood = before
+            matrix.row("create", step, f"{moment} it", stood, told(first, second, matrix.usual["create"]))
+
+    for step, moment in points:
+        ran = matrix.killed("create", step, moment, "--domain", DOMAIN)
+        tell(ran)
+        before = (step, moment, ran, matrix.stands())
+    last = matrix.laptop.run("create", "--domain", DOMAIN)
+    tell(last)
+    matrix.is_whole(last)
+
+
+def on_droplet(matrix: Matrix, command: str) -> str:
+    return matrix.cli("ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", command, unlogged=True).out
+
+
+def backups(matrix: Matrix) -> list[str]:
+    """Each listed one is whole: its objects are there."""
+    found: list[dict[str, Any]] = matrix.cli("backup", "list", DOMAIN, "--json").json()
+    return [one["id"] for one in found]
+
+
+def unfinished_uploads(matrix: Matrix) -> int:
+    import boto3
+
+    spaces = matrix.cloud["spaces"]
+    client = boto3.client(
+        "s3",
+        endpoint_url=spaces["endpoint"],
+        region_name=spaces["region"],
+        aws_access_key_id=spaces["access_key"],
+        aws_secret_access_key=spaces["secret_key"],
+    )
+    return len(client.list_multipart_uploads(Bucket="bootstrap-kill-example").get("Uploads", []))
+
+
+BACKUP = "backup of databases and media to Spaces"
+
+
+@pytest.fixture(scope="module")
+def album(matrix: Matrix) -> Ran:
+    """A guest book whose backup takes seconds; gives the undisturbed run."""
+    on_droplet(matrix, f"head -c {PHOTO_MB}M /dev/urandom >{GUEST_BOOK}/photo && sync")
+    matrix.usual["backup now"] = matrix.laptop.run("backup now", DOMAIN)
+    assert matrix.usual["backup now"].code == 0
+    return matrix.usual["backup now"]
+
+
+@pytest.mark.parametrize("moment", ["in", "after"])
+def test_the_laptop_dies_in_a_backup(matrix: Matrix, album: Ran, moment: Moment) -> None:
+    before = backups(matrix)
+    first = matrix.killed("backup now", BACKUP, moment, DOMAIN)
+    second_is_whole(matrix, first, before, f"{moment} it")
+
+
+def test_the_agent_is_killed_in_a_backup(matrix: Matrix, album: Ran) -> None:
+    before = backups(matrix)
+
+    def agent_dies() -> None:
+        wait_for_an_upload(matrix)
+        on_droplet(matrix, "kill -9 $(cut -d' ' -f2- /run/lock/bootstrap-agent.lock | tr -dc 0-9)")
+
+    first = beside(matrix, agent_dies)
+    assert first.code == 7, first.said
+    second_is_whole(matrix, first, before, "the agent, in it")
+
+
+def test_the_power_is_cut_in_a_backup(matrix: Matrix, album: Ran) -> None:
+    before = backups(matrix)
+
+    def power_is_cut() -> None:
+        wait_for_an_upload(matrix)
+        token = {"Authorization": f"Bearer {matrix.cloud['token']}"}
+        fault = {"kind": "power-cut", "droplet": f"{DOMAIN}-*"}
+        httpx.post(f"{matrix.cloud['api']}/_faults", json=fault, headers=token).raise_for_status()
+
+    first = beside(matrix, power_is_cut)
+    assert first.code == 7, first.said
+    matrix.is_whole(matrix.laptop.run("create", "--domain", DOMAIN))
+    second_is_whole(matrix, first, before, "power of the droplet, in it; then `create`")
+
+
+def wait_for_an_upload(matrix: Matrix) -> None:
+    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=30, wait_max=0.2):
+        with attempt:
+            assert unfinished_uploads(matrix) > 0
+
+
+def beside(matrix: Matrix, happens: Any) -> Ran:
+    """The command, and what happens meanwhile."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(matrix.laptop.run, "backup now", DOMAIN)
+        happens()
+        return running.result()
+
+
+def second_is_whole(matrix: Matrix, first: Ran, before: list[str], killed: str) -> None:
+    stood = f"{len(set(backups(matrix)) - set(before))} more backups, {unfinished_uploads(matrix)} open uploads"
+    second = matrix.laptop.run("backup now", DOMAIN)
+    assert second.code == 0, second.said
+    after = backups(matrix)
+    # one by the second run, and one where the first ended its work
+    assert len(set(after) - set(before)) in (1, 2) and set(before) <= set(after)
+    assert unfinished_uploads(matrix) == 0
+    seconds = f"whole after {second.seconds:.0f} s" + (f"; the first said: {first.told()}" if first.code else "")
+    matrix.rows.append(Row("backup now", BACKUP, killed, stood, seconds, "nothing"))
+
+
+def test_each_listed_backup_is_whole_and_the_newest_restores(matrix: Matrix, album: Ran) -> None:
+    listed = {one["id"]: one for one in matrix.cli("backup", "list", DOMAIN, "--json").json()}
+    on_the_droplet = {one["id"]: one for one in answer(matrix, "bootstrap-agent backup list")}
+    assert set(listed) == set(on_the_droplet)
+    assert all(one["size"] > PHOTO_MB * 1_000_000 for i, one in listed.items() if one["size"] > 1_000_000)
+    sums = f"sha256sum {GUEST_BOOK}/photo | cut -c-64"
+    before = on_droplet(matrix, sums)
+    on_droplet(matrix, f"echo spoilt >{GUEST_BOOK}/photo")
+    matrix.cli("restore", "latest", DOMAIN, "--yes")
+    assert on_droplet(matrix, sums) == before
+
+
+def answer(matrix: Matrix, command: str) -> Any:
+    import json
+
+    return json.loads(on_droplet(matrix, command))
+
+
+def test_destroy_goes_on_from_step_to_step_and_keeps_the_volume(matrix: Matrix, album: Ran) -> None:
+    """Without --volume: only the data are left, and they are those that a new deployment serves."""
+    volume = matrix.stands()["volumes"]
+    for step in ("records and reserved ip …", "droplet …"):
+        for moment in ("in", "after"):
+            matrix.killed("destroy", step, "in" if moment == "in" else "after", DOMAIN, "--yes")
+            assert matrix.stands()["volumes"] == volume
+    last = matrix.laptop.run("destroy", DOMAIN, "--yes")
+    assert last.code == 0, last.said
+    left = matrix.stands()
+    assert left["volumes"] == volume and not (left["droplets"] or left["firewalls"] or left["reserved ips"])
+
+
+def test_the_page_tells_what_was_seen(matrix: Matrix) -> None:
+    seen = killing.page(matrix.rows)
+    if os.environ.get("BOOTSTRAP_WRITE_DOCS"):
+        killing.PAGE.write_text(seen)
+    there = {(row.command, row.step) for row in matrix.rows}
+    wanted = {(c, step) for c in killing.SOURCES for step in killing.steps_of(c) if step not in killing.ONLY_WHEN}
+    assert there == wanted
