@@ -6,11 +6,12 @@ it and `find` recognises a half-destroyed deployment by it.
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError, NotFoundError
-from bootstrap.operations import find, machine, remote
+from bootstrap.operations import find, hostkeys, machine, remote
+from bootstrap.operations.create import RESTORE_DUE
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
@@ -47,7 +48,8 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
     if deployment.firewall:
-        with env.progress.step("firewall"):
+        with env.progress.step("tags and firewall"):
+            _drop_tags(env)
             env.cloud.delete_firewall(deployment.firewall.id)
     kept = deployment.volume.name if deployment.volume and not volume else None
     return Destroyed(len(deployment.droplets), kept, deleted)
@@ -72,9 +74,23 @@ def _has_backups(env: Environment) -> bool:
         return False
 
 
+def _drop_tags(env: Environment) -> None:
+    """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
+    roles = (find.LIVE, find.CANDIDATE, find.RETIRED)
+    for name in (
+        *(find.role_tag(env.settings, role) for role in roles),
+        find.tag(env.settings),
+        hostkeys.FIRST_CONTACT,
+        RESTORE_DUE,
+    ):
+        env.cloud.drop_tag(name)
+
+
 def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Droplet) -> None:
     _stop_cleanly(env, droplet)
-    env.cloud.shutdown_droplet(droplet.id)
+    # an earlier run may have asked for its deletion, which takes a moment
+    with suppress(NotFoundError):
+        env.cloud.shutdown_droplet(droplet.id)
     if deployment.volume:
         env.cloud.detach_volume(deployment.volume.id, droplet.id)
     machine.forget_tags(env, droplet)

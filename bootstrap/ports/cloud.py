@@ -204,6 +204,9 @@ class Cloud(Protocol):
     def untag_droplet(self, droplet_id: int, tag: str) -> None:
         """A tag that nothing carries any more may go with it."""
 
+    def drop_tag(self, tag: str) -> None:
+        """Deletes it from the account, unless something carries it still."""
+
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]: ...
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume: ...
     def delete_volume(self, volume_id: str) -> None: ...

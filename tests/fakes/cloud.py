@@ -183,6 +183,9 @@ class FakeCloud:
             self._droplets[droplet_id] = replace(droplet, tags=tuple(t for t in droplet.tags if t != tag))
             self.effects.add(f"untag droplet {tag}")
 
+    def drop_tag(self, tag: str) -> None:
+        """Here a tag is only what something carries."""
+
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
         return [
             volume

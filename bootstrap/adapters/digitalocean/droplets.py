@@ -91,6 +91,9 @@ class DropletPart(Part):
 
     def untag_droplet(self, droplet_id: int, tag: str) -> None:
         self._api.delete(f"tags/{tag}/resources", resource("droplet", droplet_id))
+        self.drop_tag(tag)
+
+    def drop_tag(self, tag: str) -> None:
         left = self._api.find(f"tags/{tag}")
         if left and not left["tag"]["resources"]["count"]:
             self._api.delete(f"tags/{tag}")

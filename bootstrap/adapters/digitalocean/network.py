@@ -13,7 +13,20 @@ ASSIGN_S = 120
 
 class NetworkPart(Part):
     def reserved_ips(self) -> list[ReservedIP]:
+        """Settled: one on its way to a droplet names none yet, and whoever looks for it would reserve another."""
+        listed = self._listed_ips()
+        moved = [address for address in listed if address.droplet_id is None and self._settle(address)]
+        return self._listed_ips() if moved else listed
+
+    def _listed_ips(self) -> list[ReservedIP]:
         return [convert.reserved_ip(item) for item in self._api.get("reserved_ips")["reserved_ips"]]
+
+    def _settle(self, address: ReservedIP) -> bool:
+        answer = self._api.find(f"reserved_ips/{address.ip}/actions") or {"actions": []}
+        under_way = [action["id"] for action in answer["actions"] if action["status"] == "in-progress"]
+        for action_id in under_way:
+            self._api.wait_for_action(action_id, ASSIGN_S)
+        return bool(under_way)
 
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
         before = {ip.ip for ip in self.reserved_ips()}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, TimeoutError
+
+import digitalocean
+import httpx
 import pytest
 
+from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.errors import ConflictError
 from bootstrap.operations import hostkeys
 from bootstrap.ports.cloud import Droplet, DropletSpec, FirewallRule
-from tests.contract.cloud.conftest import Subject
+from tests.contract.api.conftest import TOKEN
+from tests.contract.cloud.conftest import Server, Subject
 
 TAG = "bootstrap:example_com"
 
@@ -137,6 +143,31 @@ def test_a_reserved_ip_moves_in_one_step(subject: Subject) -> None:
     assert now and now.public_ip == first.public_ip
     cloud.delete_reserved_ip(made.ip)
     assert cloud.reserved_ips() == []
+
+
+def test_an_address_on_its_way_is_found_and_no_second_one_reserved(server: Server, adapter: DigitalOcean) -> None:
+    """It names its droplet only when it is there: whoever was killed meanwhile would reserve another."""
+    droplet = make(Subject(adapter, 1))
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    httpx.post(f"{server.url}/_faults", headers=headers, json={"kind": "stuck-action", "action": "assign_ip"})
+    killed = digitalocean.FloatingIP(droplet_id=droplet.id, **server.options).create()
+    assert not killed.droplet
+    with ThreadPoolExecutor() as pool:
+        second_run = pool.submit(adapter.reserved_ips)
+        with pytest.raises(TimeoutError):
+            second_run.result(0.5)
+        httpx.delete(f"{server.url}/_faults", headers=headers)
+        assert [(ip.ip, ip.droplet_id) for ip in second_run.result(10)] == [(killed.ip, droplet.id)]
+
+
+def test_a_tag_is_dropped_when_nothing_carries_it(server: Server, adapter: DigitalOcean) -> None:
+    droplet = make(Subject(adapter, 1))
+    adapter.drop_tag(TAG)
+    assert adapter.droplets(TAG) != []
+    adapter.delete_droplet(droplet.id)
+    adapter.drop_tag(TAG)
+    adapter.drop_tag(TAG)
+    assert [tag.name for tag in server.manager().get_all_tags()] == [f"{TAG}:live"]
 
 
 def test_a_firewall_says_exactly_what_was_put(subject: Subject) -> None:
