@@ -29,11 +29,11 @@ class NetworkPart(Part):
         return bool(under_way)
 
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
-        before = {ip.ip for ip in self.reserved_ips()}
+        before = {ip.ip for ip in self._listed_ips()}
 
         def look() -> str | None:
             # one that is new and held by nobody is on its way to the droplet
-            now = self.reserved_ips()
+            now = self._listed_ips()
             ours = [ip.ip for ip in now if ip.droplet_id == droplet_id]
             fresh = [ip.ip for ip in now if ip.droplet_id is None and ip.ip not in before]
             return next(iter(ours + fresh), None)
