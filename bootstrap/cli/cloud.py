@@ -92,6 +92,18 @@ def mail(to: str | None, as_json: bool) -> None:
     _become("mail", *(["--to", to] if to else []), *(["--json"] if as_json else []))
 
 
+@cloud.command()
+@click.option("--scope", multiple=True, help="Such as droplet:read; may be repeated.  [default: *:read]")
+def token(scope: tuple[str, ...]) -> None:
+    """Make a token that may not do everything, and print it.
+
+    \b
+    bootstrap cloud token
+    bootstrap cloud token --scope '*:read' --scope droplet:create
+    """
+    _become("token", *(word for each in scope for word in ("--scope", each)))
+
+
 @cloud.group()
 def faults() -> None:
     """Make things go wrong, or take their time.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bootstrap.operations.create import Created
     from bootstrap.operations.environment import Environment
     from bootstrap.operations.plan import Plan
+    from bootstrap.operations.provenance import Provenance
 
 
 @click.command()
@@ -65,15 +66,35 @@ def create(
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
     with context.console.step("settings, account, size, image and deployment"):
         plan = check(env, from_backup)
+    origin = _origin(context, env, plan)
     if dry_run:
-        _print_plan(context, env, plan, as_json)
+        _print_plan(context, env, plan, origin, as_json)
         return
     created = operation.create(env, plan)
     completing.remember_domain(context.cloud_name, env.settings.domain)
     _print_summary(context, env, plan, created, as_json)
 
 
-def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -> None:
+def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None:
+    """Where the image comes from; told when that is not what one would think."""
+    from bootstrap.adapters.checkout import GitCheckout
+    from bootstrap.operations import provenance
+
+    if plan.image is None:
+        return None
+    root = Path(__file__).resolve().parents[2]
+    # an installed package has no checkout to compare with
+    here = [root / "packer", root / "bootstrap", env.settings.stack]
+    commit = GitCheckout(root).commit(here) if (root / "packer").is_dir() else None
+    origin = provenance.of(plan.image, commit)
+    if origin.differs:
+        context.console.note(origin.differs)
+    if origin.is_old:
+        context.console.warn(f"the image is {origin.age_days} days old: bootstrap image build bakes today's packages")
+    return origin
+
+
+def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenance | None, as_json: bool) -> None:
     from bootstrap.operations.cost import total
 
     s = env.settings
@@ -82,7 +103,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -
     exists = {
         "domain": f"{s.domain}, www.{s.domain}",
         "droplet": droplet,
-        "image": plan.image.name if plan.image else "as it runs",
+        "image": f"{plan.image.name}, {origin}" if plan.image else "as it runs",
         "data volume": f"{volume.name}, exists" if volume else f"new, {s.volume_size_gb} GiB",
         **({"data": f"from backup {plan.from_backup}"} if plan.from_backup else {}),
         "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
@@ -93,7 +114,8 @@ def _print_plan(context: Context, env: Environment, plan: Plan, as_json: bool) -
     }
     if as_json:
         costs = {item.what: item.usd for item in plan.costs}
-        context.console.json({"plan": exists, "costs_usd": costs, "cost_month_usd": total(plan.costs)})
+        image = {"id": plan.image.id, "name": plan.image.name, **vars(origin)} if plan.image else None
+        context.console.json({"plan": exists, "image": image, "costs_usd": costs, "cost_month_usd": total(plan.costs)})
         return
     context.console.table(("what", "how"), list(exists.items()))
     context.console.print()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bootstrap.localcloud import control, fault_commands
+from bootstrap.localcloud.api.scopes import READ_ONLY
 from bootstrap.localcloud.command import CommandError
 from bootstrap.localcloud.daemon import serve
 from bootstrap.localcloud.home import Home, LocalCloudError
@@ -63,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     with_address = add(commands, "mail", _mail, "what arrived at the mail server")
     with_address.add_argument("--to", metavar="ADDRESS", help="print the newest mail to this address")
     with_address.add_argument("--json", action="store_true", help="print JSON, newest first")
+    token = add(commands, "token", _token, "make a token that may not do everything")
+    token.add_argument("--scope", action="append", metavar="SCOPE", help="such as droplet:read; default: *:read")
     fault_commands.add_to(commands, add)
     daemon = add(commands, "serve", _serve, "the daemon itself, in the foreground")
     daemon.add_argument("--lock", type=int, help=argparse.SUPPRESS)
@@ -136,6 +139,10 @@ def _mail(home: Home, arguments: argparse.Namespace) -> None:
         _show(f"at       {newest.at}\n\n{newest.text.rstrip()}")
     else:
         raise LocalCloudError(f"there is no mail to {arguments.to}; without --to, all are listed", 4)
+
+
+def _token(home: Home, arguments: argparse.Namespace) -> None:
+    print(home.limited_token(arguments.scope or READ_ONLY))
 
 
 def _show(text: str) -> None:

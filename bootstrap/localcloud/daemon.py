@@ -96,7 +96,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     supervisor.start()
     faults = Faults()
     worker = Worker(store, driver, network, site, faults)
-    api = Api(store, worker, site, home.token(), RateLimit())
+    api = Api(store, worker, site, home.token(), RateLimit(), home.scopes_of)
     servers = [
         Listener(contract.checked(api.app(), home.path), site.nameserver, API_PORT),
         Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,22 @@ class Home:
         if not path.exists():
             write_atomically(path, f"dop_v1_{secrets.token_hex(32)}")
         return path.read_text()
+
+    def limited_token(self, scopes: Sequence[str]) -> str:
+        """A new one that may do what `scopes` say; a running cloud knows it at once."""
+        token = f"dop_v1_{secrets.token_hex(32)}"
+        write_atomically(self._tokens, json.dumps({**self._limited(), token: list(scopes)}, indent=1) + "\n")
+        return token
+
+    def scopes_of(self, token: str) -> Sequence[str] | None:
+        return self._limited().get(token)
+
+    @property
+    def _tokens(self) -> Path:
+        return self.path / "tokens.json"
+
+    def _limited(self) -> dict[str, list[str]]:
+        return dict(json.loads(self._tokens.read_text())) if self._tokens.exists() else {}
 
     @contextmanager
     def command_lock(self) -> Iterator[None]:

@@ -42,7 +42,7 @@ def conflict(message: str) -> ApiError:
 
 
 def forbidden() -> ApiError:
-    return ApiError(403, "forbidden", "You do not have access for the attempted action.")
+    return ApiError(403, "forbidden", "You are not authorized to perform this operation")
 
 
 def unauthorized() -> ApiError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bootstrap import stack
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
-from bootstrap.operations import cost, find, secrets, sshkey
+from bootstrap.operations import cost, find, preflight, provenance, secrets, sshkey
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.image import STACK_TAG, TAG, stack_of
 from bootstrap.operations.restore import choose_backup
@@ -42,15 +42,14 @@ def check(env: Environment, from_backup: str | None = None) -> Plan:
     if from_backup:
         _check_backup(env, from_backup)
     deployment = find.find(env)
-    if deployment.live is None:
-        _check_room(env, account.droplet_limit)
-    else:
+    if deployment.live:
         check_stack(env, deployment.live, loaded.name)
     if deployment.volume and deployment.volume.region != settings.region:
         raise ConflictError(
             f"the data volume of {settings.domain} is in {deployment.volume.region}, not in {settings.region}",
             f"set `region: {deployment.volume.region}`, or delete the volume: bootstrap destroy --volume",
         )
+    preflight.check(env, account, deployment)
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
     costs = cost.items([size], volume_gb, backups=env.store is not None)
@@ -74,6 +73,7 @@ def choose_image(env: Environment, stack_name: str, size: Size | None = None) ->
         image = next((image for image in env.cloud.images() if image.id == settings.image), None)
         if image is None:
             raise NotFoundError(f"there is no image {settings.image}", "bootstrap image list")
+        provenance.check_ours(image, stack_name)
         _check_image(image, settings.region, size)
         return image
     images = env.cloud.images(STACK_TAG + stack_name)
@@ -133,12 +133,3 @@ def _check_backup(env: Environment, wanted: str) -> None:
     if env.store is None:
         raise NotFoundError("no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
     choose_backup(env, wanted)
-
-
-def _check_room(env: Environment, limit: int) -> None:
-    used = len(env.cloud.droplets())
-    if used >= limit:
-        raise ConflictError(
-            f"the account may have {limit} droplets and has {used}",
-            "delete one, or ask DigitalOcean for a higher limit",
-        )

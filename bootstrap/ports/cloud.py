@@ -169,6 +169,9 @@ class Cloud(Protocol):
     """All times are seconds; all sizes GiB unless the name says otherwise."""
 
     def account(self) -> Account: ...
+    def lacks(self, scopes: Sequence[str]) -> list[str]:
+        """Which of these DigitalOcean scopes, all `…:create`, the token may not use. Asked without any effect."""
+
     def regions(self) -> list[Region]: ...
     def sizes(self) -> list[Size]: ...
 

@@ -47,6 +47,7 @@ class FakeCloud:
         self.effects = effects or Effects()
         self.on_droplet: Callable[[Droplet, DropletSpec], None] = lambda droplet, spec: None
         self.droplet_limit = 10
+        self.lacking: set[str] = set()
         self._ids = itertools.count(1001)
         self._keys: dict[int, SSHKey] = {}
         self._images: dict[int, Image] = {}
@@ -68,6 +69,9 @@ class FakeCloud:
 
     def account(self) -> Account:
         return Account("ops@example.com", self.droplet_limit, "active")
+
+    def lacks(self, scopes: Sequence[str]) -> list[str]:
+        return [scope for scope in scopes if scope in self.lacking]
 
     def regions(self) -> list[Region]:
         return [Region("nyc3", "New York 3", True), Region("fra1", "Frankfurt 1", False)]

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.errors import CredentialsError
 from bootstrap.ports.cloud import Account, Image, Region, Size, SSHKey
+
+# where each is created
+_CREATES = {
+    "block_storage:create": "volumes",
+    "domain:create": "domains",
+    "droplet:create": "droplets",
+    "firewall:create": "firewalls",
+    "reserved_ip:create": "reserved_ips",
+    "ssh_key:create": "account/keys",
+    "tag:create": "tags",
+    "vpc:create": "vpcs",
+}
 
 
 class AccountPart(Part):
@@ -18,6 +33,18 @@ class AccountPart(Part):
             # the older name of the same
             reserved_ip_limit=item.get("reserved_ip_limit", item.get("floating_ip_limit")),
         )
+
+    def lacks(self, scopes: Sequence[str]) -> list[str]:
+        """The API tells nobody what a token may do. So each is asked with an empty body: 403 without the right, else
+        400 or 422, as every one of them needs a field that is not there. Nothing can come of it."""
+        return [scope for scope in scopes if not self._may(_CREATES[scope])]
+
+    def _may(self, path: str) -> bool:
+        try:
+            self._api.refused(path)
+        except CredentialsError:
+            return False
+        return True
 
     def regions(self) -> list[Region]:
         return [convert.region(item) for item in self._api.get("regions")["regions"]]

@@ -86,6 +86,14 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
         answer = self.get_data(path, POST, body)
         return _Content(path, answer if isinstance(answer, dict) else {})
 
+    def refused(self, path: str) -> None:
+        """POST of nothing at all, which can only be refused: CredentialsError when the token is why."""
+        try:
+            self.post(path, {})
+        except BootstrapError as error:
+            if isinstance(error, CredentialsError) or error.retryable:
+                raise
+
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return _Content(path, self.get_data(path, PUT, body))
 

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -42,9 +43,10 @@ from bootstrap.localcloud.api import (
 from bootstrap.localcloud.api.call import Call, Handler
 from bootstrap.localcloud.api.faults import Control, FaultHandler
 from bootstrap.localcloud.api.misbehave import Misbehaving
+from bootstrap.localcloud.api.scopes import allow
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.store import Store
-from bootstrap.localcloud.wire import ApiError, Body, Json, not_found, unauthorized
+from bootstrap.localcloud.wire import ApiError, Body, Json, forbidden, not_found, unauthorized
 from bootstrap.localcloud.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -112,6 +114,8 @@ class Api:
     site: Site
     token: str
     limit: RateLimit
+    # of a token that may not do everything; None for one that is unknown
+    scopes_of: Callable[[str], Sequence[str] | None] = lambda _: None
 
     def app(self) -> ASGIApp:
         routes = [
@@ -158,8 +162,15 @@ class Api:
 
     def _authenticate(self, request: Request) -> None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
+        if kind.lower() != "bearer":
             raise unauthorized()
+        if hmac.compare_digest(token.strip().encode(), self.token.encode()):
+            return
+        scopes = self.scopes_of(token.strip())
+        if scopes is None:
+            raise unauthorized()
+        if not allow(scopes, request.method, request.url.path):
+            raise forbidden()
 
     def _answer(self, handler: Handler, request: Request, body: Body) -> Response:
         base = f"{request.url.scheme}://{request.url.netloc}"

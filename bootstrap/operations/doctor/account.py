@@ -9,10 +9,9 @@ from bootstrap.operations import find
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
 from bootstrap.operations.image import STACK_TAG
+from bootstrap.operations.provenance import MAX_AGE_DAYS
 from bootstrap.ports.cloud import Cloud
 
-# the packages of an image are as old as it is; a droplet catches up by itself, but only after its boot
-IMAGE_DAYS = 30
 OURS = ".digitalocean.com"
 
 
@@ -52,7 +51,7 @@ def image(patient: Patient) -> str | Doubt:
         raise NotFoundError(f"there is no image of {patient.stack.name}{where}", "bootstrap image build")
     days = _days_since(here[0].created_at)
     text = f"{here[0].name}, {days} days old"
-    return Doubt(text, "bake a new one, then redeploy: bootstrap image build") if days > IMAGE_DAYS else text
+    return Doubt(text, "bake a new one, then redeploy: bootstrap image build") if days > MAX_AGE_DAYS else text
 
 
 def domain(patient: Patient) -> str:

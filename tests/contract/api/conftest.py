@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,8 @@ class Cloud:
     contract: Contract
     driver: FakeDriver
     network: FakeNetwork
+    # of tokens that may not do everything
+    tokens: dict[str, list[str]] = field(default_factory=dict)
 
     def start(self, limit: RateLimit | None = None) -> None:
         self.store = Store(self.home / "state.sqlite")
@@ -99,7 +101,7 @@ class Cloud:
         self.faults = Faults()
         self.worker = Worker(self.store, self.driver, self.network, SITE, self.faults)
         self.worker.start()
-        api = Api(self.store, self.worker, SITE, TOKEN, limit or RateLimit(10**6, 10**6))
+        api = Api(self.store, self.worker, SITE, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
         self.judge = Judge(api.app(), self.contract)
         self._server = uvicorn.Server(uvicorn.Config(self.judge, port=0, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -254,7 +254,9 @@ def test_a_droplet_that_held_secrets_is_never_replaced_for_its_cloud_init(world:
 
 
 def test_until_it_has_served_another_image_may_take_its_place(world: World) -> None:
-    fixed = world.cloud.add_image("bootstrap-ticket-tracking-fixed", "bootstrap-image", "bootstrap-image:other")
+    # not the newest, so the first create takes the other
+    tags = ("bootstrap-image", "bootstrap-image:ticket-tracking")
+    fixed = world.cloud.add_image("bootstrap-ticket-tracking-fixed", *tags, created_at="2026-11-23T10:00:00Z")
     create(world)
     (served,) = world.cloud.droplets()
     world.settings = world.settings.model_copy(update={"image": fixed.id})
