@@ -15,6 +15,7 @@ from typing import Any
 import digitalocean
 import pytest
 
+from bootstrap.adapters.digitalocean import DigitalOcean
 from tests.rehearsal.conftest import DOMAIN, HOME, STACK, Bootstrap, Site, status
 from tests.rehearsal.machines import forget, from_image, snapshot_of
 from tests.rehearsal.people import Person, sign_up
@@ -180,6 +181,8 @@ def test_a_broken_candidate_gives_everything_back(
     try:
         sabotaged.run(f"sed -i '/^  auth-service:/a\\    command: [\"false\"]' {STACK}/docker-compose.prod.yml")
         with snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken") as broken:
+            for tag in ("bootstrap-image", "bootstrap-image:ticket-tracking"):
+                DigitalOcean(cloud["token"], cloud["api"]).tag_image(broken, tag)
             failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
     finally:
         forget(sabotaged)

@@ -35,6 +35,7 @@ from bootstrap.ports.dns import Names
 from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap.ports.web import ProbeReport, WebAnswer
 
+IMAGE_TAGS = ("bootstrap-image", "bootstrap-image:ticket-tracking")
 STACK = Path(__file__).resolve().parents[3] / "stack"
 DOMAIN, TAG, IP = "example.com", "bootstrap:example_com", "203.0.113.9"
 OLD_IMAGE, IMAGE, BROKEN_IMAGE = 10, 11, 12
@@ -137,7 +138,7 @@ class FakeCloud:
 
     def images(self, tag: str | None = None) -> list[Image]:
         return [
-            Image(number, f"image-{number}", f"2026-11-{number}T00:00:00Z")
+            Image(number, f"image-{number}", f"2026-11-{number}T00:00:00Z", tags=IMAGE_TAGS)
             for number in (BROKEN_IMAGE, IMAGE, OLD_IMAGE)
             if tag is None or number != BROKEN_IMAGE
         ]
