@@ -91,6 +91,8 @@ class Settings(Strict):
     env_file: Path | None = None
     # how long a new droplet may take until it answers over SSH
     boot_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 300
+    # how long the domain's name servers may take until they say what was put there
+    dns_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()

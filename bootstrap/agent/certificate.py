@@ -27,7 +27,19 @@ SYSTEM_ROOTS = Path("/etc/ssl/certs/ca-certificates.crt")
 RUN = Path("/run/bootstrap-agent")
 LOG = Path("/var/log/letsencrypt/letsencrypt.log")
 BAD_NONCE = "anti-replay nonce"
-FORGOTTEN = "urn:ietf:params:acme:error:accountDoesNotExist"
+PROBLEM = "urn:ietf:params:acme:error:"
+FORGOTTEN = f"{PROBLEM}accountDoesNotExist"
+RATE_LIMITED = "rateLimited"
+# what to do about what the authority says, by the kind of the problem
+REMEDIES = {
+    "caa": "allow the authority in the domain's CAA records, then run again",
+    "connection": "port 80 of every name must be reachable from everywhere; then run again",
+    "dns": "the names must resolve at the domain's own name servers; then run again",
+    "externalAccountRequired": "this authority wants an account of its own: choose another `acme.directory`",
+    "rejectedIdentifier": "the authority issues nothing for this name: choose another domain or `acme.directory`",
+    "serverInternal": "the authority has a problem of its own: see its status page, and run again later",
+    "unauthorized": "the names must lead to this droplet on port 80, and nobody may answer in its place",
+}
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,35 @@ def reason(text: str) -> str:
     return last_line("\n".join(told)) or "certbot gave no reason"
 
 
+def failure(deployment: Deployment, said: str, log: str) -> CertificateError:
+    """A rate limit is told apart: asking again soon makes it worse."""
+    kinds = [kind for kind in re.findall(PROBLEM + r"(\w+)", log) if kind != "badNonce"]
+    kind = kinds[-1] if kinds else None
+    names, why = ", ".join(deployment.names), reason(said)
+    authority = urlsplit(deployment.acme.directory).hostname
+    if kind == RATE_LIMITED:
+        return CertificateError(
+            f"no certificate for {names}: the rate limit of {authority} is reached: {why}",
+            f"wait {_retry_after(log)}, then run again; keep the data volume: what it holds is not asked for again",
+        )
+    if kind is None and re.search(r"Connection|Timeout|SSLError|Max retries", why):
+        return CertificateError(
+            f"no certificate for {names}: {authority} does not answer: {why[:200]}",
+            f"see its status page, and run again later; certbot's log is {LOG}",
+        )
+    remedy = REMEDIES.get(kind or "", "do the names lead to this droplet on port 80?")
+    return CertificateError(f"no certificate for {names}: {why}", f"{remedy}; certbot's log is {LOG}")
+
+
+def _retry_after(log: str) -> str:
+    """Seconds or a date, as the authority says it."""
+    found = re.findall(r"^Retry-After: *(.+)$", log, re.MULTILINE | re.IGNORECASE)
+    if not found:
+        return "as long as the authority says"
+    told = found[-1].strip()
+    return f"{told} s" if told.isdigit() else f"until {told}"
+
+
 def _obtain(deployment: Deployment) -> None:
     """Asks again only where the authority did not look at the order: what it refused counts towards its limits."""
     result = _certbot(deployment)
@@ -162,10 +203,7 @@ def _obtain(deployment: Deployment) -> None:
             break
         result = _certbot(deployment)
     if result.code != 0:
-        raise CertificateError(
-            f"no certificate for {', '.join(deployment.names)}: {reason(result.err + result.out)}",
-            f"do the names lead to this droplet on port 80? certbot's log is {LOG}",
-        )
+        raise failure(deployment, result.err + result.out, _log())
 
 
 def _log() -> str:

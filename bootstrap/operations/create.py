@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootstrap.errors import ConflictError, HostError
-from bootstrap.operations import cost, find, gate, hostkeys, machine, names, plan, remote, secrets, sshkey
+from bootstrap.operations import cost, find, gate, hostkeys, machine, names, plan, remote, secrets, sshkey, steps
 from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
@@ -33,7 +33,14 @@ class Created:
 
 def create(env: Environment, planned: plan.Plan) -> Created:
     with alone(env):
-        return _create(env, planned)
+        told = steps.Recorded(steps.path_of(env), env.progress)
+        if planned.deployment.live is None:
+            told.begin()
+        elif before := steps.interrupted(steps.path_of(env)):
+            env.progress.note(f"goes on after: {before}")
+        created = _create(replace(env, progress=told), planned)
+        told.finish()
+        return created
 
 
 def _create(env: Environment, planned: plan.Plan) -> Created:
@@ -202,8 +209,8 @@ def _start(env: Environment, host: Host) -> None:
 
 def _certify(env: Environment, host: Host, address: str) -> str | None:
     """None when the stack gets its certificate by itself."""
-    with env.progress.step("names lead to the reserved ip"):
-        names.wait_until_they_lead_to(env, address)
+    with env.progress.step("names lead to the reserved ip, and a certificate is allowed"):
+        names.check(env, address)
     with env.progress.step("certificate"):
         answer = remote.agent(host, "certificate", "ensure", timeout_s=300)
     with env.progress.step("timers for backups and renewal"):

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from bootstrap.errors import BootstrapError, NotFoundError
-from bootstrap.operations import cost, find, gate, remote
+from bootstrap.operations import cost, find, gate, remote, steps
 from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Droplet
 
@@ -28,6 +28,8 @@ def status(env: Environment) -> dict[str, Any]:
         raise NotFoundError(f"{settings.domain} is not deployed", f"bootstrap create --domain {settings.domain}")
     told = _ask_agent(env, deployment.live)
     address = deployment.reserved_ip.ip if deployment.reserved_ip else None
+    # on this computer: another one knows nothing of it
+    before = steps.interrupted(steps.path_of(env))
     outside = _from_outside(env, told["health"], address)
     return {
         "deployment": settings.key,
@@ -36,6 +38,7 @@ def status(env: Environment) -> dict[str, Any]:
         "state": _state(deployment),
         "healthy": bool(told.get("healthy")) and outside is None,
         "problem": told.get("problem") or outside,
+        "interrupted": str(before) if before else None,
         "release": told.get("release"),
         "droplet": _droplet(deployment.live),
         "reserved_ip": address,

@@ -14,6 +14,7 @@ from bootstrap.errors import HostError, HostKeyError, NotFoundError
 from bootstrap.operations import hostkeys
 from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Droplet, DropletSpec
+from bootstrap.ports.dns import Answer, Caa
 from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap.ports.object_store import StoredObject
 from bootstrap.ports.web import WebAnswer
@@ -222,6 +223,8 @@ class World:
         self.boot_error: str | None = None
         self.boot_log = ""
         self.smtp_password: str | None = None
+        self.other_servers: list[Answer] = []
+        self.caa: list[Caa] = []
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
         assert droplet.public_ip is not None
@@ -277,9 +280,13 @@ class _Authority:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def addresses(self, name: str) -> list[str]:
+    def answers(self, name: str) -> list[Answer]:
         relative = "@" if name == DOMAIN else name.removesuffix(f".{DOMAIN}")
-        return [r.data for r in self._world.cloud.records(DOMAIN) if (r.type, r.name) == ("A", relative)]
+        found = [r.data for r in self._world.cloud.records(DOMAIN) if (r.type, r.name) == ("A", relative)]
+        return [Answer("ns1", tuple(found)), *self._world.other_servers]
+
+    def caa(self, name: str) -> list[Caa]:
+        return self._world.caa
 
     def name_servers(self, domain: str) -> list[str]:
         return self._world.name_servers

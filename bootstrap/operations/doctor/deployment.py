@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from bootstrap.errors import CertificateError, CloudError, ConflictError, HostError, NotFoundError, UnhealthyError
-from bootstrap.operations import find, gate, hostkeys, machine, remote
+from bootstrap.operations import find, gate, hostkeys, machine, names, remote
 from bootstrap.operations.create import RESTORE_DUE
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
@@ -80,7 +80,7 @@ def records(patient: Patient) -> str:
     env, held = _env(patient), patient.deployment.reserved_ip
     assert held is not None
     for name in env.settings.names:
-        found = env.names.addresses(name)
+        found = names.addresses(env, name)
         if found != [held.ip]:
             raise HostError(f"{name} leads to {', '.join(found) or 'nothing'}, not to {held.ip}", _create(patient))
     return f"{' and '.join(env.settings.names)} lead to {held.ip}"

@@ -111,3 +111,28 @@ def test_before_there_is_a_certificate_the_stack_gets_one_to_start_with(
         (kept / name).write_text("of the authority")
     assert certificate.install(release, DEPLOYMENT, found) is True
     assert (release.stack_dir / "a/tls/privkey.pem").read_text() == "of the authority"
+
+
+def problem(kind: str, *headers: str) -> str:
+    return "\n".join(["HTTP 4xx", *headers, "", '{"type": "urn:ietf:params:acme:error:' + kind + '"}'])
+
+
+@pytest.mark.parametrize(
+    ("said", "log", "message", "remedy"),
+    [
+        (FAILED, problem("unauthorized"), "Invalid response from", "lead to this droplet"),
+        (UNEXPECTED, problem("rateLimited", "Retry-After: 3600"), "rate limit of ca.example", "wait 3600 s, then"),
+        (UNEXPECTED, problem("badNonce") + problem("rateLimited"), "rate limit", "as long as the authority says"),
+        (FAILED, problem("caa"), "Invalid response from", "CAA records"),
+        (
+            "An unexpected error occurred:\nrequests.exceptions.ConnectionError: no",
+            "",
+            "does not answer",
+            "status page",
+        ),
+        (FAILED, "", "Invalid response from", "port 80"),
+    ],
+)
+def test_a_refusal_and_a_rate_limit_are_told_apart(said: str, log: str, message: str, remedy: str) -> None:
+    failure = certificate.failure(DEPLOYMENT, said, log)
+    assert failure.exit_code == 9 and message in failure.message and remedy in str(failure.remedy)

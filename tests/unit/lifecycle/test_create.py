@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import (
+    CertificateError,
     CloudInitError,
     ConflictError,
     CredentialsError,
@@ -17,7 +18,8 @@ from bootstrap.errors import (
     UnhealthyError,
 )
 from bootstrap.operations import create as operation
-from bootstrap.operations import hostkeys, plan
+from bootstrap.operations import hostkeys, plan, steps
+from bootstrap.ports.dns import Answer, Caa
 from tests.fakes.cloud import Killed
 from tests.fakes.world import ROOT, World
 
@@ -268,3 +270,48 @@ def test_until_it_has_served_another_image_may_take_its_place(world: World) -> N
     assert droplet.image_id == fixed.id and counts(world) == ONE_OF_EACH
     assert world.calls.index("stack down") < world.calls.index("volume unmount")
     assert operation.NEVER_SERVED not in droplet.tags
+
+
+def test_names_that_lead_elsewhere_are_told_before_a_certificate_is_asked_for(tmp_path: Path) -> None:
+    world = World(tmp_path, dns_timeout_s=1)
+    world.other_servers = [Answer("ns2", ("203.0.113.9",)), Answer("ns3", problem="timed out")]
+    with pytest.raises(CertificateError, match=r"ns2 says 203\.0\.113\.9; no certificate was asked for"):
+        create(world)
+    assert not world.live().certified
+    world.other_servers = [Answer("ns3", problem="timed out")]
+    create(world)
+    assert any("ns3 does not answer" in text for text in world.progress.texts), "one of several may be silent"
+
+
+@pytest.mark.parametrize(
+    ("issue", "allowed"),
+    [
+        ([], True),
+        ([Caa("iodef", "mailto:ops@example.com")], True),
+        ([Caa("issue", "ca.example"), Caa("issue", "letsencrypt.org; accounturi=https://x")], True),
+        ([Caa("issue", ";")], False),
+        ([Caa("issue", "ca.example"), Caa("issuewild", "letsencrypt.org")], False),
+    ],
+)
+def test_caa_records_that_forbid_the_authority_are_seen(world: World, issue: list[Caa], allowed: bool) -> None:
+    world.caa = issue
+    if not allowed:
+        with pytest.raises(CertificateError, match=r"issue certificates, not letsencrypt\.org"):
+            create(world)
+        world.caa = []
+    create(world)
+    assert world.live().certified
+
+
+def test_a_run_after_an_interrupted_one_says_what_it_goes_on_from(world: World) -> None:
+    world.cloud.effects.kill_after = 8
+    with pytest.raises(Killed):
+        create(world)
+    world.cloud.effects.kill_after = None
+    before = steps.interrupted(steps.path_of(world.env()))
+    assert before is not None and "host key" in str(before.stuck) and "0 min ago" in str(before)
+    create(world)
+    assert any(text.startswith("goes on after: cloud-init, 0 min ago") for text in world.progress.texts)
+    assert steps.interrupted(steps.path_of(world.env())) is None
+    create(world)
+    assert sum(text.startswith("goes on") for text in world.progress.texts) == 1

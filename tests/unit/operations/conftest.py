@@ -15,5 +15,5 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replacing, "CANDIDATE_HEALTH_S", 0.0)
     monkeypatch.setattr(stack, "load", functools.cache(stack.load))
 
-    monkeypatch.setattr("bootstrap.replacement.journal.os.fsync", lambda _: None)
+    monkeypatch.setattr("bootstrap.lines.os.fsync", lambda _: None)
     monkeypatch.setattr("bootstrap.operations.machine.time.sleep", lambda _: None)
