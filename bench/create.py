@@ -6,6 +6,7 @@ of a `create` that makes everything and of one that finds everything. Some ten m
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 
 from bench.calls import Calls, counted
 from bench.cloud import DOMAIN, Cloud, Firsts, Visitor, health_paths, running, table, watched
@@ -53,13 +54,11 @@ def _baked(cloud: Cloud, visitor: Visitor) -> Firsts:
 
 def _guide(cloud: Cloud, visitor: Visitor) -> Firsts:
     phases = Phases()
-    with watched(visitor, GUIDE, health_paths(), DEADLINE_S) as first:
-        request = phases.phase("droplet created, SSH answers")
-        request.__enter__()
-        with plain_ubuntu(cloud.endpoints["token"], "guide") as machine:
-            request.__exit__(None, None, None)
-            follow(machine, cloud.endpoints, GUIDE, phases)
-            found = first()
+    with watched(visitor, GUIDE, health_paths(), DEADLINE_S) as first, ExitStack() as until_answered:
+        with phases.phase("droplet created, SSH answers"):
+            machine = until_answered.enter_context(plain_ubuntu(cloud.endpoints["token"], "guide"))
+        follow(machine, cloud.endpoints, GUIDE, phases)
+        found = first()
     print("\nthe guide on a stock image:\n")
     print(
         table(("phase", "seconds"), [(name, f"{seconds:.1f}") for name, seconds in phases.seconds.items()]), flush=True

@@ -38,6 +38,8 @@ class Machine:
 @contextmanager
 def plain_ubuntu(token: str, name: str = NAME) -> Iterator[Machine]:
     """Ubuntu 22.04 as the provider gives it; droplet and key are gone afterwards, whatever happened."""
+    # a droplet that is not up yet is no news: without this each attempt stands in the log
+    stamina.instrumentation.set_on_retry_hooks([])
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         private = Path(folder) / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(private)], check=True)
