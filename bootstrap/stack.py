@@ -95,7 +95,8 @@ class XBootstrap(_Strict):
     directory: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     data_services: tuple[str, ...] = ()
     reconcile: tuple[Reconcile, ...] = ()
-    jobs: tuple[str, ...] = ()
+    # groups in order; those of one group run side by side
+    jobs: tuple[tuple[str, ...], ...] = ()
     databases: Databases | None = None
     media: tuple[str, ...] = ()
     volumes: dict[str, int] = {}
@@ -103,6 +104,15 @@ class XBootstrap(_Strict):
     certificate: Certificate | None = None
     secrets: dict[str, int] = {}
     mail: Mail | None = None
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        return tuple(job for group in self.jobs for job in group)
+
+    @field_validator("jobs", mode="before")
+    @classmethod
+    def _grouped(cls, value: Any) -> Any:
+        return [[entry] if isinstance(entry, str) else entry for entry in value] if isinstance(value, list) else value
 
     @field_validator("health")
     @classmethod
@@ -329,12 +339,12 @@ def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackE
     among = {service.name: service for service in services}
     named = [("data_services", name) for name in field.data_services]
     named += [("reconcile", step.service) for step in field.reconcile]
-    named += [("jobs", name) for name in field.jobs]
+    named += [("jobs", name) for name in field.job_names]
     named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []
     named += [("databases.service", field.databases.service)] if field.databases else []
     for what, name in named:
         yield from _unknown(what, name, among, "service")
-    for name in field.jobs:
+    for name in field.job_names:
         if name in among and "jobs" not in among[name].profiles:
             yield StackError(f"services.{name}", "is a job without profile", "add `profiles: [jobs]`")
 

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -94,10 +96,17 @@ class Compose:
     def execute(self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str) -> Result:
         return self.run("exec", "-T", service, *command, error=error, what=what)
 
-    def job(self, service: str, timeout_s: float) -> Result:
+    def jobs(self, services: Sequence[str], timeout_s: float) -> dict[str, Result]:
+        """Runs them side by side until all have ended."""
         # `run` of Ubuntu's Compose knows no --pull; its image is here, `check_images` saw to it
-        profile = f"--profile={JOBS_PROFILE}"
-        return self.run(profile, "run", "--rm", "--no-deps", "-T", service, timeout_s=timeout_s, check=False)
+        argv = (f"--profile={JOBS_PROFILE}", "run", "--rm", "--no-deps", "-T")
+        deadline = time.monotonic() + timeout_s
+        with ExitStack() as started:
+            running = {service: started.enter_context(self.popen(*argv, service)) for service in services}
+            for process in running.values():
+                # on the way out they are waited for, and one may never end
+                started.callback(process.kill)
+            return {service: _ended(service, process, deadline) for service, process in running.items()}
 
     def remove_one_offs(self) -> None:
         """A job whose agent was killed runs on: two at once would migrate the same database."""
@@ -120,6 +129,14 @@ class Compose:
     def last_log_lines(self, service: str, count: int = 3) -> list[str]:
         shown = self.run("logs", "--no-color", "--no-log-prefix", f"--tail={count}", service, check=False)
         return tail(shown.out, count)
+
+
+def _ended(job: str, process: subprocess.Popen[bytes], deadline: float) -> Result:
+    try:
+        out, err = process.communicate(timeout=max(0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise HostError(f"job {job} did not end in time", retryable=True) from None
+    return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
 def parse_ps(text: str) -> list[Container]:

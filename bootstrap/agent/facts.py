@@ -39,7 +39,7 @@ class Facts:
 
     data_services: tuple[str, ...]
     reconcile: tuple[Step, ...]
-    jobs: tuple[str, ...]
+    jobs: tuple[tuple[str, ...], ...]  # groups in order; those of one group run side by side
     databases: Databases | None
     media: tuple[str, ...]
     volumes: dict[str, int]  # folder of the data volume → uid and gid
@@ -66,7 +66,7 @@ def parse(raw: dict[str, Any]) -> Facts:
     return Facts(
         data_services=tuple(raw.get("data_services", ())),
         reconcile=tuple(Step(step["service"], tuple(step["command"])) for step in raw.get("reconcile", ())),
-        jobs=tuple(raw.get("jobs", ())),
+        jobs=tuple((entry,) if isinstance(entry, str) else tuple(entry) for entry in raw.get("jobs", ())),
         databases=_databases(raw["databases"]) if raw.get("databases") else None,
         media=tuple(raw.get("media", ())),
         volumes={name: int(uid) for name, uid in raw.get("volumes", {}).items()},

@@ -69,12 +69,12 @@ def reconcile(compose: Compose, facts: Facts, only: str | None = None) -> None:
 
 def run_jobs(compose: Compose, facts: Facts) -> None:
     compose.remove_one_offs()
-    for job in facts.jobs:
-        note(f"job {job}")
-        done = compose.job(job, JOB_S)
-        if done.code != 0:
-            said = " | ".join(tail(done.out + "\n" + done.err, 3))
-            raise UnhealthyError(f"job {job} failed with exit code {done.code}: {said}", _see_logs(job))
+    for group in facts.jobs:
+        note(f"job {', '.join(group)}")
+        for job, done in compose.jobs(group, JOB_S).items():
+            if done.code != 0:
+                said = " | ".join(tail(done.out + "\n" + done.err, 3))
+                raise UnhealthyError(f"job {job} failed with exit code {done.code}: {said}", _see_logs(job))
 
 
 def check_images(release: Release, compose: Compose) -> None:

@@ -153,7 +153,7 @@ def bind_mounts(stack: StackView, service: ServiceView) -> Findings:
 
 
 def never_started(stack: StackView, service: ServiceView) -> Findings:
-    if stack.field and not service.long_running and service.name not in stack.field.jobs:
+    if stack.field and not service.long_running and service.name not in stack.field.job_names:
         yield Finding(
             WARNING, service.where, "has a profile, so nothing starts it", "name it in x-bootstrap.jobs, or remove it"
         )

@@ -29,6 +29,10 @@ def test_a_stack_says_only_what_it_has() -> None:
     assert timers.wanted(kept) == ["bootstrap-backup-media.timer", "bootstrap-certificate.timer"]
 
 
+def test_jobs_come_one_after_the_other_but_those_of_a_list_side_by_side() -> None:
+    assert facts.parse({"health": ["/"], "jobs": ["a", ["b", "c"]]}).jobs == (("a",), ("b", "c"))
+
+
 def test_a_file_without_it_is_named(tmp_path: Path) -> None:
     path = tmp_path / "docker-compose.prod.yml"
     path.write_text("services: {}\n")
