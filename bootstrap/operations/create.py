@@ -167,7 +167,7 @@ def _ensure_records(env: Environment, address: str) -> None:
     domain = env.settings.domain
     with env.progress.step(f"records of {domain} and www to {address}"):
         if domain not in env.cloud.domains():
-            env.cloud.create_domain(domain)
+            _create_domain(env, domain)
         for record in env.cloud.records(domain):
             if record.type in ("AAAA", "CNAME") and record.name in ("@", "www"):
                 raise ConflictError(
@@ -176,6 +176,17 @@ def _ensure_records(env: Environment, address: str) -> None:
                 )
         for name in ("@", "www"):
             env.cloud.put_record(domain, "A", name, address, RECORD_TTL_S)
+
+
+def _create_domain(env: Environment, domain: str) -> None:
+    try:
+        env.cloud.create_domain(domain)
+    except ConflictError as error:
+        # it is in no list of ours, and DigitalOcean knows each domain once
+        raise ConflictError(
+            f"{domain} is managed in another DigitalOcean account: {error.message}",
+            "delete it there, or use that account's token; then run the same command again",
+        ) from None
 
 
 def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> None:

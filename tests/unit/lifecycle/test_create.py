@@ -315,3 +315,15 @@ def test_a_run_after_an_interrupted_one_says_what_it_goes_on_from(world: World) 
     assert steps.interrupted(steps.path_of(world.env())) is None
     create(world)
     assert sum(text.startswith("goes on") for text in world.progress.texts) == 1
+
+
+def test_a_domain_of_another_account_is_said_to_be_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(name: str) -> None:
+        raise ConflictError("POST domains: Name already exists (HTTP 422)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.cloud, "create_domain", taken)
+        with pytest.raises(ConflictError, match=r"example.com is managed in another DigitalOcean account"):
+            create(world)
+    create(world)
+    assert counts(world) == ONE_OF_EACH
