@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bench.cloud import Cloud, running, table
+from bootstrap.localcloud.home import Home
 
 MIB = 1024 * 1024
 
 
 def measure(cloud: Cloud) -> None:
-    roots = {"API, DNS zones, machines' life (the daemon)": int((cloud.home / "run" / "daemon.lock").read_text())}
+    daemon = Home(cloud.home, cloud.home).daemon()
+    roots = {"the daemon: API, machines' life": daemon} if daemon else {}
     services = {path.stem: json.loads(path.read_text())["pid"] for path in sorted((cloud.home / "run").glob("*.json"))}
     roots |= services
     machines = [
@@ -38,12 +41,17 @@ def _family(pid: int, others: set[int]) -> list[int]:
 
 def _children(pid: int) -> Iterator[int]:
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        yield from map(int, path.read_text().split())
+        # the daemon's threads and tools come and go
+        with suppress(FileNotFoundError, ProcessLookupError):
+            yield from map(int, path.read_text().split())
 
 
 def _pss(pid: int) -> int:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+    """0 when it ended meanwhile."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
+    return 0
 
 
 def main() -> None:
