@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.localcloud import lookup
-from bootstrap.localcloud.daemon import driver_of, network_of
+from bootstrap.localcloud.daemon import driver_of, give_up_a_taken_port, network_of
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import NspawnDriver
 from bootstrap.localcloud.machines.record import Record as MachineRecord
@@ -64,6 +64,8 @@ def _start(home: Home, progress: Progress) -> None:
         raise LocalCloudError(f"not installed on this host: {', '.join(missing)}; run `make setup` as root", 11)
     home.path.chmod(0o700)
     home.endpoints.unlink(missing_ok=True)
+    stop_leftovers(home.run)
+    give_up_a_taken_port(home, _droplets(home))
     network = network_of(home)
     network.up()  # at once: another cloud that starts meanwhile must see the range taken
     driver = driver_of(home, network)
@@ -79,6 +81,13 @@ def _start(home: Home, progress: Progress) -> None:
         progress(f"Docker Hub does not answer: stand-ins built from Debian serve as {', '.join(stand_ins)}")
     progress(f"starting the network {network.range.cidr}, the services and the API")
     _await_ready(home, _spawn(home))
+
+
+def _droplets(home: Home) -> int:
+    if not home.state.exists():
+        return 0
+    with closing(Store(home.state)) as store, store.change() as tx:
+        return len(list(lookup.droplets(tx)))
 
 
 def _spawn(home: Home) -> int:

@@ -170,6 +170,20 @@ def spaces_port(home: Home) -> int:
     return int(remembered.read_text())
 
 
+def give_up_a_taken_port(home: Home, droplets: int) -> None:
+    """Another program may have the remembered port by now: it stays only where a droplet was told of it."""
+    remembered = home.path / "spaces-port"
+    if not remembered.exists() or _free(port := int(remembered.read_text())):
+        return
+    if droplets:
+        raise LocalCloudError(
+            f"port {port} of 127.0.0.1 is in use by another program, and this cloud's droplets know it as Spaces: "
+            f"end that program (`ss -ltnp sport = :{port}` names it), then start again",
+            11,
+        )
+    remembered.unlink()
+
+
 def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
