@@ -64,6 +64,10 @@ class KeptOutError(HostError):
     """The machine is there, and SSH to it does not come through: another machine would be no better."""
 
 
+class KeyRefusedError(HostError):
+    """SSH answers, and does not know this computer's key."""
+
+
 class CloudInitError(HostError):
     """Its user-data run once: this machine never gets right by waiting."""
 

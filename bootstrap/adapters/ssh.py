@@ -19,13 +19,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootstrap.errors import HostError, HostKeyError, KeptOutError, RequirementError
+from bootstrap.errors import HostError, HostKeyError, KeptOutError, KeyRefusedError, RequirementError
 from bootstrap.ports.host import HostAddress, HostFactory, HostResult
 from bootstrap.scratch import Scratch
 
 CONNECT_S = 10
 SCAN_S = 5
 KNOCK_S = 3
+# fail2ban bans who is refused five times: a key that is not known is tried no oftener than this
+KEY_TRIES, KEY_WAIT_S = 3, 3
 # open to everyone on a droplet: whether something serves there or not, a machine that is up answers
 ANYONES_PORTS = (443, 80)
 
@@ -68,13 +70,18 @@ class SSHHost:
         return HostResult(done.returncode, done.stdout, done.stderr)
 
     def wait_until_reachable(self, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
+        deadline, refused = time.monotonic() + timeout_s, 0
         while True:
             try:
                 self.run(["true"], timeout_s=CONNECT_S + SCAN_S)
                 return
             except HostKeyError:
                 raise
+            except KeyRefusedError:
+                refused += 1
+                if refused == KEY_TRIES:
+                    raise
+                time.sleep(KEY_WAIT_S)
             except HostError as error:
                 if time.monotonic() > deadline:
                     raise HostError(f"no SSH session after {timeout_s:.0f} s: {error.message}", error.remedy) from None
@@ -190,9 +197,9 @@ class SSHHost:
         """Why no SSH server answered: not there, not yet, or not for us."""
         ip = self._address.ip
         if (found := knock(ip, 22)) != "silent":
-            why = "refuses connections" if found == "refused" else "does not speak SSH yet"
+            why = "refuses connections" if found == "refused" else "does not speak SSH"
             return HostError(
-                f"{ip}: port 22 {why}: its SSH server does not run",
+                f"{ip}: port 22 {why}: its SSH server does not run, or fail2ban keeps this computer out for a while",
                 "look at the droplet's console: cloud-init may have failed before the host key was written",
                 retryable=True,
             )
@@ -211,7 +218,7 @@ class SSHHost:
         if "Host key verification failed" in stderr:
             return HostKeyError(f"{ip}: the host key is not the pinned one; nothing was sent")
         if "Permission denied" in stderr:
-            return HostError(
+            return KeyRefusedError(
                 f"{ip}: {self._address.user} may not log in with the key {self._key}",
                 "name the key that the droplet was created with: --ssh-key FILE, or `ssh_key` in bootstrap.yaml",
                 retryable=True,

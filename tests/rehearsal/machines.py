@@ -46,7 +46,9 @@ def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
     droplet.get_actions()[0].wait(update_every_seconds=1)
     droplet.load()
     machine = Machine(droplet, key)
-    for attempt in stamina.retry_context(on=subprocess.CalledProcessError, attempts=None, timeout=60):
+    # patiently: until cloud-init wrote the key each try counts as refused, and fail2ban bans at the fifth
+    patient = {"wait_initial": 6.0, "wait_max": 10.0, "wait_jitter": 0.0}
+    for attempt in stamina.retry_context(on=subprocess.CalledProcessError, attempts=None, timeout=180, **patient):
         with attempt:
             machine.run("true")
     return machine
