@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,6 +41,7 @@ Moment = Literal["in", "after"]
 # which steps a command has
 
 
+@cache
 def steps_of(command: str) -> list[str]:
     """As they stand in the source, with … for what a run fills in."""
     trees = [ast.parse((ROOT / "bootstrap" / source).read_text()) for source in SOURCES[command]]
@@ -111,7 +113,7 @@ class Laptop:
             for line in process.stderr:
                 lines.append(line.rstrip())
                 if kill and _reached(lines[-1], command, *kill[:2]):
-                    if kill[1] == "in":
+                    if kill[1] == "in" and kill[2] > 0.2:
                         with suppress(subprocess.TimeoutExpired):
                             process.wait(kill[2])
                     killed = process.poll() is None
@@ -135,12 +137,14 @@ class Laptop:
 
 def _reached(line: str, command: str, step: str, moment: Moment) -> bool:
     found = _LINE.match(line)
-    if not found or found["mark"] != {"in": "…", "after": "✓"}[moment]:
-        return False
-    return name_of(found["text"], command) == step
+    return bool(found) and (found["mark"], name_of(found["text"], command)) == (_MARKS[moment], step)
 
 
-_LINE = re.compile(r"\d\d:\d\d:\d\d +(?P<mark>[…✓]) (?P<text>.+?)(?: \((?P<s>[\d.]+) s\))?$")
+_MARKS = {"in": "…", "after": "✓"}
+# a step that takes long says now and then that it is still at it
+_LINE = re.compile(
+    r"\d\d:\d\d:\d\d +(?P<mark>[…✓]) (?P<text>(?!.*: still at it,).+?)(?: \((?P<s>[\d.]+ (s|min .+))\))?$"
+)
 
 
 def _ran(code: int | None, seconds: float, lines: Sequence[str], command: str) -> Ran:
@@ -152,7 +156,8 @@ def _ran(code: int | None, seconds: float, lines: Sequence[str], command: str) -
         if found["mark"] == "…":
             begun.append(name_of(found["text"], command))
         else:
-            done[name_of(found["text"], command)] = float(found["s"] or 60)
+            *minutes, seconds = re.findall(r"[\d.]+", found["s"])
+            done[name_of(found["text"], command)] = 60 * sum(map(int, minutes)) + float(seconds)
     return Ran(code, seconds, "\n".join(lines), tuple(begun), done)
 
 
