@@ -30,6 +30,7 @@ SOURCES = {
 }
 # Steps that an undisturbed run does not have.
 ONLY_WHEN = {
+    "droplet … deleted": "when its cloud-init had failed",
     "power on …": "when the droplet was off",
     "reserved ip … to …": "when the address was kept and the droplet is a new one",
     "backup … restored": "with `--from-backup`",
@@ -156,8 +157,8 @@ def _ran(code: int | None, seconds: float, lines: Sequence[str], command: str) -
         if found["mark"] == "…":
             begun.append(name_of(found["text"], command))
         else:
-            *minutes, seconds = re.findall(r"[\d.]+", found["s"])
-            done[name_of(found["text"], command)] = 60 * sum(map(int, minutes)) + float(seconds)
+            *minutes, rest = re.findall(r"[\d.]+", found["s"])
+            done[name_of(found["text"], command)] = 60 * sum(map(int, minutes)) + float(rest)
     return Ran(code, seconds, "\n".join(lines), tuple(begun), done)
 
 
