@@ -138,7 +138,7 @@ class Laptop:
 
 def _reached(line: str, command: str, step: str, moment: Moment) -> bool:
     found = _LINE.match(line)
-    return bool(found) and (found["mark"], name_of(found["text"], command)) == (_MARKS[moment], step)
+    return found is not None and (found["mark"], name_of(found["text"], command)) == (_MARKS[moment], step)
 
 
 _MARKS = {"in": "…", "after": "✓"}
