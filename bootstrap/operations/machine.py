@@ -96,6 +96,9 @@ def make_ready(env: Environment, droplet: Droplet) -> tuple[Droplet, Host]:
     if hostkeys.FIRST_CONTACT in droplet.tags:
         with env.progress.step("host key of user-data replaced"):
             droplet, host = rotate_host_key(env, droplet, host)
+    else:
+        # an earlier run took it off and was killed before it was dropped
+        env.cloud.drop_tag(hostkeys.FIRST_CONTACT)
     return droplet, host
 
 
