@@ -178,6 +178,9 @@ class FakeCloud:
         tags = tuple(t for t in self.world.droplets[droplet_id].tags if t != tag)
         self.world.effect("untag", lambda: self.world.set(droplet_id, tags=tags))
 
+    def drop_tag(self, tag: str) -> None:
+        """Here a tag is only what something carries."""
+
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
         return [self.world.volume]
 
