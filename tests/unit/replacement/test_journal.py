@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootstrap.replacement.journal import Journal
@@ -15,6 +15,7 @@ FACTS = st.dictionaries(
 WRITTEN = st.lists(st.tuples(st.sampled_from(State), FACTS), min_size=1, max_size=6)
 
 
+@settings(deadline=None)  # a busy host is no failure
 @given(WRITTEN)
 def test_replays_what_was_written(written: list[tuple[State, dict[str, object]]]) -> None:
     with TemporaryDirectory() as folder:
@@ -25,6 +26,7 @@ def test_replays_what_was_written(written: list[tuple[State, dict[str, object]]]
         assert path.stat().st_mode & 0o777 == 0o600
 
 
+@settings(deadline=None)  # a busy host is no failure
 @given(WRITTEN, st.data())
 def test_a_torn_end_loses_only_the_last_line_and_the_next_one_is_whole(
     written: list[tuple[State, dict[str, object]]], data: st.DataObject
