@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -23,7 +24,14 @@ class Machine:
         """A shell command as root; the host key is unknown, as this machine is the test's own and lives for seconds."""
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
         return subprocess.run(
-            ["ssh", "-i", str(self.key), *options, f"root@{self.droplet.ip_address}", command],
+            [
+                "ssh",
+                "-i",
+                str(self.key),
+                *options,
+                f"deploy@{self.droplet.ip_address}",
+                f"sudo -n sh -c {shlex.quote(command)}",
+            ],
             check=True,
             capture_output=True,
             text=True,
@@ -32,7 +40,7 @@ class Machine:
 
 
 def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
-    """A plain droplet from the snapshot of that name, without any of bootstrap's user-data."""
+    """A plain droplet from the snapshot of that name, with none of bootstrap's user-data but the user who may log in."""
     client = {"token": cloud["token"]}
     key = work / "test-key"
     if not key.exists():
@@ -40,7 +48,13 @@ def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
     (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == image]
     public = key.with_suffix(".pub").read_text().strip()
     droplet = digitalocean.Droplet(
-        name="test-of-an-image", region="nyc3", image=snapshot.id, size_slug="s-2vcpu-2gb", ssh_keys=[public], **client
+        name="test-of-an-image",
+        region="nyc3",
+        image=snapshot.id,
+        size_slug="s-2vcpu-2gb",
+        ssh_keys=[public],
+        user_data=f"#cloud-config\nusers: [{{name: deploy, ssh_authorized_keys: ['{public}']}}]\n",
+        **client,
     )
     droplet.create()
     droplet.get_actions()[0].wait(update_every_seconds=1)
