@@ -40,7 +40,7 @@ class Machine:
 
 
 def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
-    """A plain droplet from the snapshot of that name, with none of bootstrap's user-data but the user who may log in."""
+    """A plain droplet from the snapshot of that name; of user-data only the user who may log in."""
     client = {"token": cloud["token"]}
     key = work / "test-key"
     if not key.exists():
