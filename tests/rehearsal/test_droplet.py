@@ -397,4 +397,6 @@ def test_an_upgrade_of_docker_stops_no_container(droplet: Host, site: Site) -> N
     assert droplet.check_output(started) == before
     until(lambda: droplet.service("bootstrap-stack.service").is_running, "the stack's unit", 120)
     # while Docker is away nobody's name resolves, and nginx may still wait for one that it asked for meanwhile
-    until(lambda: site.request("GET", "/health/").status_code == 200, "the site", 30)
+    services = ("auth", "ticket", "workflow", "messaging", "notification")
+    paths = ["/health/", *(f"/health/{name}/" for name in services)]
+    until(lambda: all(site.request("GET", path).status_code == 200 for path in paths), "the site", 30)
