@@ -191,3 +191,11 @@ def test_an_api_that_is_out_of_reach_is_one_problem(world: World, monkeypatch: p
     monkeypatch.setattr(FakeComputer, "clock_ahead_s", nobody)
     findings = examined(world)
     assert [f.name for f in findings.values() if f.state == "problem"] == ["api"]
+
+
+def test_doctor_asks_for_the_tools_that_the_local_cloud_starts_with() -> None:
+    """Neither may import the other."""
+    from bootstrap.localcloud import control
+    from bootstrap.operations.doctor import computer
+
+    assert computer.LOCAL_TOOLS == control.TOOLS
