@@ -20,6 +20,7 @@ from bootstrap.localcloud import lookup
 from bootstrap.localcloud.daemon import driver_of, give_up_a_taken_port, network_of
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import NspawnDriver
+from bootstrap.localcloud.machines.pool import Pool
 from bootstrap.localcloud.machines.record import Record as MachineRecord
 from bootstrap.localcloud.machines.record import records as machine_records
 from bootstrap.localcloud.model import KINDS, Counter, Image, Row, Tag, Volume
@@ -55,13 +56,35 @@ def start(home: Home, progress: Progress) -> dict[str, Any]:
             _end(pid)
             pid = None
         if pid is None:
-            _start(home, progress)
+            _refuse_what_cannot_be(home)
+            try:
+                _start(home, progress)
+            except Exception:
+                _give_back(home)
+                raise
         return _endpoints(home)
 
 
-def _start(home: Home, progress: Progress) -> None:
+def _refuse_what_cannot_be(home: Home) -> None:
+    """Before anything of it is on this host."""
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         raise LocalCloudError(f"not installed on this host: {', '.join(missing)}; run `make setup` as root", 11)
+    if lack := Pool(home.path).lack():
+        raise LocalCloudError(lack, 11)
+
+
+def _give_back(home: Home) -> None:
+    """What a start that failed has made on this host. Machines that ran before it keep what they stand on."""
+    network = network_of(home)
+    driver = driver_of(home, network)
+    if home.daemon() is not None or any(driver.running(record.machine) for record in machine_records(home.path)):
+        return
+    stop_leftovers(home.run)
+    driver.close()
+    network.down()
+
+
+def _start(home: Home, progress: Progress) -> None:
     home.path.chmod(0o700)
     home.endpoints.unlink(missing_ok=True)
     stop_leftovers(home.run)

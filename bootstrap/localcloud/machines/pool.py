@@ -15,7 +15,6 @@ from pathlib import Path
 
 from ..command import CommandError, run, succeeds
 from .devices import loop_of
-from .driver import MachineError
 from .process import wait_until
 
 GIB = 1024**3
@@ -31,6 +30,16 @@ class Pool:
         self.path = home / "pool"
         self._size = size_gb * GIB
         self.images, self.machines, self.volumes, self.volume_snapshots = (self.path / name for name in FOLDERS)
+
+    def lack(self) -> str | None:
+        """Why there is no room to make it; None when there is, or it is there already."""
+        free = shutil.disk_usage(self.file.parent).free
+        if self.file.exists() or free >= LEAST_FREE:
+            return None
+        return (
+            f"{self.file.parent}: {free / GIB:.1f} GiB free, the pool needs at least {LEAST_FREE // GIB}: "
+            "make room or choose another home"
+        )
 
     def open(self) -> None:
         """Make it or reuse it, and mount it. Idempotent, also after a crash."""
@@ -56,12 +65,6 @@ class Pool:
         self.file.unlink(missing_ok=True)
 
     def _format(self) -> None:
-        free = shutil.disk_usage(self.file.parent).free
-        if free < LEAST_FREE:
-            raise MachineError(
-                f"{self.file.parent}: {free / GIB:.1f} GiB free, the pool needs at least {LEAST_FREE // GIB}: "
-                "make room or choose another home"
-            )
         # formatted under another name: a crash half way must not leave a file that looks like a pool
         fresh = self.file.with_suffix(".new")
         with fresh.open("wb") as file:
