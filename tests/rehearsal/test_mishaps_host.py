@@ -1,4 +1,4 @@
-"""What stops the local cloud at its start: exit code, one line, nothing left on this host, and the next start goes well."""
+"""What stops the local cloud at its start: exit code, one line, nothing left here, and the next start goes well."""
 
 from __future__ import annotations
 
