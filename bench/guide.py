@@ -95,7 +95,8 @@ def follow(machine: Machine, endpoints: dict[str, Any], domain: str, phases: Pha
         root(f"cat /etc/ssl/certs/ca-certificates.crt - >{BUNDLE}", Path(endpoints["acme"]["ca_file"]).read_bytes())
         root(_certbot(domain, endpoints["acme"]["directory"]))
     with phases.phase("migrations"):
-        for job in stack.bootstrap.jobs:
+        # a person types one after the other
+        for job in stack.bootstrap.job_names:
             deploy(f"{COMPOSE} run --rm -T {job}")
     with phases.phase("docker compose up -d"):
         deploy(f"{COMPOSE} up -d")
