@@ -162,8 +162,8 @@ def zones(tx: Transaction) -> dict[str, list[dict[str, Any]]]:
 
 
 def spaces_port(home: Home) -> int:
-    """The usual one, or the next that no other instance has: seaweedfs takes its port on the loopback as well. Kept,
-    as droplets were told of it."""
+    """The usual one, or the next that no other instance has: seaweedfs wants its port on every address. Kept, as
+    droplets were told of it."""
     remembered = home.path / "spaces-port"
     if not remembered.exists():
         write_atomically(remembered, str(next(port for port in range(Ports.spaces, Ports.spaces + 100) if _free(port))))
@@ -177,7 +177,7 @@ def give_up_a_taken_port(home: Home, droplets: int) -> None:
         return
     if droplets:
         raise LocalCloudError(
-            f"port {port} of 127.0.0.1 is in use by another program, and this cloud's droplets know it as Spaces: "
+            f"port {port} is in use by another program, and this cloud's droplets know it as Spaces: "
             f"end that program (`ss -ltnp sport = :{port}` names it), then start again",
             11,
         )
@@ -188,7 +188,7 @@ def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind(("", port))
         except OSError:
             return False
     return True
