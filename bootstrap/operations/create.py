@@ -57,8 +57,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     certificate_until = _certify(env, host, address.ip)
     with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
-    if NEVER_SERVED in droplet.tags:
-        env.cloud.untag_droplet(droplet.id, NEVER_SERVED)
+    _has_served(env, droplet)
     host.close()
     return Created(
         url=f"https://{env.settings.domain}/",
@@ -68,6 +67,14 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
         certificate_until=certificate_until,
         cost_month_usd=cost.total(planned.costs),
     )
+
+
+def _has_served(env: Environment, droplet: Droplet) -> None:
+    if NEVER_SERVED in droplet.tags:
+        env.cloud.untag_droplet(droplet.id, NEVER_SERVED)
+    else:
+        # an earlier run took it off and was killed before it was dropped
+        env.cloud.drop_tag(NEVER_SERVED)
 
 
 def _prepare_backups(env: Environment) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations import find, hostkeys, machine, remote
-from bootstrap.operations.create import RESTORE_DUE
+from bootstrap.operations.create import NEVER_SERVED, RESTORE_DUE
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
@@ -81,6 +81,7 @@ def _drop_tags(env: Environment) -> None:
         *(find.role_tag(env.settings, role) for role in roles),
         find.tag(env.settings),
         hostkeys.FIRST_CONTACT,
+        NEVER_SERVED,
         RESTORE_DUE,
     ):
         env.cloud.drop_tag(name)
@@ -93,7 +94,7 @@ def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Drop
         env.cloud.shutdown_droplet(droplet.id)
     if deployment.volume:
         env.cloud.detach_volume(deployment.volume.id, droplet.id)
-    machine.forget_tags(env, droplet)
+    machine.forget_pins(env, droplet)
     env.cloud.delete_droplet(droplet.id)
 
 

@@ -80,7 +80,7 @@ def discard(env: Environment, droplet: Droplet, volume_ids: Iterable[str]) -> No
         env.cloud.shutdown_droplet(droplet.id)
         for volume_id in volume_ids:
             env.cloud.detach_volume(volume_id, droplet.id)
-        forget_tags(env, droplet)
+        forget_pins(env, droplet)
         env.cloud.delete_droplet(droplet.id)
 
 
@@ -124,8 +124,7 @@ def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Dro
     renewed = replace(droplet, tags=(*kept, fresh))
     host = remote.connect(env, renewed)
     host.wait_until_reachable(timeout_s=RELOAD_S)
-    for old in set(droplet.tags) - set(renewed.tags) - {hostkeys.FIRST_CONTACT}:
-        env.cloud.untag_droplet(droplet.id, old)
+    forget_pins(env, replace(droplet, tags=tuple(set(droplet.tags) - set(renewed.tags))))
     env.cloud.untag_droplet(droplet.id, hostkeys.FIRST_CONTACT)
     return renewed, host
 
@@ -140,11 +139,12 @@ def _wait_for_key(host: Host, fresh: str) -> None:
     host.close()
 
 
-def forget_tags(env: Environment, droplet: Droplet) -> None:
-    """A host-key pin is a tag of one droplet only: it goes with it, or the account fills with them."""
+def forget_pins(env: Environment, droplet: Droplet) -> None:
+    """A host-key pin is a tag of one droplet only: it goes with it, or the account fills with them. In one call: one
+    that was taken off and not deleted, a later run would not find."""
     for pinned in droplet.tags:
         if pinned.startswith(hostkeys.PIN):
-            env.cloud.untag_droplet(droplet.id, pinned)
+            env.cloud.delete_tag(pinned)
 
 
 def _create(

@@ -316,7 +316,7 @@ class Replacement:
                 f"droplet {droplet.name} still holds the data volume or the reserved IP: it is not deleted",
                 "run the same command again",
             )
-        machine.forget_tags(self.env, droplet)
+        machine.forget_pins(self.env, droplet)
         self.env.cloud.delete_droplet(droplet.id)
 
     def _prune_snapshots(self) -> None:

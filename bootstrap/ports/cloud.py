@@ -210,6 +210,9 @@ class Cloud(Protocol):
     def drop_tag(self, tag: str) -> None:
         """Deletes it from the account, unless something carries it still."""
 
+    def delete_tag(self, tag: str) -> None:
+        """From whatever carries it and from the account, in one call; no-op when it is gone."""
+
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]: ...
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume: ...
     def delete_volume(self, volume_id: str) -> None: ...

@@ -190,6 +190,10 @@ class FakeCloud:
     def drop_tag(self, tag: str) -> None:
         """Here a tag is only what something carries."""
 
+    def delete_tag(self, tag: str) -> None:
+        for droplet in list(self._droplets.values()):
+            self.untag_droplet(droplet.id, tag)
+
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
         return [
             volume

@@ -98,6 +98,9 @@ class DropletPart(Part):
         if left and not left["tag"]["resources"]["count"]:
             self._api.delete(f"tags/{tag}")
 
+    def delete_tag(self, tag: str) -> None:
+        self._api.delete(f"tags/{tag}")
+
     def _has(self, droplet_id: int, tag: str) -> bool:
         droplet = self.droplet(droplet_id)
         return droplet is not None and tag in droplet.tags

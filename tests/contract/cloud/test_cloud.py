@@ -170,6 +170,14 @@ def test_a_tag_is_dropped_when_nothing_carries_it(server: Server, adapter: Digit
     assert [tag.name for tag in server.manager().get_all_tags()] == [f"{TAG}:live"]
 
 
+def test_a_tag_is_deleted_with_all_that_carry_it(subject: Subject) -> None:
+    droplet = make(subject)
+    subject.cloud.delete_tag(f"{TAG}:live")
+    subject.cloud.delete_tag(f"{TAG}:live")
+    now = subject.cloud.droplet(droplet.id)
+    assert now and now.tags == (TAG,)
+
+
 def test_a_firewall_says_exactly_what_was_put(subject: Subject) -> None:
     cloud = subject.cloud
     rules = [FirewallRule("tcp", "22", ("192.0.2.0/24",)), FirewallRule("tcp", "443"), FirewallRule("icmp", "all")]

@@ -181,6 +181,13 @@ class FakeCloud:
     def drop_tag(self, tag: str) -> None:
         """Here a tag is only what something carries."""
 
+    def delete_tag(self, tag: str) -> None:
+        def happen() -> None:
+            for droplet in list(self.world.droplets.values()):
+                self.world.set(droplet.id, tags=tuple(t for t in droplet.tags if t != tag))
+
+        self.world.effect("untag", happen)
+
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
         return [self.world.volume]
 
