@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, Any
 
 from bootstrap.agent.deployment import Release
-from bootstrap.agent.run import LINE_LENGTH, Result, run
+from bootstrap.agent.run import LINE_LENGTH, Result, last_line, run
 from bootstrap.agent.secrets import ENV_FILE
 from bootstrap.errors import BootstrapError, HostError
 
 JOBS_PROFILE = "jobs"
-ONE_OFF = "com.docker.compose.oneoff=True"
+PROJECT, SERVICE, ONE_OFF = (f"com.docker.compose.{name}" for name in ("project", "service", "oneoff"))
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Container:
     state: str
     health: str
     exit_code: int
+    restarts: int = 0
 
     @property
     def ready(self) -> bool:
@@ -110,21 +112,40 @@ class Compose:
 
     def remove_one_offs(self) -> None:
         """A job whose agent was killed runs on: two at once would migrate the same database."""
-        project = json.loads(self.run("config", "--format=json").out)["name"]
-        label = f"label=com.docker.compose.project={project}"
-        left = run(["docker", "ps", "--all", "--quiet", "--filter", label, "--filter", f"label={ONE_OFF}"]).out.split()
-        if left:
+        if left := self._ids(one_off=True):
             run(["docker", "rm", "--force", *left])
+
+    @cached_property
+    def model(self) -> dict[str, Any]:
+        """The Compose file as Compose reads it, jobs included; it costs a tenth of a second of a CPU."""
+        model: dict[str, Any] = json.loads(self.run(f"--profile={JOBS_PROFILE}", "config", "--format=json").out)
+        return model
 
     def services(self) -> list[str]:
         """Those that are meant to run; the jobs are not among them."""
-        return self.run("config", "--services").out.split()
+        return [name for name, service in self.model["services"].items() if not service.get("profiles")]
+
+    def needed_by(self, services: Iterable[str]) -> set[str]:
+        return {name for service in services for name in self.model["services"][service].get("depends_on", {})}
 
     def images(self) -> list[str]:
-        return sorted(set(self.run(f"--profile={JOBS_PROFILE}", "config", "--images").out.split()))
+        project = self.model["name"]
+        return sorted({one.get("image", f"{project}-{name}") for name, one in self.model["services"].items()})
 
     def containers(self) -> list[Container]:
-        return parse_ps(self.run("ps", "--all", "--format=json").out)
+        """Asked of Docker itself: `compose ps` costs a fifth of a second of a CPU that starting services want."""
+        ids = self._ids(one_off=False)
+        if not ids:
+            return []
+        found = run(["docker", "inspect", "--type=container", "--format={{json .}}", *ids], check=False)
+        if found.code != 0 and "no such container" not in found.err.lower():
+            raise HostError(f"docker inspect: {last_line(found.err)}")
+        return parse_inspected(found.out)
+
+    def _ids(self, *, one_off: bool) -> list[str]:
+        labels = {PROJECT: self.model["name"], ONE_OFF: str(one_off)}
+        filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+        return run(["docker", "ps", "--all", "--quiet", "--no-trunc", *filters]).out.split()
 
     def last_log_lines(self, service: str, count: int = 3) -> list[str]:
         shown = self.run("logs", "--no-color", "--no-log-prefix", f"--tail={count}", service, check=False)
@@ -139,20 +160,21 @@ def _ended(job: str, process: subprocess.Popen[bytes], deadline: float) -> Resul
     return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
-def parse_ps(text: str) -> list[Container]:
-    """One JSON object a line; a list before Compose 2.21."""
-    rows: list[dict[str, Any]] = []
-    for line in filter(None, (line.strip() for line in text.splitlines())):
-        row = json.loads(line)
-        rows.extend(row if isinstance(row, list) else [row])
-    found = (Container(r["Service"], r["ID"], r["State"], _health(r), int(r["ExitCode"])) for r in rows)
-    return sorted(found, key=lambda container: container.service)
+def parse_inspected(text: str) -> list[Container]:
+    """One JSON object a line; what went away since it was listed is not among them."""
+    return sorted(map(_container, map(json.loads, text.splitlines())), key=lambda container: container.service)
 
 
-def _health(row: dict[str, Any]) -> str:
-    """Compose looks twice: of a container that ended in between it tells the state from before, and no health."""
-    missed = not row["Health"] and "(health" in row.get("Status", "")
-    return "starting" if missed else row["Health"] or ""
+def _container(inspected: dict[str, Any]) -> Container:
+    state = inspected["State"]
+    return Container(
+        service=inspected["Config"]["Labels"][SERVICE],
+        id=inspected["Id"],
+        state=state["Status"],
+        health=state.get("Health", {}).get("Status", ""),
+        exit_code=state["ExitCode"],
+        restarts=inspected["RestartCount"],
+    )
 
 
 def tail(text: str, count: int) -> list[str]:

@@ -11,7 +11,7 @@ from bootstrap.agent import boot, certificate, volume
 from bootstrap.agent.compose import Compose, Container, tail
 from bootstrap.agent.deployment import Deployment, Release
 from bootstrap.agent.facts import Facts
-from bootstrap.agent.run import note, run
+from bootstrap.agent.run import last_line, note, run
 from bootstrap.agent.secrets import environment
 from bootstrap.errors import HostError, UnhealthyError
 
@@ -27,11 +27,7 @@ def up(release: Release, deployment: Deployment, facts: Facts, compose: Compose)
     environment(release.stack_dir)
     check_images(release, compose)
     certificate.install(release, deployment, facts)
-    if facts.data_services:
-        # to Compose, no name means every service
-        start(compose, facts.data_services)
-    reconcile(compose, facts)
-    run_jobs(compose, facts)
+    start_data(compose, facts)
     note("all services")
     start(compose, compose.services(), everything=True)
     boot.enable()
@@ -46,23 +42,65 @@ def down(compose: Compose) -> dict[str, Any]:
     return {"services": [container.answer() for container in compose.containers()]}
 
 
+def start_data(compose: Compose, facts: Facts) -> None:
+    """Jobs begin when what they need is there: a message broker boots meanwhile, and takes longest of all."""
+    starting = Starting(compose)
+    if facts.data_services:
+        # to Compose, no name means every service
+        starting.up(facts.data_services)
+    needed = compose.needed_by(name for group in facts.jobs for name in group) & set(facts.data_services)
+    later = {service for service in facts.data_services if needed and service not in needed}
+    soon = set(facts.data_services) - later
+    starting.wait(soon)
+    reconcile(compose, facts, soon)
+    run_jobs(compose, facts)
+    starting.wait(later)
+    reconcile(compose, facts, later)
+
+
 def start(compose: Compose, services: Sequence[str], *, everything: bool = False) -> None:
-    deadline = time.monotonic() + HEALTHY_S
-    note(f"start {', '.join(services)}")
-    before = _restarts(compose.containers())
-    started = compose.up([] if everything else services, timeout_s=HEALTHY_S)
-    if started.code != 0:
-        # of a service that ended, its own log tells more than Compose does
-        failed = first_failed(compose.containers(), services, {})
-        if failed is None:
-            raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
-    _wait_until_ready(compose, set(services), before, deadline)
+    starting = Starting(compose)
+    starting.up(services, everything=everything)
+    starting.wait(services)
 
 
-def reconcile(compose: Compose, facts: Facts, only: str | None = None) -> None:
+class Starting:
+    """Services on their way up, with one deadline for all."""
+
+    def __init__(self, compose: Compose) -> None:
+        self._compose = compose
+        self._deadline = time.monotonic() + HEALTHY_S
+        self._before = _restarts(compose.containers())
+
+    def up(self, services: Sequence[str], *, everything: bool = False) -> None:
+        note(f"start {', '.join(services)}")
+        started = self._compose.up([] if everything else services, timeout_s=HEALTHY_S)
+        if started.code != 0:
+            # of a service that ended, its own log tells more than Compose does
+            failed = first_failed(self._compose.containers(), services, {})
+            if failed is None:
+                raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
+
+    def wait(self, services: Collection[str]) -> None:
+        while True:
+            containers = [container for container in self._compose.containers() if container.service in services]
+            ready = {container.service for container in containers if container.ready}
+            if ready == set(services):
+                return
+            # a container counts for as long as it lives: what happened before today is no failure of today
+            since = {key: count - self._before.get(key, 0) for key, count in _restarts(containers).items()}
+            failed = first_failed(containers, services, since)
+            if failed is None and time.monotonic() > self._deadline:
+                failed = min(set(services) - ready)
+            if failed is not None:
+                raise _unhealthy(self._compose, failed, containers)
+            time.sleep(0.5)
+
+
+def reconcile(compose: Compose, facts: Facts, services: Collection[str]) -> None:
     """Accounts in the data services agree with .env.production, whichever droplet they were made on."""
     for step in facts.reconcile:
-        if only in (None, step.service):
+        if step.service in services:
             note(f"reconcile {step.service}")
             compose.execute(step.service, step.command, error=UnhealthyError, what=f"reconcile {step.service}")
 
@@ -79,12 +117,13 @@ def run_jobs(compose: Compose, facts: Facts) -> None:
 
 def check_images(release: Release, compose: Compose) -> None:
     """What runs is what was baked: nothing was pulled, built or replaced since."""
-    for image in compose.images():
-        found = run(["docker", "image", "inspect", "--format={{json .}}", image], check=False)
-        if found.code != 0:
-            raise HostError(f"container image {image} is not on this droplet", "bake a new image")
+    images = compose.images()
+    found = run(["docker", "image", "inspect", "--format={{json .}}", *images], check=False)
+    if found.code != 0:
+        raise HostError(f"a container image is not on this droplet: {last_line(found.err)}", "bake a new image")
+    for image, inspected in zip(images, map(json.loads, found.out.splitlines()), strict=True):
         wanted = release.images.get(image)
-        if wanted is None or not matches(json.loads(found.out), wanted):
+        if wanted is None or not matches(inspected, wanted):
             raise HostError(f"container image {image} is not the one of release {release.name}", "bake a new image")
 
 
@@ -106,28 +145,8 @@ def first_failed(containers: Sequence[Container], services: Collection[str], res
     return None
 
 
-def _wait_until_ready(compose: Compose, services: set[str], before: dict[str, int], deadline: float) -> None:
-    while True:
-        containers = [container for container in compose.containers() if container.service in services]
-        ready = {container.service for container in containers if container.ready}
-        if ready == services:
-            return
-        # a container counts for as long as it lives: what happened before today is no failure of today
-        since = {key: count - before.get(key, 0) for key, count in _restarts(containers).items()}
-        failed = first_failed(containers, services, since)
-        if failed is None and time.monotonic() > deadline:
-            failed = min(services - ready)
-        if failed is not None:
-            raise _unhealthy(compose, failed, containers)
-        time.sleep(0.5)
-
-
 def _restarts(containers: Sequence[Container]) -> dict[str, int]:
-    ids = [container.id for container in containers]
-    if not ids:
-        return {}
-    counts = run(["docker", "inspect", "--format={{.RestartCount}}", *ids]).out.split()
-    return dict(zip(ids, map(int, counts), strict=True))
+    return {container.id: container.restarts for container in containers}
 
 
 def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) -> UnhealthyError:
@@ -135,7 +154,7 @@ def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) 
     state = "not created"
     if states:
         # a service that ends again and again has a health too, of its last attempt
-        again = _restarts(states).get(states[0].id, 0)
+        again = states[0].restarts
         state = f"ending again and again ({again} times)" if again else states[0].health or states[0].state
         if states[0].exit_code:
             state += f", exit code {states[0].exit_code}"

@@ -100,7 +100,7 @@ def _only_the_database(compose: Compose, facts: Facts) -> None:
     if database:
         stack.start(compose, [database])
         # makes the roles that own what is restored
-        stack.reconcile(compose, facts, only=database)
+        stack.reconcile(compose, facts, [database])
 
 
 def _stage_database(store: Store, target: Database, name: str, owner: str, part: Part) -> None:

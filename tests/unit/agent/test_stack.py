@@ -1,28 +1,74 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 
 from bootstrap.agent import stack
-from bootstrap.agent.compose import Container, parse_ps
-
-ROW = {"Service": "db", "ID": "1", "State": "running", "Health": "healthy", "ExitCode": 0}
-
-
-@pytest.mark.parametrize("text", [json.dumps(ROW) + "\n" + json.dumps({**ROW, "ID": "2"}), json.dumps([ROW, ROW])])
-def test_both_forms_of_compose_ps_are_read(text: str) -> None:
-    found = parse_ps(text)
-    assert [(container.service, container.ready) for container in found] == [("db", True), ("db", True)]
+from bootstrap.agent.compose import Container, parse_inspected
+from bootstrap.agent.facts import parse
+from bootstrap.agent.run import Result
 
 
-def test_a_container_that_ended_while_compose_looked_is_not_ready() -> None:
-    (found,) = parse_ps(json.dumps({**ROW, "Health": "", "Status": "Up Less than a second (health: starting)"}))
+def inspected(**state: Any) -> str:
+    """What `docker inspect` tells of a container, as far as it is read."""
+    labels = {"com.docker.compose.service": "db"}
+    running = {"Status": "running", "ExitCode": 0, "Health": {"Status": "healthy"}}
+    return json.dumps({"Id": "1", "State": {**running, **state}, "RestartCount": 2, "Config": {"Labels": labels}})
+
+
+def test_containers_are_read_from_docker() -> None:
+    (found,) = parse_inspected(inspected())
+    assert found == Container("db", "1", "running", "healthy", 0, 2) and found.ready
+    (found,) = parse_inspected(inspected(Health={"Status": "starting"}))
     assert not found.ready
+    (found,) = parse_inspected(json.dumps({**json.loads(inspected()), "State": {"Status": "running", "ExitCode": 0}}))
+    assert found.ready, "a service without a health check is ready as it runs"
+    assert parse_inspected("") == []
 
 
-def test_no_containers() -> None:
-    assert parse_ps("") == parse_ps("[]\n") == []
+class Recorder:
+    """Compose as `start_data` meets it, noting what happens in which order."""
+
+    def __init__(self, needs: dict[str, set[str]]) -> None:
+        self.needs, self.done = needs, list[str]()
+
+    def needed_by(self, services: Iterable[str]) -> set[str]:
+        return {need for service in services for need in self.needs[service]}
+
+    def containers(self) -> list[Container]:
+        return [Container(name, name, "running", "healthy", 0) for name in ("db", "broker")]
+
+    def up(self, services: Sequence[str], timeout_s: float) -> Result:
+        self.done.append(f"up {' '.join(services)}")
+        return Result(0, "", "")
+
+    def execute(self, service: str, command: Iterable[str], **_: object) -> None:
+        self.done.append(f"reconcile {service}")
+
+    def remove_one_offs(self) -> None: ...
+
+    def jobs(self, services: Sequence[str], timeout_s: float) -> dict[str, Result]:
+        self.done.append(f"jobs {' '.join(services)}")
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("needs", "order"),
+    [
+        ({"db"}, ["up db broker", "reconcile db", "jobs migrate", "reconcile broker"]),
+        ({"db", "broker"}, ["up db broker", "reconcile db", "reconcile broker", "jobs migrate"]),
+        (set(), ["up db broker", "reconcile db", "reconcile broker", "jobs migrate"]),
+    ],
+)
+def test_jobs_wait_for_what_they_need(needs: set[str], order: list[str]) -> None:
+    raw = {"data_services": ["db", "broker"], "jobs": ["migrate"], "health": ["/"]}
+    facts = parse({**raw, "reconcile": [{"service": name, "command": ["true"]} for name in ("db", "broker")]})
+    compose = Recorder({"migrate": needs})
+    stack.start_data(compose, facts)  # type: ignore[arg-type]
+    assert compose.done == order
 
 
 @pytest.mark.parametrize(
