@@ -25,6 +25,7 @@ from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import BaseImage, NspawnDriver
 from bootstrap.localcloud.model import Domain, Record, Row
+from bootstrap.localcloud.network import ipv6
 from bootstrap.localcloud.network.namespace import Network
 from bootstrap.localcloud.network.plan import Doors
 from bootstrap.localcloud.network.range import choose_range
@@ -86,7 +87,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     driver = driver_of(home, network)
     driver.open()
     base = driver.ensure_base()
-    site = Site(network.range.cidr, network.range.gateway, network.range.service)
+    site = Site(network.range.cidr, network.range.gateway, network.range.service, ipv6.available())
     store = Store(home.state)
     plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
     sweep(store, driver)

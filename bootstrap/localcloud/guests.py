@@ -5,28 +5,40 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootstrap.localcloud import lookup
 from bootstrap.localcloud.catalog import SIZES
 from bootstrap.localcloud.machines.driver import Interface, MachineSpec
 from bootstrap.localcloud.model import VPC, Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
 from bootstrap.localcloud.network.plan import Guest, NetworkPlan, Rule
+from bootstrap.localcloud.network.range import Range
 from bootstrap.localcloud.store import Transaction
 
 # DigitalOcean's images let root in with a key and make no other user; the stand-in learns it from here.
 VENDOR_DATA = "#cloud-config\ndisable_root: false\nssh_pwauth: false\nusers: []\n"
 
 EVERYWHERE = {"network": "0.0.0.0", "netmask": "0.0.0.0"}  # noqa: S104 (a route, no bind)
+EVERYWHERE_6 = {"network": "::", "netmask": "::"}
+IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where this cloud's public addresses are: droplets have .10 to .199, reserved IPs .200 to .250."""
+    """Where this cloud's public addresses are: droplets have .10 to .199, reserved IPs .200 to .250. `ipv6` says
+    whether this computer's kernel has it."""
 
     cidr: str
     gateway: str
     nameserver: str
+    ipv6: bool = True
+
+    def ipv6_of(self, public_ip: str) -> str:
+        return Range(self.cidr).ipv6_of(public_ip)
+
+    @property
+    def ipv6_gateway(self) -> str:
+        return Range(self.cidr).ipv6_gateway
 
 
 def mac(droplet_id: int, interface: int) -> str:
@@ -40,6 +52,8 @@ def machine_spec(tx: Transaction, droplet: Droplet, site: Site) -> MachineSpec:
     vpc = tx.get(VPC, droplet.vpc_uuid)
     assert vpc is not None, "a VPC with members cannot be deleted"
     public = Interface("eth0", mac(droplet.id, 0), droplet.public_ip, _prefix(site.cidr), site.gateway)
+    if droplet.ipv6:
+        public = replace(public, ipv6=droplet.ipv6, ipv6_gateway=site.ipv6_gateway)
     private = Interface("eth1", mac(droplet.id, 1), droplet.private_ip, _prefix(vpc.ip_range), None)
     return MachineSpec(
         id=droplet.id,
@@ -74,6 +88,18 @@ def config_drive(droplet: Droplet, interfaces: tuple[Interface, ...], site: Site
         }
         for i in interfaces
     ]
+    networks += [
+        {
+            "id": f"network-{i.name}-ipv6",
+            "link": i.name,
+            "type": "ipv6",
+            "ip_address": i.ipv6,
+            "netmask": str(ipaddress.IPv6Network((0, IPV6_PREFIX)).netmask),
+            "routes": [EVERYWHERE_6 | {"gateway": i.ipv6_gateway}],
+        }
+        for i in interfaces
+        if i.ipv6
+    ]
     services = [{"type": "dns", "address": site.nameserver}]
     files = {
         "meta_data.json": json.dumps(meta),
@@ -105,6 +131,7 @@ def _guest(tx: Transaction, droplet: Droplet) -> Guest:
         inbound=tuple(_rules(tx, (rule for fw in firewalls for rule in fw.inbound))),
         outbound=tuple(_rules(tx, (rule for fw in firewalls for rule in fw.outbound))),
         reserved_ip=reserved.ip if reserved else None,
+        ipv6=droplet.ipv6 is not None,
     )
 
 
@@ -117,6 +144,7 @@ def _rules(tx: Transaction, rules: Iterable[FirewallRule]) -> Iterable[Rule]:
 def _peers(tx: Transaction, peers: FirewallPeers) -> tuple[str, ...]:
     named = [d for d in lookup.droplets(tx) if d.id in peers.droplet_ids or set(d.tags) & set(peers.tags)]
     hosts = [f"{address}/32" for droplet in named for address in (droplet.public_ip, droplet.private_ip)]
+    hosts += [f"{droplet.ipv6}/128" for droplet in named if droplet.ipv6]
     return tuple(dict.fromkeys([*(str(ipaddress.ip_network(a, strict=False)) for a in peers.addresses), *hosts]))
 
 

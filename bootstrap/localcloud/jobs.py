@@ -52,6 +52,7 @@ class Jobs:
             "droplet.resize": self._resize,
             "droplet.rebuild": self._rebuild,
             "droplet.change": self._change,
+            "droplet.enable_ipv6": self._enable_ipv6,
             "droplet.destroy": self._destroy,
             "image.delete": self._delete_image,
             "image.transfer": self._transfer_image,
@@ -137,6 +138,14 @@ class Jobs:
 
     def _change(self, droplet: int, values: dict[str, Any]) -> Finish:
         return lambda tx: _update(tx, droplet, **values)
+
+    def _enable_ipv6(self, droplet: int) -> Finish:
+        """The network lets it through from now on; the guest gets its address with the next boot."""
+        with self._store.change() as tx:
+            if (row := tx.get(Droplet, droplet)) and not row.deleted:
+                features = tuple(dict.fromkeys((*row.features, "ipv6")))
+                tx.update(row, ipv6=self._site.ipv6_of(row.public_ip), features=features)
+        return self._apply_network()
 
     def _rebuild(self, droplet: int, image: dict[str, Any]) -> Finish:
         """A new disk, everything else as before; volumes are attached again when it boots."""

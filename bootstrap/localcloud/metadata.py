@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from bootstrap.localcloud import lookup
 from bootstrap.localcloud.faults import Faults
-from bootstrap.localcloud.guests import VENDOR_DATA, Site, mac
+from bootstrap.localcloud.guests import IPV6_PREFIX, VENDOR_DATA, Site, mac
 from bootstrap.localcloud.model import VPC, Droplet
 from bootstrap.localcloud.store import Store, Transaction
 
@@ -37,7 +37,7 @@ def document(tx: Transaction, droplet: Droplet, site: Site) -> dict[str, Any]:
         "region": droplet.region,
         "interfaces": {
             "private": [_interface(droplet, 1, "private", droplet.private_ip, vpc.ip_range, None)],
-            "public": [_interface(droplet, 0, "public", droplet.public_ip, site.cidr, site.gateway)],
+            "public": [_public(droplet, site)],
         },
         "floating_ip": {"ipv4": address},
         "reserved_ip": {"ipv4": address},
@@ -45,6 +45,13 @@ def document(tx: Transaction, droplet: Droplet, site: Site) -> dict[str, Any]:
         "tags": list(droplet.tags),
         "features": {"dhcp_enabled": False},
     }
+
+
+def _public(droplet: Droplet, site: Site) -> dict[str, Any]:
+    shown = _interface(droplet, 0, "public", droplet.public_ip, site.cidr, site.gateway)
+    if droplet.ipv6:
+        shown["ipv6"] = {"ip_address": droplet.ipv6, "cidr": IPV6_PREFIX, "gateway": site.ipv6_gateway}
+    return shown
 
 
 def _interface(droplet: Droplet, number: int, kind: str, ip: str, cidr: str, gateway: str | None) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Droplet(Row):
     status: str = "new"
     public_ip: str
     private_ip: str
+    ipv6: str | None = None
     vpc_uuid: str
     features: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

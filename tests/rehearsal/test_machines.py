@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from dnslib import RR, A, DNSRecord  # type: ignore[import-untyped]
 from dnslib.server import BaseResolver, DNSServer  # type: ignore[import-untyped]
 
 from bootstrap.localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
-from bootstrap.localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range
+from bootstrap.localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
 
 pytestmark = pytest.mark.root
 MEMORY_MB = 2048
@@ -53,6 +53,9 @@ class Lab:
     def spec(self, machine: int) -> MachineSpec:
         mac = f"02:d0:00:00:00:{machine:02x}"
         public = Interface("eth0", mac, self.address(machine), self.net.range.prefix, self.net.range.gateway)
+        if ipv6.available():
+            own = self.net.range.ipv6_of(public.address)
+            public = replace(public, ipv6=own, ipv6_gateway=self.net.range.ipv6_gateway)
         private = Interface("eth1", mac.replace(":d0:", ":d1:"), f"10.116.0.{machine}", 20, None)
         meta = {"uuid": str(machine), "hostname": f"m{machine}", "public_keys": {"k": self._public_key()}}
         vendor = {"cloud-init": "#cloud-config\ndisable_root: false\nusers: []\n"}
@@ -91,7 +94,7 @@ class Lab:
         until(lambda: self.ssh(machine, "true").returncode == 0, f"ssh to machine {machine}", timeout_s)
 
     def guest(self, machine: int, **kwargs: object) -> Guest:
-        defaults: dict[str, object] = {"private_ip": f"10.116.0.{machine}", "vpc": "v", "guarded": False}
+        defaults: dict[str, object] = {"private_ip": f"10.116.0.{machine}", "vpc": "v", "guarded": False, "ipv6": True}
         return Guest(machine=machine, public_ip=self.address(machine), **{**defaults, **kwargs})  # type: ignore[arg-type]
 
     def serve_name(self, machine: int) -> None:
@@ -111,9 +114,9 @@ def until(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
         time.sleep(0.1)
 
 
-def curl(address: str) -> str:
+def curl(address: str, port: int = 8080) -> str:
     """What a visitor outside gets; empty when nothing answers."""
-    argv = ["curl", "-sf", "--noproxy", "*", "--max-time", "2", f"http://{address}:8080/id"]
+    argv = ["curl", "-sfg", "--noproxy", "*", "--max-time", "2", f"http://{address}:{port}/id"]
     return subprocess.run(argv, capture_output=True, text=True).stdout.strip()
 
 
@@ -235,6 +238,25 @@ def test_a_firewall_drops_what_it_does_not_name(pair: Lab) -> None:
     assert pair.says(11, "getent hosts other.example.com").split()[0] == "192.0.2.77"
     pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12))))
     assert curl(pair.address(11)) == "m11"
+
+
+@pytest.mark.skipif(not ipv6.available(), reason="this computer's kernel has IPv6 switched off")
+def test_a_guest_has_ipv6_behind_the_same_firewall(pair: Lab) -> None:
+    address = pair.net.range.ipv6_of(pair.address(11))
+    assert f"inet6 {address}/64 scope global" in pair.says(11, "ip -6 -o addr show dev eth0")
+    pair.says(11, "mkdir -p /srv/six && hostname > /srv/six/id")
+    pair.says(11, "systemd-run -q --unit=six --working-directory=/srv/six python3 -m http.server 8081 --bind ::")
+    until(lambda: curl(f"[{address}]", 8081) == "m11", "the web server over IPv6", 20)
+    assert pair.says(12, f"curl -sfg -m 2 http://[{address}]:8081/id") == "m11", "a neighbour"
+    assert pair.ssh(11, "curl -sfg -m 9 http://[2001:db8::1]/").returncode == 7, "no way out, and told at once"
+
+    only_ipv4 = (Rule("tcp", "22", ("0.0.0.0/0",)), Rule("tcp", "8081", ("0.0.0.0/0",)))
+    pair.net.apply(NetworkPlan((pair.guest(11, guarded=True, inbound=only_ipv4), pair.guest(12))))
+    assert (curl(pair.address(11), 8081), curl(f"[{address}]", 8081)) == ("m11", "")
+    both = (Rule("tcp", "22", ("0.0.0.0/0",)), Rule("tcp", "8081", ("0.0.0.0/0", "::/0")))
+    pair.net.apply(NetworkPlan((pair.guest(11, guarded=True, inbound=both), pair.guest(12))))
+    assert (curl(pair.address(11), 8081), curl(f"[{address}]", 8081)) == ("m11", "m11")
+    pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12))))
 
 
 def test_a_reboot_from_inside_comes_back_with_network_and_volume(pair: Lab) -> None:

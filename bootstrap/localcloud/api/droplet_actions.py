@@ -8,7 +8,7 @@ from bootstrap.localcloud import lookup
 from bootstrap.localcloud.api import actions, views
 from bootstrap.localcloud.api.backups import policy_of
 from bootstrap.localcloud.api.call import Answer, Call, Route
-from bootstrap.localcloud.api.droplet_create import check_name
+from bootstrap.localcloud.api.droplet_create import check_name, refuse_without_ipv6
 from bootstrap.localcloud.api.images import find_image
 from bootstrap.localcloud.catalog import SIZES
 from bootstrap.localcloud.model import Action, Droplet, Image
@@ -110,6 +110,12 @@ def _disable_backups(_: Transaction, row: Droplet, __: Body) -> Json:
     return {"values": {"backup_policy": None, "features": [name for name in row.features if name != "backups"]}}
 
 
+def _enable_ipv6(_: Transaction, row: Droplet, __: Body) -> Json:
+    if row.ipv6:
+        raise unprocessable("IPv6 is already enabled for this Droplet.")
+    return {}
+
+
 def _refuse(message: str) -> Check:
     def check(*_: object) -> Json:
         raise unprocessable(message)
@@ -135,12 +141,12 @@ TYPES: dict[str, tuple[str, Check]] = {
     "disable_backups": (CHANGE, _disable_backups),
     "change_kernel": ("", _refuse("Droplet boots the kernel of its own disk: it cannot be changed here.")),
     "password_reset": ("", _refuse("Droplets of the local cloud have no password: log in with a key.")),
-    "enable_ipv6": ("", _refuse("IPv6 is not available in this region.")),
+    "enable_ipv6": ("enable_ipv6", _enable_ipv6),
 }
 
 
 def create(call: Call) -> Answer:
-    return call.one("action", _begin(call.tx, call.droplet(), call.body), views.action, 201)
+    return call.one("action", _begin(call, call.droplet()), views.action, 201)
 
 
 def create_by_tag(call: Call) -> Answer:
@@ -148,12 +154,15 @@ def create_by_tag(call: Call) -> Answer:
     if not tag:
         raise unprocessable("tag_name can't be blank")
     rows = [row for row in lookup.droplets(call.tx) if tag in row.tags]
-    begun = [views.action(call.tx, _begin(call.tx, row, call.body)) for row in rows]
+    begun = [views.action(call.tx, _begin(call, row)) for row in rows]
     return Answer(201, lambda _: {"actions": begun})
 
 
-def _begin(tx: Transaction, row: Droplet, body: Body) -> Action:
+def _begin(call: Call, row: Droplet) -> Action:
+    tx, body = call.tx, call.body
     type = body.choice("type", TYPES)
+    if type == "enable_ipv6":
+        refuse_without_ipv6(call.site)
     actions.refuse_when_busy(tx, row.id)
     verb, check = TYPES[type]
     extra = check(tx, row, body)

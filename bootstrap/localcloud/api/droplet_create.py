@@ -10,6 +10,7 @@ from bootstrap.localcloud.api.call import Answer, Call, Route
 from bootstrap.localcloud.api.images import find_image
 from bootstrap.localcloud.api.volumes import attachable
 from bootstrap.localcloud.catalog import DROPLET_LIMIT, DROPLETS_PER_CREATE, SIZES, VOLUMES_PER_DROPLET
+from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.model import VPC, Action, BackupPolicy, Counter, Droplet, Image, Volume
 from bootstrap.localcloud.store import Transaction
 from bootstrap.localcloud.wire import HOSTNAME, Body, now, unprocessable
@@ -64,10 +65,13 @@ def _template(call: Call) -> Droplet:
     if len(user_data.encode()) > USER_DATA_LIMIT:
         raise unprocessable("User data is too long, it must be 64 KiB or less")
     backups = _backups(body)
+    if body.flag("ipv6", False):
+        refuse_without_ipv6(call.site)
     features = {
         "private_networking": True,
         "monitoring": body.flag("monitoring", False),
         "backups": backups is not None,
+        "ipv6": body.flag("ipv6", False),
     }
     return Droplet(
         id=0,
@@ -87,9 +91,12 @@ def _template(call: Call) -> Droplet:
     )
 
 
+def refuse_without_ipv6(site: Site) -> None:
+    if not site.ipv6:
+        raise unprocessable("this computer's kernel has IPv6 switched off, so the local cloud has none")
+
+
 def _backups(body: Body) -> BackupPolicy | None:
-    if body.flag("ipv6", False):
-        raise unprocessable("the local cloud has no IPv6: leave ipv6 out")
     return policy_of(body) if body.flag("backups", False) else None
 
 
@@ -97,7 +104,9 @@ def _make(call: Call, template: Droplet, name: str, volumes: tuple[str, ...]) ->
     tx = call.tx
     vpc = tx.get(VPC, template.vpc_uuid)
     assert vpc is not None, "it was found a moment ago, in this transaction"
-    addresses = {"public_ip": _public_ip(call), "private_ip": _private_ip(tx, vpc)}
+    public_ip = _public_ip(call)
+    ipv6 = call.site.ipv6_of(public_ip) if "ipv6" in template.features else None
+    addresses = {"public_ip": public_ip, "private_ip": _private_ip(tx, vpc), "ipv6": ipv6}
     row = tx.put(template.model_copy(update={"id": tx.next_number("droplet"), "name": name, **addresses}))
     _attach(tx, row, volumes)
     action = actions.begin(tx, "create", "droplet", row.id, row.region, row.id)

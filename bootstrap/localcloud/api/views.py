@@ -16,7 +16,7 @@ from bootstrap.localcloud.catalog import (
     SIZES,
     WEEKDAYS,
 )
-from bootstrap.localcloud.guests import Site
+from bootstrap.localcloud.guests import IPV6_PREFIX, Site
 from bootstrap.localcloud.model import (
     VPC,
     Action,
@@ -176,11 +176,15 @@ class DropletsView:
             "volume_ids": [volume.id for volume in lookup.volumes_of(tx, row.id)],
             "size": size(row.size),
             "size_slug": row.size,
-            "networks": {"v4": [] if row.status == "new" else self._addresses(tx, row), "v6": []},
+            "networks": {"v4": [], "v6": []} if row.status == "new" else self._networks(tx, row),
             "region": region(row.region),
             "tags": list(row.tags),
             "vpc_uuid": row.vpc_uuid,
         }
+
+    def _networks(self, tx: Transaction, row: Droplet) -> Json:
+        own: Json = {"ip_address": row.ipv6, "netmask": IPV6_PREFIX, "gateway": self._site.ipv6_gateway}
+        return {"v4": self._addresses(tx, row), "v6": [{**own, "type": "public"}] if row.ipv6 else []}
 
     def _addresses(self, tx: Transaction, row: Droplet) -> list[Json]:
         vpc = tx.get(VPC, row.vpc_uuid)

@@ -30,9 +30,13 @@ def prepare(root: Path, spec: MachineSpec) -> None:
 def networkd(interface: Interface, nameservers: tuple[str, ...]) -> str:
     """Pure. Names are resolved through the public interface, for every domain."""
     lines = ["[Match]", f"Name={interface.name}", "[Network]", f"Address={interface.address}/{interface.prefix}"]
-    lines += ["LinkLocalAddressing=no", "IPv6AcceptRA=no"]
+    lines += [f"LinkLocalAddressing={'ipv6' if interface.ipv6 else 'no'}", "IPv6AcceptRA=no"]
     if interface.gateway:
         lines += [f"Gateway={interface.gateway}", *(f"DNS={server}" for server in nameservers), "Domains=~."]
+    if interface.ipv6:
+        # its neighbours are reached through the gateway too: each hangs on a link of its own
+        lines += ["[Address]", f"Address={interface.ipv6}/64", "AddPrefixRoute=no", "DuplicateAddressDetection=none"]
+        lines += ["[Route]", f"Gateway={interface.ipv6_gateway}", "GatewayOnLink=yes"]
     return "\n".join(lines) + "\n"
 
 

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from ..command import CommandError, run, succeeds
 from ..files import locked
+from . import ipv6
 from .plan import Doors, NetworkPlan
 from .range import UPLINK, NetworkError, Range, private_link, public_link
 from .render import TABLE, ruleset
+from .render6 import ruleset as ruleset6
 
 if TYPE_CHECKING:
     from ..machines.driver import Interface
@@ -48,6 +50,8 @@ class Network:
                 self._refuse_clash()
                 self._create_namespace()
                 self._join_host()
+            if ipv6.available():
+                ipv6.join_host(self.namespace, self.host_link, self.range, BLACKHOLE_METRIC)
             self._way_out()
             _claim_forwarding(self.name)
 
@@ -60,6 +64,8 @@ class Network:
     def apply(self, plan: NetworkPlan) -> None:
         """All or nothing, in one transaction."""
         text = ruleset(plan, self.range, self.doors)
+        if ipv6.available():
+            text += ruleset6(plan, self.range)
         try:
             self._inside("nft", "-f", "-", stdin=text)
         except CommandError as failed:
@@ -107,6 +113,8 @@ class Network:
         run(["ip", "-n", self.namespace, "route", "replace", to, *dev])
         lladdr = ["lladdr", interface.mac, *dev, "nud", "permanent"]
         run(["ip", "-n", self.namespace, "neigh", "replace", interface.address, *lladdr])
+        if interface.gateway and ipv6.available():
+            ipv6.plug(self.namespace, link, self.range, interface.address, interface.mac)
 
     def _inside(self, *argv: str, stdin: str | None = None) -> str:
         return run(["ip", "netns", "exec", self.namespace, *argv], stdin=stdin)
@@ -179,6 +187,8 @@ class Network:
             run(["ip", "netns", "del", self.namespace])
         if run(["ip", "-4", "route", "show", "type", "blackhole", "exact", self.range.cidr]).strip():
             run(["ip", "route", "del", "blackhole", self.range.cidr, "metric", BLACKHOLE_METRIC])
+        if ipv6.available():
+            ipv6.leave_host(self.range, BLACKHOLE_METRIC)
         if succeeds(["nft", "list", "table", "ip", self.table]):
             run(["nft", "delete", "table", "ip", self.table])
         if _host_drops_forwarded():

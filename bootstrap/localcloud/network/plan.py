@@ -28,6 +28,8 @@ class Guest:
     inbound: tuple[Rule, ...] = ()
     outbound: tuple[Rule, ...] = ()
     reserved_ip: str | None = None
+    # else its IPv6 addresses lead nowhere
+    ipv6: bool = False
 
 
 @dataclass(frozen=True)

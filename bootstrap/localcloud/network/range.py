@@ -55,6 +55,30 @@ class Range:
     def prefix(self) -> int:
         return self.network.prefixlen
 
+    @property
+    def ipv6(self) -> ipaddress.IPv6Network:
+        """The /64 beside it, one to one: a unique local prefix that holds the range's own four bytes. A global one
+        would be preferred to IPv4 by every program in a guest, and there is no way out for it."""
+        return ipaddress.IPv6Network((0xFDBC << 112 | int(self.network.network_address) << 80, 64))
+
+    @property
+    def ipv6_gateway(self) -> str:
+        return str(self.ipv6[1])
+
+    @property
+    def ipv6_service(self) -> str:
+        """The host's own end; no service of the cloud listens there."""
+        return str(self.ipv6[2])
+
+    def ipv6_block(self, address: str) -> ipaddress.IPv6Network:
+        """The sixteen addresses that go with an IPv4 address of the range: a droplet's, as at DigitalOcean."""
+        host = int(ipaddress.IPv4Address(address)) - int(self.network.network_address)
+        return ipaddress.IPv6Network((int(self.ipv6.network_address) + 16 * host, 124))
+
+    def ipv6_of(self, address: str) -> str:
+        """The one of them that a droplet has from the beginning."""
+        return str(self.ipv6_block(address)[1])
+
     def guest_addresses(self) -> Iterator[str]:
         """What droplets and reserved addresses may have, in order."""
         return (str(self.network[n]) for n in range(10, self.network.num_addresses - 1))

@@ -83,7 +83,7 @@ class Cloud:
     # of tokens that may not do everything
     tokens: dict[str, list[str]] = field(default_factory=dict)
 
-    def start(self, limit: RateLimit | None = None) -> None:
+    def start(self, limit: RateLimit | None = None, site: Site = SITE) -> None:
         self.store = Store(self.home / "state.sqlite")
         plant(
             self.store,
@@ -99,9 +99,9 @@ class Cloud:
             ),
         )
         self.faults = Faults()
-        self.worker = Worker(self.store, self.driver, self.network, SITE, self.faults)
+        self.worker = Worker(self.store, self.driver, self.network, site, self.faults)
         self.worker.start()
-        api = Api(self.store, self.worker, SITE, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
+        api = Api(self.store, self.worker, site, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
         self.judge = Judge(api.app(), self.contract)
         self._server = uvicorn.Server(uvicorn.Config(self.judge, port=0, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -158,8 +158,6 @@ def test_what_the_local_cloud_cannot_do_it_says(cloud: Cloud) -> None:
         droplet.change_kernel(digitalocean.Kernel(id=1, **cloud.options))
     with refused("no password"):
         droplet.reset_root_password()
-    with refused("IPv6"):
-        droplet.enable_ipv6()
     with refused("must be one of"):
         droplet.enable_private_networking()
     assert droplet.get_kernel_available() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bootstrap.localcloud.network import Doors, Guest, NetworkPlan, Range, Rule
 from bootstrap.localcloud.network.render import ruleset
+from bootstrap.localcloud.network.render6 import ruleset as ruleset6
 
 NET = Range("198.51.100.0/24")
 DOORS = Doors(metadata=8169, tcp=(8080, 2525), translated=((587, 2525),))
@@ -44,6 +45,21 @@ def test_a_guarded_guest_gets_what_its_rules_say_and_nothing_else() -> None:
 def test_a_rule_for_ipv6_peers_only_opens_nothing() -> None:
     plan = NetworkPlan((guest(11, guarded=True, inbound=(Rule("tcp", "all", ("::/0",)),)),))
     assert chain(plan, "in11") == ["drop"]
+
+
+def test_ipv6_packets_meet_rules_of_their_own() -> None:
+    opened = (Rule("tcp", "22", EVERYWHERE), Rule("tcp", "80", ("0.0.0.0/0",)), Rule("icmp", "", ("fd00::/8", "::/1")))
+    guests = (guest(11, ipv6=True, guarded=True, inbound=opened), guest(12, guarded=True, inbound=opened))
+    lines = [line.strip() for line in ruleset6(NetworkPlan(guests), NET).splitlines()]
+    assert lines[:3] == ["table ip6 cloud", "delete table ip6 cloud", "table ip6 cloud {"]
+    start = lines.index("chain in11 {") + 1
+    assert lines[start : lines.index("}", start)] == [
+        "tcp dport 22 return",
+        "ip6 saddr { ::/1, fd00::/8 } meta l4proto ipv6-icmp return",
+        "drop",
+    ]
+    assert 'iifname "pub11" ip6 saddr != { ::, fe80::/10, fdbc:c633:6400::b0/124 } drop' in lines
+    assert 'iifname "pub12" drop' in lines and "chain in12 {" not in lines, "it has no IPv6"
 
 
 def test_all_ports_of_a_protocol() -> None:
