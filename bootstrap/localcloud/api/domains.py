@@ -18,6 +18,9 @@ NAME_SERVERS = ("ns1.digitalocean.com", "ns2.digitalocean.com", "ns3.digitalocea
 # what each type must say besides its data
 NUMBERS = {"MX": ("priority",), "SRV": ("priority", "port", "weight"), "CAA": ("flags",)}
 MOST = {"priority": 65535, "port": 65535, "weight": 65535, "flags": 255}
+CAA_TAGS = ("issue", "issuewild", "iodef")
+# their data are names, which are written in full
+NAMED = ("CNAME", "MX", "NS")
 DEFAULT_TTL = 1800
 MIN_TTL = 30
 MAX_TTL = 2**31 - 1
@@ -72,6 +75,7 @@ def _full_name(row: Record) -> str:
 def create_record(call: Call) -> Answer:
     domain = call.row(Domain, "domain").name
     values = _checked(call.body)
+    _refuse_half_a_name(values["type"], call.body)
     if values["type"] == "SOA":
         raise unprocessable("A domain has one SOA record, and it exists already")
     _refuse_clash(call.tx, domain, values, None)
@@ -96,7 +100,14 @@ def _checked(body: Body) -> dict[str, object]:
         raise unprocessable(f"Ttl must be between {MIN_TTL} and {MAX_TTL}")
     values: dict[str, object] = {"type": kind, "name": name.lower(), "data": _data(kind, body), "ttl": ttl}
     values |= {number: body.within(number, 0, MOST[number]) for number in NUMBERS.get(kind, ())}
-    return values | ({"tag": body.text("tag")} if kind == "CAA" else {})
+    return values | ({"tag": body.choice("tag", CAA_TAGS)} if kind == "CAA" else {})
+
+
+def _refuse_half_a_name(kind: object, body: Body) -> None:
+    """Only of what is sent: without the dot it is kept and shown."""
+    data = body.optional_text("data")
+    if kind in NAMED and data not in (None, "@") and not str(data).endswith("."):
+        raise unprocessable("Data needs to end with a dot (.)")
 
 
 def _data(kind: str, body: Body) -> str:
@@ -126,6 +137,7 @@ def update_record(call: Call) -> Answer:
     values = _checked(Body({**row.model_dump(), **call.body.values, "type": call.body.text("type", row.type)}))
     if row.type != values["type"]:
         raise unprocessable("Type cannot be changed")
+    _refuse_half_a_name(row.type, call.body)
     _refuse_clash(call.tx, row.domain, values, row.id)
     return call.one("domain_record", call.tx.update(row, **values), views.record)
 

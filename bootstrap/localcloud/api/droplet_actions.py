@@ -19,6 +19,12 @@ from bootstrap.localcloud.wire import Body, Json, unprocessable
 Check = Callable[[Transaction, Droplet, Body], Json]
 
 
+def _reboot(_: Transaction, row: Droplet, __: Body) -> Json:
+    if row.status != "active":
+        raise unprocessable("Droplet is powered off: there is nothing to reboot.")
+    return {}
+
+
 def _power(unless: str | None) -> Check:
     def check(_: Transaction, row: Droplet, __: Body) -> Json:
         if row.status == unless:
@@ -113,6 +119,8 @@ def _disable_backups(_: Transaction, row: Droplet, __: Body) -> Json:
 def _enable_ipv6(_: Transaction, row: Droplet, __: Body) -> Json:
     if row.ipv6:
         raise unprocessable("IPv6 is already enabled for this Droplet.")
+    if row.status != "off":
+        raise unprocessable("Droplet must be powered off before IPv6 is enabled.")
     return {}
 
 
@@ -130,7 +138,7 @@ TYPES: dict[str, tuple[str, Check]] = {
     "power_off": ("power_off", _power("off")),
     "shutdown": ("shutdown", _power("off")),
     "power_cycle": ("power_cycle", _power(None)),
-    "reboot": ("reboot", _power(None)),
+    "reboot": ("reboot", _reboot),
     "snapshot": ("snapshot", _snapshot),
     "resize": ("resize", _resize),
     "rebuild": ("rebuild", _rebuild),
@@ -143,6 +151,11 @@ TYPES: dict[str, tuple[str, Check]] = {
     "password_reset": ("", _refuse("Droplets of the local cloud have no password: log in with a key.")),
     "enable_ipv6": ("enable_ipv6", _enable_ipv6),
 }
+# those that can be asked of all droplets with a tag
+OF_MANY = (
+    *("power_cycle", "power_on", "power_off", "shutdown"),
+    *("enable_ipv6", "enable_backups", "disable_backups", "snapshot"),
+)
 
 
 def create(call: Call) -> Answer:
@@ -153,6 +166,7 @@ def create_by_tag(call: Call) -> Answer:
     tag = call.query.get("tag_name")
     if not tag:
         raise unprocessable("tag_name can't be blank")
+    call.body.choice("type", OF_MANY)
     rows = [row for row in lookup.droplets(call.tx) if tag in row.tags]
     begun = [views.action(call.tx, _begin(call, row)) for row in rows]
     return Answer(201, lambda _: {"actions": begun})

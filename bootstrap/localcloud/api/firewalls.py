@@ -65,7 +65,10 @@ def _name(call: Call, row: Firewall | None) -> str:
 
 
 def _rules(body: Body, name: str, peers: str) -> tuple[FirewallRule, ...]:
-    return tuple(dict.fromkeys(_rule(rule, peers) for rule in body.objects(name)))
+    rules = tuple(_rule(rule, peers) for rule in body.objects(name))
+    if len(set(rules)) != len(rules):
+        raise unprocessable(f"{name} must not hold a rule twice")
+    return rules
 
 
 def _rule(body: Body, peers: str) -> FirewallRule:
@@ -80,7 +83,9 @@ def _rule(body: Body, peers: str) -> FirewallRule:
 
 def _ports(body: Body, protocol: str) -> str:
     """As DigitalOcean returns them: "0" for all, and always for ICMP."""
-    ports = str(body.values.get("ports") or "0")
+    ports = str(body.values.get("ports") or ("0" if protocol == "icmp" else ""))
+    if not ports:
+        raise unprocessable("ports can't be blank")
     if protocol == "icmp" or ports in ("0", "all"):
         return "0"
     match = PORTS.fullmatch(ports)

@@ -17,6 +17,8 @@ HOSTS = (200, 250)
 def create(call: Call, name: str) -> Answer:
     tx = call.tx
     droplet_id = call.body.optional_number("droplet_id")
+    if droplet_id is not None and call.body.optional_text("region"):
+        raise unprocessable("Cannot specify Droplet and region, they are mutually exclusive.")
     droplet = _target(tx, droplet_id) if droplet_id is not None else None
     region = droplet.region if droplet else call.region("region is invalid")
     taken = {row.ip for row in tx.all(ReservedIP)}

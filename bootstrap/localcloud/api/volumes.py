@@ -64,6 +64,8 @@ def _filesystem(body: Body, snapshot: VolumeSnapshot | None) -> tuple[str, str]:
     if snapshot:
         return snapshot.filesystem_type, snapshot.filesystem_label
     if not body.optional_text("filesystem_type"):
+        if body.optional_text("filesystem_label"):
+            raise unprocessable("filesystem_label needs a filesystem_type")
         return "", ""
     type = body.choice("filesystem_type", LABEL_LIMITS)
     label = body.optional_text("filesystem_label") or ""
@@ -121,7 +123,7 @@ def delete_by_name(call: Call) -> Answer:
 
 def remove(tx: Transaction, row: Volume) -> None:
     if row.droplet_id:
-        raise conflict("This volume is attached to a Droplet: detach it first")
+        raise conflict("failed to delete volume: attached volume cannot be deleted")
     _refuse_when_pending(tx, row)
     tx.delete(row)
     tx.enqueue("volume.delete", f"volume:{row.id}", volume=row.id)
@@ -139,6 +141,8 @@ def act_by_name(call: Call) -> Answer:
     rows = [v for v in call.tx.all(Volume) if v.name == name and region in (None, v.region)]
     if not rows:
         raise not_found()
+    # only a volume named by its id can be resized
+    call.body.choice("type", ("attach", "detach"))
     return _act(call, rows[0])
 
 
@@ -179,7 +183,7 @@ def _attach(tx: Transaction, row: Volume, body: Body) -> Action:
 def _detach(tx: Transaction, row: Volume, body: Body) -> Action:
     droplet = _droplet(tx, body)
     if row.droplet_id != droplet.id:
-        raise unprocessable("This volume is not attached to that Droplet")
+        raise unprocessable("Attachment not found")
     _refuse_when_pending(tx, row)
     actions.refuse_when_busy(tx, droplet.id)
     return _begin(tx, "detach", row, droplet)

@@ -81,6 +81,8 @@ def _checked_range(tx: Transaction, text: str) -> str:
 
 def update(call: Call) -> Answer:
     row = call.row(VPC, "vpc_id")
+    if row.default and call.body.values.get("default") is False:
+        raise unprocessable("default cannot be unset: make another VPC of the region the default")
     if call.body.values.get("default") is True:
         for vpc in call.tx.all(VPC):
             if vpc.region == row.region:

@@ -61,13 +61,16 @@ def test_one_that_does_not_ask_has_none_until_it_is_enabled(cloud: Cloud) -> Non
     droplet = cloud.droplet()
     assert droplet.networks["v6"] == [] and not guest(cloud, droplet).ipv6
     assert told(cloud, droplet) == (None, None)
+    with refused("must be powered off"):
+        droplet.enable_ipv6()
+    assert droplet.power_off(return_dict=False).wait(update_every_seconds=0)
     assert droplet.enable_ipv6(return_dict=False).wait(update_every_seconds=0)
     (network,) = droplet.load().networks["v6"]
     assert guest(cloud, droplet).ipv6 and "ipv6" in droplet.features
     with refused("already enabled"):
         droplet.enable_ipv6()
     assert cloud.driver.specs[droplet.id].interfaces[0].ipv6 is None, "its guest learns of it with the next boot"
-    assert droplet.power_cycle(return_dict=False).wait(update_every_seconds=0)
+    assert droplet.power_on(return_dict=False).wait(update_every_seconds=0)
     assert cloud.driver.specs[droplet.id].interfaces[0].ipv6 == network["ip_address"]
 
 

@@ -117,7 +117,7 @@ def test_volume_life(cloud: Cloud) -> None:
     until(lambda: volume.load().droplet_ids == [one.id])
     with refused("already attached"):
         volume.attach(two.id, "nyc3")
-    with refused("detach it first"):
+    with refused("attached volume cannot be deleted"):
         volume.destroy()
     snapshot_id = volume.snapshot("before")["snapshot"]["id"]
     assert snapshot_id in cloud.driver.volume_snapshots
