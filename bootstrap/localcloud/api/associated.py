@@ -65,9 +65,9 @@ def selective(call: Call) -> Answer:
 
 
 def dangerous(call: Call) -> Answer:
+    row = call.droplet()
     if call.headers.get("x-dangerous", "").lower() != "true":
         raise unprocessable("the X-Dangerous header must be true")
-    row = call.droplet()
     return _destroy(call, row, _belonging(call.tx, row))
 
 
