@@ -16,14 +16,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from bootstrap.localcloud import lookup
-from bootstrap.localcloud.daemon import driver_of, give_up_a_taken_port, network_of
+from bootstrap.localcloud import claims, lookup
+from bootstrap.localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, network_of
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import NspawnDriver
 from bootstrap.localcloud.machines.pool import Pool
 from bootstrap.localcloud.machines.record import Record as MachineRecord
 from bootstrap.localcloud.machines.record import records as machine_records
 from bootstrap.localcloud.model import KINDS, Counter, Image, Row, Tag, Volume
+from bootstrap.localcloud.network.namespace import Network
 from bootstrap.localcloud.services.standins import ensure_images
 from bootstrap.localcloud.services.supervisor import stop_leftovers
 from bootstrap.localcloud.store import Store
@@ -82,15 +83,14 @@ def _give_back(home: Home) -> None:
     stop_leftovers(home.run)
     driver.close()
     network.down()
+    claims.release(home.name)
 
 
 def _start(home: Home, progress: Progress) -> None:
     home.path.chmod(0o700)
     home.endpoints.unlink(missing_ok=True)
     stop_leftovers(home.run)
-    give_up_a_taken_port(home, _droplets(home))
-    network = network_of(home)
-    network.up()  # at once: another cloud that starts meanwhile must see the range taken
+    network = take_place(home)
     driver = driver_of(home, network)
     driver.open()
     # both download and unpack for minutes the first time, and find everything in the cache later
@@ -104,6 +104,16 @@ def _start(home: Home, progress: Progress) -> None:
         progress(f"Docker Hub does not answer: stand-ins built from Debian serve as {', '.join(stand_ins)}")
     progress(f"starting the network {network.range.cidr}, the services and the API")
     _await_ready(home, _spawn(home))
+
+
+def take_place(home: Home) -> Network:
+    """Range and ports are chosen and taken in one go: another cloud that starts meanwhile looks afterwards."""
+    with claims.choosing():
+        give_up_a_taken_port(home, _droplets(home))
+        network = network_of(home)
+        claim_ports(home)
+        network.up()
+    return network
 
 
 def _droplets(home: Home) -> int:
@@ -180,6 +190,7 @@ def _stop(home: Home, progress: Progress) -> None:
     _power_off(home, driver, progress)
     driver.close()
     network.down()
+    claims.release(home.name)
 
 
 def _end(pid: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from bootstrap.localcloud import metadata
+from bootstrap.localcloud import claims, metadata
 from bootstrap.localcloud.api import contract
 from bootstrap.localcloud.api.app import Api, RateLimit
 from bootstrap.localcloud.faults import Faults
@@ -167,25 +167,34 @@ def spaces_port(home: Home) -> int:
     droplets were told of it."""
     remembered = home.path / "spaces-port"
     if not remembered.exists():
-        write_atomically(remembered, str(next(port for port in range(Ports.spaces, Ports.spaces + 100) if _free(port))))
+        candidates = range(Ports.spaces, Ports.spaces + 100)
+        write_atomically(remembered, str(next(port for port in candidates if _free(home, port))))
     return int(remembered.read_text())
+
+
+def claim_ports(home: Home) -> None:
+    """Those that clouds on one computer share, before anything listens there."""
+    inner = spaces.choose_inner_ports(home.path, lambda port: _free(home, port))
+    claims.claim(home.name, (spaces_port(home), *inner))
 
 
 def give_up_a_taken_port(home: Home, droplets: int) -> None:
     """Another program may have the remembered port by now: it stays only where a droplet was told of it."""
     remembered = home.path / "spaces-port"
-    if not remembered.exists() or _free(port := int(remembered.read_text())):
+    if not remembered.exists() or _free(home, port := int(remembered.read_text())):
         return
     if droplets:
         raise LocalCloudError(
-            f"port {port} is in use by another program, and this cloud's droplets know it as Spaces: "
+            f"port {port} is in use by another program or cloud, and this cloud's droplets know it as Spaces: "
             f"end that program (`ss -ltnp sport = :{port}` names it), then start again",
             11,
         )
     remembered.unlink()
 
 
-def _free(port: int) -> bool:
+def _free(home: Home, port: int) -> bool:
+    if port in claims.of_others(home.name):
+        return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,11 +45,30 @@ def credentials(home: Path) -> Credentials:
 
 def _inner_ports(home: Path) -> dict[str, int]:
     """The same for a home for ever, since the data knows the servers by their ports."""
-    slot = zlib.crc32(str(home.resolve()).encode()) % INNER_PORTS_SLOTS
+    remembered = home / "spaces" / "inner-ports"
+    return _ports_of(int(remembered.read_text()) if remembered.exists() else _usual_slot(home))
+
+
+def _usual_slot(home: Path) -> int:
+    return zlib.crc32(str(home.resolve()).encode()) % INNER_PORTS_SLOTS
+
+
+def _ports_of(slot: int) -> dict[str, int]:
     start = INNER_PORTS_START + slot * INNER_PORTS_STEP
     names = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3.grpc", "admin")
     ports = {name: start + place for place, name in enumerate(names)}
     return {**ports, "admin.grpc": ports["admin"] + 10000}
+
+
+def choose_inner_ports(home: Path, is_free: Callable[[int], bool]) -> tuple[int, ...]:
+    """At a cloud's first start; the home's usual ones, or the next that nobody has."""
+    remembered = home / "spaces" / "inner-ports"
+    if not remembered.exists() and not (home / "spaces" / "data").exists():
+        usual = _usual_slot(home)
+        slots = ((usual + step) % INNER_PORTS_SLOTS for step in range(INNER_PORTS_SLOTS))
+        free = next(slot for slot in slots if all(map(is_free, _ports_of(slot).values())))
+        write_atomically(remembered, str(free))
+    return tuple(_inner_ports(home).values())
 
 
 def _argv(home: Path, address: str, port: int) -> tuple[str, ...]:
