@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -48,7 +49,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
     volume = _ensure_volume(env)
     droplet, host = _ensure_droplet(env, site, planned, volume)
-    address = _ensure_reserved_ip(env, droplet)
+    address = _ensure_reserved_ip(env, droplet, planned.deployment.droplets)
     _ensure_records(env, address.ip)
     _mount(env, volume, droplet, host)
     _deliver_secrets(env, planned, host)
@@ -159,8 +160,9 @@ def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -
         )
 
 
-def _ensure_reserved_ip(env: Environment, droplet: Droplet) -> ReservedIP:
-    found = find.find(env).reserved_ip
+def _ensure_reserved_ip(env: Environment, droplet: Droplet, others: Iterable[Droplet]) -> ReservedIP:
+    """`others` of the deployment: one that was replaced may hold it still."""
+    found = find.find_reserved_ip(env, [droplet, *others])
     if found is None:
         with env.progress.step("reserved ip"):
             return env.cloud.create_reserved_ip(droplet.id)
@@ -175,14 +177,15 @@ def _ensure_records(env: Environment, address: str) -> None:
     with env.progress.step(f"records of {domain} and www to {address}"):
         if domain not in env.cloud.domains():
             _create_domain(env, domain)
-        for record in env.cloud.records(domain):
+        records = env.cloud.records(domain)
+        for record in records:
             if record.type in ("AAAA", "CNAME") and record.name in ("@", "www"):
                 raise ConflictError(
                     f"{domain} has a {record.type} record for {record.name} that would lead elsewhere",
                     "delete it in the control panel, then run again",
                 )
         for name in ("@", "www"):
-            env.cloud.put_record(domain, "A", name, address, RECORD_TTL_S)
+            env.cloud.put_record(domain, "A", name, address, RECORD_TTL_S, among=records)
 
 
 def _create_domain(env: Environment, domain: str) -> None:
@@ -198,7 +201,8 @@ def _create_domain(env: Environment, domain: str) -> None:
 
 def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> None:
     with env.progress.step("data volume mounted"):
-        env.cloud.attach_volume(volume.id, droplet.id)
+        if volume.id not in droplet.volume_ids:
+            env.cloud.attach_volume(volume.id, droplet.id)
         remote.agent(host, "volume", "mount", timeout_s=300)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -46,9 +47,25 @@ class Deployment:
         return bool(self.droplets or self.firewall or self.reserved_ip)
 
 
-def find(env: Environment) -> Deployment:
+@dataclass(frozen=True)
+class Account:
+    """All that it holds of what a deployment is made of, whosever it is: asked once, when several questions follow."""
+
+    droplets: tuple[Droplet, ...]
+    volumes: tuple[Volume, ...]
+    reserved_ips: tuple[ReservedIP, ...]
+
+
+def all_there_is(cloud: Cloud) -> Account:
+    return Account(tuple(cloud.droplets()), tuple(cloud.volumes()), tuple(cloud.reserved_ips()))
+
+
+def find(env: Environment, among: Account | None = None) -> Deployment:
     cloud, settings = env.cloud, env.settings
-    droplets = cloud.droplets(tag(settings))
+    own = tag(settings)
+    droplets = [d for d in among.droplets if own in d.tags] if among else cloud.droplets(own)
+    volumes = [v for v in among.volumes if own in v.tags] if among else cloud.volumes(tag=own)
+    reserved = among.reserved_ips if among else cloud.reserved_ips()
 
     def of_role(role: str) -> list[Droplet]:
         return [droplet for droplet in droplets if role_tag(settings, role) in droplet.tags]
@@ -59,9 +76,9 @@ def find(env: Environment) -> Deployment:
         live=live,
         candidate=_only(of_role(CANDIDATE), f"candidate of {settings.domain}"),
         retired=tuple(of_role(RETIRED)),
-        volume=find_volume(env),
+        volume=_only(volumes, f"data volume of {settings.domain}"),
         firewall=next((f for f in cloud.firewalls() if f.name == resource_name(settings)), None),
-        reserved_ip=_reserved_ip(env, droplets, live),
+        reserved_ip=_reserved_ip(env, [*([live] if live else []), *droplets], reserved),
     )
 
 
@@ -81,6 +98,11 @@ def find_volume(env: Environment) -> Volume | None:
     return _only(env.cloud.volumes(tag=tag(env.settings)), f"data volume of {env.settings.domain}")
 
 
+def find_reserved_ip(env: Environment, droplets: Iterable[Droplet]) -> ReservedIP | None:
+    """Of a deployment with these droplets."""
+    return _reserved_ip(env, droplets, env.cloud.reserved_ips())
+
+
 def known_domains(cloud: Cloud) -> list[str]:
     """Every deployment has a firewall, and it says which tag it guards; a kept volume has none."""
     tags = [
@@ -93,15 +115,11 @@ def known_domains(cloud: Cloud) -> list[str]:
     return sorted(tag.removeprefix("bootstrap:").replace("_", ".") for tag in tags)
 
 
-def _reserved_ip(env: Environment, droplets: list[Droplet], live: Droplet | None) -> ReservedIP | None:
-    """The one a droplet of ours holds, the live one first; else the one the apex record names."""
-    reserved = env.cloud.reserved_ips()
-    holders = [d.id for d in ([live] if live else []) + droplets]
-    held = [ip for holder in holders for ip in reserved if ip.droplet_id == holder]
+def _reserved_ip(env: Environment, droplets: Iterable[Droplet], reserved: Sequence[ReservedIP]) -> ReservedIP | None:
+    """The one a droplet of ours holds, the first one's first; else the one the apex record names."""
+    held = [ip for droplet in droplets for ip in reserved if ip.droplet_id == droplet.id]
     if held:
         return held[0]
-    if env.settings.domain not in env.cloud.domains():
-        return None
     apex = {r.data for r in env.cloud.records(env.settings.domain) if (r.type, r.name) == ("A", "@")}
     # an address that another droplet holds by now is no longer ours
     return next((ip for ip in reserved if ip.ip in apex and ip.droplet_id is None), None)

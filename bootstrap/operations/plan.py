@@ -41,7 +41,8 @@ def check(env: Environment, from_backup: str | None = None) -> Plan:
     _check_spaces(env)
     if from_backup:
         _check_backup(env, from_backup)
-    deployment = find.find(env)
+    held = find.all_there_is(env.cloud)
+    deployment = find.find(env, held)
     if deployment.live:
         check_stack(env, deployment.live, loaded.name)
     if deployment.volume and deployment.volume.region != settings.region:
@@ -49,7 +50,7 @@ def check(env: Environment, from_backup: str | None = None) -> Plan:
             f"the data volume of {settings.domain} is in {deployment.volume.region}, not in {settings.region}",
             f"set `region: {deployment.volume.region}`, or delete the volume: bootstrap destroy --volume",
         )
-    preflight.check(env, account, deployment)
+    preflight.check(env, account, held, deployment)
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
     costs = cost.items([size], volume_gb, backups=env.store is not None)

@@ -15,23 +15,22 @@ from bootstrap.ports.cloud import Account
 _ALWAYS = ("tag:create",)
 
 
-def check(env: Environment, account: Account, deployment: find.Deployment) -> None:
-    _check_room(env, account, deployment)
-    _check_names(env, deployment)
+def check(env: Environment, account: Account, held: find.Account, deployment: find.Deployment) -> None:
+    _check_room(account, held, deployment)
+    _check_names(env, held, deployment)
     if deployment.live is None:
         _check_user_data(env)
     # last, as each right is a question of its own
     _check_rights(env, deployment)
 
 
-def _check_room(env: Environment, account: Account, deployment: find.Deployment) -> None:
-    cloud = env.cloud
+def _check_room(account: Account, held: find.Account, deployment: find.Deployment) -> None:
     if deployment.live is None:
-        _room("droplets", len(cloud.droplets()), account.droplet_limit)
+        _room("droplets", len(held.droplets), account.droplet_limit)
     if deployment.volume is None and account.volume_limit is not None:
-        _room("volumes", len(cloud.volumes()), account.volume_limit)
+        _room("volumes", len(held.volumes), account.volume_limit)
     if deployment.reserved_ip is None and account.reserved_ip_limit is not None:
-        _room("reserved IPs", len(cloud.reserved_ips()), account.reserved_ip_limit)
+        _room("reserved IPs", len(held.reserved_ips), account.reserved_ip_limit)
 
 
 def _room(what: str, used: int, limit: int) -> None:
@@ -42,7 +41,7 @@ def _room(what: str, used: int, limit: int) -> None:
         )
 
 
-def _check_names(env: Environment, deployment: find.Deployment) -> None:
+def _check_names(env: Environment, held: find.Account, deployment: find.Deployment) -> None:
     """Volume and firewall have fixed names: one that is not ours would be overwritten, or refuse ours half way."""
     name, tag = find.resource_name(env.settings), find.tag(env.settings)
     if deployment.firewall and tag not in deployment.firewall.tags:
@@ -50,7 +49,8 @@ def _check_names(env: Environment, deployment: find.Deployment) -> None:
             f"a firewall {name} exists that is no part of {env.settings.domain}",
             f"rename it in the control panel, or give it the tag {tag} if it is ours",
         )
-    if deployment.volume is None and (taken := env.cloud.volumes(env.settings.region, name)):
+    taken = [volume for volume in held.volumes if (volume.name, volume.region) == (name, env.settings.region)]
+    if deployment.volume is None and taken:
         raise ConflictError(
             f"a volume {name} exists in {taken[0].region} that does not carry the tag {tag}",
             f"tag it if its data belong to {env.settings.domain}, else delete it: it cannot be renamed",

@@ -305,12 +305,14 @@ class FakeCloud:
     def records(self, domain: str) -> list[Record]:
         return list(self._domains.get(domain, {}).values())
 
-    def put_record(self, domain: str, type: str, name: str, data: str, ttl: int) -> Record:
-        among = self._domains[domain]
-        present = next((record for record in among.values() if (record.type, record.name) == (type, name)), None)
+    def put_record(
+        self, domain: str, type: str, name: str, data: str, ttl: int, *, among: Sequence[Record] | None = None
+    ) -> Record:
+        known = self.records(domain) if among is None else among
+        present = next((record for record in known if (record.type, record.name) == (type, name)), None)
         wanted = Record(present.id if present else self._id(), type, name, data, ttl)
         if present != wanted:
-            among[wanted.id] = wanted
+            self._domains[domain][wanted.id] = wanted
             self.effects.add(f"put record {name}")
         return wanted
 

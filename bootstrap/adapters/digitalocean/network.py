@@ -41,20 +41,28 @@ class NetworkPart(Part):
         made = self._api.create(
             lambda: str(self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"]), look
         )
-        self._api.wait_until(lambda: self._holder(made) == droplet_id, f"assignment of {made}", ASSIGN_S)
-        return convert.reserved_ip(self._api.get(f"reserved_ips/{made}")["reserved_ip"])
+        now: ReservedIP | None = None
+
+        def assigned() -> bool:
+            nonlocal now
+            now = self._reserved_ip(made)
+            return now.droplet_id == droplet_id
+
+        self._api.wait_until(assigned, f"assignment of {made}", ASSIGN_S)
+        assert now is not None
+        return now
 
     def assign_reserved_ip(self, ip: str, droplet_id: int) -> None:
         def there() -> bool:
-            return self._holder(ip) == droplet_id
+            return self._reserved_ip(ip).droplet_id == droplet_id
 
         if there():
             return
         self._api.act(f"reserved_ips/{ip}/actions", {"type": "assign", "droplet_id": droplet_id}, there, ASSIGN_S)
         self._api.wait_until(there, f"assignment of {ip}", ASSIGN_S)
 
-    def _holder(self, ip: str) -> int | None:
-        return convert.reserved_ip(self._api.get(f"reserved_ips/{ip}")["reserved_ip"]).droplet_id
+    def _reserved_ip(self, ip: str) -> ReservedIP:
+        return convert.reserved_ip(self._api.get(f"reserved_ips/{ip}")["reserved_ip"])
 
     def delete_reserved_ip(self, ip: str) -> None:
         self._api.delete(f"reserved_ips/{ip}")
@@ -102,8 +110,11 @@ class NetworkPart(Part):
         answer = self._api.find(f"domains/{domain}/records")
         return [convert.record(item) for item in answer["domain_records"]] if answer else []
 
-    def put_record(self, domain: str, type: str, name: str, data: str, ttl: int) -> Record:
-        present = self._records_of(domain, type, name)
+    def put_record(
+        self, domain: str, type: str, name: str, data: str, ttl: int, *, among: Sequence[Record] | None = None
+    ) -> Record:
+        known = self.records(domain) if among is None else among
+        present = [record for record in known if (record.type, record.name) == (type, name)]
         body = {"type": type, "name": name, "data": data, "ttl": ttl}
         if not present:
             return self._api.create(
