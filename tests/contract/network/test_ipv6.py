@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,7 @@ pytestmark = [
     ),
     pytest.mark.skipif(not ipv6.available(), reason="this computer's kernel has IPv6 switched off"),
 ]
+GUARD = Path(__file__).parents[3] / "packer" / "files" / "firewall.nft"
 ONE, TWO = 11, 12
 PORTS = (22, 8080)
 EVERYONE = ("0.0.0.0/0", "::/0")
@@ -150,6 +152,19 @@ def test_a_guest_has_its_own_sixteen_addresses_and_no_other(lab: Lab) -> None:
     assert subprocess.run([*argv, foreign], capture_output=True).returncode != 0
     for address in (second, foreign):
         lab.inside(ONE, "ip", "-6", "addr", "del", f"{address}/128", "dev", "eth0")
+
+
+def test_the_guard_of_our_own_image_covers_it_too(lab: Lab) -> None:
+    """Without a cloud firewall, as when an operator takes it away."""
+    lab.apply(lab.guest(ONE), lab.guest(TWO))
+    lab.inside(ONE, "nft", "-f", str(GUARD))
+    try:
+        for address, visitor in ((lab.address(ONE), lab.net.range.ipv6_service), (lab.ipv4(ONE), None)):
+            seen = visitor or f"::ffff:{lab.net.range.service}"
+            assert lab.reached(address, *PORTS) == [*greeted(22, visitor=seen), None]
+    finally:
+        lab.inside(ONE, "nft", "delete", "table", "inet", "bootstrap")
+    assert lab.reached(lab.address(ONE), 8080) == greeted(8080, visitor=lab.net.range.ipv6_service)
 
 
 def test_there_is_no_way_into_the_host_nor_past_it(lab: Lab) -> None:
