@@ -84,7 +84,9 @@ class SSHHost:
                 time.sleep(KEY_WAIT_S)
             except HostError as error:
                 if time.monotonic() > deadline:
-                    raise HostError(f"no SSH session after {timeout_s:.0f} s: {error.message}", error.remedy) from None
+                    # of its own class: who is kept out must not have the machine replaced
+                    told = f"no SSH session after {timeout_s:.0f} s: {error.message}"
+                    raise type(error)(told, error.remedy) from None
             time.sleep(0.5)
 
     def interactive(self, argv: Sequence[str]) -> int:

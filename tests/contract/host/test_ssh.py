@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.adapters.ssh import SSHHost, ssh_hosts
-from bootstrap.errors import HostError, HostKeyError
+from bootstrap.errors import HostError, HostKeyError, KeptOutError
 from bootstrap.operations import hostkeys
 from bootstrap.ports.host import HostAddress
 
@@ -128,6 +128,37 @@ def test_nobody_there_is_retryable(daemon: Daemon) -> None:
     with pytest.raises(HostError) as failure:
         host.run(["true"])
     assert failure.value.retryable
+    host.close()
+
+
+@pytest.fixture
+def guarded_address() -> Iterator[str]:
+    """A machine of its own as far as the network goes: port 22 is dropped, the others refuse."""
+    name, ours, theirs = f"kept-out-{os.getpid()}", "192.0.2.32", "192.0.2.33"
+    link = f"ko{os.getpid()}"
+    inside = ["ip", "netns", "exec", name]
+    rules = "table ip t { chain c { type filter hook input priority 0; tcp dport 22 drop; }; }"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        for argv in (
+            ["ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name],
+            ["ip", "address", "add", f"{ours}/31", "dev", link],
+            ["ip", "link", "set", link, "up"],
+            [*inside, "ip", "address", "add", f"{theirs}/31", "dev", "eth0"],
+            [*inside, "ip", "link", "set", "eth0", "up"],
+            [*inside, "nft", rules],
+        ):
+            subprocess.run(argv, check=True)
+        yield theirs
+    finally:
+        subprocess.run(["ip", "link", "del", link], check=False)
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_who_is_kept_out_is_told_so_after_any_wait(daemon: Daemon, guarded_address: str) -> None:
+    host = ssh_hosts(daemon.key)(HostAddress(guarded_address, getpass.getuser(), (daemon.pin,)))
+    with pytest.raises(KeptOutError, match=r"no SSH session after 1 s: .* a firewall keeps this computer out"):
+        host.wait_until_reachable(1)
     host.close()
 
 
