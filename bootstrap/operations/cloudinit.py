@@ -24,7 +24,12 @@ REMEDY = f"bootstrap ssh -- sudo tail -n 50 {OUTPUT}; the same command, run agai
 _MODULE = re.compile(r"^\(?'([a-z][\w-]*)'|[Rr]unning module ([a-z][\w-]*)|\bcc_([a-z_]+)\.py\b")
 # user-data holds one secret, the first host key, which is good for one contact; it is not for a screen either
 _SECRET = re.compile(r"PRIVATE KEY|^\s*[A-Za-z0-9+/=]{60,}\s*$")
-_TELLING = re.compile(r"\[(WARNING|ERROR|CRITICAL)\]|Traceback|^\w*(Error|Exception)\b|[Ff]ailed")
+# of a program, its own words: a shell's `not found` says more than the module's `1 failures`
+_TELLING = re.compile(
+    r"\[(WARNING|ERROR|CRITICAL)\]|^[\w.]*(Error|Exception)\b|[Ff]ailed|not found|No such file|[Pp]ermission denied"
+)
+# what cloud-init tries without need, and says again at a level of its own when it matters
+_BESIDE = re.compile(r"\[DEBUG\]")
 
 
 def wait_until_done(env: Environment, host: Host) -> None:
@@ -65,7 +70,8 @@ def module_of(error: str) -> str | None:
 
 def telling(log: str) -> list[str]:
     """The last lines that speak of a failure, in their order."""
-    lines = [line.strip() for line in log.splitlines() if _TELLING.search(line) and not _SECRET.search(line)]
+    told = [line for line in log.splitlines() if _TELLING.search(line) and not _BESIDE.search(line)]
+    lines = [line.strip() for line in told if not _SECRET.search(line)]
     return [_short(line) for line in dict.fromkeys(lines)][-LINES:]
 
 

@@ -26,14 +26,18 @@ def test_each_error_is_told_once_with_its_module() -> None:
 
 
 def test_only_telling_lines_are_shown_and_no_key() -> None:
-    log = "\n".join(
-        [
-            "2026-11-24 10:00:00,1 - util.py[DEBUG]: Reading from /etc/os-release",
-            "2026-11-24 10:00:01,2 - util.py[WARNING]: Running module write_files failed",
-            "Traceback (most recent call last):",
-            "IsADirectoryError: [Errno 21] Is a directory: '/etc/bootstrap/deployment.json'",
-            "failed: -----BEGIN OPENSSH PRIVATE KEY-----",
-            "x" * 80,
-        ]
-    )
-    assert cloudinit.telling(log) == [line.strip() for line in log.splitlines()[1:4]]
+    telling = [
+        "2026-11-24 10:00:01,2 - util.py[WARNING]: Running module write_files failed",
+        "IsADirectoryError: [Errno 21] Is a directory: '/etc/bootstrap/deployment.json'",
+        "cloudinit.subp.ProcessExecutionError: Unexpected error while running command.",
+        "/var/lib/cloud/instance/scripts/runcmd: 2: set-up-the-site: not found",
+    ]
+    beside = [
+        "2026-11-24 10:00:00,1 - util.py[DEBUG]: Reading from /etc/os-release",
+        "2026-11-24 10:00:00,2 - cc_growpart.py[DEBUG]: '/' SKIPPED: stat failed: [Errno 2] No such file or directory",
+        "Traceback (most recent call last):",
+        "failed: -----BEGIN OPENSSH PRIVATE KEY-----",
+        "x" * 80,
+    ]
+    mixed = [line for pair in zip(beside, telling, strict=False) for line in pair] + beside[len(telling) :]
+    assert cloudinit.telling("\n".join(mixed)) == telling
