@@ -1,0 +1,124 @@
+"""A certificate authority that says no: HTTPS before the local cloud's pebble, within the droplets' reach."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bootstrap.localcloud.services.acme import Files
+from bootstrap.localcloud.services.private_ca import ensure_leaf
+
+# of no computer (RFC 5737): this host has it for the time of a test, and droplets reach it on their way out
+ADDRESS, PORT = "192.0.2.80", 14443
+PER_CONNECTION = {"connection", "content-length", "transfer-encoding"}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The problem document that answers an order, RFC 8555 6.7."""
+
+    kind: str
+    detail: str
+    status: int
+    retry_after: str | None = None
+
+    @property
+    def body(self) -> bytes:
+        problem = {"type": f"urn:ietf:params:acme:error:{self.kind}", "detail": self.detail, "status": self.status}
+        return json.dumps(problem).encode()
+
+
+class Authority(ThreadingHTTPServer):
+    """Passes everything on until `refusal` is set; `orders` counts how often a certificate was asked for."""
+
+    def __init__(self, ends: dict[str, Any], folder: Path) -> None:
+        super().__init__((ADDRESS, PORT), Handler)
+        self.upstream = urlsplit(ends["acme"]["directory"])
+        self.trusted = ssl.create_default_context(cafile=ends["acme"]["ca_file"])
+        self.directory = f"https://{ADDRESS}:{PORT}{self.upstream.path}"
+        self.refusal: Refusal | None = None
+        self.orders = 0
+        own, key = folder / "front.pem", folder / "front-key.pem"
+        files = Files(Path(ends["acme"]["ca_file"]).parent)
+        ensure_leaf(files.ca, files.ca_key, own, key, ADDRESS)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(own, key)
+        # the handshake is the handler's, in its own thread: a caller that stays silent holds up nobody
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.order_path = urlsplit(json.loads(self.ask("GET", self.upstream.path, {}, b"")[2])["newOrder"]).path
+
+    def ask(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[Any], bytes]:
+        address = (self.upstream.hostname or "", self.upstream.port)
+        connection = http.client.HTTPSConnection(*address, context=self.trusted, timeout=60)
+        try:
+            connection.request(method, path, body or None, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            connection.close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Authority
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        is_order = self.command == "POST" and self.path == self.server.order_path
+        self.server.orders += is_order
+        if is_order and self.server.refusal:
+            self._refuse(self.server.refusal)
+            return
+        # Host among them: pebble makes its links from it, and holds the signed address against it
+        status, headers, content = self.server.ask(self.command, self.path, dict(self.headers.items()), body)
+        self._answer(status, [pair for pair in headers if pair[0].lower() not in PER_CONNECTION], content)
+
+    do_POST = do_HEAD = do_GET
+
+    def _refuse(self, refusal: Refusal) -> None:
+        later = [("Retry-After", refusal.retry_after)] if refusal.retry_after else []
+        self._answer(refusal.status, [("Content-Type", "application/problem+json"), *later], refusal.body)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """pytest shows what the tests say, not what a server says."""
+
+
+@contextmanager
+def authority(ends: dict[str, Any], folder: Path) -> Iterator[Authority]:
+    with own_address():
+        server = Authority(ends, folder)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+@contextmanager
+def own_address() -> Iterator[None]:
+    subprocess.run(["ip", "address", "add", f"{ADDRESS}/32", "dev", "lo"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["ip", "address", "del", f"{ADDRESS}/32", "dev", "lo"], check=True)
