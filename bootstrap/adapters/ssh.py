@@ -63,7 +63,7 @@ class SSHHost:
                 f"{self._address.ip}: {_named(argv)} took longer than {timeout_s:.0f} s", retryable=True
             ) from None
         if done.returncode == 255:
-            raise self._no_connection(done.stderr)
+            raise self._cut_off(argv, done.stderr)
         if check and done.returncode != 0:
             last = _last_line(done.stderr) or f"exit code {done.returncode}"
             raise HostError(f"{self._address.ip}: {_named(argv)}: {last}")
@@ -213,6 +213,19 @@ class SSHHost:
             )
         return HostError(
             f"{ip}: nothing answers", "look at the droplet's console: it may not have booted", retryable=True
+        )
+
+    def _cut_off(self, argv: Sequence[str], stderr: str) -> HostError:
+        """ssh tells a lost connection and a command that a signal ended alike; the words may be the command's."""
+        error = self._no_connection(stderr)
+        if isinstance(error, HostKeyError | KeyRefusedError):
+            return error
+        last = _last_line(stderr)
+        return HostError(
+            f"{self._address.ip}: {_named(argv)} was cut off: the connection was lost, or it was killed there"
+            + (f"; its last words: {last}" if last else ""),
+            error.remedy,
+            retryable=True,
         )
 
     def _no_connection(self, stderr: str) -> HostError:

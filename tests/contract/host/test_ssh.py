@@ -97,6 +97,12 @@ def test_a_failing_command_says_its_last_line(host: SSHHost) -> None:
     assert result.exit_code == 3
 
 
+def test_a_command_that_is_killed_there_is_not_told_as_its_own_last_words(host: SSHHost) -> None:
+    with pytest.raises(HostError, match=r"sh -c .* was cut off: .* its last words: at work") as failure:
+        host.run(["sh", "-c", "echo at work >&2; kill -9 $$"], check=False)
+    assert failure.value.retryable
+
+
 def test_a_slow_command_ends_at_its_deadline(host: SSHHost) -> None:
     start = time.monotonic()
     with pytest.raises(HostError, match="longer than 1 s"):
