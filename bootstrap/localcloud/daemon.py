@@ -44,6 +44,8 @@ API_PORT = 8080
 SUBMISSION_PORT = 587
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
+# A client is silent for seconds while it talks to a droplet: what closes under its next request is no answer.
+KEEP_ALIVE_S = 75
 HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 SPACES_REGION = "nyc3"
 
@@ -124,7 +126,15 @@ class Listener:
     """An ASGI app on an address, in a thread of its own; listens when the constructor returns."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name=f"http-{port}", daemon=True)
         self._thread.start()

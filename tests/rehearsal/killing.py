@@ -1,0 +1,344 @@
+"""A run of the CLI that ends as with a dying laptop, what it leaves in the account, and the page that tells of it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import digitalocean
+import requests
+import stamina
+
+from bootstrap.localcloud.files import write_atomically
+from bootstrap.localcloud.home import Home
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "kill-matrix.md"
+SOURCES = {
+    "create": ("cli/create.py", "operations/create.py", "operations/machine.py"),
+    "destroy": ("operations/destroy.py",),
+    "backup now": ("operations/backup.py",),
+}
+# Steps that an undisturbed run does not have.
+ONLY_WHEN = {
+    "droplet … deleted": "when its cloud-init had failed",
+    "power on …": "when the droplet was off",
+    "reserved ip … to …": "when the address was kept and the droplet is a new one",
+    "backup … restored": "with `--from-backup`",
+}
+_MARK = "KILL_MATRIX_RUN"
+Moment = Literal["in", "after"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """In the middle of a step, so many seconds after it began; or as soon as it has ended."""
+
+    step: str
+    moment: Moment
+    seconds: float = 0.0
+
+
+# which steps a command has
+
+
+@cache
+def steps_of(command: str) -> list[str]:
+    """As they stand in the source, with … for what a run fills in."""
+    trees = [ast.parse((ROOT / "bootstrap" / source).read_text()) for source in SOURCES[command]]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls.sort(key=lambda call: call.lineno)
+    return [_text(call.args[0]) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "step"]
+
+
+def _text(argument: ast.expr) -> str:
+    if isinstance(argument, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in argument.values)
+    assert isinstance(argument, ast.Constant), "a step's text is a string"
+    return str(argument.value)
+
+
+def name_of(said: str, command: str) -> str:
+    """The step that a progress line tells of; the one with most words of its own, as … takes anything."""
+
+    def says(name: str) -> bool:
+        return bool(re.fullmatch(".+".join(map(re.escape, name.split("…"))), said))
+
+    return max(filter(says, steps_of(command)), key=lambda name: len(name.replace("…", "")))
+
+
+# a run, and its end
+
+
+@dataclass(frozen=True)
+class Ran:
+    """`done` are the steps that ended well, with their seconds, in order; `code` is None when it was killed, which was
+    at `point`."""
+
+    code: int | None
+    point: Point | None
+    began: float
+    seconds: float
+    said: str
+    begun: tuple[str, ...]
+    done: dict[str, float]
+
+    def told(self) -> str:
+        lines = [line for line in self.said.splitlines() if line.startswith(("error: ", "hint: "))]
+        return " ".join(lines)[:300]
+
+
+class Laptop:
+    """The CLI in a session of its own, all of whose children, also those that left it, can be ended at once."""
+
+    def __init__(self, work: Path, env: dict[str, str], transcript: Path) -> None:
+        self._work, self._transcript = work, transcript
+        self._cloud = Home(Path(env["BOOTSTRAP_CLOUD_HOME"]), Path())
+        self._ends = work / "cloud"
+        self._ends.mkdir(mode=0o700)
+        # so that what this laptop leaves is told from what others on this computer do
+        self.scratch = work / "tmp"
+        self.scratch.mkdir(exist_ok=True)
+        own = {"BOOTSTRAP_CLOUD_HOME": str(self._ends), "TMPDIR": str(self.scratch), "PYTHONIOENCODING": "utf-8"}
+        self._env = {**env, **own}
+
+    def _fresh_token(self) -> None:
+        """Requests are counted by token, and no person runs so many commands in a minute."""
+        ends = json.loads(self._cloud.endpoints.read_text())
+        write_atomically(self._ends / "endpoints.json", json.dumps({**ends, "token": self._cloud.limited_token(["*"])}))
+
+    def run(self, command: str, *argv: str, kill: Sequence[Point] = ()) -> Ran:
+        """Killed at the first of these points that it reaches."""
+        self._fresh_token()
+        began, mark = time.time(), uuid.uuid4().hex
+        with self._started(command, argv, mark) as process:
+            assert process.stderr is not None
+            lines: list[str] = []
+            point = None
+            for line in process.stderr:
+                lines.append(line.rstrip())
+                if point := _reached(lines[-1], command, kill):
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(point.seconds)
+                    point = point if process.poll() is None else None
+                    _end(process, mark)
+                    lines += [rest.rstrip() for rest in process.stderr]
+                    break
+            code = process.wait()
+        with self._transcript.open("a") as log:
+            log.write("\n".join([f"$ bootstrap {command} {' '.join(argv)}", *lines, f"[exit {code}]\n"]))
+        if point is None:
+            assert not list(_marked(mark)), "a process outlives the command"
+        return _ran(None if point else code, point, began, lines, command)
+
+    def _started(self, command: str, argv: Sequence[str], mark: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *command.split(), *argv],
+            cwd=self._work,
+            env={**self._env, _MARK: mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+
+    def is_swept(self, ran: Ran) -> None:
+        """The folders of killed runs go with the next one that has to do with a droplet, once they are a minute old."""
+        stale = [folder.name for folder in self.scratch.iterdir() if folder.stat().st_mtime < ran.began - 61]
+        assert not stale, f"scratch folders of killed runs: {stale}"
+
+
+def _reached(line: str, command: str, points: Sequence[Point]) -> Point | None:
+    if not points or not (found := _LINE.match(line)):
+        return None
+    here = found["mark"], name_of(found["text"], command)
+    return next((point for point in points if (_MARKS[point.moment], point.step) == here), None)
+
+
+_MARKS: dict[Moment, str] = {"in": "…", "after": "✓"}
+# a step that takes long says now and then that it is still at it
+_LINE = re.compile(
+    r"\d\d:\d\d:\d\d +(?P<mark>[…✓]) (?P<text>(?!.*: still at it,).+?)(?: \((?P<s>[\d.]+ (s|min .+))\))?$"
+)
+
+
+def _ran(code: int | None, point: Point | None, began: float, lines: Sequence[str], command: str) -> Ran:
+    steps: list[str] = []
+    done: dict[str, float] = {}
+    for line in lines:
+        if not (found := _LINE.match(line)):
+            continue
+        if found["mark"] == "…":
+            steps.append(name_of(found["text"], command))
+        else:
+            *minutes, rest = re.findall(r"[\d.]+", found["s"])
+            done[name_of(found["text"], command)] = 60 * sum(map(int, minutes)) + float(rest)
+    return Ran(code, point, began, time.time() - began, "\n".join(lines), tuple(steps), done)
+
+
+def _end(process: subprocess.Popen[str], mark: str) -> None:
+    """ssh's master has left the process group: a laptop that dies takes it along."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pid in _marked(mark):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            # a process may end while it is looked at, and a few are nobody's to look at
+            with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                if f"{_MARK}={mark}".encode() in (entry / "environ").read_bytes():
+                    yield int(entry.name)
+
+
+# A shorter step ends before a kill in it arrives: that one is a kill after it.
+LONG_S = 0.3
+
+
+def points(usual: Ran, moments: Sequence[Moment] = ("in", "after")) -> list[Point]:
+    """In the middle of each step that takes so long, and after each; in their order."""
+    found: list[Point] = []
+    for step, seconds in usual.done.items():
+        if "in" in moments and seconds >= LONG_S:
+            # the same place each time, another in each step
+            found.append(Point(step, "in", random.Random(step).uniform(0.1, 0.8) * seconds))
+        if "after" in moments:
+            found.append(Point(step, "after"))
+    return found
+
+
+# what is there
+
+
+class Account:
+    """All that the account has more than in the beginning, asked with python-digitalocean."""
+
+    def __init__(self, token: str, domain: str) -> None:
+        """A token of its own: what is asked here does not count towards what the runs may ask."""
+        self._manager = digitalocean.Manager(token=token)
+        self._domain = domain
+        self._before = self._all()
+
+    def new(self) -> dict[str, list[str]]:
+        now = self._all()
+        return {kind: sorted(now[kind] - self._before[kind]) for kind in now}
+
+    def _all(self) -> dict[str, set[str]]:
+        """The library does not try again, neither when it has asked too often in a minute nor on a connection that
+        was closed meanwhile."""
+        passing = (digitalocean.DataReadError, requests.exceptions.ConnectionError)
+        for attempt in stamina.retry_context(on=passing, attempts=None, timeout=90, wait_max=10):
+            with attempt:
+                return self._asked()
+        raise AssertionError("retry_context returns or raises")
+
+    def _asked(self) -> dict[str, set[str]]:
+        ask = self._manager
+        droplets = ask.get_all_droplets()
+        carried = {tag for thing in (*droplets, *ask.get_my_images(), *ask.get_all_volumes()) for tag in thing.tags}
+        return {
+            "SSH keys": {str(key.id) for key in ask.get_all_sshkeys()},
+            "VPCs": {vpc.name for vpc in ask.get_all_vpcs()},
+            "firewalls": {firewall.id for firewall in ask.get_all_firewalls()},
+            "volumes": {volume.id for volume in ask.get_all_volumes()},
+            "droplets": {str(droplet.id) for droplet in droplets},
+            "host keys": {tag for droplet in droplets for tag in droplet.tags if tag.startswith("bootstrap-hostkey:")},
+            "reserved IPs": {str(address.ip) for address in ask.get_all_floating_ips()},
+            "records": {
+                f"{record.type} {record.name} {record.data}"
+                for domain in ask.get_all_domains()
+                if domain.name == self._domain
+                for record in domain.get_records()
+                if record.type in ("A", "AAAA", "CNAME")
+            },
+            "empty tags": {tag.name for tag in ask.get_all_tags() if tag.name not in carried},
+        }
+
+
+# of a deployment that is whole
+ONE = {"firewalls": 1, "volumes": 1, "droplets": 1, "reserved IPs": 1, "records": 2, "host keys": 1}
+# at any moment: both host keys are pinned while one takes the other's place
+MOST = {**ONE, "host keys": 2, "SSH keys": 1, "VPCs": 1}
+# left by `destroy` for the next deployment
+KEPT = ("SSH keys", "VPCs")
+
+
+def amounts(new: dict[str, list[str]]) -> str:
+    named = [
+        kind.removesuffix("s") if len(found) == 1 else f"{len(found)} {kind}" for kind, found in new.items() if found
+    ]
+    return ", ".join(named) or "nothing"
+
+
+# the page
+
+
+@dataclass(frozen=True)
+class Row:
+    command: str
+    step: str
+    moment: str
+    stood: str
+    second: str
+
+
+def page(rows: Sequence[Row]) -> str:
+    head = ("command", "step", "killed", "what stood", "run again")
+    lines = [
+        "# Killed at each step",
+        "",
+        "Generated by `BOOTSTRAP_WRITE_DOCS=1 pytest tests/rehearsal/test_kill.py` from what was seen: the CLI on",
+        "real machines of the local cloud, with the stack `examples/hello`, ended by SIGKILL with all its children",
+        "and run again. What an API call that fails once leads to is tested apart.",
+        "",
+        "Each run goes on from what the killed one before it left, and is killed a step further, until one comes to",
+        "its end. A step that takes milliseconds may be over before the kill arrives, and the row says so.",
+        "*What stood* is what the account had more than in the beginning, asked right after the kill: never two of",
+        "anything, but for the host keys of which one takes the other's place. After each run that ended, with",
+        "`create` one droplet, volume, reserved IP, firewall, host key and a record for @ and www, and the site",
+        "answers; with `destroy` none of it; no new tag that nothing carries; on the laptop no process, and with",
+        "`create` and `backup now` no folder of a run that was killed more than a minute before.",
+        "",
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(f"| {' | '.join((r.command, r.step, r.moment, r.stood, r.second))} |" for r in rows),
+        "",
+        "Not in the table are steps that an undisturbed run does not have: "
+        + "; ".join(f"*{step}* ({why})" for step, why in ONLY_WHEN.items())
+        + ".",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def rows_of(text: str) -> list[Row]:
+    """Of a page."""
+    lines = text[text.index("\n|---|") :].splitlines()[2:]
+    return [Row(*line.removeprefix("| ").removesuffix(" |").split(" | ")) for line in lines if line.startswith("| ")]
+
+
+def steps_on(rows: Sequence[Row]) -> dict[str, set[str]]:
+    """The steps that have a row."""
+    found: dict[str, set[str]] = {command: set() for command in SOURCES}
+    for row in rows:
+        found[row.command].add(row.step)
+    return found

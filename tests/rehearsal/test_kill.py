@@ -1,0 +1,338 @@
+"""SIGKILL in and after each step of `create`, `backup now` and `destroy`: run again, it finishes, and nothing is there
+twice. The rows that this saw are docs/kill-matrix.md. The tests go on from one another, in their order."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import digitalocean
+import httpx
+import pytest
+import stamina
+
+from tests.rehearsal import killing
+from tests.rehearsal.conftest import Bootstrap, Site
+from tests.rehearsal.killing import KEPT, MOST, ONE, Account, Laptop, Point, Ran, Row, amounts, points
+
+pytestmark = pytest.mark.root
+
+DOMAIN = "kill.example"
+BUCKET = "bootstrap-kill-example"
+CREATE = ("create", "--domain", DOMAIN)
+DESTROY = ("destroy", DOMAIN, "--yes")
+EVERYTHING = (*DESTROY, "--volume", "--backups")
+BACKUP = "backup of databases and media to Spaces"
+PHOTO = "/srv/data/guestbook/photo"
+# Its backup takes seconds, in several parts.
+PHOTO_MB = 48
+
+
+@dataclass
+class Matrix:
+    cli: Bootstrap
+    laptop: Laptop
+    account: Account
+    cloud: dict[str, Any]
+    tls: ssl.SSLContext
+    usual: dict[str, Ran] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    def stands(self) -> dict[str, list[str]]:
+        """Whatever was killed: nothing twice."""
+        new = self.account.new()
+        twice = {kind: new[kind] for kind, most in MOST.items() if len(new[kind]) > most}
+        assert not twice, twice
+        return new
+
+    def is_whole(self, ran: Ran) -> None:
+        assert ran.code == 0, ran.said
+        new = self.stands()
+        assert {kind: len(new[kind]) for kind in ONE} == ONE, new
+        (address,) = new["reserved IPs"]
+        assert new["records"] == [f"A @ {address}", f"A www {address}"]
+        assert not new["empty tags"], new
+        assert Site(DOMAIN, address, self.tls).request("GET", "/health/").status_code == 200
+        self.laptop.is_swept(ran)
+
+    def is_gone(self) -> None:
+        left = {kind: found for kind, found in self.stands().items() if found and kind not in KEPT}
+        assert not left, left
+
+    def tell(self, command: str, killed: Ran, stood: str, second: Ran, how: str = "") -> None:
+        """A kill that is late is one in a step that had begun; when that one is over with, there is no other row for
+        it."""
+        assert killed.point
+        step, at, moment = killed.point.step, killed.begun[-1], killed.point.moment
+        late = "" if at == step else f"; *{at}* had begun"
+        outcome = told(killed, second, self.usual[command])
+        self.rows.append(Row(command, step, f"{moment} it{how}{late}", stood, outcome))
+        if late and at not in second.begun:
+            self.rows.append(Row(command, at, f"in it, by the kill after *{step}*", stood, outcome))
+
+
+def told(first: Ran, second: Ran, usual: Ran) -> str:
+    skipped = [step for step in usual.done if step in first.begun and step not in second.begun]
+    if second.point:
+        end = f"went on, killed {second.point.moment} *{second.point.step}*"
+    else:
+        end = "whole" if second.code == 0 else f"exit code {second.code}, {second.told()}"
+    return f"{end}, after {second.seconds:.0f} s" + (f"; not again: {', '.join(skipped)}" if skipped else "")
+
+
+@pytest.fixture(scope="module")
+def matrix(
+    hello: Bootstrap, hello_image: dict[str, Any], cloud: dict[str, Any], visitor: ssl.SSLContext
+) -> Iterator[Matrix]:
+    """With how long each step takes undisturbed. The first run also makes what outlives a deployment."""
+    laptop = Laptop(hello.work, dict(hello.env), hello.transcript)
+    account = Account(hello("cloud", "token", unlogged=True).out.strip(), DOMAIN)
+    matrix = Matrix(hello, laptop, account, cloud, visitor)
+    matrix.usual["create"] = laptop.run(*CREATE)
+    try:
+        matrix.is_whole(matrix.usual["create"])
+        matrix.usual["destroy"] = laptop.run(*EVERYTHING)
+        matrix.is_gone()
+        yield matrix
+    finally:
+        hello(*EVERYTHING, check=False)
+
+
+def chain(matrix: Matrix, kills: Sequence[Point], command: str, *argv: str) -> Ran:
+    """Killed at each point in turn, each run going on from the one before; then led to its end. A step that the kill
+    came too late for is not begun again: then it is the next one that is reached."""
+    last: tuple[Ran, str] | None = None
+    while True:
+        ran = matrix.laptop.run(command, *argv, kill=kills)
+        if last:
+            matrix.tell(command, *last, ran)
+        if ran.point is None:
+            return ran
+        kills = kills[kills.index(ran.point) + 1 :]
+        last = ran, amounts(matrix.stands())
+
+
+def point_in(matrix: Matrix, step: str) -> Point:
+    (point,) = [point for point in points(matrix.usual["create"], ["in"]) if point.step == step]
+    return point
+
+
+def test_what_is_there_twice_or_left_is_seen(matrix: Matrix) -> None:
+    """Else all that follows could not fail."""
+    token = {"token": matrix.cloud["token"]}
+    volumes = [
+        digitalocean.Volume(name=name, size_gigabytes=1, region="nyc3", tags=[f"stray-{name}"], **token)
+        for name in ("one", "two")
+    ]
+    for volume in volumes:
+        volume.create()
+    with pytest.raises(AssertionError, match=str(volumes[0].id)):
+        matrix.stands()
+    volumes[0].destroy()
+    with pytest.raises(AssertionError, match=r"'volumes'.*'empty tags': .'stray-one'"):
+        matrix.is_gone()
+    volumes[1].destroy()
+    for name in ("one", "two"):
+        digitalocean.Tag(name=f"stray-{name}", **token).delete()
+    (domain,) = [domain for domain in digitalocean.Manager(**token).get_all_domains() if domain.name == DOMAIN]
+    stray = domain.create_new_domain_record(type="A", name="www", data="192.0.2.1", ttl=300)["domain_record"]
+    with pytest.raises(AssertionError, match=r"'records': .'A www 192\.0\.2\.1'"):
+        matrix.is_gone()
+    digitalocean.Record(id=stray["id"], domain=DOMAIN, **token).destroy()
+    matrix.is_gone()
+
+
+def test_create_after_each_step(matrix: Matrix) -> None:
+    """From nothing."""
+    matrix.is_whole(chain(matrix, points(matrix.usual["create"], ["after"]), *CREATE))
+
+
+# backup now, on the deployment that this has made
+
+
+def on_droplet(matrix: Matrix, command: str) -> str:
+    return matrix.cli("ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", command, unlogged=True).out
+
+
+def sum_of_photo(matrix: Matrix) -> str:
+    return on_droplet(matrix, f"sha256sum {PHOTO} | cut -c-64")
+
+
+def backups(matrix: Matrix) -> list[str]:
+    return [one["id"] for one in matrix.cli("backup", "list", DOMAIN, "--json").json()]
+
+
+def spaces(matrix: Matrix) -> Any:
+    where = matrix.cloud["spaces"]
+    return boto3.client(
+        "s3",
+        endpoint_url=where["endpoint"],
+        region_name=where["region"],
+        aws_access_key_id=where["access_key"],
+        aws_secret_access_key=where["secret_key"],
+    )
+
+
+def unfinished_uploads(matrix: Matrix) -> int:
+    return len(spaces(matrix).list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
+
+
+@pytest.fixture(scope="module")
+def photo(matrix: Matrix) -> str:
+    """In the guest book, so that its backup takes seconds, which an undisturbed run tells; gives its hash."""
+    on_droplet(matrix, f"head -c {PHOTO_MB}M /dev/urandom >{PHOTO} && sync")
+    matrix.usual["backup now"] = matrix.laptop.run("backup now", DOMAIN)
+    assert matrix.usual["backup now"].code == 0, matrix.usual["backup now"].said
+    return sum_of_photo(matrix)
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["in", "after"])
+def test_the_laptop_dies_in_a_backup(matrix: Matrix, photo: str, at: int) -> None:
+    before = backups(matrix)
+    point = points(matrix.usual["backup now"])[at]
+    first = matrix.laptop.run("backup now", DOMAIN, kill=[point])
+    assert first.point, first.said
+    second_is_whole(matrix, first, before, f"{point.moment} it")
+
+
+def test_the_agent_is_killed_in_a_backup(matrix: Matrix, photo: str) -> None:
+    before = backups(matrix)
+    with at_the_trigger(matrix, "kill -9 $(cut -d' ' -f2- /run/lock/bootstrap-agent.lock | tr -dc 0-9)") as trigger:
+        with backing_up(matrix) as running:
+            wait_for_an_upload(matrix)
+            trigger.communicate("now\n", timeout=60)
+        assert trigger.returncode == 0
+    first = running.result()
+    assert first.code == 7, first.said
+    second_is_whole(matrix, first, before, "the agent, in it")
+
+
+def test_the_power_is_cut_in_a_backup(matrix: Matrix, photo: str) -> None:
+    before = backups(matrix)
+    with backing_up(matrix) as running:
+        wait_for_an_upload(matrix)
+        token = {"Authorization": f"Bearer {matrix.cloud['token']}"}
+        fault = {"kind": "power-cut", "droplet": f"{DOMAIN}-*"}
+        httpx.post(f"{matrix.cloud['api']}/_faults", json=fault, headers=token).raise_for_status()
+    first = running.result()
+    assert first.code == 7, first.said
+    matrix.is_whole(matrix.laptop.run(*CREATE))
+    second_is_whole(matrix, first, before, "power of the droplet, in it; then `create`")
+
+
+@contextmanager
+def at_the_trigger(matrix: Matrix, command: str) -> Iterator[subprocess.Popen[str]]:
+    """A shell on the droplet that has logged in and waits for a line: what it does then takes no second."""
+    argv = ["ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", f"echo ready; read now && {command}"]
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *argv],
+        cwd=matrix.cli.work,
+        env=dict(matrix.cli.env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    ) as shell:
+        assert shell.stdout is not None
+        try:
+            assert shell.stdout.readline() == "ready\n"
+            yield shell
+        finally:
+            shell.kill()
+
+
+@contextmanager
+def backing_up(matrix: Matrix) -> Iterator[Any]:
+    with ThreadPoolExecutor() as pool:
+        yield pool.submit(matrix.laptop.run, "backup now", DOMAIN)
+
+
+def wait_for_an_upload(matrix: Matrix) -> None:
+    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=60, wait_max=0.1):
+        with attempt:
+            assert unfinished_uploads(matrix) > 0
+
+
+def second_is_whole(matrix: Matrix, first: Ran, before: list[str], killed: str) -> None:
+    stood = f"more backups: {len(set(backups(matrix)) - set(before))}, open uploads: {unfinished_uploads(matrix)}"
+    second = matrix.laptop.run("backup now", DOMAIN)
+    assert second.code == 0, second.said
+    matrix.laptop.is_swept(second)
+    after = backups(matrix)
+    # one by the second run, and one where the first ended its work
+    assert len(set(after) - set(before)) in (1, 2) and set(before) <= set(after)
+    assert unfinished_uploads(matrix) == 0
+    seconds = f"whole, after {second.seconds:.0f} s" + (f"; the first said: {first.told()}" if first.code else "")
+    matrix.rows.append(Row("backup now", BACKUP, killed, stood, seconds))
+
+
+def test_each_listed_backup_is_whole_and_the_newest_restores(matrix: Matrix, photo: str) -> None:
+    manifests = json.loads(on_droplet(matrix, "bootstrap-agent backup list"))
+    assert [one["id"] for one in manifests] == backups(matrix)
+    for part in (one["media"] for one in manifests):
+        stored = spaces(matrix).head_object(Bucket=BUCKET, Key=part["key"])
+        assert stored["ContentLength"] == part["size"] > PHOTO_MB * 1_000_000
+    on_droplet(matrix, f"echo spoilt >{PHOTO}")
+    matrix.cli("restore", "latest", DOMAIN, "--yes")
+    assert sum_of_photo(matrix) == photo
+
+
+# destroy, and create with and without what it keeps
+
+
+def test_destroy_goes_on_from_step_to_step_and_keeps_the_volume(matrix: Matrix, photo: str) -> None:
+    """Without --volume, only the data are left."""
+    volume = matrix.stands()["volumes"]
+    last = chain(matrix, points(matrix.usual["destroy"], ["in"]), *DESTROY)
+    assert last.code in (0, 4), last.said
+    left = {kind: found for kind, found in matrix.stands().items() if found and kind not in KEPT}
+    assert left == {"volumes": volume}
+
+
+def test_create_serves_the_volume_that_was_kept(matrix: Matrix, photo: str) -> None:
+    matrix.is_whole(chain(matrix, [point_in(matrix, "stack up and healthy")], *CREATE))
+    assert sum_of_photo(matrix) == photo
+
+
+def test_destroy_in_and_after_each_step(matrix: Matrix) -> None:
+    last = chain(matrix, points(matrix.usual["destroy"]), *EVERYTHING)
+    # 4 is "not deployed": the one that was killed had done it all
+    assert last.code in (0, 4), last.said
+    matrix.is_gone()
+
+
+def test_create_in_each_step(matrix: Matrix) -> None:
+    """From nothing again, as a step that finds its work done is short."""
+    matrix.is_whole(chain(matrix, points(matrix.usual["create"], ["in"]), *CREATE))
+    assert matrix.laptop.run(*EVERYTHING).code == 0
+    matrix.is_gone()
+
+
+def test_destroy_of_a_droplet_that_is_being_made(matrix: Matrix) -> None:
+    """Instead of another `create`: what never served goes as well."""
+    point = point_in(matrix, "droplet … from image …")
+    killed = matrix.laptop.run(*CREATE, kill=[point])
+    stood = amounts(matrix.stands())
+    assert killed.point, killed.said
+    second = matrix.laptop.run(*EVERYTHING)
+    assert second.code == 0, second.said
+    matrix.is_gone()
+    outcome = f"`destroy` instead: all gone, after {second.seconds:.0f} s"
+    matrix.rows.append(Row("create", point.step, "in it", stood, outcome))
+
+
+def test_the_page_tells_what_was_seen(matrix: Matrix) -> None:
+    seen = killing.page(matrix.rows)
+    if os.environ.get("BOOTSTRAP_WRITE_DOCS"):
+        killing.PAGE.write_text(seen)
+    wanted = {c: {step for step in killing.steps_of(c) if step not in killing.ONLY_WHEN} for c in killing.SOURCES}
+    assert killing.steps_on(matrix.rows) == wanted
