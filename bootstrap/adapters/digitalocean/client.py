@@ -39,8 +39,9 @@ class Patience:
     request_s: float = 120
     action_s: float = 600
     command_s: float = 600
-    # before the first repetition; it doubles, with jitter
+    # before the first repetition; it doubles, and up to `jitter_s` comes on top
     pause_s: float = 0.1
+    jitter_s: float = 1
 
 
 class _Refused(CloudError):
@@ -89,7 +90,8 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
     def refused(self, path: str) -> None:
         """POST of nothing at all, which can only be refused: CredentialsError when the token is why."""
         try:
-            self.post(path, {})
+            # it has no effect, so it may be repeated
+            self.create(lambda: self.post(path, {}), lambda: None)
         except BootstrapError as error:
             if isinstance(error, CredentialsError) or error.retryable:
                 raise
@@ -177,7 +179,12 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
 
         # the hook alone decides when it ends
         return stamina.retry_context(
-            on=hook, attempts=None, timeout=None, wait_initial=self.patience.pause_s, wait_max=30
+            on=hook,
+            attempts=None,
+            timeout=None,
+            wait_initial=self.patience.pause_s,
+            wait_max=30,
+            wait_jitter=self.patience.jitter_s,
         )
 
     def _send(self, method: str, url: str, params: dict[str, Any]) -> requests.Response:

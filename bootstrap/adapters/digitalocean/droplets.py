@@ -60,9 +60,13 @@ class DropletPart(Part):
             return
         try:
             self._power(droplet_id, "shutdown", "off", SHUTDOWN_S)
-        except CloudError:
-            # it does not listen to its power button
-            self._power(droplet_id, "power_off", "off", SHUTDOWN_S)
+        except CloudError as error:
+            if error.retryable:
+                # the API, not the droplet
+                raise
+            if not self._is(droplet_id, "off"):
+                # it does not listen to its power button
+                self._power(droplet_id, "power_off", "off", SHUTDOWN_S)
 
     def power_on_droplet(self, droplet_id: int) -> None:
         if not self._is(droplet_id, "active"):

@@ -26,6 +26,21 @@ VOLUME = {
 }
 
 
+DROPLET = {
+    "id": 7,
+    "name": "web",
+    "status": "active",
+    "region": {"slug": "nyc3"},
+    "size_slug": "s-1vcpu-1gb",
+    "image": {"id": 1},
+    "networks": {"v4": []},
+    "tags": [],
+    "volume_ids": [],
+    "created_at": "2026-11-24T10:00:00Z",
+    "memory": 1024,
+}
+
+
 class Api:
     """Answers with `script`, in order, and remembers what it was asked."""
 
@@ -112,6 +127,19 @@ def test_an_action_that_errs_is_told(api: Api) -> None:
     api.script = [(200, {}, {"volume": VOLUME}), (202, {}, {"action": {"id": 1}}), (200, {}, {"action": failed})]
     with pytest.raises(CloudError, match="attach of volume v1 failed"):
         DigitalOcean("t", api.url).attach_volume("v1", 7)
+
+
+def test_a_right_is_asked_for_again_as_the_question_has_no_effect(api: Api) -> None:
+    api.script = [error(500, "oops"), error(422, "name is required"), error(403, "You are not authorized")]
+    assert DigitalOcean("t", api.url).lacks(["tag:create", "vpc:create"]) == ["vpc:create"]
+    assert api.asked == ["POST /v2/tags", "POST /v2/tags", "POST /v2/vpcs"]
+
+
+def test_a_shutdown_that_the_api_lost_is_not_taken_for_a_droplet_that_does_not_listen(api: Api) -> None:
+    api.script = [(200, {}, {"droplet": DROPLET}), error(500, "oops")]
+    with pytest.raises(CloudError, match="oops"):
+        DigitalOcean("t", api.url, patience=Patience(request_s=0)).shutdown_droplet(7)
+    assert api.asked == ["GET /v2/droplets/7", "POST /v2/droplets/7/actions"]
 
 
 def test_reading_survives_an_outage(api: Api) -> None:
