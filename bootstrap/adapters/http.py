@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bootstrap.errors import HostError
+from bootstrap.errors import HostError, UsageError
 from bootstrap.ports.web import ProbeReport, WebAnswer
 
 PROBES_PER_SECOND = 10
@@ -21,7 +21,7 @@ class HttpsWeb:
     def __init__(self, roots_file: Path | None = None) -> None:
         self._tls = ssl.create_default_context()
         if roots_file:
-            self._tls.load_verify_locations(cafile=roots_file)
+            _trust(self._tls, roots_file)
 
     def get(self, url: str, *, address: str, timeout_s: float = 10) -> WebAnswer:
         with self._client(timeout_s) as client:
@@ -33,6 +33,17 @@ class HttpsWeb:
     def _client(self, timeout_s: float) -> httpx.Client:
         # no proxy of the environment: what counts is the way a visitor takes to this very address
         return httpx.Client(verify=self._tls, timeout=timeout_s, trust_env=False)
+
+
+def _trust(tls: ssl.SSLContext, roots_file: Path) -> None:
+    try:
+        tls.load_verify_locations(cafile=roots_file)
+    except OSError as error:
+        # OpenSSL's own words are for those who wrote it
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageError(
+            f"acme.roots_file {roots_file}: {why}", "name a PEM file with the authority's root certificates"
+        ) from None
 
 
 def _get(client: httpx.Client, url: str, address: str) -> WebAnswer:

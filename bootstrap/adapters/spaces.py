@@ -18,11 +18,14 @@ _NO_RULES = "NoSuchLifecycleConfiguration"
 # what was replaced or deleted by mistake can be had back for so long
 NONCURRENT_DAYS = 30
 UNFINISHED_DAYS = 2
+ATTEMPTS = 5
 
 
 class Spaces:
-    def __init__(self, endpoint: str, region: str, bucket: str, access_key: str, secret_key: str) -> None:
-        self._endpoint, self._region, self._bucket = endpoint, region, bucket
+    def __init__(
+        self, endpoint: str, region: str, bucket: str, access_key: str, secret_key: str, attempts: int = ATTEMPTS
+    ) -> None:
+        self._endpoint, self._region, self._bucket, self._attempts = endpoint, region, bucket, attempts
         self._keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
 
     @cached_property
@@ -33,7 +36,7 @@ class Spaces:
         config = Config(
             connect_timeout=10,
             read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 5},
+            retries={"mode": "standard", "total_max_attempts": self._attempts},
             # Spaces wants no checksum trailers, which newer boto3 sends by itself
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -137,7 +140,12 @@ class Spaces:
                 ) from None
             if code in _MISSING:
                 raise NotFoundError(f"{where}: not found", "check `spaces.bucket` and `spaces.region`") from None
-            raise CloudError(f"{where}: {code}: {error.response['Error'].get('Message', '')}") from None
+            busy = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+            raise CloudError(
+                f"{where}: {code}: {error.response['Error'].get('Message', '')}",
+                "https://status.digitalocean.com, then run the same command again" if busy else None,
+                retryable=busy,
+            ) from None
         except BotoCoreError as error:
             raise CloudError(f"{where}: {error}", "is the endpoint reachable?", retryable=True) from None
 

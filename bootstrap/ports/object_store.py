@@ -1,6 +1,10 @@
 """What the operator's side needs of object storage: the agent does the heavy lifting on the droplet.
 
-Implementation: `adapters/spaces.py`. Missing bucket and wrong keys raise CredentialsError or NotFoundError.
+Implementation: `adapters/spaces.py`.
+
+- A missing bucket or object raises NotFoundError, a wrong key CredentialsError.
+- No answer, or an error of the server, is repeated a few times, then it is CloudError with retryable=True: every
+  method may be called again, and goes on from what an earlier call reached.
 """
 
 from __future__ import annotations

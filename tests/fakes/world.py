@@ -13,7 +13,7 @@ from bootstrap.config import Settings
 from bootstrap.errors import HostError, HostKeyError, NotFoundError
 from bootstrap.operations import hostkeys
 from bootstrap.operations.environment import Environment
-from bootstrap.ports.cloud import Droplet, DropletSpec
+from bootstrap.ports.cloud import Cloud, Droplet, DropletSpec
 from bootstrap.ports.dns import Answer, Caa
 from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap.ports.object_store import StoredObject
@@ -46,7 +46,7 @@ class Machine:
 
 
 class FakeHost:
-    def __init__(self, world: World, address: HostAddress) -> None:
+    def __init__(self, world: Surroundings, address: HostAddress) -> None:
         self._world, self._address = world, address
 
     @property
@@ -60,7 +60,13 @@ class FakeHost:
     def run(
         self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60, check: bool = True
     ) -> HostResult:
-        machine = self._machine
+        result = self._result(self._machine, argv, stdin)
+        if check and result.exit_code:
+            last = (result.stderr.splitlines() or [f"exit code {result.exit_code}"])[-1]
+            raise HostError(f"{self._address.ip}: {last}")
+        return result
+
+    def _result(self, machine: Machine, argv: Sequence[str], stdin: str | None) -> HostResult:
         if stdin is not None:
             machine.stdin.append(stdin)
         if argv[0] == "cloud-init":
@@ -68,13 +74,14 @@ class FakeHost:
         if "/var/log/cloud-init.log" in argv:
             return HostResult(0, machine.boot_log, "")
         if "bootstrap-agent" not in " ".join(argv):
-            return HostResult(0, self._world.shell.get(argv[0], ""), "")
+            printed = self._world.shell.get(argv[0], "")
+            return printed if isinstance(printed, HostResult) else HostResult(0, printed, "")
         command = " ".join(argv[3:])
         self._world.calls.append(command)
         return self._agent(machine, command, json.loads(stdin) if stdin else None)
 
     def _agent(self, machine: Machine, command: str, stdin: Any) -> HostResult:
-        effects = self._world.cloud.effects
+        effects = self._world.effects
         answer: Any = {}
         if command == "hostkey rotate":
             machine.next_key = machine.next_key or hostkeys.generate().public
@@ -94,6 +101,8 @@ class FakeHost:
             assert machine.mounted and machine.env
             machine.restored.append(command.split()[1])
             effects.add("restore")
+        elif command == "volume mount" and not self._world.has_volume(self._address.ip):
+            return HostResult(7, "", "error: the data volume is not attached\n")
         elif command == "stack up" and not machine.healthy:
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
         elif command == "status":
@@ -162,21 +171,27 @@ class FakeStore:
             self.exists = True
             self._effects.add("create bucket")
 
-    def keeps_versions(self) -> bool:
-        if not self.exists:
+    def _bucket(self) -> dict[str, bytes]:
+        """What was put into it shows that it is there."""
+        if not self.exists and not self.objects:
             raise NotFoundError("the bucket does not exist")
+        return self.objects
+
+    def keeps_versions(self) -> bool:
+        self._bucket()
         return self.versions
 
     def list(self, prefix: str) -> list[StoredObject]:
-        return [
-            StoredObject(k, len(v), "2026-11-24T02:00:00Z") for k, v in self.objects.items() if k.startswith(prefix)
-        ]
+        found = [(key, body) for key, body in self._bucket().items() if key.startswith(prefix)]
+        return [StoredObject(key, len(body), "2026-11-24T02:00:00Z") for key, body in sorted(found)]
 
     def read(self, key: str) -> bytes:
+        if key not in self._bucket():
+            raise NotFoundError(f"{key} does not exist")
         return self.objects[key]
 
     def delete_prefix(self, prefix: str) -> int:
-        gone = [key for key in self.objects if key.startswith(prefix)]
+        gone = [key for key in self._bucket() if key.startswith(prefix)]
         for key in gone:
             del self.objects[key]
         return len(gone)
@@ -185,10 +200,13 @@ class FakeStore:
 class Quiet:
     def __init__(self) -> None:
         self.texts: list[str] = []
+        # the step that began last
+        self.latest: str | None = None
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         self.texts.append(text)
+        self.latest = text
         yield
 
     def note(self, text: str) -> None:
@@ -198,50 +216,42 @@ class Quiet:
         self.texts.append(f"warning: {text}")
 
 
-class World:
-    """One cloud, its machines and what surrounds them. `env()` is a new process on the operator's side."""
+class Surroundings:
+    """What surrounds a cloud, whichever it is. `env()` is a new process on the operator's side."""
+
+    cloud: Cloud
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.settings = Settings.model_validate(
             {"domain": DOMAIN, "stack": ROOT / "stack", "ssh_key": folder / "key", **settings}
         )
-        self.cloud = FakeCloud(Effects())
-        self.cloud.on_droplet = self._boot
-        self.image = self.cloud.add_image(RELEASE["name"], "bootstrap-image", "bootstrap-image:ticket-tracking")
-        self.store = FakeStore(self.cloud.effects)
-        self.machines: dict[str, Machine] = {}
+        self.effects = Effects()
+        self.store = FakeStore(self.effects)
         self.calls: list[str] = []
-        # what a program on a machine prints
-        self.shell: dict[str, str] = {}
+        # what a program on a machine prints, or how it ends
+        self.shell: dict[str, str | HostResult] = {}
         self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]
         self.closed = 0
         self.progress = Quiet()
-        # what the next droplet offers instead of the key in its user-data
-        self.impostor: str | None = None
-        # what the cloud-init of the next droplets fails with
-        self.boot_error: str | None = None
-        self.boot_log = ""
         self.smtp_password: str | None = None
         self.other_servers: list[Answer] = []
         self.caa: list[Caa] = []
 
-    def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
-        assert droplet.public_ip is not None
-        key = self.impostor or _public_key(spec.user_data)
-        self.machines[droplet.public_ip] = Machine(
-            spec.user_data, key, boot_error=self.boot_error, boot_log=self.boot_log
-        )
-
     def at(self, ip: str) -> Machine:
-        machine = self.machines.get(ip)
-        if machine is None:
-            raise HostError(f"{ip}: no answer", retryable=True)
-        return machine
+        """The machine whose own address this is; HostError when nothing answers there."""
+        raise NotImplementedError
 
-    def live(self) -> Machine:
-        (droplet,) = self.cloud.droplets(f"bootstrap:{self.settings.key}:live")
-        return self.at(droplet.public_ip or "")
+    def has_volume(self, ip: str) -> bool:
+        raise NotImplementedError
+
+    def behind(self, address: str) -> Machine | None:
+        """Whom a visitor of this address meets: it may be a reserved one."""
+        raise NotImplementedError
+
+    def addresses(self, relative: str) -> list[str]:
+        """Of the A and AAAA records of that name."""
+        raise NotImplementedError
 
     def env(self) -> Environment:
         return Environment(
@@ -258,16 +268,58 @@ class World:
         )
 
 
+class World(Surroundings):
+    """A cloud in memory with its machines."""
+
+    cloud: FakeCloud
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        super().__init__(folder, **settings)
+        self.cloud = FakeCloud(self.effects)
+        self.cloud.on_droplet = self._boot
+        self.image = self.cloud.add_image(RELEASE["name"], "bootstrap-image", "bootstrap-image:ticket-tracking")
+        self.machines: dict[str, Machine] = {}
+        # what the next droplet offers instead of the key in its user-data
+        self.impostor: str | None = None
+        # what the cloud-init of the next droplets fails with
+        self.boot_error: str | None = None
+        self.boot_log = ""
+
+    def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
+        assert droplet.public_ip is not None
+        key = self.impostor or public_key(spec.user_data)
+        self.machines[droplet.public_ip] = Machine(
+            spec.user_data, key, boot_error=self.boot_error, boot_log=self.boot_log
+        )
+
+    def at(self, ip: str) -> Machine:
+        machine = self.machines.get(ip)
+        if machine is None:
+            raise HostError(f"{ip}: no answer", retryable=True)
+        return machine
+
+    def has_volume(self, ip: str) -> bool:
+        return any(droplet.volume_ids for droplet in self.cloud.droplets() if droplet.public_ip == ip)
+
+    def behind(self, address: str) -> Machine | None:
+        holders = {ip.ip: ip.droplet_id for ip in self.cloud.reserved_ips()}
+        met = [d.public_ip for d in self.cloud.droplets() if address == d.public_ip or holders.get(address) == d.id]
+        return self.machines.get(met[0] or "") if met else None
+
+    def addresses(self, relative: str) -> list[str]:
+        return [r.data for r in self.cloud.records(DOMAIN) if r.type in ("A", "AAAA") and r.name == relative]
+
+    def live(self) -> Machine:
+        (droplet,) = self.cloud.droplets(f"bootstrap:{self.settings.key}:live")
+        return self.at(droplet.public_ip or "")
+
+
 class _Visitor:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Surroundings) -> None:
         self._world = world
 
     def get(self, url: str, *, address: str, timeout_s: float = 10) -> WebAnswer:
-        by_ip = {d.public_ip: d.public_ip for d in self._world.cloud.droplets()}
-        holders = {ip.ip: ip.droplet_id for ip in self._world.cloud.reserved_ips()}
-        by_id = {d.id: d.public_ip for d in self._world.cloud.droplets()}
-        target = by_ip.get(address) or by_id.get(holders.get(address) or 0)
-        machine = self._world.machines.get(target or "")
+        machine = self._world.behind(address)
         if machine is None or not (machine.up and machine.certified):
             raise HostError(f"{url}: connection refused", retryable=True)
         return WebAnswer(200, "ok", {})
@@ -277,22 +329,21 @@ class _Visitor:
 
 
 class _Authority:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Surroundings) -> None:
         self._world = world
 
     def answers(self, name: str) -> list[Answer]:
         relative = "@" if name == DOMAIN else name.removesuffix(f".{DOMAIN}")
-        found = [r.data for r in self._world.cloud.records(DOMAIN) if (r.type, r.name) == ("A", relative)]
-        return [Answer("ns1", tuple(found)), *self._world.other_servers]
+        return [Answer("ns1", tuple(sorted(self._world.addresses(relative)))), *self._world.other_servers]
 
     def caa(self, name: str) -> list[Caa]:
-        return self._world.caa
+        return self._world.caa if f".{name}".endswith(f".{DOMAIN}") else []
 
     def name_servers(self, domain: str) -> list[str]:
-        return self._world.name_servers
+        return self._world.name_servers if domain == DOMAIN else []
 
 
-def _public_key(user_data: str) -> str:
+def public_key(user_data: str) -> str:
     """The ed25519 public key that cloud-init is to install, derived from the private one in user-data."""
     import textwrap
 

@@ -88,6 +88,10 @@ def test_a_droplet_is_active_tagged_and_powered(subject: Subject) -> None:
     cloud.untag_droplet(droplet.id, f"{TAG}:live")
     now = cloud.droplet(droplet.id)
     assert now and set(now.tags) == {TAG, f"{TAG}:retired"}
+    cloud.delete_tag(f"{TAG}:retired")
+    cloud.delete_tag(f"{TAG}:retired")
+    now = cloud.droplet(droplet.id)
+    assert now and now.tags == (TAG,)
     cloud.shutdown_droplet(droplet.id)
     cloud.shutdown_droplet(droplet.id)
     off = cloud.droplet(droplet.id)

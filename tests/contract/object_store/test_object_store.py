@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
 import pytest
 
 from bootstrap.adapters.spaces import Spaces
-from bootstrap.errors import CredentialsError, NotFoundError
+from bootstrap.errors import CloudError, CredentialsError, NotFoundError
 from bootstrap.localcloud.services import spaces
 from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.ports.object_store import ObjectStore
@@ -48,16 +50,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 class Subject:
     store: ObjectStore
     put: Callable[[str, bytes], object]
+    # without its bucket
+    absent: ObjectStore
 
 
 @pytest.fixture(params=["spaces", "fake"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     if request.param == "fake":
         fake = FakeStore(Effects())
-        return Subject(fake, lambda key, body: fake.objects.__setitem__(key, body))
+        return Subject(fake, lambda key, body: fake.objects.__setitem__(key, body), FakeStore(Effects()))
     server: Server = request.getfixturevalue("server")
     client = server.client()
-    return Subject(server.store(), lambda key, body: client.put_object(Bucket=BUCKET, Key=key, Body=body))
+    return Subject(
+        server.store(), lambda key, body: client.put_object(Bucket=BUCKET, Key=key, Body=body), server.store("nowhere")
+    )
 
 
 def test_objects_are_listed_read_and_deleted_by_prefix(subject: Subject) -> None:
@@ -74,6 +80,62 @@ def test_objects_are_listed_read_and_deleted_by_prefix(subject: Subject) -> None
     assert store.delete_prefix("example_com/") == 2
     assert store.list("example_com/") == []
     assert [item.key for item in store.list("example_org/")] == ["example_org/manifest_1.json"]
+
+
+def test_what_is_missing_is_told(subject: Subject) -> None:
+    """The bucket, and an object in it."""
+    absent = subject.absent
+    for ask in (lambda: absent.list("a/"), absent.keeps_versions, lambda: absent.delete_prefix("a/")):
+        with pytest.raises(NotFoundError):
+            ask()
+    subject.store.ensure_bucket("a/")
+    assert subject.store.keeps_versions()
+    with pytest.raises(NotFoundError):
+        subject.store.read("a/absent")
+    assert subject.store.list("a/") == [] and subject.store.delete_prefix("a/") == 0
+
+
+class Stumbling(ThreadingHTTPServer):
+    """Answers `stumbles` times that it is busy, then with an empty list."""
+
+    def __init__(self, stumbles: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Stumble)
+        self.stumbles = stumbles
+        self.asked = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def store(self, attempts: int) -> Spaces:
+        return Spaces(f"http://127.0.0.1:{self.server_address[1]}", "nyc3", BUCKET, "key", "secret", attempts)
+
+
+class _Stumble(BaseHTTPRequestHandler):
+    server: Stumbling
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        busy = self.server.asked <= self.server.stumbles
+        body = b"<Error><Code>SlowDown</Code></Error>" if busy else b"<ListBucketResult/>"
+        self.send_response(503 if busy else 200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_that_stumbles_is_asked_again_and_one_that_falls_is_told_as_retryable() -> None:
+    with Stumbling(1) as server:
+        assert server.store(2).list("a/") == [] and server.asked == 2
+        server.shutdown()
+    with Stumbling(9) as server:
+        with pytest.raises(CloudError, match="SlowDown") as failure:
+            server.store(2).list("a/")
+        assert failure.value.retryable and failure.value.remedy and server.asked == 2
+        server.shutdown()
+    with pytest.raises(CloudError) as failure:
+        Spaces("http://127.0.0.1:1", "nyc3", BUCKET, "key", "secret", 1).list("a/")
+    assert failure.value.retryable and failure.value.remedy
 
 
 def test_the_bucket_keeps_versions_until_they_are_deleted(server: Server) -> None:

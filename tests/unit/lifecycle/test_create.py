@@ -21,7 +21,7 @@ from bootstrap.operations import create as operation
 from bootstrap.operations import hostkeys, plan, steps
 from bootstrap.ports.dns import Answer, Caa
 from tests.fakes.cloud import Killed
-from tests.fakes.world import ROOT, World
+from tests.fakes.world import ROOT, World, public_key
 
 
 @pytest.fixture
@@ -133,9 +133,7 @@ def test_no_secret_in_user_data_and_no_reusable_key(world: World) -> None:
     generated = [value for name, value in machine.env.items() if "PASSWORD" in name or "SECRET_KEY" in name]
     assert any(len(value) > 20 for value in generated)
     assert not [value for value in (*generated, "very-secret-spaces-key") if value and value in machine.user_data]
-    from tests.fakes.world import _public_key
-
-    assert machine.offered != _public_key(machine.user_data), "the key that user-data shows is no longer used"
+    assert machine.offered != public_key(machine.user_data), "the key that user-data shows is no longer used"
 
 
 def test_secrets_are_kept_and_the_operators_own_win(tmp_path: Path) -> None:

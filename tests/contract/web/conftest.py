@@ -1,4 +1,4 @@
-"""Web against a real TLS server whose certificate is for a name that no resolver knows."""
+"""A real TLS server whose certificate is for a name that no resolver knows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import datetime
 import http.server
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-
-from bootstrap.adapters.http import HttpsWeb
-from bootstrap.errors import HostError
 
 
 @dataclass
@@ -75,38 +71,3 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield site
     server.shutdown()
     server.server_close()
-
-
-def test_it_connects_to_the_address_and_asks_for_the_name(site: Site) -> None:
-    answer = HttpsWeb(site.roots).get(f"https://a.example:{site.port}/", address="127.0.0.1")
-    assert (answer.status, answer.body) == (200, "ok")
-    assert site.hosts[0].startswith("a.example")
-
-
-def test_another_name_or_an_unknown_authority_is_refused(site: Site) -> None:
-    for web, name in ((HttpsWeb(site.roots), "b.example"), (HttpsWeb(), "a.example")):
-        with pytest.raises(HostError) as failure:
-            web.get(f"https://{name}:{site.port}/", address="127.0.0.1")
-        assert failure.value.retryable and "certificate" in failure.value.message.lower()
-
-
-def test_nobody_there_is_retryable() -> None:
-    with pytest.raises(HostError) as failure:
-        HttpsWeb().get("https://a.example:1/", address="127.0.0.1")
-    assert failure.value.retryable
-
-
-def test_a_prober_counts_an_outage_and_stays_within_its_load(site: Site) -> None:
-    prober = HttpsWeb(site.roots).prober(f"https://a.example:{site.port}/", address="127.0.0.1")
-    prober.start()
-    began = time.monotonic()
-    time.sleep(0.5)
-    site.status = 503
-    time.sleep(0.6)
-    site.status = 200
-    time.sleep(0.5)
-    report = prober.stop()
-    seconds = time.monotonic() - began
-    assert 0.4 < report.outage_s < 1.1
-    assert 3 <= report.failed <= 8 and report.failed < report.requests <= 10 * seconds + 2
-    assert report.first_failure is not None and "503" in report.first_failure

@@ -1,0 +1,61 @@
+"""What `ports/web.py` promises: the adapter against a real TLS server, and the fake of the unit tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bootstrap.adapters.http import HttpsWeb
+from bootstrap.errors import HostError
+from bootstrap.operations import create, plan
+from bootstrap.ports.web import Web
+from tests.contract.web.conftest import Site
+from tests.fakes.world import World
+
+
+@dataclass
+class Subject:
+    web: Web
+    url: str
+    address: str
+    # an address where nobody answers
+    nobody: str
+    # the certificate does not hold any more; the URL to ask then
+    distrust: Callable[[], str]
+
+
+@pytest.fixture(params=["https", "fake"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    if request.param == "https":
+        site: Site = request.getfixturevalue("site")
+        url = f"https://a.example:{site.port}/"
+        return Subject(HttpsWeb(site.roots), url, "127.0.0.1", "127.86.0.80", lambda: url.replace("a.ex", "b.ex"))
+    world = World(tmp_path)
+    made = create.create(world.env(), plan.check(world.env()))
+
+    def distrust() -> str:
+        world.live().certified = False
+        return made.url
+
+    return Subject(world.env().web, made.url, made.address, "192.0.2.254", distrust)
+
+
+def test_an_answer_has_its_status_and_its_body(subject: Subject) -> None:
+    answer = subject.web.get(subject.url, address=subject.address)
+    assert (answer.status, answer.body) == (200, "ok")
+
+
+def test_nobody_at_the_address_is_retryable(subject: Subject) -> None:
+    with pytest.raises(HostError) as failure:
+        subject.web.get(subject.url, address=subject.nobody, timeout_s=2)
+    assert failure.value.retryable and subject.url in failure.value.message
+
+
+def test_a_certificate_that_does_not_hold_is_no_answer(subject: Subject) -> None:
+    url = subject.distrust()
+    with pytest.raises(HostError) as failure:
+        subject.web.get(url, address=subject.address)
+    assert failure.value.retryable and url in failure.value.message
