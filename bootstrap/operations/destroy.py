@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError, NotFoundError
-from bootstrap.operations import find, hostkeys, machine, remote
+from bootstrap.operations import find, hostkeys, machine, remote, steps
 from bootstrap.operations.create import NEVER_SERVED, RESTORE_DUE
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
@@ -51,6 +51,8 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         with env.progress.step("tags and firewall"):
             _drop_tags(env)
             env.cloud.delete_firewall(deployment.firewall.id)
+    # nobody goes on from where a create stopped
+    steps.path_of(env).unlink(missing_ok=True)
     kept = deployment.volume.name if deployment.volume and not volume else None
     return Destroyed(len(deployment.droplets), kept, deleted)
 

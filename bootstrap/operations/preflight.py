@@ -5,6 +5,8 @@ Only what this run still has to make counts: a deployment that is complete needs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bootstrap import render
 from bootstrap.errors import ConflictError, CredentialsError
 from bootstrap.operations import find, hostkeys
@@ -13,6 +15,16 @@ from bootstrap.ports.cloud import Account
 
 # whatever exists: droplets change their tags, records their address, volumes their place
 _ALWAYS = ("tag:create",)
+RIGHTS = (
+    *_ALWAYS,
+    "droplet:create",
+    "block_storage:create",
+    "reserved_ip:create",
+    "firewall:create",
+    "domain:create",
+    "ssh_key:create",
+    "vpc:create",
+)
 
 
 def check(env: Environment, account: Account, held: find.Account, deployment: find.Deployment) -> None:
@@ -74,9 +86,12 @@ def _check_rights(env: Environment, deployment: find.Deployment) -> None:
         "ssh_key:create": deployment.live is None,
         "vpc:create": deployment.live is None,
     }
-    lacking = env.cloud.lacks([*_ALWAYS, *(scope for scope, needed in absent.items() if needed)])
-    if lacking:
-        raise CredentialsError(
-            f"the API token may not {', '.join(lacking)}",
-            "make one with full access, or with these scopes too: https://cloud.digitalocean.com/account/api/tokens",
-        )
+    if lacking := env.cloud.lacks([scope for scope in RIGHTS if absent.get(scope, True)]):
+        raise may_not(lacking)
+
+
+def may_not(scopes: Sequence[str]) -> CredentialsError:
+    return CredentialsError(
+        f"the API token may not {', '.join(scopes)}",
+        "make one with full access, or with these scopes too: https://cloud.digitalocean.com/account/api/tokens",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from bootstrap.errors import CredentialsError, HostError, NotFoundError
-from bootstrap.operations import find
+from bootstrap.operations import find, preflight
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
 from bootstrap.operations.image import STACK_TAG
@@ -13,6 +13,8 @@ from bootstrap.operations.provenance import MAX_AGE_DAYS
 from bootstrap.ports.cloud import Cloud
 
 OURS = ".digitalocean.com"
+# a redeploy needs these two, and no other
+EVERY_CHANGE = {"tag:create", "droplet:create"}
 
 
 def token(patient: Patient) -> str | Doubt:
@@ -22,6 +24,17 @@ def token(patient: Patient) -> str | Doubt:
     if account.status != "active":
         return Doubt(f"{account.email}: the account says {account.status}", "see the control panel")
     return f"{account.email}, account active"
+
+
+def rights(patient: Patient) -> str | Doubt:
+    """Also those that a deployment which is complete needs no more."""
+    lacking = patient.cloud.lacks(preflight.RIGHTS)
+    if not lacking:
+        return "the token may create all that a deployment is made of"
+    error = preflight.may_not(lacking)
+    if EVERY_CHANGE & set(lacking):
+        raise error
+    return Doubt(error.message, error.remedy or "")
 
 
 def quotas(patient: Patient) -> str | Doubt:
@@ -94,6 +107,7 @@ def _days_since(moment: str) -> int:
 GROUP = "this account"
 CHECKS = (
     Check(GROUP, "token", token, ("api",)),
+    Check(GROUP, "rights", rights, ("token",)),
     Check(GROUP, "quotas", quotas, ("token",)),
     Check(GROUP, "image", image, ("token", "stack")),
     Check(GROUP, "domain", domain, ("token", "settings")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from bootstrap.errors import CertificateError, CloudError, ConflictError, HostError, NotFoundError, UnhealthyError
-from bootstrap.operations import find, gate, hostkeys, machine, names, remote
+from bootstrap.operations import find, gate, hostkeys, machine, names, remote, steps
 from bootstrap.operations.create import RESTORE_DUE
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
@@ -26,7 +26,9 @@ CERTIFICATE_TIMER = "bootstrap-certificate.timer"
 def deployed(patient: Patient) -> str:
     env = _env(patient)
     if not patient.deployment.exists:
-        raise Absent(f"{env.settings.domain} is not deployed: bootstrap create --domain {env.settings.domain}")
+        before = steps.interrupted(steps.path_of(env))
+        stopped = f"; an earlier create came as far as: {before}" if before else ""
+        raise Absent(f"{env.settings.domain} is not deployed: {_create(patient)}{stopped}")
     return f"https://{env.settings.domain}/"
 
 
@@ -192,6 +194,9 @@ def unfinished(patient: Patient) -> str | Doubt:
         left.append(("the host key of user-data is not replaced", _create(patient)))
     if RESTORE_DUE in tags:
         left.append(("the data are still to come from a backup", f"{_create(patient)} --from-backup latest"))
+    # on this computer: another one knows nothing of it
+    if before := steps.interrupted(steps.path_of(env)):
+        left.append((f"a create that came as far as: {before}", _create(patient)))
     if left:
         return Doubt("; ".join(text for text, _ in left), left[0][1])
     return "nothing"

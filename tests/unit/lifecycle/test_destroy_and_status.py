@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bootstrap.errors import NotFoundError
-from bootstrap.operations import create, destroy, find, gate, logs, plan
+from bootstrap.operations import create, destroy, find, gate, logs, plan, steps
 from bootstrap.operations.status import status
 from tests.fakes.cloud import Killed
-from tests.fakes.world import RELEASE, World
+from tests.fakes.world import RELEASE, Quiet, World
 
 
 @pytest.fixture
@@ -75,6 +76,14 @@ def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:
     assert failure.value.remedy and "--volume" in failure.value.remedy
     env = world.env()
     assert create.create(env, plan.check(env)).volume.id == volume.id
+
+
+def test_after_a_destroy_nobody_goes_on_from_where_a_create_stopped(world: World) -> None:
+    with suppress(KeyError), steps.Recorded(steps.path_of(world.env()), Quiet()).step("certificate"):
+        raise KeyError
+    assert status(world.env())["interrupted"]
+    run_destroy(world)
+    assert steps.interrupted(steps.path_of(world.env())) is None
 
 
 def test_destroy_keeps_the_operators_own_records(world: World) -> None:

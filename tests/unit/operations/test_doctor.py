@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,13 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import CredentialsError, HostError
-from bootstrap.operations import create, hostkeys, plan
+from bootstrap.operations import create, hostkeys, plan, steps
 from bootstrap.operations.doctor import doctor
 from bootstrap.operations.doctor.check import Finding, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
 from bootstrap.replacement.journal import Journal
 from bootstrap.replacement.table import State
-from tests.fakes.world import DOMAIN, World
+from tests.fakes.world import DOMAIN, Quiet, World
 
 
 @dataclass
@@ -105,6 +106,11 @@ def stop_in_the_middle(world: World) -> None:
     Journal(world.env().folder / "replacement.jsonl").append(State.LIVE_STOPPED, {})
 
 
+def cut_create_short(world: World) -> None:
+    with suppress(KeyError), steps.Recorded(steps.path_of(world.env()), Quiet()).step("certificate"):
+        raise KeyError
+
+
 BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (lambda w: w.cloud.shutdown_droplet(w.cloud.droplets()[0].id), "droplet", "problem", 6),
     (lambda w: w.cloud.detach_volume(w.cloud.volumes()[0].id, w.cloud.droplets()[0].id), "data volume", "problem", 5),
@@ -120,6 +126,9 @@ BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (lambda w: w.shell.update(find="/var/run/reboot-required\n"), "reboot", "warning", 0),
     (lambda w: w.cloud.tag_droplet(w.cloud.droplets()[0].id, create.RESTORE_DUE), "unfinished", "warning", 0),
     (stop_in_the_middle, "unfinished", "warning", 0),
+    (cut_create_short, "unfinished", "warning", 0),
+    (lambda w: w.cloud.lacking.add("tag:create"), "rights", "problem", 3),
+    (lambda w: w.cloud.lacking.add("vpc:create"), "rights", "warning", 0),
     (lambda w: setattr(w, "name_servers", ["ns.parking.example"]), "delegation", "problem", 7),
     (lambda w: setattr(w.store, "versions", False), "spaces", "warning", 0),
     (lambda w: setattr(w.cloud, "droplet_limit", 2), "quotas", "warning", 0),
@@ -161,6 +170,9 @@ def test_what_is_not_deployed_is_no_problem(tmp_path: Path) -> None:
     findings = examined(world)
     assert findings["deployed"].text == f"{DOMAIN} is not deployed: bootstrap create --domain {DOMAIN}"
     assert "droplet" not in findings and exit_code(findings.values()) == 0
+    cut_create_short(world)
+    text = examined(world)["deployed"].text
+    assert "an earlier create came as far as: nothing yet, 0 min ago; it stopped in: certificate" in text
     findings = examined(world, domain=lambda: None)
     assert findings["domain"].state == "absent" and "spaces" not in findings and "deployed" not in findings
 
