@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.localcloud import claims, lookup
-from bootstrap.localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, network_of
+from bootstrap.localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, give_up_a_taken_range, network_of
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import NspawnDriver
 from bootstrap.localcloud.machines.pool import Pool
 from bootstrap.localcloud.machines.record import Record as MachineRecord
 from bootstrap.localcloud.machines.record import records as machine_records
-from bootstrap.localcloud.model import KINDS, Counter, Image, Row, Tag, Volume
+from bootstrap.localcloud.model import KINDS, Counter, Image, ReservedIP, Row, Tag, Volume
 from bootstrap.localcloud.network.namespace import Network
 from bootstrap.localcloud.services.standins import ensure_images
 from bootstrap.localcloud.services.supervisor import stop_leftovers
@@ -109,18 +109,21 @@ def _start(home: Home, progress: Progress) -> None:
 def take_place(home: Home) -> Network:
     """Range and ports are chosen and taken in one go: another cloud that starts meanwhile looks afterwards."""
     with claims.choosing():
-        give_up_a_taken_port(home, _droplets(home))
+        droplets, reserved_ips = _addressed(home)
+        give_up_a_taken_port(home, droplets)
+        give_up_a_taken_range(home, droplets + reserved_ips)
         network = network_of(home)
         claim_ports(home)
         network.up()
     return network
 
 
-def _droplets(home: Home) -> int:
+def _addressed(home: Home) -> tuple[int, int]:
+    """How many droplets there are, and reserved IPs: they have addresses of the range."""
     if not home.state.exists():
-        return 0
+        return 0, 0
     with closing(Store(home.state)) as store, store.change() as tx:
-        return len(list(lookup.droplets(tx)))
+        return len(lookup.droplets(tx)), len(tx.all(ReservedIP))
 
 
 def _spawn(home: Home) -> int:

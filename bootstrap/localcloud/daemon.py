@@ -202,6 +202,16 @@ def give_up_a_taken_port(home: Home, droplets: int) -> None:
     remembered.unlink()
 
 
+def give_up_a_taken_range(home: Home, addresses: int) -> None:
+    """Another cloud may have the remembered range by now: it stays only where addresses of it were given out, and then
+    the network says what is in its place."""
+    remembered = home.path / "range"
+    if addresses or not remembered.exists():
+        return
+    if Network(home.name, remembered.read_text().strip(), home.path).clash():
+        remembered.unlink()
+
+
 def _free(home: Home, port: int) -> bool:
     if port in claims.of_others(home.name):
         return False

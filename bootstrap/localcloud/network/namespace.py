@@ -55,6 +55,15 @@ class Network:
             self._way_out()
             _claim_forwarding(self.name)
 
+    def clash(self) -> str | None:
+        """The route by which something else has the range by now."""
+        if self._is_up():
+            return None
+        routes = run(["ip", "-4", "route", "show", "to", "root", self.range.cidr]).splitlines()
+        # what a crash left of our own goes with the next `up`
+        others = (route.strip() for route in routes if self.host_link not in route and "blackhole" not in route)
+        return next(others, None)
+
     def down(self) -> None:
         """Nothing of ours is left on the host. Machines must have stopped: `unplug` took their links."""
         with _host_lock():

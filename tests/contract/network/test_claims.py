@@ -7,15 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from bootstrap.localcloud import claims
+from bootstrap.localcloud.control import take_place
 from bootstrap.localcloud.daemon import network_of
 from bootstrap.localcloud.home import Home
+from bootstrap.localcloud.model import ReservedIP
+from bootstrap.localcloud.network import Network, NetworkError
 from bootstrap.localcloud.services import spaces
+from bootstrap.localcloud.store import Store
 
 pytestmark = [
     pytest.mark.root,
@@ -60,6 +65,45 @@ def test_each_gets_a_range_and_ports_of_its_own(tmp_path: Path, monkeypatch: pyt
         assert len(set(ranges)) == CLOUDS
         taken = [json.loads((claims.RUN / f"ports-{home.name}").read_text()) for home in homes]
         assert len({port for ports in taken for port in ports}) == CLOUDS * len(taken[0])
+
+
+@pytest.fixture
+def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    """Of a cloud that runs."""
+    monkeypatch.delenv("BOOTSTRAP_CLOUD_RANGE", raising=False)
+    with taken_place(tmp_path / "first") as network:
+        yield network
+
+
+@contextmanager
+def taken_place(path: Path) -> Iterator[Network]:
+    path.mkdir(exist_ok=True)
+    home = Home(path, path)
+    try:
+        yield take_place(home)
+    finally:
+        network_of(home).down()
+        claims.release(home.name)
+
+
+def test_a_range_that_another_cloud_took_meanwhile_is_given_up(tmp_path: Path, first: Network) -> None:
+    again = tmp_path / "again"
+    again.mkdir()
+    (again / "range").write_text(first.range.cidr)
+    with taken_place(again) as network:
+        assert network.range.cidr != first.range.cidr and network.clash() is None
+        assert (again / "range").read_text().strip() == network.range.cidr
+
+
+def test_but_not_where_addresses_of_it_were_given_out(tmp_path: Path, first: Network) -> None:
+    again = Home(tmp_path / "again", tmp_path)
+    again.path.mkdir()
+    (again.path / "range").write_text(first.range.cidr)
+    with closing(Store(again.state)) as store, store.change() as tx:
+        tx.put(ReservedIP(ip=str(first.range.network[200]), region="nyc3"))
+    with pytest.raises(NetworkError, match="in use by the route"):
+        take_place(again)
+    claims.release(again.name)
 
 
 def test_inner_ports_that_another_cloud_has_are_passed_over_and_the_choice_is_kept(tmp_path: Path) -> None:
