@@ -144,6 +144,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         assert not list((home / "machines").glob("*")), "a machine's record is left"
         left = subprocess.run(["losetup", "-a"], capture_output=True, text=True).stdout
         assert str(home) not in left, f"a loop device is left: {left}"
+        for mount in Path("/sys/fs/cgroup").iterdir():
+            assert not list(mount.rglob(f"{net.namespace}-*")), "a control group is left"
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,13 @@ def test_a_guest_has_name_key_resolver_and_its_vpc(pair: Lab) -> None:
     assert pair.says(11, "getent hosts any.example.com").split()[0] == "192.0.2.77"
     assert pair.ssh(11, "ping -c1 -W2 10.116.0.12").returncode == 0
     assert pair.says(11, "systemctl is-system-running --wait") == "running"
+
+
+def test_guests_share_no_control_group(pair: Lab) -> None:
+    """A process of somebody else's has the number 0 there."""
+    for machine in (11, 12):
+        members = pair.says(machine, "cat /sys/fs/cgroup/system.slice/ssh.service/cgroup.procs").split()
+        assert members and "0" not in members
 
 
 def test_a_guest_cannot_use_an_address_that_is_not_its_own(pair: Lab) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..command import CommandError
 from ..network.namespace import Network
-from . import devices, guest
+from . import cgroup, devices, guest
 from .driver import MachineError, MachineSpec
 from .memory import MemoryLimit
 from .pool import Pool
@@ -55,6 +55,7 @@ def clean(home: Path, record: Record) -> None:
             devices.close_loop(pool.volumes / f"{volume}.raw")
     network_of(record).unplug(record.machine)
     _memory(record).remove()
+    cgroup.remove(_memory(record).name)
 
 
 def _boot(home: Path, record: Record, me: Process) -> int:
@@ -64,8 +65,10 @@ def _boot(home: Path, record: Record, me: Process) -> int:
     guest.prepare(root, spec)
     namespace = network_of(record).plug(spec.id, spec.interfaces)
     limit = _memory(record)
-    group = limit.prepare()
-    launcher = [sys.executable, "-m", LAUNCHER, str(pool.path), str(namespace), str(group or "-")]
+    memory = limit.prepare()
+    # without, `limit` starts the machine in a scope of systemd's, which is its own place
+    groups = [memory, *cgroup.prepare(limit.name)] if memory else []
+    launcher = [sys.executable, "-m", LAUNCHER, str(pool.path), str(namespace), os.pathsep.join(map(str, groups))]
     machine = nspawn(spec, root, network_of(record).machine_namespace(spec.id))
     with record.console.open("ab") as console:
         process = subprocess.Popen(

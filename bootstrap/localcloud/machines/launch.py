@@ -1,7 +1,8 @@
-"""`python -m … POOL NETNS CGROUP|- COMMAND…`: become the machine.
+"""`python -m … POOL NETNS GROUPS COMMAND…`: become the machine.
 
-Enters the memory group and the network namespace, and forgets the mounts that are not the machine's: a copy of another
-pool's mount, or of another namespace's name, would keep it alive for as long as this machine runs.
+Enters the control groups (files to write the pid to, as in PATH) and the network namespace, and forgets the mounts that
+are not the machine's: a copy of another pool's mount, or of another namespace's name, would keep it alive for as long
+as this machine runs.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 from .kernel import CLONE_NEWNET, enter_namespace, own_mounts, unescaped, unmount_lazily
 
 
-def main(pool: str, namespace: str, group: str, *command: str) -> None:
-    if group != "-":
+def main(pool: str, namespace: str, groups: str, *command: str) -> None:
+    for group in filter(None, groups.split(os.pathsep)):
         Path(group).write_text(str(os.getpid()))
     enter_namespace(Path(namespace), CLONE_NEWNET)
     own_mounts()

@@ -1,7 +1,7 @@
 """A machine's memory limit: memory and swap together, kept by the kernel.
 
-Where the host's `memory` controller is cgroup v1, a child of our own group is made (never one at the root: we may
-be in a container ourselves). Where it is v2, only systemd may hand out groups, so the machine runs in a scope.
+Where the host's `memory` controller is cgroup v1, a child of our own group is made. Where it is v2, only systemd may
+hand out groups, so the machine runs in a scope.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cgroup import own_group, remove_tree
 from .driver import MachineError
-from .process import wait_until
 
 MIB = 1024**2
 
@@ -49,26 +49,7 @@ class MemoryLimit:
         group = self._v1()
         if group is None or not group.exists():
             return
-        if not wait_until(lambda: not (group / "cgroup.procs").read_text().strip(), 10):
-            raise MachineError(f"{group}: processes of the machine are still in it")
-        group.rmdir()
+        remove_tree(group)
 
     def _v1(self) -> Path | None:
-        """Our own v1 group's child of that name."""
-        mount = _v1_mount()
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if mount and "memory" in controllers.split(","):
-                own = mount / path.lstrip("/")
-                # a daemon that a machine's own supervisor started would nest groups: siblings stay siblings
-                return (own.parent if own.name.startswith("bc-") else own) / self.name
-        return None
-
-
-def _v1_mount() -> Path | None:
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields, _, filesystem = line.partition(" - ")
-        kind, _, options = filesystem.split()[:3]
-        if kind == "cgroup" and "memory" in options.split(","):
-            return Path(fields.split()[4])
-    return None
+        return own_group("memory", self.name)
