@@ -77,7 +77,8 @@ def _boot(home: Path, record: Record, me: Process) -> int:
             stdout=console,
             stderr=console,
             env={
-                "PATH": os.environ["PATH"],
+                # the launcher is to be of the same code as this
+                **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
                 "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
                 # /proc/sys/net is the guest's own: Docker sets up a container's interface there
                 "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
