@@ -187,6 +187,19 @@ def env_file(text: str) -> Arrange:
 
 
 @contextmanager
+def failing_check(world: World) -> Iterator[None]:
+    """A release whose health check finds what is wrong, and says so where `docker logs` reads."""
+    file = "/home/deploy/apps/hello/Docker/docker-compose.prod.yml"
+    check = 'test: [CMD, bash, -c, "echo the page is missing >/proc/1/fd/1; false"]'
+    hasty = "s/interval: 15s/interval: 1s/; s/start_period: 30s/start_period: 1s/"
+    world.in_droplet(f"sed -i.right -e 's|test: .CMD, bash.*|{check}|' -e '{hasty}' {file}")
+    try:
+        yield
+    finally:
+        world.in_droplet(f"mv {file}.right {file}")
+
+
+@contextmanager
 def sshd_stopped(world: World) -> Iterator[None]:
     world.in_droplet("systemctl stop ssh.socket ssh.service")
     try:
@@ -288,6 +301,13 @@ ON_THE_WAY = [
     ),
     Mishap(
         "a container that never gets healthy",
+        8,
+        ("service nginx is unhealthy", "the page is missing"),
+        failing_check,
+        tells=("bootstrap logs nginx",),
+    ),
+    Mishap(
+        "a container that ends again and again",
         8,
         ("service nginx is ending again and again", 'unknown directive "oops'),
         env_file(f"DOMAIN={LOST}; oops"),
