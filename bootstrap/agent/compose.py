@@ -148,8 +148,8 @@ class Compose:
         return run(["docker", "ps", "--all", "--quiet", "--no-trunc", *filters]).out.split()
 
     def last_log_lines(self, service: str, count: int = 3) -> list[str]:
-        shown = self.run("logs", "--no-color", "--no-log-prefix", f"--tail={count}", service, check=False)
-        return tail(shown.out, count)
+        options = ("--no-color", "--no-log-prefix", "--timestamps", f"--tail={count}")
+        return tail(in_order(self.run("logs", *options, service, check=False).out), count)
 
 
 def _ended(job: str, process: subprocess.Popen[bytes], deadline: float) -> Result:
@@ -171,10 +171,16 @@ def _container(inspected: dict[str, Any]) -> Container:
         service=inspected["Config"]["Labels"][SERVICE],
         id=inspected["Id"],
         state=state["Status"],
-        health=state.get("Health", {}).get("Status", ""),
+        # Docker calls everything unhealthy that does not run at the moment, though it starts it again in a second
+        health=state.get("Health", {}).get("Status", "") if state["Status"] == "running" else "",
         exit_code=state["ExitCode"],
         restarts=inspected["RestartCount"],
     )
+
+
+def in_order(text: str) -> str:
+    """Compose reads stdout and stderr side by side, and mixes them as it likes; each line begins with its time."""
+    return "\n".join(line.partition(" ")[2] for line in sorted(text.splitlines()))
 
 
 def tail(text: str, count: int) -> list[str]:

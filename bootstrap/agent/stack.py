@@ -155,7 +155,9 @@ def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) 
     if states:
         # a service that ends again and again has a health too, of its last attempt
         again = states[0].restarts
-        state = f"ending again and again ({again} times)" if again else states[0].health or states[0].state
+        state = (
+            f"ending again and again, {again} time{'s' * (again > 1)}" if again else states[0].health or states[0].state
+        )
         if states[0].exit_code:
             state += f", exit code {states[0].exit_code}"
     said = " | ".join(compose.last_log_lines(service)) or "it logged nothing"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bootstrap.agent import stack
-from bootstrap.agent.compose import Container, parse_inspected
+from bootstrap.agent.compose import Container, in_order, parse_inspected, tail
 from bootstrap.agent.facts import parse
 from bootstrap.agent.run import Result
 
@@ -26,6 +26,8 @@ def test_containers_are_read_from_docker() -> None:
     assert not found.ready
     (found,) = parse_inspected(json.dumps({**json.loads(inspected()), "State": {"Status": "running", "ExitCode": 0}}))
     assert found.ready, "a service without a health check is ready as it runs"
+    (found,) = parse_inspected(inspected(Status="restarting", ExitCode=1, Health={"Status": "unhealthy"}))
+    assert stack.first_failed([found], ["db"], {"1": 1}) is None, "it ended once and is started again"
     assert parse_inspected("") == []
 
 
@@ -89,6 +91,16 @@ def test_waiting_ends_when_it_cannot_help(state: str, health: str, restarts: int
     found = stack.first_failed([container], ["auth-service"], {"id": restarts})
     assert found == ("auth-service" if failed else None)
     assert stack.first_failed([container], ["db"], {"id": restarts}) is None
+
+
+def test_a_logs_last_lines_stand_in_the_order_of_their_time() -> None:
+    """A program's last words on stderr come before its first on stdout, as Compose prints them."""
+    text = (
+        "2026-11-27T10:49:48.300000000Z [emerg] unknown directive\n"
+        "2026-11-27T10:49:48.200000000Z configuration complete\n"
+        "2026-11-27T10:49:48.100000000Z launching\n"
+    )
+    assert tail(in_order(text), 2) == ["configuration complete", "[emerg] unknown directive"]
 
 
 def test_an_image_is_known_by_its_id_or_its_repositorys_digest() -> None:
