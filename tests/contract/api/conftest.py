@@ -17,6 +17,7 @@ import pydo
 import pytest
 import uvicorn
 from azure.core.pipeline.policies import HeadersPolicy
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from bootstrap.localcloud.api.app import Api, RateLimit
@@ -40,33 +41,39 @@ def contract() -> Contract:
 
 
 class Judge:
-    """ASGI around the API: keeps every answer and what the contract says about it."""
+    """ASGI around the API: keeps every answer and what the contract says about it. `hear` is told of each request
+    before it is answered, and may take its time. Without a contract nothing is judged, which takes half of the time."""
 
-    def __init__(self, app: Any, contract: Contract) -> None:
+    def __init__(self, app: Any, contract: Contract | None) -> None:
         self._app = app
         self._contract = contract
         self.complaints: list[str] = []
         self.judged = 0
+        self.hear: Callable[[str, str], None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self.hear:
+            await run_in_threadpool(self.hear, scope["method"], scope["path"])
         sent: list[Message] = []
 
         async def keep(message: Message) -> None:
             sent.append(message)
-
-        await self._app(scope, receive, keep)
-        if sent and not scope["path"].startswith("/_faults"):
-            self._judge(scope, sent)
-        for message in sent:
             await send(message)
 
-    def _judge(self, scope: Scope, sent: list[Message]) -> None:
+        await self._app(scope, receive, keep)
+        # one that the client did not wait for has no end
+        whole = bool(sent) and sent[-1]["type"] == "http.response.body" and not sent[-1].get("more_body", False)
+        # the document tells neither of our faults nor of the host itself, which doctor asks for the time
+        if self._contract and whole and scope["path"].startswith("/v2"):
+            self._judge(self._contract, scope, sent)
+
+    def _judge(self, contract: Contract, scope: Scope, sent: list[Message]) -> None:
         body = b"".join(message.get("body", b"") for message in sent)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        if complaint := self._contract.complaint(scope, sent[0]["status"], headers, body):
+        if complaint := contract.complaint(scope, sent[0]["status"], headers, body):
             self.complaints.append(complaint)
         else:
             self.judged += 1
@@ -77,7 +84,7 @@ class Cloud:
     """One cloud with its home; `stop` and `start` are those of the daemon, `kill` is SIGKILL as the store sees it."""
 
     home: Path
-    contract: Contract
+    contract: Contract | None
     driver: FakeDriver
     network: FakeNetwork
     # of tokens that may not do everything
@@ -148,7 +155,7 @@ def until(condition: Callable[[], Any], deadline_s: float = 10) -> Any:
 
 
 @contextmanager
-def running(home: Path, contract: Contract) -> Iterator[Cloud]:
+def running(home: Path, contract: Contract | None) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DIGITALOCEAN_END_POINT", "")
         cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork())

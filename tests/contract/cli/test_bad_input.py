@@ -6,6 +6,7 @@ tests/rehearsal.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,6 +96,13 @@ def long_user_data(place: Place) -> Callable[[], object]:
     return lambda: file.write_text(right)
 
 
+def roots_that_are_none(place: Place) -> Callable[[], object]:
+    (place.home / "roots.pem").write_text("no certificate\n")
+    right = place.ends["acme"]
+    place.ends["acme"] = {**right, "roots_file": str(place.home / "roots.pem")}
+    return lambda: place.ends.update(acme=right)
+
+
 def settings_file(text: str) -> Callable[[Place], Callable[[], object]]:
     def arrange(place: Place) -> Callable[[], object]:
         file = place.home / "bootstrap.yaml"
@@ -129,6 +137,7 @@ CASES = [
     Case("reserved ips used up", 5, "the account may have 5 reserved IPs and has 5", arrange=full_of_addresses),
     Case("volume's name taken", 5, "a volume bootstrap-hello-example exists", arrange=name_of_volume),
     Case("firewall's name taken", 5, "a firewall bootstrap-hello-example exists", arrange=name_of_firewall),
+    Case("roots that are none", 2, "roots.pem: it holds no certificate", arrange=roots_that_are_none),
     Case("a setting that is none", 2, "there is no such setting", arrange=settings_file("regoin: nyc3\n")),
     Case(
         "rate limit of the hour",
@@ -187,3 +196,14 @@ def test_where_the_image_comes_from_is_told(place: Place) -> None:
     said = place.create(DRY, "--json")
     assert said.code == 0 and '"commit": "' + "a" * 40 in said.out and '"age_days": 0' in said.out
     assert "the image is of commit aaaaaaa, this checkout is" in said.err
+
+
+def test_doctor_says_what_the_token_may_not(place: Place) -> None:
+    put_right = token("reader", "*:read")(place)
+    said = place.run("doctor", "--json", "hello.example")
+    found = {check["name"]: check for check in json.loads(said.out)["checks"]}
+    assert found["token"]["state"] == "ok" and found["rights"]["exit_code"] == 3
+    assert "may not tag:create, droplet:create" in found["rights"]["text"] and found["rights"]["remedy"]
+    put_right()
+    said = place.run("doctor", "--json", "hello.example")
+    assert {c["name"]: c["state"] for c in json.loads(said.out)["checks"]}["rights"] == "ok" and place.made() == []
