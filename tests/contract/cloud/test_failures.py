@@ -172,6 +172,14 @@ def test_the_page_tells_of_every_call(undisturbed: Undisturbed) -> None:
 # --- the whole product, one cloud for each
 
 
+PRODUCT = [
+    pytest.param(command, way, patient, id=f"{command}, {way.name}, {'with repetitions' if patient else 'without'}")
+    for command in LIFE
+    for way in WAYS
+    for patient in (True, False)
+]
+
+
 @pytest.fixture(scope="module")
 def outcomes(undisturbed: Undisturbed) -> Iterator[Outcomes]:
     outcomes: Outcomes = {}
@@ -182,9 +190,7 @@ def outcomes(undisturbed: Undisturbed) -> Iterator[Outcomes]:
 
 
 @pytest.mark.skipif(not ALL_WAYS, reason="twenty minutes: BOOTSTRAP_ALL_WAYS=1")
-@pytest.mark.parametrize("patient", [True, False], ids=["with repetitions", "without"])
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
-@pytest.mark.parametrize("command", LIFE)
+@pytest.mark.parametrize(("command", "way", "patient"), PRODUCT if ALL_WAYS else [])
 def test_one_call_fails_in_one_way(
     make: Make,
     undisturbed: Undisturbed,
