@@ -43,6 +43,7 @@ class World:
     front: Authority
     image: dict[str, Any]
     before: set[tuple[str, str]] = field(default_factory=set)
+    tags_before: set[str] = field(default_factory=set)
     found: dict[str, set[str]] = field(default_factory=dict)
 
     def create(self, *argv: str, config: str = "bootstrap.yaml") -> Answer:
@@ -64,6 +65,9 @@ class World:
             *(("record", str(each.id)) for each in records if each.type == "A"),
             *(("image", str(each.id)) for each in manager.get_my_images()),
         }
+
+    def tags(self) -> set[str]:
+        return {tag.name for tag in digitalocean.Manager(token=self.cloud["token"]).get_all_tags()}
 
     def made(self) -> dict[str, set[str]]:
         new = self.everything() - self.before
@@ -100,7 +104,7 @@ def world(
         (work / "hurried.yaml").write_text(own + "boot_timeout_s: 10\n")
         cli = replace(hello, work=work, env={**hello.env, "BOOTSTRAP_CLOUD_HOME": str(home)})
         world = World(cli, cloud, front, hello_image)
-        world.before = world.everything()
+        world.before, world.tags_before = world.everything(), world.tags()
         yield world
         cli("destroy", LOST, "--volume", "--backups", "--yes", check=False)
         world.local("faults", "clear")
@@ -414,4 +418,4 @@ def test_a_new_droplet_takes_over_the_certificate(world: World) -> None:
     assert world.in_droplet("curl -s -m 2 http://169.254.169.254/metadata/v1/id; echo $?").strip() == "28", "too late"
     assert (world.made()["volume"], world.front.orders) == (volume, orders), "it was not asked for again"
     world.cli("destroy", LOST, "--volume", "--backups", "--yes")
-    assert world.made() == {}
+    assert world.made() == {} and world.tags() == world.tags_before, "nor a pin of a droplet that was replaced"
