@@ -14,6 +14,7 @@ from bootstrap.ports.object_store import StoredObject
 
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden"}
 _MISSING = {"NoSuchBucket", "NoSuchKey", "404", "NotFound"}
+_OURS = "BucketAlreadyOwnedByYou"
 _NO_RULES = "NoSuchLifecycleConfiguration"
 # what was replaced or deleted by mistake can be had back for so long
 NONCURRENT_DAYS = 30
@@ -48,8 +49,7 @@ class Spaces:
     def ensure_bucket(self, prefix: str) -> None:
         with self._explained("bucket"):
             if not self._exists():
-                # the endpoint says the region; a LocationConstraint is Amazon's own
-                self._s3.create_bucket(Bucket=self._bucket)
+                self._create()
             if self._s3.get_bucket_versioning(Bucket=self._bucket).get("Status") != "Enabled":
                 self._s3.put_bucket_versioning(Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"})
             self._ensure_rule(prefix)
@@ -123,6 +123,17 @@ class Spaces:
                 return False
             raise
         return True
+
+    def _create(self) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            # the endpoint says the region; a LocationConstraint is Amazon's own
+            self._s3.create_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            # boto3 repeats a request whose answer got lost
+            if error.response["Error"]["Code"] != _OURS:
+                raise
 
     @contextmanager
     def _explained(self, what: str) -> Iterator[None]:

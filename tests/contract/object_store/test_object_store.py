@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -136,6 +137,92 @@ def test_a_server_that_stumbles_is_asked_again_and_one_that_falls_is_told_as_ret
     with pytest.raises(CloudError) as failure:
         Spaces("http://127.0.0.1:1", "nyc3", BUCKET, "key", "secret", 1).list("a/")
     assert failure.value.retryable and failure.value.remedy
+
+
+class Between(ThreadingHTTPServer):
+    """Between a client and the real server: answers the `nth` request with 503, before or after it had its effect."""
+
+    def __init__(self, real: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Forward)
+        self.real = real.removeprefix("http://")
+        self.asked = self.nth = 0
+        self.after = False
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Forward(BaseHTTPRequestHandler):
+    server: Between
+
+    def forward(self) -> None:
+        self.server.asked += 1
+        struck = self.server.asked == self.server.nth
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        status, headers, answer = 503, [], b""
+        if not struck or self.server.after:
+            real = http.client.HTTPConnection(self.server.real)
+            # the client has signed the name that it asked: it goes along
+            real.request(self.command, self.path, body, dict(self.headers))
+            got = real.getresponse()
+            told = got.read()
+            if not struck:
+                status, headers, answer = got.status, got.getheaders(), told
+            real.close()
+        self.send_response_only(status)
+        length = {"content-length": str(len(answer))} if self.command != "HEAD" else {}
+        for name, value in {**{n.lower(): v for n, v in headers}, **length}.items():
+            if name not in ("transfer-encoding", "connection"):
+                self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def between(server: Server) -> Iterator[Between]:
+    with Between(server.endpoint) as between:
+        yield between
+        between.shutdown()
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_each_request_fails_once_and_the_next_call_goes_on(
+    server: Server, between: Between, after: bool, attempts: int
+) -> None:
+    """Of `ensure_bucket` and `delete_prefix`, which ask more than once; with a second attempt, the same call does."""
+    between.after = after
+    client, nth = server.client(), 0
+    while True:
+        nth += 1
+        bucket = f"stopped-{nth}-{'after' if after else 'before'}-{attempts}"
+        store = Spaces(between.endpoint, "nyc3", bucket, server.keys.access_key, server.keys.secret_key, attempts)
+        steps = (lambda store=store: store.ensure_bucket("a/"), lambda store=store: store.delete_prefix("a/"))
+        between.asked, between.nth = 0, nth
+        for step in steps:
+            try:
+                step()
+            except CloudError as error:
+                assert error.retryable and attempts == 1, error
+                step()
+            if step is steps[0]:
+                assert client.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+                rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+                assert [rule["ID"] for rule in rules] == ["bootstrap:a/"]
+                for body in (b"one", b"two"):
+                    client.put_object(Bucket=bucket, Key="a/b", Body=body)
+        left = client.list_object_versions(Bucket=bucket)
+        assert not left.get("Versions") and not left.get("DeleteMarkers")
+        if between.asked < nth:
+            break
+    assert nth > 6, "every request was struck"
 
 
 def test_the_bucket_keeps_versions_until_they_are_deleted(server: Server) -> None:
