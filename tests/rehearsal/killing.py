@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -46,11 +46,12 @@ Moment = Literal["in", "after"]
 
 @dataclass(frozen=True)
 class Point:
-    """In the middle of a step, so many seconds after it began; or as soon as it has ended."""
+    """In the middle of a step: so many seconds after it began, or once `until` returns; or as soon as it has ended."""
 
     step: str
     moment: Moment
     seconds: float = 0.0
+    until: Callable[[], None] | None = None
 
 
 # which steps a command has
@@ -132,6 +133,8 @@ class Laptop:
             for line in process.stderr:
                 lines.append(line.rstrip())
                 if point := _reached(lines[-1], command, kill):
+                    if point.until:
+                        point.until()
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(point.seconds)
                     point = point if process.poll() is None else None
@@ -219,8 +222,8 @@ def points(usual: Ran, moments: Sequence[Moment] = ("in", "after")) -> list[Poin
     found: list[Point] = []
     for step, seconds in usual.done.items():
         if "in" in moments and seconds >= LONG_S:
-            # the same place each time, another in each step
-            found.append(Point(step, "in", random.Random(step).uniform(0.1, 0.8) * seconds))
+            # the same place each time, another in each step; in its first half, as the next time it may be shorter
+            found.append(Point(step, "in", random.Random(step).uniform(0.1, 0.5) * seconds))
         if "after" in moments:
             found.append(Point(step, "after"))
     return found

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import stamina
 
 from tests.rehearsal import killing
 from tests.rehearsal.conftest import Bootstrap, Site
-from tests.rehearsal.killing import KEPT, MOST, ONE, Account, Laptop, Point, Ran, Row, amounts, points
+from tests.rehearsal.killing import KEPT, MOST, ONE, Account, Laptop, Moment, Point, Ran, Row, amounts, points
 
 pytestmark = pytest.mark.root
 
@@ -117,6 +118,7 @@ def chain(matrix: Matrix, kills: Sequence[Point], command: str, *argv: str) -> R
         if last:
             matrix.tell(command, *last, ran)
         if ran.point is None:
+            assert last, "no kill was in time"
             return ran
         kills = kills[kills.index(ran.point) + 1 :]
         last = ran, amounts(matrix.stands())
@@ -189,20 +191,18 @@ def unfinished_uploads(matrix: Matrix) -> int:
 
 @pytest.fixture(scope="module")
 def photo(matrix: Matrix) -> str:
-    """In the guest book, so that its backup takes seconds, which an undisturbed run tells; gives its hash."""
+    """In the guest book, so that its backup takes seconds; gives its hash."""
     on_droplet(matrix, f"head -c {PHOTO_MB}M /dev/urandom >{PHOTO} && sync")
-    matrix.usual["backup now"] = matrix.laptop.run("backup now", DOMAIN)
-    assert matrix.usual["backup now"].code == 0, matrix.usual["backup now"].said
     return sum_of_photo(matrix)
 
 
-@pytest.mark.parametrize("at", [0, 1], ids=["in", "after"])
-def test_the_laptop_dies_in_a_backup(matrix: Matrix, photo: str, at: int) -> None:
+@pytest.mark.parametrize("moment", ["in", "after"])
+def test_the_laptop_dies_in_a_backup(matrix: Matrix, photo: str, moment: Moment) -> None:
     before = backups(matrix)
-    point = points(matrix.usual["backup now"])[at]
+    point = Point(BACKUP, moment, until=partial(wait_for_an_upload, matrix) if moment == "in" else None)
     first = matrix.laptop.run("backup now", DOMAIN, kill=[point])
     assert first.point, first.said
-    second_is_whole(matrix, first, before, f"{point.moment} it")
+    second_is_whole(matrix, first, before, f"{moment} it")
 
 
 def test_the_agent_is_killed_in_a_backup(matrix: Matrix, photo: str) -> None:
