@@ -61,14 +61,18 @@ class Judge:
 
         async def keep(message: Message) -> None:
             sent.append(message)
-            await send(message)
+            if not _is_end(message):
+                await send(message)
 
         await self._app(scope, receive, keep)
-        # one that the client did not wait for has no end
-        whole = bool(sent) and sent[-1]["type"] == "http.response.body" and not sent[-1].get("more_body", False)
+        # an answer that the client did not wait for has no end
+        whole = bool(sent) and _is_end(sent[-1])
         # the document tells neither of our faults nor of the host itself, which doctor asks for the time
         if self._contract and whole and scope["path"].startswith("/v2"):
             self._judge(self._contract, scope, sent)
+        if whole:
+            # the client goes on when it is judged
+            await send(sent[-1])
 
     def _judge(self, contract: Contract, scope: Scope, sent: list[Message]) -> None:
         body = b"".join(message.get("body", b"") for message in sent)
@@ -77,6 +81,10 @@ class Judge:
             self.complaints.append(complaint)
         else:
             self.judged += 1
+
+
+def _is_end(message: Message) -> bool:
+    return message["type"] == "http.response.body" and not message.get("more_body", False)
 
 
 @dataclass
