@@ -20,11 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 import digitalocean
-import requests
-import stamina
-
 from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.home import Home
+from tests.rehearsal.machines import patiently
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "kill-matrix.md"
@@ -236,7 +234,6 @@ class Account:
     """All that the account has more than in the beginning, asked with python-digitalocean."""
 
     def __init__(self, token: str, domain: str) -> None:
-        """A token of its own: what is asked here does not count towards what the runs may ask."""
         self._manager = digitalocean.Manager(token=token)
         self._domain = domain
         self._before = self._all()
@@ -245,16 +242,8 @@ class Account:
         now = self._all()
         return {kind: sorted(now[kind] - self._before[kind]) for kind in now}
 
+    @patiently
     def _all(self) -> dict[str, set[str]]:
-        """The library does not try again, neither when it has asked too often in a minute nor on a connection that
-        was closed meanwhile."""
-        passing = (digitalocean.DataReadError, requests.exceptions.ConnectionError)
-        for attempt in stamina.retry_context(on=passing, attempts=None, timeout=90, wait_max=10):
-            with attempt:
-                return self._asked()
-        raise AssertionError("retry_context returns or raises")
-
-    def _asked(self) -> dict[str, set[str]]:
         ask = self._manager
         droplets = ask.get_all_droplets()
         carried = {tag for thing in (*droplets, *ask.get_my_images(), *ask.get_all_volumes()) for tag in thing.tags}

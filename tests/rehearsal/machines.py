@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import digitalocean
+import requests
 import stamina
+
+# around what asks with python-digitalocean, which does not try again: neither when it has asked too often in a minute
+# nor on a connection that was closed meanwhile
+patiently = stamina.retry(
+    on=(digitalocean.DataReadError, requests.exceptions.ConnectionError), attempts=None, timeout=90, wait_max=10
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Machine:
 
 def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
     """A plain droplet from the snapshot of that name; of user-data only the user who may log in."""
-    client = {"token": cloud["token"]}
+    client = {"token": cloud["watcher_token"]}
     key = work / "test-key"
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
@@ -72,7 +79,7 @@ def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:
 def snapshot_of(cloud: dict[str, Any], machine: Machine, prefix: str) -> Iterator[int]:
     """Shut down, snapshot; gives the image's id. Deleted at the end: a reset of the cloud keeps images, and the next
     run of the tests would meet it."""
-    client = {"token": cloud["token"]}
+    client = {"token": cloud["watcher_token"]}
     name = f"{prefix}-{uuid.uuid4().hex}"
     machine.droplet.shutdown(return_dict=False).wait(update_every_seconds=1)
     machine.droplet.take_snapshot(name, return_dict=False).wait(update_every_seconds=1)

@@ -44,7 +44,7 @@ class Client(Protocol):
 
 class PythonDigitalocean:
     def __init__(self, cloud: dict[str, Any]) -> None:
-        self._token = {"token": cloud["token"]}  # the end point is in the environment
+        self._token = {"token": cloud["watcher_token"]}  # the end point is in the environment
         self._manager = digitalocean.Manager(**self._token)
 
     def create(self, name: str, key: str) -> tuple[int, str]:
@@ -119,8 +119,8 @@ class PythonDigitalocean:
 class Pydo:
     def __init__(self, cloud: dict[str, Any]) -> None:
         # its own policy sends a token over TLS only; these two talk inside one computer
-        policy = HeadersPolicy({"Authorization": f"Bearer {cloud['token']}"})
-        self._client = pydo.Client(token=cloud["token"], endpoint=cloud["api"], authentication_policy=policy)
+        policy = HeadersPolicy({"Authorization": f"Bearer {cloud['watcher_token']}"})
+        self._client = pydo.Client(token=cloud["watcher_token"], endpoint=cloud["api"], authentication_policy=policy)
 
     def _done(self, action: int) -> None:
         until(lambda: self._client.actions.get(action)["action"]["status"] == "completed")

@@ -97,7 +97,7 @@ def matrix(
 ) -> Iterator[Matrix]:
     """With how long each step takes undisturbed. The first run also makes what outlives a deployment."""
     laptop = Laptop(hello.work, dict(hello.env), hello.transcript)
-    account = Account(hello("cloud", "token", unlogged=True).out.strip(), DOMAIN)
+    account = Account(cloud["watcher_token"], DOMAIN)
     matrix = Matrix(hello, laptop, account, cloud, visitor)
     matrix.usual["create"] = laptop.run(*CREATE)
     try:
@@ -131,7 +131,7 @@ def point_in(matrix: Matrix, step: str) -> Point:
 
 def test_what_is_there_twice_or_left_is_seen(matrix: Matrix) -> None:
     """Else all that follows could not fail."""
-    token = {"token": matrix.cloud["token"]}
+    token = {"token": matrix.cloud["watcher_token"]}
     volumes = [
         digitalocean.Volume(name=name, size_gigabytes=1, region="nyc3", tags=[f"stray-{name}"], **token)
         for name in ("one", "two")

@@ -144,9 +144,9 @@ def test_a_droplet_has_the_memory_its_size_says(bootstrap: Bootstrap, site: Site
 
 def test_a_wrong_host_key_stops_everything(bootstrap: Bootstrap, site: Site, cloud: dict[str, Any]) -> None:
     droplet = str(status(bootstrap)["droplet"]["id"])
-    client = {"token": cloud["token"]}
+    client = {"token": cloud["watcher_token"]}
     (pin,) = [
-        t for t in digitalocean.Droplet.get_object(cloud["token"], droplet).tags if t.startswith("bootstrap-hostkey:")
+        t for t in digitalocean.Droplet.get_object(client["token"], droplet).tags if t.startswith("bootstrap-hostkey:")
     ]
     wrong = f"bootstrap-hostkey:{'0' * 64}"
     try:
@@ -182,7 +182,7 @@ def test_a_broken_candidate_gives_everything_back(
         sabotaged.run(f"sed -i '/^  auth-service:/a\\    command: [\"false\"]' {STACK}/docker-compose.prod.yml")
         with snapshot_of(cloud, sabotaged, "bootstrap-ticket-tracking-broken") as broken:
             for tag in ("bootstrap-image", "bootstrap-image:ticket-tracking"):
-                DigitalOcean(cloud["token"], cloud["api"]).tag_image(broken, tag)
+                DigitalOcean(cloud["watcher_token"], cloud["api"]).tag_image(broken, tag)
             failed = bootstrap("redeploy", DOMAIN, "--image", str(broken), check=False)
     finally:
         forget(sabotaged)

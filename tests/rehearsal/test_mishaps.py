@@ -23,7 +23,7 @@ from dnslib.zoneresolver import ZoneResolver
 from bootstrap.adapters.digitalocean import DigitalOcean
 from tests.rehearsal.authority import ADDRESS, Authority, Refusal, authority
 from tests.rehearsal.conftest import HOME, Answer, Bootstrap, Site
-from tests.rehearsal.machines import forget, from_image, snapshot_of
+from tests.rehearsal.machines import forget, from_image, patiently, snapshot_of
 
 Arrange = Callable[["World"], AbstractContextManager[Any]]
 
@@ -53,9 +53,10 @@ class World:
         """The local cloud's own commands; its folder is another than the operator's."""
         return replace(self.cli, env={**self.cli.env, "BOOTSTRAP_CLOUD_HOME": str(HOME)})("cloud", *argv, stdin=stdin)
 
+    @patiently
     def everything(self) -> set[tuple[str, str]]:
         """Whatever costs or leads somewhere, tagged or not: an orphan carries no tag."""
-        manager = digitalocean.Manager(token=self.cloud["token"])
+        manager = digitalocean.Manager(token=self.cloud["watcher_token"])
         records = [record for domain in manager.get_all_domains() for record in domain.get_records()]
         return {
             *(("droplet", str(each.id)) for each in manager.get_all_droplets()),
@@ -66,8 +67,9 @@ class World:
             *(("image", str(each.id)) for each in manager.get_my_images()),
         }
 
+    @patiently
     def tags(self) -> set[str]:
-        return {tag.name for tag in digitalocean.Manager(token=self.cloud["token"]).get_all_tags()}
+        return {tag.name for tag in digitalocean.Manager(token=self.cloud["watcher_token"]).get_all_tags()}
 
     def made(self) -> dict[str, set[str]]:
         new = self.everything() - self.before
@@ -85,7 +87,7 @@ class World:
 
     def in_droplet(self, script: str) -> str:
         """As root and without SSH, by the console."""
-        manager = digitalocean.Manager(token=self.cloud["token"])
+        manager = digitalocean.Manager(token=self.cloud["watcher_token"])
         (name,) = [each.name for each in manager.get_all_droplets() if each.name.startswith(f"{LOST}-")]
         return self.local("console", name, "--shell", stdin=script).out
 
@@ -161,7 +163,7 @@ def delegated_elsewhere(world: World) -> Iterator[None]:
 def record(**fields: object) -> Arrange:
     @contextmanager
     def arrange(world: World) -> Iterator[None]:
-        domain = digitalocean.Domain(name=LOST, token=world.cloud["token"])
+        domain = digitalocean.Domain(name=LOST, token=world.cloud["watcher_token"])
         number = domain.create_new_domain_record(**fields)["domain_record"]["id"]
         try:
             with no_order(world):
@@ -234,7 +236,7 @@ def broken_image(world: World) -> Iterator[tuple[str, str]]:
         source.run("echo 'runcmd: [[/usr/local/bin/set-up-the-site]]' > /etc/cloud/cloud.cfg.d/99-site.cfg")
         with snapshot_of(world.cloud, source, "bootstrap-hello-broken") as broken:
             for tag in ("bootstrap-image", "bootstrap-image:hello"):
-                DigitalOcean(world.cloud["token"], world.cloud["api"]).tag_image(broken, tag)
+                DigitalOcean(world.cloud["watcher_token"], world.cloud["api"]).tag_image(broken, tag)
             yield "--image", str(broken)
     finally:
         forget(source)
