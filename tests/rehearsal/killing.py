@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 import digitalocean
+
 from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.home import Home
 from tests.rehearsal.machines import patiently
