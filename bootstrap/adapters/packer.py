@@ -21,6 +21,8 @@ CLEAN_UP_S = 300
 PLUGINS_SINCE = (1, 7)
 _SCRIPT = re.compile(r"Provisioning with shell script: (.*)")
 _SCRIPT_FAILED = "Provisioning step had errors"
+# those of the programs that scripts run: Packer adds none, and passes these on
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _PREFIX = re.compile(r"^[ =>-]*(digitalocean\.droplet:\s*)?")
 _ERROR = re.compile(r"Build '[^']*' errored[^:]*: (.*)|Error: (.*)")
 
@@ -76,7 +78,7 @@ class PackerProcess:
         with _process([self._program, *argv], environment) as process:
             assert process.stdout is not None
             for text in process.stdout:
-                if not (text := text.rstrip()):
+                if not (text := _COLOUR.sub("", text).rstrip()):
                     continue
                 line(text)
                 if found := _SCRIPT.search(text):

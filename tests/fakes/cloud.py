@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import (
@@ -23,6 +25,11 @@ from bootstrap.ports.cloud import (
     Volume,
     VolumeSnapshot,
 )
+
+
+def ago(seconds: float) -> str:
+    """As the cloud writes times."""
+    return datetime.fromtimestamp(time.time() - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Killed(BaseException):
@@ -59,8 +66,8 @@ class FakeCloud:
         self._vpcs: dict[str, VPC] = {}
         self._domains: dict[str, dict[int, Record]] = {}
 
-    def add_image(self, name: str, *tags: str, created_at: str = "2026-11-24T10:00:00Z") -> Image:
-        image = Image(self._id(), name, created_at, regions=("nyc3",), tags=tags, min_disk_gb=25)
+    def add_image(self, name: str, *tags: str, created_at: str = "2026-11-24T10:00:00Z", region: str = "nyc3") -> Image:
+        image = Image(self._id(), name, created_at, regions=(region,), tags=tags, min_disk_gb=25)
         self._images[image.id] = image
         return image
 

@@ -4,104 +4,23 @@ makes its snapshot there, a real checkout with git."""
 from __future__ import annotations
 
 import subprocess
-import tarfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from bootstrap.adapters.checkout import GitCheckout
 from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.operations import image as images
-from bootstrap.ports.checkout import Commit
-from bootstrap.ports.cloud import Cloud, Droplet, Image, SSHKey
+from bootstrap.ports.cloud import Droplet, SSHKey
+from tests.fakes.checkout import OfflineCheckout
+from tests.fakes.cloud import FakeCloud, ago
+from tests.fakes.packer import MemoryPacker
+from tests.fakes.world import Quiet
 
 TOKEN = "dop_v1_secret"
-
-
-def ago(seconds: float) -> str:
-    return datetime.fromtimestamp(time.time() - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@dataclass
-class MemoryCloud:
-    snapshots: list[Image] = field(default_factory=list)
-    machines: list[Droplet] = field(default_factory=list)
-    keys: list[SSHKey] = field(default_factory=list)
-
-    def images(self, tag: str | None = None) -> list[Image]:
-        found = [image for image in self.snapshots if tag is None or tag in image.tags]
-        return sorted(found, key=lambda image: image.created_at, reverse=True)
-
-    def tag_image(self, image_id: int, tag: str) -> None:
-        self.snapshots = [replace(i, tags=(*i.tags, tag)) if i.id == image_id else i for i in self.snapshots]
-
-    def delete_image(self, image_id: int) -> None:
-        self.snapshots = [image for image in self.snapshots if image.id != image_id]
-
-    def droplets(self, tag: str | None = None) -> list[Droplet]:
-        return [droplet for droplet in self.machines if tag is None or tag in droplet.tags]
-
-    def delete_droplet(self, droplet_id: int) -> None:
-        self.machines = [droplet for droplet in self.machines if droplet.id != droplet_id]
-
-    def ssh_keys(self) -> list[SSHKey]:
-        return self.keys
-
-    def delete_ssh_key(self, key_id: int) -> None:
-        self.keys = [key for key in self.keys if key.id != key_id]
-
-
-@dataclass
-class MemoryPacker:
-    cloud: MemoryCloud
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    archive: dict[str, int] = field(default_factory=dict)
-    error: CloudError | None = None
-
-    def build(
-        self, template: Path, *, variables: Mapping[str, Any], secrets: Mapping[str, str], line: Callable[[str], None]
-    ) -> None:
-        self.variables, self.secrets = variables, secrets
-        with tarfile.open(variables["inputs"]) as tar:
-            self.archive = {member.name: member.mode for member in tar.getmembers()}
-        line("==> digitalocean.droplet: Creating droplet...")
-        if self.error:
-            raise self.error
-        number = len(self.cloud.snapshots) + 1
-        self.cloud.snapshots.append(
-            Image(number, variables["snapshot_name"], ago(-number), regions=(variables["region"],))
-        )
-
-
-class Quiet:
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        yield
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.notes.append(text)
-
-
-class Checkout(GitCheckout):
-    """Real but for the wheel, which takes a package index."""
-
-    def wheel(self, into: Path) -> Path:
-        path = into / "bootstrap-0-py3-none-any.whl"
-        path.write_bytes(b"wheel")
-        return path
 
 
 def write(root: Path, files: Mapping[str, str]) -> None:
@@ -150,16 +69,16 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cloud() -> MemoryCloud:
-    return MemoryCloud()
+def cloud() -> FakeCloud:
+    return FakeCloud()
 
 
 @pytest.fixture
-def shop(root: Path, cloud: MemoryCloud, tmp_path: Path) -> images.Workshop:
+def shop(root: Path, cloud: FakeCloud, tmp_path: Path) -> images.Workshop:
     return images.Workshop(
-        cloud=cast(Cloud, cloud),
+        cloud=cloud,
         packer=MemoryPacker(cloud),
-        checkout=Checkout(root),
+        checkout=OfflineCheckout(root),
         progress=Quiet(),
         state_dir=tmp_path / "state",
         api_url="http://cloud.invalid",
@@ -207,71 +126,59 @@ def test_if_changed_builds_only_for_what_is_baked(shop: images.Workshop, root: P
 
 
 def test_a_failed_build_leaves_no_image_that_create_would_find(shop: images.Workshop, root: Path) -> None:
-    packer(shop).error = CloudError("packer build failed")
+    packer(shop).error = "no such host"
     with pytest.raises(CloudError):
         build(shop, root)
     assert shop.cloud.images() == []
 
 
 def test_what_killed_builds_left_is_deleted_but_not_what_others_may_need(
-    shop: images.Workshop, root: Path, cloud: MemoryCloud
+    shop: images.Workshop, root: Path, cloud: FakeCloud
 ) -> None:
     build(shop, root)
     own, tag = tuple(packer(shop).variables["tags"]), images.PACKER_TAG
-    cloud.machines = [
+    droplets = [
         Droplet(1, "packer-mine", "active", "nyc3", "s", 0, None, None, tags=own, created_at=ago(60)),
         Droplet(2, "packer-theirs", "active", "nyc3", "s", 0, None, None, tags=(tag, f"{tag}:x"), created_at=ago(60)),
         Droplet(3, "packer-old", "active", "nyc3", "s", 0, None, None, tags=(tag, f"{tag}:x"), created_at=ago(20000)),
         Droplet(4, "example.com-1", "active", "nyc3", "s", 0, None, None, tags=("bootstrap:x",), created_at=ago(20000)),
     ]
+    cloud._droplets = {droplet.id: droplet for droplet in droplets}
     key = "packer-{:08x}-1234-5678-9abc-def012345678"
-    cloud.keys = [
+    keys = [
         SSHKey(1, key.format(int(time.time()) - 3600), "", ""),
         SSHKey(2, key.format(int(time.time()) - 5), "", ""),
         SSHKey(3, "packer-of-a-person", "", ""),
     ]
+    cloud._keys = {key.id: key for key in keys}
     build(shop, root)
-    assert [droplet.id for droplet in cloud.machines] == [2, 4]
-    assert [key.id for key in cloud.keys] == [2, 3]
+    assert [droplet.id for droplet in cloud.droplets()] == [2, 4]
+    assert [key.id for key in cloud.ssh_keys()] == [2, 3]
 
 
-def test_one_build_at_a_time(shop: images.Workshop, root: Path) -> None:
+def test_one_build_at_a_time(shop: images.Workshop, root: Path, cloud: FakeCloud) -> None:
     class Nested(MemoryPacker):
         def build(self, *args: Any, **kwargs: Any) -> None:
             build(replace(shop, packer=MemoryPacker(self.cloud)), root)
 
     with pytest.raises(ConflictError):
-        build(replace(shop, packer=Nested(cast(MemoryCloud, shop.cloud))), root)
+        build(replace(shop, packer=Nested(cloud)), root)
 
 
-def test_prune_keeps_the_newest_and_those_in_use(shop: images.Workshop, cloud: MemoryCloud) -> None:
-    def baked(number: int, stack: str) -> Image:
-        return Image(
-            number, f"{stack}-{number}", ago(1000 - number), tags=("bootstrap-image", f"bootstrap-image:{stack}")
-        )
-
-    unfinished = Image(8, "bootstrap-a-20260101000000-abc1234", ago(images.ABANDONED_S + 60))
-    being_tagged = Image(9, "bootstrap-a-20260101000000-abc1234", ago(10))
-    cloud.snapshots = [
-        *(baked(n, "a") for n in (1, 2, 3, 4)),
-        baked(5, "b"),
-        unfinished,
-        being_tagged,
-        Image(7, "mine", ago(9)),
+def test_prune_keeps_the_newest_and_those_in_use(shop: images.Workshop, cloud: FakeCloud) -> None:
+    name = "bootstrap-a-20260101000000-abc1234"
+    a = [
+        cloud.add_image(f"a-{age}", "bootstrap-image", "bootstrap-image:a", created_at=ago(age)) for age in (4, 3, 2, 1)
     ]
-    cloud.machines = [Droplet(1, "example.com-1", "active", "nyc3", "s", 2, None, None)]
+    b = cloud.add_image("b", "bootstrap-image", "bootstrap-image:b", created_at=ago(5))
+    unfinished = cloud.add_image(name, created_at=ago(images.ABANDONED_S + 60))
+    being_tagged, mine = cloud.add_image(name, created_at=ago(10)), cloud.add_image("mine", created_at=ago(9))
+    cloud._droplets[1] = Droplet(1, "example.com-1", "active", "nyc3", "s", a[1].id, None, None)
     deleted = images.prune(shop.cloud, shop.progress, keep=1)
-    assert {image.id for image in deleted} == {1, 3, 8}
-    assert {image.id for image in cloud.snapshots} == {2, 4, 5, 7, 9}
+    assert {image.id for image in deleted} == {a[0].id, a[2].id, unfinished.id}
+    assert {image.id for image in cloud.images()} == {a[1].id, a[3].id, b.id, being_tagged.id, mine.id}
 
 
 def test_an_unknown_image_is_not_found(shop: images.Workshop) -> None:
     with pytest.raises(NotFoundError):
         images.find(shop.cloud, 99)
-
-
-def test_outside_of_git_the_commit_is_unknown(tmp_path: Path) -> None:
-    write(tmp_path, {"packer/droplet.pkr.hcl": "", "stack/a": ""})
-    checkout = GitCheckout(tmp_path)
-    assert checkout.commit([tmp_path]) == Commit("unknown", dirty=False)
-    assert checkout.files(tmp_path / "stack") == [tmp_path / "stack/a"]
