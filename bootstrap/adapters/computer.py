@@ -31,7 +31,9 @@ class ThisComputer:
         # Packer would ask its maker for a newer version
         environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=_ANSWER_S, env=environment)
+            done = subprocess.run(
+                argv, capture_output=True, text=True, errors="replace", timeout=_ANSWER_S, env=environment
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         # ssh tells its version on stderr
@@ -39,7 +41,8 @@ class ThisComputer:
         return lines[0] if lines else None
 
     def may_write(self, folder: Path) -> bool:
-        return os.access(_existing(folder), os.W_OK | os.X_OK)
+        there = _existing(folder)
+        return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
     def free_bytes(self, folder: Path) -> int:
         return shutil.disk_usage(_existing(folder)).free

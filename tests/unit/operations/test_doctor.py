@@ -4,49 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bootstrap.errors import CredentialsError, HostError
+from bootstrap.errors import CredentialsError
 from bootstrap.operations import create, hostkeys, plan, steps
 from bootstrap.operations.doctor import doctor
 from bootstrap.operations.doctor.check import Finding, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
 from bootstrap.replacement.journal import Journal
 from bootstrap.replacement.table import State
+from tests.fakes.computer import FakeComputer
 from tests.fakes.world import DOMAIN, Quiet, World
-
-
-@dataclass
-class FakeComputer:
-    version: tuple[int, int, int] = (3, 11, 2)
-    absent: tuple[str, ...] = ()
-    ahead_s: float = 0.0
-    free: int = 50_000_000_000
-
-    def python(self) -> tuple[int, int, int]:
-        return self.version
-
-    def is_root(self) -> bool:
-        return True
-
-    def has(self, program: str) -> bool:
-        return program not in self.absent
-
-    def says(self, *argv: str) -> str | None:
-        return f"{argv[0]} 1.0" if self.has(argv[0]) else None
-
-    def may_write(self, folder: Path) -> bool:
-        return True
-
-    def free_bytes(self, folder: Path) -> int:
-        return self.free
-
-    def clock_ahead_s(self, url: str) -> float:
-        return self.ahead_s
 
 
 @pytest.fixture
@@ -196,12 +168,8 @@ def test_what_this_computer_lacks(world: World, computer: FakeComputer, name: st
     assert (finding.state, finding.exit_code) == (state, 11 if state == "problem" else 0) and finding.remedy
 
 
-def test_an_api_that_is_out_of_reach_is_one_problem(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(self: FakeComputer, url: str) -> float:
-        raise HostError(f"{url}: no route", "is there a network?")
-
-    monkeypatch.setattr(FakeComputer, "clock_ahead_s", nobody)
-    findings = examined(world)
+def test_an_api_that_is_out_of_reach_is_one_problem(world: World) -> None:
+    findings = examined(world, FakeComputer(ahead_s=None))
     assert [f.name for f in findings.values() if f.state == "problem"] == ["api"]
 
 
