@@ -40,7 +40,7 @@ class ScannerProcesses:
         if program is None:
             raise RequirementError("ssh-audit is not installed", "pip install 'bootstrap[audit]'")
         # Its rate test opens dozens of connections in a moment: what fail2ban would see is an attack.
-        done = _run([program, "--json", "--skip-rate-test", address], SSH_S)
+        done = _run([program, "--json", "--no-colors", "--skip-rate-test", address], SSH_S)
         told = _json(done.stdout)
         if not isinstance(told, dict) or "kex" not in told:
             raise HostError(f"{address}: ssh-audit says: {_last_line(done.stderr or done.stdout)}")

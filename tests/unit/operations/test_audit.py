@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.adapters.scanners import ScannerProcesses
-from bootstrap.errors import HostError, RequirementError
+from bootstrap.errors import HostError
 from bootstrap.operations.audit import docker, lynis, page, reasons, ssh, tls
 from bootstrap.operations.audit.facts import Facts, Mode
 from bootstrap.operations.audit.reasons import Reason
@@ -167,14 +165,3 @@ def test_a_reason_holds_for_its_subject_and_its_place_only() -> None:
 
 def test_the_page_says_what_the_audit_goes_by() -> None:
     assert SECURITY.read_text() == page.renewed(SECURITY.read_text()), "make docs"
-
-
-def test_a_testssl_without_grades_is_refused_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RequirementError, match="not installed"):
-        ScannerProcesses().tls("example.com", "203.0.113.9", None)
-    old = tmp_path / "testssl"
-    old.write_text("#!/bin/sh\necho '    testssl       3.0.8 from somewhere'\n")
-    old.chmod(old.stat().st_mode | stat.S_IXUSR)
-    with pytest.raises(RequirementError, match=r"testssl\.sh 3\.0 gives no grade"):
-        ScannerProcesses().tls("example.com", "203.0.113.9", None)
