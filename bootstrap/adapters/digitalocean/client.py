@@ -123,7 +123,7 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
                     raise
         raise AssertionError("it returns or raises")
 
-    def act(self, path: str, body: dict[str, Any], done: Callable[[], bool], timeout_s: float) -> None:
+    def act(self, path: str, body: dict[str, Any], done: Callable[[], object], timeout_s: float) -> None:
         """Starts an action and waits for it; `done` is asked when the answer to the start got lost."""
         answer = self.create(lambda: self.post(path, body), lambda: {} if done() else None)
         if "action" in answer:
@@ -141,15 +141,17 @@ class Client(digitalocean.Manager):  # type: ignore[misc]
 
         self.wait_until(finished, f"action {action_id}", timeout_s)
 
-    def wait_until(self, done: Callable[[], bool], what: str, timeout_s: float) -> None:
+    def wait_until(self, look: Callable[[], T | None], what: str, timeout_s: float) -> T:
+        """The first answer that is true."""
         timeout_s = min(timeout_s, self.patience.action_s)
         deadline, pause = time.monotonic() + timeout_s, 0.2
-        while not done():
+        while not (found := look()):
             if time.monotonic() > deadline:
                 raise CloudError(f"{what} is not finished after {timeout_s:.0f} s", "run the same command again")
             time.sleep(pause)
             # quick at first for what is quick; then 20 a minute, of the 250 that are allowed
             pause = min(3.0, pause * 1.5)
+        return found
 
     def _BaseAPI__perform_request(self, url: str, type: str = GET, params: Any = None) -> requests.Response:
         for attempt in self._attempts(_refused if type == POST else _uncertain):

@@ -42,18 +42,13 @@ class DropletPart(Part):
         return next((droplet for droplet in among if droplet.name == spec.name), None)
 
     def _when_active(self, droplet_id: int) -> Droplet:
-        now: Droplet | None = None
-
-        def active() -> bool:
-            nonlocal now
+        def active() -> Droplet | None:
             now = self.droplet(droplet_id)
             if now is None:
                 raise CloudError(f"droplet {droplet_id} went away while it was created", "run the same command again")
-            return now.status == "active" and now.public_ip is not None
+            return now if now.status == "active" and now.public_ip else None
 
-        self._api.wait_until(active, f"creation of droplet {droplet_id}", CREATE_S)
-        assert now is not None
-        return now
+        return self._api.wait_until(active, f"creation of droplet {droplet_id}", CREATE_S)
 
     def shutdown_droplet(self, droplet_id: int) -> None:
         if self._is(droplet_id, "off"):

@@ -41,28 +41,20 @@ class NetworkPart(Part):
         made = self._api.create(
             lambda: str(self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"]), look
         )
-        now: ReservedIP | None = None
-
-        def assigned() -> bool:
-            nonlocal now
-            now = self._reserved_ip(made)
-            return now.droplet_id == droplet_id
-
-        self._api.wait_until(assigned, f"assignment of {made}", ASSIGN_S)
-        assert now is not None
-        return now
+        return self._api.wait_until(lambda: self._held_by(droplet_id, made), f"assignment of {made}", ASSIGN_S)
 
     def assign_reserved_ip(self, ip: str, droplet_id: int) -> None:
-        def there() -> bool:
-            return self._reserved_ip(ip).droplet_id == droplet_id
+        def there() -> ReservedIP | None:
+            return self._held_by(droplet_id, ip)
 
         if there():
             return
         self._api.act(f"reserved_ips/{ip}/actions", {"type": "assign", "droplet_id": droplet_id}, there, ASSIGN_S)
         self._api.wait_until(there, f"assignment of {ip}", ASSIGN_S)
 
-    def _reserved_ip(self, ip: str) -> ReservedIP:
-        return convert.reserved_ip(self._api.get(f"reserved_ips/{ip}")["reserved_ip"])
+    def _held_by(self, droplet_id: int, ip: str) -> ReservedIP | None:
+        now = convert.reserved_ip(self._api.get(f"reserved_ips/{ip}")["reserved_ip"])
+        return now if now.droplet_id == droplet_id else None
 
     def delete_reserved_ip(self, ip: str) -> None:
         self._api.delete(f"reserved_ips/{ip}")
