@@ -4,6 +4,7 @@ the same. A file for each cloud, from its start to its stop; /run forgets them w
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,20 @@ def claim(name: str, ports: Iterable[int], run: Path = RUN) -> None:
 def of_others(name: str, run: Path = RUN) -> frozenset[int]:
     own = _file(name, run)
     return frozenset(port for file in run.glob("ports-*") if file != own for port in _read(file))
+
+
+def is_free(name: str, port: int) -> bool:
+    return port not in of_others(name) and can_listen(port)
+
+
+def can_listen(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
 
 
 def release(name: str, run: Path = RUN) -> None:

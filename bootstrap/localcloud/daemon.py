@@ -6,10 +6,10 @@ import json
 import logging
 import os
 import signal
-import socket
 import threading
 import time
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from bootstrap.localcloud import claims, metadata
 from bootstrap.localcloud.api import contract
 from bootstrap.localcloud.api.app import Api, RateLimit
 from bootstrap.localcloud.faults import Faults
-from bootstrap.localcloud.files import write_atomically
+from bootstrap.localcloud.files import chosen_once, write_atomically
 from bootstrap.localcloud.guests import Site
 from bootstrap.localcloud.home import Home, LocalCloudError
 from bootstrap.localcloud.machines import BaseImage, NspawnDriver
@@ -175,23 +175,20 @@ def zones(tx: Transaction) -> dict[str, list[dict[str, Any]]]:
 def spaces_port(home: Home) -> int:
     """The usual one, or the next that no other instance has: seaweedfs wants its port on every address. Kept, as
     droplets were told of it."""
-    remembered = home.path / "spaces-port"
-    if not remembered.exists():
-        candidates = range(Ports.spaces, Ports.spaces + 100)
-        write_atomically(remembered, str(next(port for port in candidates if _free(home, port))))
-    return int(remembered.read_text())
+    candidates = range(Ports.spaces, Ports.spaces + 100)
+    return chosen_once(home.path / "spaces-port", candidates, partial(claims.is_free, home.name))
 
 
 def claim_ports(home: Home) -> None:
     """Those that clouds on one computer share, before anything listens there."""
-    inner = spaces.choose_inner_ports(home.path, lambda port: _free(home, port))
-    claims.claim(home.name, (spaces_port(home), *inner))
+    inner = spaces.inner_ports(home.path, partial(claims.is_free, home.name))
+    claims.claim(home.name, (spaces_port(home), *inner.values()))
 
 
 def give_up_a_taken_port(home: Home, droplets: int) -> None:
     """Another program may have the remembered port by now: it stays only where a droplet was told of it."""
     remembered = home.path / "spaces-port"
-    if not remembered.exists() or _free(home, port := int(remembered.read_text())):
+    if not remembered.exists() or claims.is_free(home.name, port := int(remembered.read_text())):
         return
     if droplets:
         raise LocalCloudError(
@@ -210,18 +207,6 @@ def give_up_a_taken_range(home: Home, addresses: int) -> None:
         return
     if Network(home.name, remembered.read_text().strip(), home.path).clash():
         remembered.unlink()
-
-
-def _free(home: Home, port: int) -> bool:
-    if port in claims.of_others(home.name):
-        return False
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError:
-            return False
-    return True
 
 
 def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,13 @@ def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> Non
         stream.flush()
         os.fsync(stream.fileno())
     draft.replace(path)
+
+
+def chosen_once(path: Path, candidates: Iterable[int], fits: Callable[[int], bool]) -> int:
+    """The first that fits; from then on what the file says."""
+    if not path.exists():
+        write_atomically(path, str(next(candidate for candidate in candidates if fits(candidate))))
+    return int(path.read_text())
 
 
 @contextmanager

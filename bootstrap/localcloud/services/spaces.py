@@ -14,7 +14,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bootstrap.localcloud.files import write_atomically
+from bootstrap.localcloud.claims import can_listen
+from bootstrap.localcloud.files import chosen_once, write_atomically
 from bootstrap.localcloud.services.supervisor import Service
 
 # A soft limit that Go's collector keeps to: the server took 125 MB idle.
@@ -43,14 +44,12 @@ def credentials(home: Path) -> Credentials:
     return made
 
 
-def _inner_ports(home: Path) -> dict[str, int]:
-    """The same for a home for ever, since the data knows the servers by their ports."""
-    remembered = home / "spaces" / "inner-ports"
-    return _ports_of(int(remembered.read_text()) if remembered.exists() else _usual_slot(home))
-
-
-def _usual_slot(home: Path) -> int:
-    return zlib.crc32(str(home.resolve()).encode()) % INNER_PORTS_SLOTS
+def inner_ports(home: Path, is_free: Callable[[int], bool] = can_listen) -> dict[str, int]:
+    """The home's usual ones, or the next that nobody has. The same for ever: the data know the servers by them."""
+    usual = zlib.crc32(str(home.resolve()).encode())
+    slots = ((usual + step) % INNER_PORTS_SLOTS for step in range(INNER_PORTS_SLOTS))
+    file = home / "spaces" / "inner-ports"
+    return _ports_of(chosen_once(file, slots, lambda slot: all(map(is_free, _ports_of(slot).values()))))
 
 
 def _ports_of(slot: int) -> dict[str, int]:
@@ -60,19 +59,8 @@ def _ports_of(slot: int) -> dict[str, int]:
     return {**ports, "admin.grpc": ports["admin"] + 10000}
 
 
-def choose_inner_ports(home: Path, is_free: Callable[[int], bool]) -> tuple[int, ...]:
-    """At a cloud's first start; the home's usual ones, or the next that nobody has."""
-    remembered = home / "spaces" / "inner-ports"
-    if not remembered.exists() and not (home / "spaces" / "data").exists():
-        usual = _usual_slot(home)
-        slots = ((usual + step) % INNER_PORTS_SLOTS for step in range(INNER_PORTS_SLOTS))
-        free = next(slot for slot in slots if all(map(is_free, _ports_of(slot).values())))
-        write_atomically(remembered, str(free))
-    return tuple(_inner_ports(home).values())
-
-
 def _argv(home: Path, address: str, port: int) -> tuple[str, ...]:
-    folder, inner = home / "spaces", _inner_ports(home)
+    folder, inner = home / "spaces", inner_ports(home)
     return (
         str(Path(sys.executable).with_name("weed")),
         "mini",
@@ -113,7 +101,7 @@ def _answers(address: str, port: int) -> bool:
 
 def service(home: Path, address: str, *, port: int) -> Service:
     (home / "spaces" / "data").mkdir(parents=True, exist_ok=True)
-    keys, inner = credentials(home), _inner_ports(home)
+    keys, inner = credentials(home), inner_ports(home)
     return Service(
         name="spaces",
         argv=_argv(home, address, port),
