@@ -13,6 +13,9 @@ from typing import Any
 from .plan import Guest, Rule
 from .range import private_link, public_link
 
+# of each family, in the cloud's own namespace
+TABLE = "cloud"
+
 
 @dataclass(frozen=True)
 class Family:
@@ -27,9 +30,9 @@ IPV4 = Family("ip", 4, "ip protocol icmp")
 IPV6 = Family("ip6", 6, "meta l4proto ipv6-icmp")
 
 
-def table(family: Family, name: str, body: Iterable[str]) -> str:
-    """For `nft -f`: replaces the table in one transaction."""
-    whole = f"table {family.name} {name}"
+def table(family: Family, body: Iterable[str]) -> str:
+    """For `nft -f`: replaces the family's table in one transaction."""
+    whole = f"table {family.name} {TABLE}"
     return "\n".join([whole, f"delete {whole}", f"{whole} {{", *body, "}"]) + "\n"
 
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from ..command import CommandError, run, succeeds
 from ..files import locked
 from . import ipv6
+from .chains import TABLE
 from .plan import Doors, NetworkPlan
 from .range import UPLINK, NetworkError, Range, private_link, public_link
-from .render import TABLE, ruleset
+from .render import ruleset
 from .render6 import ruleset as ruleset6
 
 if TYPE_CHECKING:

@@ -19,7 +19,6 @@ from .plan import Doors, Guest, NetworkPlan
 from .range import UPLINK, Range, private_link
 
 METADATA_ADDRESS = "169.254.169.254"
-TABLE = "cloud"
 
 
 def ruleset(plan: NetworkPlan, net: Range, doors: Doors) -> str:
@@ -41,7 +40,7 @@ def ruleset(plan: NetworkPlan, net: Range, doors: Doors) -> str:
             _forward(guests, plan.idle_reserved_ips, net, doors),
         ),
     ]
-    return table(IPV4, TABLE, body)
+    return table(IPV4, body)
 
 
 def _antispoof(guests: list[Guest]) -> Iterator[str]:

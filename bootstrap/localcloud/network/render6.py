@@ -13,15 +13,12 @@ from .chains import IPV6, chain, firewalls, table, through_firewalls
 from .plan import Guest, NetworkPlan
 from .range import UPLINK, Range, public_link
 
-TABLE = "cloud"
-
 
 def ruleset(plan: NetworkPlan, net: Range) -> str:
     guests = sorted(plan.guests, key=lambda guest: guest.machine)
     users = [guest for guest in guests if guest.ipv6]
     return table(
         IPV6,
-        TABLE,
         [
             *chain("antispoof", "type filter hook prerouting priority raw; policy accept;", _antispoof(guests, net)),
             *chain("local", "type filter hook input priority filter; policy drop;", _local()),
