@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ALIVE = Path("/tmp/consuming")  # noqa: S108 - the container's own
 BEAT_S = 10.0
+FIRST_BEAT_S = 0.5
 PRUNE_S = 3600.0
 
 app = Celery(settings.SERVICE)
@@ -82,13 +83,18 @@ class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def start(self, consumer: Consumer) -> None:
-        self._timer = consumer.timer.call_repeatedly(BEAT_S, self._beat, (consumer,))
+        self._beat_after(FIRST_BEAT_S, consumer)
 
     def stop(self, consumer: Consumer) -> None:
         self._timer.cancel()
 
+    def _beat_after(self, seconds: float, consumer: Consumer) -> None:
+        self._timer = consumer.timer.call_after(seconds, self._beat, (consumer,))
+
     def _beat(self, consumer: Consumer) -> None:
-        """In the thread that talks to the broker: while that is away, this does not run."""
+        """In the thread that talks to the broker: while that is away, this does not run. Quickly until the first time
+        that all is well: others wait for it."""
+        self._beat_after(BEAT_S if ALIVE.exists() else FIRST_BEAT_S, consumer)
         queue = topology.queue(settings.EVENT_QUEUE)(consumer.connection.default_channel)
         if queue.queue_declare(passive=True).consumer_count:
             consumer.pool.apply_async(alive)
