@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -22,28 +23,31 @@ patiently = stamina.retry(
 )
 
 
+def ssh(user: str, address: str, command: str, *options: str, key: Path) -> subprocess.CompletedProcess[str]:
+    """To a machine of the test's own: its host key is unknown, as it lives for seconds."""
+    unknown = ("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR")
+    argv = ["ssh", "-F", "/dev/null", "-i", str(key), *options, *unknown, "-oBatchMode=yes", "-oConnectTimeout=2"]
+    return subprocess.run([*argv, f"{user}@{address}", command], capture_output=True, text=True, timeout=60)
+
+
+def answers(address: str, port: int = 22, source: str = "") -> bool:
+    try:
+        socket.create_connection((address, port), timeout=3, source_address=(source, 0)).close()
+    except OSError:
+        return False
+    return True
+
+
 @dataclass(frozen=True)
 class Machine:
     droplet: digitalocean.Droplet
     key: Path
 
     def run(self, command: str) -> str:
-        """A shell command as root; the host key is unknown, as this machine is the test's own and lives for seconds."""
-        options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
-        return subprocess.run(
-            [
-                "ssh",
-                "-i",
-                str(self.key),
-                *options,
-                f"deploy@{self.droplet.ip_address}",
-                f"sudo -n sh -c {shlex.quote(command)}",
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        ).stdout
+        """A shell command as root."""
+        done = ssh("deploy", self.droplet.ip_address, f"sudo -n sh -c {shlex.quote(command)}", key=self.key)
+        done.check_returncode()
+        return done.stdout
 
 
 def from_image(cloud: dict[str, Any], image: str, work: Path) -> Machine:

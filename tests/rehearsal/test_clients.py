@@ -4,7 +4,6 @@ What the client asked for is looked at on the machine, on the wire and in the DN
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,10 @@ import digitalocean
 import dns.resolver
 import pydo
 import pytest
-import stamina
 from azure.core.pipeline.policies import HeadersPolicy
+
+from tests.rehearsal.machines import answers, ssh
+from tests.waiting import until
 
 REGION, SIZE, IMAGE = "nyc3", "s-1vcpu-512mb-10gb", "ubuntu-22-04-x64"
 
@@ -200,26 +201,9 @@ class Pydo:
         self._client.droplets.destroy(droplet)
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 40) -> None:
-    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=timeout_s, wait_max=1):
-        with attempt:
-            assert condition()
-
-
-def ssh(key: Path, address: str, command: str) -> str:
-    """Empty when it does not answer; the host key is unknown, as the machine lives for seconds."""
-    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "ConnectTimeout=2"]
-    flags = [word for option in options for word in ("-o", option)]
-    argv = ["ssh", "-q", "-i", str(key), *flags, f"root@{address}", command]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60).stdout.strip()
-
-
-def answers(address: str, port: int = 22) -> bool:
-    try:
-        socket.create_connection((address, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+def told(key: Path, address: str, command: str) -> str:
+    """By a machine that may still be booting: then nothing."""
+    return ssh("root", address, command, key=key).stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -236,21 +220,21 @@ def test_a_client_drives_real_machines(cloud: dict[str, Any], key: Path, kind: C
     (one, at_one), (two, at_two) = (client.create(f"{name}-{n}", public) for n in (1, 2))
     assert {f"{name}-1", f"{name}-2"} <= client.names()
     for address, host in ((at_one, f"{name}-1"), (at_two, f"{name}-2")):
-        until(lambda address=address, host=host: ssh(key, address, "hostname") == host)  # type: ignore[misc]
+        until(lambda address=address, host=host: told(key, address, "hostname") == host)  # type: ignore[misc]
 
     volume, device = client.volume(f"{name}-data"), f"/dev/disk/by-id/scsi-0DO_Volume_{name}-data"
     client.attach(volume, one)
-    assert ssh(key, at_one, f"mount {device} /mnt && echo kept > /mnt/file && sync && echo done") == "done"
+    assert told(key, at_one, f"mount {device} /mnt && echo kept > /mnt/file && sync && echo done") == "done"
     client.detach(volume, one)
-    assert ssh(key, at_one, f"test -e {device} || echo gone") == "gone"
+    assert told(key, at_one, f"test -e {device} || echo gone") == "gone"
     client.attach(volume, two)
-    assert ssh(key, at_two, f"mount {device} /mnt && cat /mnt/file") == "kept"
+    assert told(key, at_two, f"mount {device} /mnt && cat /mnt/file") == "kept"
     client.detach(volume, two)
 
     ip = client.reserve()
     for droplet, host in ((one, f"{name}-1"), (two, f"{name}-2")):
         client.point(ip, droplet)
-        assert ssh(key, ip, "hostname") == host
+        assert told(key, ip, "hostname") == host
 
     firewall = client.guard(f"{name}-wall", one, "443")
     assert not answers(at_one) and answers(at_two)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +18,8 @@ from testinfra.host import Host
 
 from bench import memory
 from tests.rehearsal.conftest import DOMAIN, STACK, Bootstrap, Site, status
+from tests.rehearsal.machines import answers, ssh
+from tests.waiting import until
 
 pytestmark = pytest.mark.root
 
@@ -82,21 +83,6 @@ def test_ports_listen_where_the_table_says(droplet: Host, port: int, address: st
     assert droplet.socket(f"tcp://{address}:{port}").is_listening
     if address == "127.0.0.1":
         assert not droplet.socket(f"tcp://0.0.0.0:{port}").is_listening
-
-
-def until(condition: Callable[[], bool], what: str, deadline_s: float) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {deadline_s:.0f} s"
-        time.sleep(0.5)
-
-
-def answers(address: str, port: int, source: str = "") -> bool:
-    try:
-        socket.create_connection((address, port), timeout=3, source_address=(source, 0)).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -295,11 +281,7 @@ def test_upgrades_come_by_night_between_backup_and_reboot(droplet: Host) -> None
 
 def log_in(site: Site, user: str, *options: str) -> str:
     """What a stranger is told who comes without a key that anybody knows."""
-    strict = ("BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentityFile=/dev/null")
-    argv = ["ssh", "-F", "/dev/null", *options, *(part for one in strict for part in ("-o", one))]
-    done = subprocess.run(
-        [*argv, "-o", "ConnectTimeout=5", f"{user}@{site.address}", "true"], capture_output=True, text=True, timeout=30
-    )
+    done = ssh(user, site.address, "true", *options, key=Path("/dev/null"))
     assert done.returncode == 255
     return done.stderr
 

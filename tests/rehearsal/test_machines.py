@@ -17,6 +17,8 @@ from dnslib.server import BaseResolver, DNSServer  # type: ignore[import-untyped
 
 from bootstrap.localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
 from bootstrap.localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from tests.rehearsal.machines import ssh
+from tests.waiting import until
 
 pytestmark = pytest.mark.root
 MEMORY_MB = 2048
@@ -80,10 +82,7 @@ class Lab:
         return time.monotonic() - began
 
     def ssh(self, machine: int, command: str) -> subprocess.CompletedProcess[str]:
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "ConnectTimeout=2"]
-        flags = [word for option in options for word in ("-o", option)]
-        argv = ["ssh", "-q", "-i", str(self.key), *flags, f"root@{self.address(machine)}", command]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        return ssh("root", self.address(machine), command, key=self.key)
 
     def says(self, machine: int, command: str) -> str:
         done = self.ssh(machine, command)
@@ -105,13 +104,6 @@ class Lab:
 
     def _public_key(self) -> str:
         return self.key.with_suffix(".pub").read_text()
-
-
-def until(condition: Callable[[], bool], what: str, timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s"
-        time.sleep(0.1)
 
 
 def curl(address: str, port: int = 8080) -> str:

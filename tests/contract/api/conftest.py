@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from bootstrap.localcloud.seed import plant
 from bootstrap.localcloud.store import Store
 from bootstrap.localcloud.worker import Worker
 from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
+from tests.waiting import until
 
 TOKEN = "test-token"
 SITE = Site("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
@@ -152,14 +152,6 @@ class Cloud:
         droplet.create()
         assert droplet.get_actions()[0].wait(update_every_seconds=0)
         return droplet.load()
-
-
-def until(condition: Callable[[], Any], deadline_s: float = 10) -> Any:
-    deadline = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.01)
-    return value
 
 
 @contextmanager

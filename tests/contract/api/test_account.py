@@ -8,7 +8,8 @@ import digitalocean
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from tests.contract.api.conftest import Cloud, until
+from tests.contract.api.conftest import Cloud
+from tests.waiting import until
 
 
 def refused(status: int, match: str = ""):  # type: ignore[no-untyped-def]

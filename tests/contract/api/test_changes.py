@@ -11,7 +11,8 @@ from azure.core.exceptions import HttpResponseError
 from bootstrap.localcloud.api.app import RateLimit
 from bootstrap.localcloud.guests import machine_spec
 from bootstrap.localcloud.model import Droplet
-from tests.contract.api.conftest import SITE, Cloud, until
+from tests.contract.api.conftest import SITE, Cloud
+from tests.waiting import until
 
 
 def refused(match: str):  # type: ignore[no-untyped-def]

@@ -13,7 +13,8 @@ import pytest
 
 from bootstrap.localcloud import metadata
 from bootstrap.localcloud.__main__ import main
-from tests.contract.api.conftest import SITE, TOKEN, Cloud, until
+from tests.contract.api.conftest import SITE, TOKEN, Cloud
+from tests.waiting import until
 
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
 

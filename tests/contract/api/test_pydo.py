@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from tests.contract.api.conftest import Cloud, until
+from tests.contract.api.conftest import Cloud
+from tests.waiting import until
 
 
 def test_life_of_everything(cloud: Cloud) -> None:

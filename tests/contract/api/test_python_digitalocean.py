@@ -7,7 +7,8 @@ import pytest
 
 from bootstrap.localcloud.api.app import RateLimit
 from bootstrap.localcloud.network.plan import Rule
-from tests.contract.api.conftest import Cloud, until
+from tests.contract.api.conftest import Cloud
+from tests.waiting import until
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKBAdCSz4jIEG0QZRNsZP4BTiPtLXfDqhWEpVRIDQZuL me@here"
 

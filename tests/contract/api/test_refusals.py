@@ -18,7 +18,8 @@ from bootstrap.localcloud.api.app import MODULES
 from bootstrap.localcloud.api.contract import Contract
 from bootstrap.localcloud.faults import Fault
 from bootstrap.localcloud.model import KINDS
-from tests.contract.api.conftest import TOKEN, Cloud, running, until
+from tests.contract.api.conftest import TOKEN, Cloud, running
+from tests.waiting import until
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKBAdCSz4jIEG0QZRNsZP4BTiPtLXfDqhWEpVRIDQZuL me@here"
 DROPLET = {"name": "new", "region": "nyc3", "size": "s-1vcpu-1gb", "image": "ubuntu-22-04-x64"}

@@ -16,7 +16,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from bootstrap.localcloud.api.contract import Contract
-from tests.contract.api.conftest import CONTRACT, TOKEN, Cloud, running, until
+from tests.contract.api.conftest import CONTRACT, TOKEN, Cloud, running
+from tests.waiting import until
 
 # the products that the local cloud does not have
 ABSENT = r"^/v2/(load_balancers|certificates|databases)"

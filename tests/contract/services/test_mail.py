@@ -16,7 +16,8 @@ import pytest
 
 from bootstrap.localcloud.services import mail, mailbox
 from tests.contract.services.conftest import ADDRESS, Running
-from tests.contract.services.test_services import pid_of, until
+from tests.contract.services.test_services import pid_of
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("pebble") and shutil.which("docker-registry")),

@@ -13,9 +13,8 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +34,12 @@ from bootstrap.localcloud.services import acme, mail, registry, spaces, standins
 from bootstrap.localcloud.services.dns import service as dns_service
 from bootstrap.localcloud.services.supervisor import Supervisor
 from tests.contract.services.conftest import ADDRESS, Running, free_ports
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("pebble") and shutil.which("docker-registry") and shutil.which("skopeo")),
     reason="pebble, docker-registry and skopeo are not installed: run `make setup` as root",
 )
-
-
-def until(condition: Callable[[], bool], deadline_s: float = 20) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def pid_of(running: Running, name: str) -> int:

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bootstrap.localcloud.services.supervisor import Service, ServiceError, Supervisor, stop_leftovers
+from tests.waiting import until
 
 SLEEPER = (sys.executable, "-c", "import signal; signal.pause()")
 
@@ -23,13 +23,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def until(condition: Callable[[], bool], deadline_s: float = 10) -> None:
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def sleeper(tmp_path: Path, *arguments: str) -> Service:
