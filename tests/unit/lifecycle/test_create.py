@@ -244,6 +244,22 @@ def test_a_droplet_whose_cloud_init_failed_is_replaced_by_the_next_run(world: Wo
     assert counts(world) == ONE_OF_EACH
 
 
+def test_killed_while_it_replaces_such_a_droplet_it_does_not_take_it_for_a_good_one(world: World) -> None:
+    world.boot_error = "('scripts_user', RuntimeError('1 failures'))"
+    with pytest.raises(CloudInitError):
+        create(world)
+    world.boot_error = None
+    (broken,) = world.cloud.droplets()
+    world.cloud.effects.kill_after = len(world.cloud.effects.log) + 1
+    with pytest.raises(Killed, match="droplet off"):
+        create(world)
+    world.cloud.effects.kill_after = None
+    # as cloud-init says of a second boot
+    world.at(broken.public_ip or "").boot_error = None
+    create(world)
+    assert world.cloud.droplets()[0].id != broken.id and counts(world) == ONE_OF_EACH
+
+
 def test_a_droplet_that_held_secrets_is_never_replaced_for_its_cloud_init(world: World) -> None:
     create(world)
     (served,) = world.cloud.droplets()
