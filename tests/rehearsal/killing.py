@@ -1,8 +1,7 @@
-"""A run of the CLI that ends as with a dying laptop, what it leaves in the account, and the page that tells of it."""
+"""A run of the CLI that ends as with a dying laptop, and what it leaves in the account."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import random
@@ -15,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,21 +22,8 @@ import digitalocean
 from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.home import Home
 from tests.rehearsal.machines import patiently
+from tests.steps import named
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "kill-matrix.md"
-SOURCES = {
-    "create": ("cli/create.py", "operations/create.py", "operations/machine.py"),
-    "destroy": ("operations/destroy.py",),
-    "backup now": ("operations/backup.py",),
-}
-# Steps that an undisturbed run does not have.
-ONLY_WHEN = {
-    "droplet … deleted": "when its cloud-init had failed",
-    "power on …": "when the droplet was off",
-    "reserved ip … to …": "when the address was kept and the droplet is a new one",
-    "backup … restored": "with `--from-backup`",
-}
 _MARK = "KILL_MATRIX_RUN"
 Moment = Literal["in", "after"]
 
@@ -51,34 +36,6 @@ class Point:
     moment: Moment
     seconds: float = 0.0
     until: Callable[[], None] | None = None
-
-
-# which steps a command has
-
-
-@cache
-def steps_of(command: str) -> list[str]:
-    """As they stand in the source, with … for what a run fills in."""
-    trees = [ast.parse((ROOT / "bootstrap" / source).read_text()) for source in SOURCES[command]]
-    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    calls.sort(key=lambda call: call.lineno)
-    return [_text(call.args[0]) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "step"]
-
-
-def _text(argument: ast.expr) -> str:
-    if isinstance(argument, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in argument.values)
-    assert isinstance(argument, ast.Constant), "a step's text is a string"
-    return str(argument.value)
-
-
-def name_of(said: str, command: str) -> str:
-    """The step that a progress line tells of; the one with most words of its own, as … takes anything."""
-
-    def says(name: str) -> bool:
-        return bool(re.fullmatch(".+".join(map(re.escape, name.split("…"))), said))
-
-    return max(filter(says, steps_of(command)), key=lambda name: len(name.replace("…", "")))
 
 
 # a run, and its end
@@ -99,7 +56,8 @@ class Ran:
 
     def told(self) -> str:
         lines = [line for line in self.said.splitlines() if line.startswith(("error: ", "hint: "))]
-        return " ".join(lines)[:300]
+        # addresses are not those of the next run
+        return re.sub(r"\d+(\.\d+){3}", "…", " ".join(lines))[:300]
 
 
 class Laptop:
@@ -131,7 +89,7 @@ class Laptop:
             point = None
             for line in process.stderr:
                 lines.append(line.rstrip())
-                if point := _reached(lines[-1], command, kill):
+                if point := _reached(lines[-1], kill):
                     if point.until:
                         point.until()
                     with suppress(subprocess.TimeoutExpired):
@@ -145,7 +103,7 @@ class Laptop:
             log.write("\n".join([f"$ bootstrap {command} {' '.join(argv)}", *lines, f"[exit {code}]\n"]))
         if point is None:
             assert not list(_marked(mark)), "a process outlives the command"
-        return _ran(None if point else code, point, began, lines, command)
+        return _ran(None if point else code, point, began, lines)
 
     def _started(self, command: str, argv: Sequence[str], mark: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -165,10 +123,10 @@ class Laptop:
         assert not stale, f"scratch folders of killed runs: {stale}"
 
 
-def _reached(line: str, command: str, points: Sequence[Point]) -> Point | None:
+def _reached(line: str, points: Sequence[Point]) -> Point | None:
     if not points or not (found := _LINE.match(line)):
         return None
-    here = found["mark"], name_of(found["text"], command)
+    here = found["mark"], named(found["text"])
     return next((point for point in points if (_MARKS[point.moment], point.step) == here), None)
 
 
@@ -179,17 +137,17 @@ _LINE = re.compile(
 )
 
 
-def _ran(code: int | None, point: Point | None, began: float, lines: Sequence[str], command: str) -> Ran:
+def _ran(code: int | None, point: Point | None, began: float, lines: Sequence[str]) -> Ran:
     steps: list[str] = []
     done: dict[str, float] = {}
     for line in lines:
         if not (found := _LINE.match(line)):
             continue
         if found["mark"] == "…":
-            steps.append(name_of(found["text"], command))
+            steps.append(named(found["text"]))
         else:
             *minutes, rest = re.findall(r"[\d.]+", found["s"])
-            done[name_of(found["text"], command)] = 60 * sum(map(int, minutes)) + float(rest)
+            done[named(found["text"])] = 60 * sum(map(int, minutes)) + float(rest)
     return Ran(code, point, began, time.time() - began, "\n".join(lines), tuple(steps), done)
 
 
@@ -280,58 +238,3 @@ def amounts(new: dict[str, list[str]]) -> str:
         kind.removesuffix("s") if len(found) == 1 else f"{len(found)} {kind}" for kind, found in new.items() if found
     ]
     return ", ".join(named) or "nothing"
-
-
-# the page
-
-
-@dataclass(frozen=True)
-class Row:
-    command: str
-    step: str
-    moment: str
-    stood: str
-    second: str
-
-
-def page(rows: Sequence[Row]) -> str:
-    head = ("command", "step", "killed", "what stood", "run again")
-    lines = [
-        "# Killed at each step",
-        "",
-        "Generated by `BOOTSTRAP_WRITE_DOCS=1 pytest tests/rehearsal/test_kill.py` from what was seen: the CLI on",
-        "real machines of the local cloud, with the stack `examples/hello`, ended by SIGKILL with all its children",
-        "and run again. What a call of the API that fails once leads to: [failures-api.md](failures-api.md).",
-        "",
-        "Each run goes on from what the killed one before it left, and is killed a step further, until one comes to",
-        "its end. A step that takes milliseconds may be over before the kill arrives, and the row says so.",
-        "*What stood* is what the account had more than in the beginning, asked right after the kill: never two of",
-        "anything, but for the host keys of which one takes the other's place. After each run that ended, with",
-        "`create` one droplet, volume, reserved IP, firewall, host key and a record for @ and www, and the site",
-        "answers; with `destroy` none of it; no new tag that nothing carries; on the laptop no process, and with",
-        "`create` and `backup now` no folder of a run that was killed more than a minute before.",
-        "",
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * len(head)}",
-        *(f"| {' | '.join((r.command, r.step, r.moment, r.stood, r.second))} |" for r in rows),
-        "",
-        "Not in the table are steps that an undisturbed run does not have: "
-        + "; ".join(f"*{step}* ({why})" for step, why in ONLY_WHEN.items())
-        + ".",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def rows_of(text: str) -> list[Row]:
-    """Of a page."""
-    lines = text[text.index("\n|---|") :].splitlines()[2:]
-    return [Row(*line.removeprefix("| ").removesuffix(" |").split(" | ")) for line in lines if line.startswith("| ")]
-
-
-def steps_on(rows: Sequence[Row]) -> dict[str, set[str]]:
-    """The steps that have a row."""
-    found: dict[str, set[str]] = {command: set() for command in SOURCES}
-    for row in rows:
-        found[row.command].add(row.step)
-    return found

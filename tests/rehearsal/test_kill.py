@@ -1,5 +1,5 @@
 """SIGKILL in and after each step of `create`, `backup now` and `destroy`: run again, it finishes, and nothing is there
-twice. The rows that this saw are docs/kill-matrix.md. The tests go on from one another, in their order."""
+twice. The rows that this saw are in docs/failure-matrix.md. The tests go on from one another, in their order."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ import httpx
 import pytest
 import stamina
 
-from tests.rehearsal import killing
+from tests.failure_matrix import Row, steps_killed, write
 from tests.rehearsal.conftest import Bootstrap, Site
-from tests.rehearsal.killing import KEPT, MOST, ONE, Account, Laptop, Moment, Point, Ran, Row, amounts, points
+from tests.rehearsal.killing import KEPT, MOST, ONE, Account, Laptop, Moment, Point, Ran, amounts, points
+from tests.steps import ONLY_WHEN, STEPS
 
 pytestmark = pytest.mark.root
 
@@ -70,16 +71,16 @@ class Matrix:
         left = {kind: found for kind, found in self.stands().items() if found and kind not in KEPT}
         assert not left, left
 
-    def tell(self, command: str, killed: Ran, stood: str, second: Ran, how: str = "") -> None:
+    def tell(self, command: str, killed: Ran, stood: str, second: Ran) -> None:
         """A kill that is late is one in a step that had begun; when that one is over with, there is no other row for
         it."""
         assert killed.point
         step, at, moment = killed.point.step, killed.begun[-1], killed.point.moment
         late = "" if at == step else f"; *{at}* had begun"
         outcome = told(killed, second, self.usual[command])
-        self.rows.append(Row(command, step, f"{moment} it{how}{late}", stood, outcome))
+        self.rows.append(Row(command, step, f"killed {moment} it{late}", stood, outcome))
         if late and at not in second.begun:
-            self.rows.append(Row(command, at, f"in it, by the kill after *{step}*", stood, outcome))
+            self.rows.append(Row(command, at, f"killed in it, by the kill after *{step}*", stood, outcome))
 
 
 def told(first: Ran, second: Ran, usual: Ran) -> str:
@@ -88,7 +89,7 @@ def told(first: Ran, second: Ran, usual: Ran) -> str:
         end = f"went on, killed {second.point.moment} *{second.point.step}*"
     else:
         end = "whole" if second.code == 0 else f"exit code {second.code}, {second.told()}"
-    return f"{end}, after {second.seconds:.0f} s" + (f"; not again: {', '.join(skipped)}" if skipped else "")
+    return end + (f"; not again: {', '.join(skipped)}" if skipped else "")
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +203,7 @@ def test_the_laptop_dies_in_a_backup(matrix: Matrix, photo: str, moment: Moment)
     point = Point(BACKUP, moment, until=partial(wait_for_an_upload, matrix) if moment == "in" else None)
     first = matrix.laptop.run("backup now", DOMAIN, kill=[point])
     assert first.point, first.said
-    second_is_whole(matrix, first, before, f"{moment} it")
+    second_is_whole(matrix, first, before, f"killed {moment} it")
 
 
 def test_the_agent_is_killed_in_a_backup(matrix: Matrix, photo: str) -> None:
@@ -214,7 +215,7 @@ def test_the_agent_is_killed_in_a_backup(matrix: Matrix, photo: str) -> None:
         assert trigger.returncode == 0
     first = running.result()
     assert first.code == 7, first.said
-    second_is_whole(matrix, first, before, "the agent, in it")
+    second_is_whole(matrix, first, before, "the agent is killed, in it")
 
 
 def test_the_power_is_cut_in_a_backup(matrix: Matrix, photo: str) -> None:
@@ -227,7 +228,7 @@ def test_the_power_is_cut_in_a_backup(matrix: Matrix, photo: str) -> None:
     first = running.result()
     assert first.code == 7, first.said
     matrix.is_whole(matrix.laptop.run(*CREATE))
-    second_is_whole(matrix, first, before, "power of the droplet, in it; then `create`")
+    second_is_whole(matrix, first, before, "the droplet's power is cut, in it; then `create`")
 
 
 @contextmanager
@@ -271,8 +272,8 @@ def second_is_whole(matrix: Matrix, first: Ran, before: list[str], killed: str) 
     # one by the second run, and one where the first ended its work
     assert len(set(after) - set(before)) in (1, 2) and set(before) <= set(after)
     assert unfinished_uploads(matrix) == 0
-    seconds = f"whole, after {second.seconds:.0f} s" + (f"; the first said: {first.told()}" if first.code else "")
-    matrix.rows.append(Row("backup now", BACKUP, killed, stood, seconds))
+    outcome = "whole" + (f"; the first said: {first.told()}" if first.code else "")
+    matrix.rows.append(Row("backup now", BACKUP, killed, stood, outcome))
 
 
 def test_each_listed_backup_is_whole_and_the_newest_restores(matrix: Matrix, photo: str) -> None:
@@ -326,13 +327,10 @@ def test_destroy_of_a_droplet_that_is_being_made(matrix: Matrix) -> None:
     second = matrix.laptop.run(*EVERYTHING)
     assert second.code == 0, second.said
     matrix.is_gone()
-    outcome = f"`destroy` instead: all gone, after {second.seconds:.0f} s"
-    matrix.rows.append(Row("create", point.step, "in it", stood, outcome))
+    matrix.rows.append(Row("create", point.step, "killed in it", stood, "`destroy` instead: all gone"))
 
 
 def test_the_page_tells_what_was_seen(matrix: Matrix) -> None:
-    seen = killing.page(matrix.rows)
+    assert steps_killed(matrix.rows) == {command: {*steps} - {*ONLY_WHEN} for command, steps in STEPS.items()}
     if os.environ.get("BOOTSTRAP_WRITE_DOCS"):
-        killing.PAGE.write_text(seen)
-    wanted = {c: {step for step in killing.steps_of(c) if step not in killing.ONLY_WHEN} for c in killing.SOURCES}
-    assert killing.steps_on(matrix.rows) == wanted
+        write(matrix.rows)

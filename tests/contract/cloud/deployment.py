@@ -19,11 +19,11 @@ from bootstrap.localcloud.model import VPC, Domain, Firewall, Image, Record, Res
 from bootstrap.localcloud.network.plan import Guest
 from bootstrap.operations import backup, create, destroy, hostkeys, plan
 from tests.contract.api.conftest import TOKEN, Cloud
+from tests.failure_matrix import BEFORE
 from tests.fakes.world import DOMAIN, RELEASE, Machine, Surroundings, public_key
+from tests.steps import STEPS, named
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-IP = re.compile(r"\d+(\.\d+){3}")
-STAMP = re.compile(r"\d{8}-\d{6}")
 # what stands after these is not a number
 NAMED = {"tags": "{tag}", "domains": "{domain}", "reserved_ips": "{ip}"}
 TAGS = ("bootstrap-image", "bootstrap-image:ticket-tracking")
@@ -68,7 +68,8 @@ class Deployment(Surroundings):
     def _hear(self, method: str, path: str) -> None:
         """Nothing is under way when a request comes, so that the same run asks the same questions."""
         assert self.server.worker.wait_idle(30)
-        step, asked = _constant(self.progress.latest or "plan"), f"{method} {_template(path)}"
+        latest = self.progress.latest
+        step, asked = named(latest) if latest else BEFORE, f"{method} {_template(path)}"
         self._counts[step, asked] += 1
         call = Call(step, asked, self._counts[step, asked])
         self.calls_made.append(call)
@@ -165,11 +166,6 @@ def _template(path: str) -> str:
     return "/" + "/".join(segments)
 
 
-def _constant(step: str) -> str:
-    """Without addresses and times."""
-    return STAMP.sub("…", IP.sub("…", step))
-
-
 def _nameless(tag: str) -> str:
     return f"{hostkeys.PIN}…" if tag.startswith(hostkeys.PIN) else tag
 
@@ -190,7 +186,10 @@ def _image() -> Image:
 
 def _create(deployment: Deployment) -> None:
     env = deployment.env()
-    create.create(env, plan.check(env))
+    # as the command line does
+    with env.progress.step(STEPS["create"][0]):
+        planned = plan.check(env)
+    create.create(env, planned)
 
 
 def _destroy(deployment: Deployment) -> None:

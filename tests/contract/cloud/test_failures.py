@@ -2,7 +2,7 @@
 with its exit code and the next run finishes. Either way what stands in the end is what an undisturbed run leaves.
 
 In CI several calls fail in one run, each once. `BOOTSTRAP_ALL_WAYS=1` gives every call and way a cloud of its own, and
-with `BOOTSTRAP_WRITE_DOCS=1` writes docs/failures-api.md from what happened: twenty minutes.
+with `BOOTSTRAP_WRITE_DOCS=1` writes their rows of docs/failure-matrix.md from what happened: twenty minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from bootstrap.errors import NotFoundError
 from bootstrap.localcloud.faults import HTTP_KINDS
 from tests.contract.api.conftest import running
 from tests.contract.cloud.deployment import COMMANDS, Call, Census, Deployment, Way
-from tests.contract.cloud.failures_page import PAGE, Outcome, Outcomes, calls_of, page
+from tests.contract.cloud.outcomes import Outcome, Outcomes, calls_in, rows
+from tests.failure_matrix import PAGE, rows_of, write
 
 # a busy computer may take longer for an answer that nothing is wrong with: it is one more failure to live with
 READ_S = 0.3
@@ -165,8 +166,8 @@ def _run_until_it_ends(deployment: Deployment, command: str, at_most: int) -> No
 
 @pytest.mark.skipif(ALL_WAYS, reason="this run writes it")
 def test_the_page_tells_of_every_call(undisturbed: Undisturbed) -> None:
-    asked = {(command, call.asked) for command in LIFE for call in undisturbed[command][0]}
-    assert not asked - calls_of(PAGE.read_text()), f"write it anew: {REMAKE}"
+    made = {(command, call.step, call.asked) for command in LIFE for call in undisturbed[command][0]}
+    assert calls_in(rows_of(PAGE.read_text())) == made, f"write it anew: {REMAKE}"
 
 
 # --- the whole product, one cloud for each
@@ -186,7 +187,8 @@ def outcomes(undisturbed: Undisturbed) -> Iterator[Outcomes]:
     yield outcomes
     whole = 2 * len(WAYS) * sum(len(calls) for calls, _ in undisturbed.values())
     if os.environ.get("BOOTSTRAP_WRITE_DOCS") and len(outcomes) == whole:
-        PAGE.write_text(page({command: undisturbed[command][0] for command in LIFE}, [w.name for w in WAYS], outcomes))
+        ways = [way.name for way in WAYS]
+        write([row for command in LIFE for row in rows(command, undisturbed[command][0], ways, outcomes)])
 
 
 @pytest.mark.skipif(not ALL_WAYS, reason="twenty minutes: BOOTSTRAP_ALL_WAYS=1")
