@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from typing import Any, TypeVar
 
 from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import (
@@ -26,10 +29,17 @@ from bootstrap.ports.cloud import (
     VolumeSnapshot,
 )
 
+K = TypeVar("K")
+
 
 def ago(seconds: float) -> str:
     """As the cloud writes times."""
     return datetime.fromtimestamp(time.time() - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(number: int) -> str:
+    """Later for what was made later."""
+    return f"2026-11-24T{number // 3600 + 12:02}:{number // 60 % 60:02}:{number % 60:02}Z"
 
 
 class Killed(BaseException):
@@ -37,22 +47,49 @@ class Killed(BaseException):
 
 
 @dataclass
+class Trip:
+    """The `at`-th call, or the one of that name, fails or ends the process, before it did anything or when it has."""
+
+    at: int | str
+    error: BaseException
+    after: bool = False
+
+
+@dataclass
 class Effects:
-    """Every change anywhere, in order; `kill_after` the n-th one the process dies, with the change made."""
+    """`calls`, in order: what changes the cloud or the bucket, and every command to an agent. Any of them may be made
+    to fail, the one of a number by `trip`, those of a name by `trips`. `log`: what changed anything."""
 
+    calls: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
-    kill_after: int | None = None
+    trip: Trip | None = None
+    trips: Callable[[str], BaseException | None] = lambda _: None
 
-    def add(self, what: str) -> None:
-        self.log.append(what)
-        if self.kill_after is not None and len(self.log) >= self.kill_after:
-            raise Killed(what)
+    @contextmanager
+    def call(self, what: str) -> Iterator[None]:
+        self.calls.append(what)
+        if error := self.trips(what):
+            raise error
+        trip = self.trip if self.trip and self.trip.at in (what, len(self.calls)) else None
+        if trip and not trip.after:
+            raise trip.error
+        yield
+        if trip:
+            raise trip.error
+
+    @contextmanager
+    def change(self, what: str) -> Iterator[None]:
+        with self.call(what):
+            yield
+            self.log.append(what)
 
 
 class FakeCloud:
     def __init__(self, effects: Effects | None = None) -> None:
         self.effects = effects or Effects()
         self.on_droplet: Callable[[Droplet, DropletSpec], None] = lambda droplet, spec: None
+        # told what is about to happen to a droplet or below it
+        self.before: Callable[[str, Droplet], None] = lambda what, droplet: None
         self.droplet_limit = 10
         self.lacking: set[str] = set()
         self._ids = itertools.count(1001)
@@ -62,6 +99,7 @@ class FakeCloud:
         self._volumes: dict[str, Volume] = {}
         self._snapshots: dict[str, VolumeSnapshot] = {}
         self._addresses: dict[str, ReservedIP] = {}
+        self._earlier_owners: defaultdict[str, list[int | None]] = defaultdict(list)
         self._firewalls: dict[str, Firewall] = {}
         self._vpcs: dict[str, VPC] = {}
         self._domains: dict[str, dict[int, Record]] = {}
@@ -74,6 +112,11 @@ class FakeCloud:
     def _id(self) -> int:
         return next(self._ids)
 
+    def _delete(self, things: dict[K, Any], key: K, what: str) -> None:
+        if key in things:
+            with self.effects.change(f"delete {what}"):
+                del things[key]
+
     def account(self) -> Account:
         return Account("ops@example.com", self.droplet_limit, "active")
 
@@ -84,7 +127,12 @@ class FakeCloud:
         return [Region("nyc3", "New York 3", True), Region("fra1", "Frankfurt 1", False)]
 
     def sizes(self) -> list[Size]:
-        return [Size("s-1vcpu-1gb", 1024, 1, 25, 6.0, ("nyc3",)), Size("s-2vcpu-2gb", 2048, 2, 60, 18.0, ("nyc3",))]
+        kinds = (
+            ("s-1vcpu-1gb", 1024, 1, 25, 6.0),
+            ("s-2vcpu-2gb", 2048, 2, 60, 18.0),
+            ("s-4vcpu-8gb", 8192, 4, 160, 48.0),
+        )
+        return [Size(*kind, regions=("nyc3",)) for kind in kinds]
 
     def ssh_keys(self) -> list[SSHKey]:
         return list(self._keys.values())
@@ -95,13 +143,12 @@ class FakeCloud:
         if any(key.fingerprint == fingerprint(public_key) for key in self._keys.values()):
             raise ConflictError("SSH Key is already in use on your account")
         key = SSHKey(self._id(), name, fingerprint(public_key), public_key)
-        self._keys[key.id] = key
-        self.effects.add("create ssh key")
+        with self.effects.change("create ssh key"):
+            self._keys[key.id] = key
         return key
 
     def delete_ssh_key(self, key_id: int) -> None:
-        if self._keys.pop(key_id, None):
-            self.effects.add("delete ssh key")
+        self._delete(self._keys, key_id, "ssh key")
 
     def images(self, tag: str | None = None) -> list[Image]:
         found = [image for image in self._images.values() if tag is None or tag in image.tags]
@@ -110,12 +157,11 @@ class FakeCloud:
     def tag_image(self, image_id: int, tag: str) -> None:
         image = self._images[image_id]
         if tag not in image.tags:
-            self._images[image_id] = replace(image, tags=(*image.tags, tag))
-            self.effects.add(f"tag image {tag}")
+            with self.effects.change(f"tag image {tag}"):
+                self._images[image_id] = replace(image, tags=(*image.tags, tag))
 
     def delete_image(self, image_id: int) -> None:
-        if self._images.pop(image_id, None):
-            self.effects.add("delete image")
+        self._delete(self._images, image_id, "image")
 
     def droplets(self, tag: str | None = None) -> list[Droplet]:
         return [self._seen(d) for d in self._droplets.values() if tag is None or tag in d.tags]
@@ -144,14 +190,14 @@ class FakeCloud:
             private_ip=f"10.0.0.{number % 250}",
             tags=spec.tags,
             vpc_uuid=spec.vpc_uuid,
-            created_at=f"2026-11-24T12:00:{number % 60:02}Z",
+            created_at=_time(number),
             memory_mb=2048,
         )
-        self._droplets[number] = droplet
-        for volume_id in spec.volume_ids:
-            self._volumes[volume_id] = replace(self._volumes[volume_id], droplet_ids=(number,))
-        self.on_droplet(droplet, spec)
-        self.effects.add("create droplet")
+        with self.effects.change("create droplet"):
+            self._droplets[number] = droplet
+            for volume_id in spec.volume_ids:
+                self._volumes[volume_id] = replace(self._volumes[volume_id], droplet_ids=(number,))
+            self.on_droplet(droplet, spec)
         return self._seen(droplet)
 
     def shutdown_droplet(self, droplet_id: int) -> None:
@@ -163,8 +209,9 @@ class FakeCloud:
     def _power(self, droplet_id: int, status: str) -> None:
         droplet = self._existing(droplet_id)
         if droplet.status != status:
-            self._droplets[droplet_id] = replace(droplet, status=status)
-            self.effects.add(f"droplet {status}")
+            with self.effects.change(f"droplet {status}"):
+                self.before(status, droplet)
+                self._droplets[droplet_id] = replace(droplet, status=status)
 
     def _existing(self, droplet_id: int) -> Droplet:
         if droplet_id not in self._droplets:
@@ -172,27 +219,30 @@ class FakeCloud:
         return self._droplets[droplet_id]
 
     def delete_droplet(self, droplet_id: int) -> None:
-        if self._droplets.pop(droplet_id, None) is None:
+        if droplet_id not in self._droplets:
             return
-        for volume in list(self._volumes.values()):
-            if droplet_id in volume.droplet_ids:
-                self._volumes[volume.id] = replace(volume, droplet_ids=())
-        for ip in list(self._addresses.values()):
-            if ip.droplet_id == droplet_id:
-                self._addresses[ip.ip] = replace(ip, droplet_id=None)
-        self.effects.add("delete droplet")
+        with self.effects.change("delete droplet"):
+            self.before("delete", self._seen(self._droplets[droplet_id]))
+            del self._droplets[droplet_id]
+            for volume in list(self._volumes.values()):
+                if droplet_id in volume.droplet_ids:
+                    self._volumes[volume.id] = replace(volume, droplet_ids=())
+            for ip in list(self._addresses.values()):
+                # of an earlier owner too: terraform-provider-digitalocean#147
+                if droplet_id in (ip.droplet_id, *self._earlier_owners[ip.ip]):
+                    self._addresses[ip.ip] = replace(ip, droplet_id=None)
 
     def tag_droplet(self, droplet_id: int, tag: str) -> None:
         droplet = self._existing(droplet_id)
         if tag not in droplet.tags:
-            self._droplets[droplet_id] = replace(droplet, tags=(*droplet.tags, tag))
-            self.effects.add(f"tag droplet {tag}")
+            with self.effects.change(f"tag droplet {tag}"):
+                self._droplets[droplet_id] = replace(droplet, tags=(*droplet.tags, tag))
 
     def untag_droplet(self, droplet_id: int, tag: str) -> None:
         droplet = self._droplets.get(droplet_id)
         if droplet and tag in droplet.tags:
-            self._droplets[droplet_id] = replace(droplet, tags=tuple(t for t in droplet.tags if t != tag))
-            self.effects.add(f"untag droplet {tag}")
+            with self.effects.change(f"untag droplet {tag}"):
+                self._droplets[droplet_id] = replace(droplet, tags=tuple(t for t in droplet.tags if t != tag))
 
     def drop_tag(self, tag: str) -> None:
         """Here a tag is only what something carries."""
@@ -212,8 +262,8 @@ class FakeCloud:
         if self.volumes(region, name):
             raise ConflictError("a volume of that name already exists")
         volume = Volume(f"volume-{self._id()}", name, region, size_gb, tags=tuple(tags))
-        self._volumes[volume.id] = volume
-        self.effects.add("create volume")
+        with self.effects.change("create volume"):
+            self._volumes[volume.id] = volume
         return volume
 
     def delete_volume(self, volume_id: str) -> None:
@@ -221,8 +271,8 @@ class FakeCloud:
             return
         if self._volumes[volume_id].droplet_ids:
             raise ConflictError("the volume is attached")
-        del self._volumes[volume_id]
-        self.effects.add("delete volume")
+        with self.effects.change("delete volume"):
+            del self._volumes[volume_id]
 
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:
         self._existing(droplet_id)
@@ -231,30 +281,30 @@ class FakeCloud:
             return
         if volume.droplet_ids:
             raise ConflictError(f"volume {volume.name} is attached to droplet {volume.droplet_ids[0]}")
-        self._volumes[volume_id] = replace(volume, droplet_ids=(droplet_id,))
-        self.effects.add("attach volume")
+        with self.effects.change("attach volume"):
+            self._volumes[volume_id] = replace(volume, droplet_ids=(droplet_id,))
 
     def detach_volume(self, volume_id: str, droplet_id: int) -> None:
         volume = self._volumes.get(volume_id)
         if volume and droplet_id in volume.droplet_ids:
-            self._volumes[volume_id] = replace(volume, droplet_ids=())
-            self.effects.add("detach volume")
+            with self.effects.change("detach volume"):
+                self.before("detach", self._droplets[droplet_id])
+                self._volumes[volume_id] = replace(volume, droplet_ids=())
 
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]:
         return [snapshot for snapshot in self._snapshots.values() if snapshot.volume_id == volume_id]
 
     def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot:
         number = self._id()
-        snapshot = VolumeSnapshot(
-            f"snapshot-{number}", name, volume_id, f"2026-11-24T13:00:{number % 60:02}Z", tuple(tags)
-        )
-        self._snapshots[snapshot.id] = snapshot
-        self.effects.add("snapshot volume")
+        snapshot = VolumeSnapshot(f"snapshot-{number}", name, volume_id, _time(number), tuple(tags))
+        with self.effects.change("snapshot volume"):
+            for droplet_id in self._volumes[volume_id].droplet_ids:
+                self.before("snapshot", self._droplets[droplet_id])
+            self._snapshots[snapshot.id] = snapshot
         return snapshot
 
     def delete_volume_snapshot(self, snapshot_id: str) -> None:
-        if self._snapshots.pop(snapshot_id, None):
-            self.effects.add("delete volume snapshot")
+        self._delete(self._snapshots, snapshot_id, "volume snapshot")
 
     def reserved_ips(self) -> list[ReservedIP]:
         return list(self._addresses.values())
@@ -262,19 +312,19 @@ class FakeCloud:
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
         droplet = self._existing(droplet_id)
         address = ReservedIP(f"198.51.100.{self._id() % 250}", droplet.region, droplet_id)
-        self._addresses[address.ip] = address
-        self.effects.add("create reserved ip")
+        with self.effects.change("create reserved ip"):
+            self._addresses[address.ip] = address
         return address
 
     def assign_reserved_ip(self, ip: str, droplet_id: int) -> None:
         self._existing(droplet_id)
         if self._addresses[ip].droplet_id != droplet_id:
-            self._addresses[ip] = replace(self._addresses[ip], droplet_id=droplet_id)
-            self.effects.add("assign reserved ip")
+            with self.effects.change("assign reserved ip"):
+                self._earlier_owners[ip].append(self._addresses[ip].droplet_id)
+                self._addresses[ip] = replace(self._addresses[ip], droplet_id=droplet_id)
 
     def delete_reserved_ip(self, ip: str) -> None:
-        if self._addresses.pop(ip, None):
-            self.effects.add("delete reserved ip")
+        self._delete(self._addresses, ip, "reserved ip")
 
     def firewalls(self) -> list[Firewall]:
         return list(self._firewalls.values())
@@ -283,21 +333,20 @@ class FakeCloud:
         present = next((firewall for firewall in self._firewalls.values() if firewall.name == name), None)
         wanted = Firewall(present.id if present else f"firewall-{self._id()}", name, tuple(inbound), tuple(tags))
         if present != wanted:
-            self._firewalls[wanted.id] = wanted
-            self.effects.add("put firewall")
+            with self.effects.change("put firewall"):
+                self._firewalls[wanted.id] = wanted
         return wanted
 
     def delete_firewall(self, firewall_id: str) -> None:
-        if self._firewalls.pop(firewall_id, None):
-            self.effects.add("delete firewall")
+        self._delete(self._firewalls, firewall_id, "firewall")
 
     def vpcs(self) -> list[VPC]:
         return list(self._vpcs.values())
 
     def create_vpc(self, name: str, region: str) -> VPC:
         vpc = VPC(f"vpc-{self._id()}", name, region, "10.0.0.0/20")
-        self._vpcs[vpc.id] = vpc
-        self.effects.add("create vpc")
+        with self.effects.change("create vpc"):
+            self._vpcs[vpc.id] = vpc
         return vpc
 
     def domains(self) -> list[str]:
@@ -306,8 +355,8 @@ class FakeCloud:
     def create_domain(self, name: str) -> None:
         if name in self._domains:
             raise ConflictError(f"domain {name} already exists")
-        self._domains[name] = {}
-        self.effects.add("create domain")
+        with self.effects.change("create domain"):
+            self._domains[name] = {}
 
     def records(self, domain: str) -> list[Record]:
         return list(self._domains.get(domain, {}).values())
@@ -319,10 +368,9 @@ class FakeCloud:
         present = next((record for record in known if (record.type, record.name) == (type, name)), None)
         wanted = Record(present.id if present else self._id(), type, name, data, ttl)
         if present != wanted:
-            self._domains[domain][wanted.id] = wanted
-            self.effects.add(f"put record {name}")
+            with self.effects.change(f"put record {name}"):
+                self._domains[domain][wanted.id] = wanted
         return wanted
 
     def delete_record(self, domain: str, record_id: int) -> None:
-        if self._domains.get(domain, {}).pop(record_id, None):
-            self.effects.add("delete record")
+        self._delete(self._domains.get(domain, {}), record_id, "record")

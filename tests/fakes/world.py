@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from bootstrap.ports.cloud import Cloud, Droplet, DropletSpec
 from bootstrap.ports.dns import Answer, Caa
 from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap.ports.object_store import StoredObject
-from bootstrap.ports.web import WebAnswer
+from bootstrap.ports.web import ProbeReport, WebAnswer
 from tests.fakes.cloud import Effects, FakeCloud
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,17 +26,19 @@ DOMAIN = "example.com"
 
 @dataclass
 class Machine:
-    """What a droplet remembers, and what was sent to it."""
+    """What a droplet remembers, and what was sent to it. It is the `name`-th."""
 
     user_data: str
     offered: str
+    name: str = "1"
     next_key: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     credentials: dict[str, Any] = field(default_factory=dict)
     mounted: bool = False
     up: bool = False
     healthy: bool = True
-    certified: bool = False
+    # its stack says that it is up, and does not answer
+    deaf: bool = False
     timers: bool = False
     restored: list[str] = field(default_factory=list)
     stdin: list[str] = field(default_factory=list)
@@ -77,38 +79,41 @@ class FakeHost:
             printed = self._world.shell.get(argv[0], "")
             return printed if isinstance(printed, HostResult) else HostResult(0, printed, "")
         command = " ".join(argv[3:])
-        self._world.calls.append(command)
-        return self._agent(machine, command, json.loads(stdin) if stdin else None)
+        with self._world.effects.call(f"{machine.name} {command}"):
+            return self._agent(machine, command, json.loads(stdin) if stdin else None)
 
     def _agent(self, machine: Machine, command: str, stdin: Any) -> HostResult:
-        effects = self._world.effects
+        changed = self._world.effects.log.append
         answer: Any = {}
         if command == "hostkey rotate":
             machine.next_key = machine.next_key or hostkeys.generate().public
             answer = {"public_key": machine.next_key}
-            effects.add(command)
+            changed(command)
         elif command == "hostkey commit":
             machine.offered, machine.next_key = machine.next_key or machine.offered, None
-            effects.add(command)
+            changed(command)
         elif command == "secrets get" and not machine.env:
             return HostResult(4, "", "error: .env.production does not exist\n")
         elif command == "secrets get":
             answer = {"env": machine.env, "credentials": machine.credentials}
         elif command == "secrets put":
             machine.env, machine.credentials = stdin["env"], stdin["credentials"]
-            effects.add(command)
+            changed(command)
         elif command.startswith("restore "):
             assert machine.mounted and machine.env
             machine.restored.append(command.split()[1])
-            effects.add("restore")
+            changed("restore")
         elif command == "volume mount" and not self._world.has_volume(self._address.ip):
             return HostResult(7, "", "error: the data volume is not attached\n")
+        elif command == "stack up" and not machine.mounted:
+            return HostResult(7, "", "error: /srv/data is not mounted\n")
         elif command == "stack up" and not machine.healthy:
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
         elif command == "status":
+            state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
             answer = {
                 "healthy": machine.up,
-                "services": [{"name": "nginx", "state": "running", "health": "healthy"}],
+                "services": [{"name": "auth-service", "state": state, "health": health}],
                 "certificate": {"issuer": "Test", "not_after": "2027-01-01T00:00:00Z"},
                 "backup": {"last": None, "age_s": None},
                 "volume": {"mounted": machine.mounted, "used_bytes": 1, "size_bytes": 10},
@@ -116,20 +121,23 @@ class FakeHost:
         elif command == "info":
             answer = {"release": RELEASE, "deployment": {}, "cloud_init": "done", "health": ["/health/"]}
         elif command == "certificate ensure":
-            answer = {"issuer": "Test", "not_after": "2027-01-01T00:00:00Z", "changed": not machine.certified}
+            answer = {"issuer": "Test", "not_after": "2027-01-01T00:00:00Z", "changed": not self._world.certified}
+            if not self._world.certified:
+                self._world.certified = True
+                changed(command)
         if change := _SWITCHES.get(command):
-            if command == "stack up":
-                assert machine.mounted and machine.env, "the stack needs its volume and its secrets"
-            if getattr(machine, change[0]) != change[1]:
+            assert command != "stack up" or machine.env, "the stack needs its secrets"
+            assert command != "volume unmount" or not machine.up, "unmounted below a running stack"
+            if getattr(machine, change[0]) != change[1] and not (command == "stack up" and machine.deaf):
                 setattr(machine, *change)
-                effects.add(command)
+                changed(command)
         return HostResult(0, json.dumps(answer), "")
 
     def wait_until_reachable(self, timeout_s: float) -> None:
         self.run(["true"])
 
     def interactive(self, argv: Sequence[str]) -> int:
-        self._world.calls.append(" ".join(argv))
+        self._world.effects.calls.append(" ".join(argv))
         return 0
 
     def host_keys(self) -> tuple[str, ...]:
@@ -148,7 +156,6 @@ _SWITCHES: dict[str, tuple[str, bool]] = {
     "volume unmount": ("mounted", False),
     "stack up": ("up", True),
     "stack down": ("up", False),
-    "certificate ensure": ("certified", True),
     "timers enable": ("timers", True),
     "timers disable": ("timers", False),
 }
@@ -168,8 +175,8 @@ class FakeStore:
 
     def ensure_bucket(self, prefix: str) -> None:
         if not self.exists:
-            self.exists = True
-            self._effects.add("create bucket")
+            with self._effects.change("create bucket"):
+                self.exists = True
 
     def _bucket(self) -> dict[str, bytes]:
         """What was put into it shows that it is there."""
@@ -228,7 +235,8 @@ class Surroundings:
         )
         self.effects = Effects()
         self.store = FakeStore(self.effects)
-        self.calls: list[str] = []
+        # there is a certificate on the data volume
+        self.certified = False
         # what a program on a machine prints, or how it ends
         self.shell: dict[str, str | HostResult] = {}
         self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]
@@ -276,7 +284,7 @@ class World(Surroundings):
     def __init__(self, folder: Path, **settings: Any) -> None:
         super().__init__(folder, **settings)
         self.cloud = FakeCloud(self.effects)
-        self.cloud.on_droplet = self._boot
+        self.cloud.on_droplet, self.cloud.before = self._boot, self._before
         self.image = self.cloud.add_image(RELEASE["name"], "bootstrap-image", "bootstrap-image:ticket-tracking")
         self.machines: dict[str, Machine] = {}
         # what the next droplet offers instead of the key in its user-data
@@ -284,19 +292,38 @@ class World(Surroundings):
         # what the cloud-init of the next droplets fails with
         self.boot_error: str | None = None
         self.boot_log = ""
+        # what the next droplets are like: deaf, or with a stack that does not get healthy by the image they have
+        self.deaf = False
+        self.ill_images: set[int] = set()
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
         assert droplet.public_ip is not None
         key = self.impostor or public_key(spec.user_data)
         self.machines[droplet.public_ip] = Machine(
-            spec.user_data, key, boot_error=self.boot_error, boot_log=self.boot_log
+            spec.user_data,
+            key,
+            str(len(self.machines) + 1),
+            healthy=droplet.image_id not in self.ill_images,
+            deaf=self.deaf,
+            boot_error=self.boot_error,
+            boot_log=self.boot_log,
         )
 
-    def at(self, ip: str) -> Machine:
-        machine = self.machines.get(ip)
+    def _before(self, what: str, droplet: Droplet) -> None:
+        """Nothing is done to a droplet that would hurt its data."""
+        machine = self.machines.get(droplet.public_ip or "")
         if machine is None:
+            return
+        if what == "off":
+            machine.up = machine.mounted = False
+        assert what not in ("detach", "snapshot") or not machine.mounted, f"{what} while it is mounted"
+        assert what != "delete" or not droplet.volume_ids, "deleted with the data volume attached"
+
+    def at(self, ip: str) -> Machine:
+        running = {droplet.public_ip for droplet in self.cloud.droplets() if droplet.status == "active"}
+        if ip not in running or ip not in self.machines:
             raise HostError(f"{ip}: no answer", retryable=True)
-        return machine
+        return self.machines[ip]
 
     def has_volume(self, ip: str) -> bool:
         return any(droplet.volume_ids for droplet in self.cloud.droplets() if droplet.public_ip == ip)
@@ -304,7 +331,9 @@ class World(Surroundings):
     def behind(self, address: str) -> Machine | None:
         holders = {ip.ip: ip.droplet_id for ip in self.cloud.reserved_ips()}
         met = [d.public_ip for d in self.cloud.droplets() if address == d.public_ip or holders.get(address) == d.id]
-        return self.machines.get(met[0] or "") if met else None
+        with suppress(HostError):
+            return self.at(met[0] or "") if met else None
+        return None
 
     def addresses(self, relative: str) -> list[str]:
         return [r.data for r in self.cloud.records(DOMAIN) if r.type in ("A", "AAAA") and r.name == relative]
@@ -320,12 +349,18 @@ class _Visitor:
 
     def get(self, url: str, *, address: str, timeout_s: float = 10) -> WebAnswer:
         machine = self._world.behind(address)
-        if machine is None or not (machine.up and machine.certified):
+        if machine is None or not (machine.up and machine.mounted and self._world.certified):
             raise HostError(f"{url}: connection refused", retryable=True)
         return WebAnswer(200, "ok", {})
 
-    def prober(self, url: str, *, address: str) -> Any:
-        raise NotImplementedError
+    def prober(self, url: str, *, address: str) -> _Visitor:
+        return self
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> ProbeReport:
+        return ProbeReport(100, 7, 1.5, "connection refused")
 
 
 class _Authority:

@@ -151,7 +151,7 @@ class Deployment(Surroundings):
         with self.server.store.change() as tx:
             (droplet,) = droplets(tx)
         machine = self.at(droplet.public_ip)
-        assert machine.up and machine.certified and machine.timers and machine.mounted
+        assert machine.up and self.certified and machine.timers and machine.mounted
         assert hostkeys.pins(droplet.tags) == (hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN),)
         assert machine.offered != public_key(machine.user_data), "the key that user-data shows is no longer used"
 

@@ -11,10 +11,10 @@ import pytest
 
 from bootstrap.adapters.ssh import ssh_hosts
 from bootstrap.errors import HostError, HostKeyError
-from bootstrap.operations import hostkeys
+from bootstrap.operations import create, hostkeys, plan
 from bootstrap.ports.host import Host, HostAddress, HostFactory, HostResult
 from tests.contract.host.conftest import ADDRESS, NOBODY, Daemon
-from tests.fakes.world import FakeHost, Machine, World
+from tests.fakes.world import FakeHost, World
 
 FAILING = ["sh", "-c", "echo first >&2; echo boom >&2; exit 3"]
 
@@ -42,10 +42,9 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
         return Subject(ssh_hosts(daemon.key), ADDRESS, daemon.public_key, NOBODY, logins)
     world = World(tmp_path)
     world.shell["sh"] = HostResult(3, "", "first\nboom\n")
-    machine = world.machines["192.0.2.1"] = Machine("", hostkeys.generate().public)
-    return Subject(
-        lambda address: FakeHost(world, address), "192.0.2.1", machine.offered, "192.0.2.2", lambda: list(machine.stdin)
-    )
+    create.create(world.env(), plan.check(world.env()))
+    ((ip, machine),) = world.machines.items()
+    return Subject(lambda address: FakeHost(world, address), ip, machine.offered, NOBODY, lambda: list(machine.stdin))
 
 
 def test_a_failing_command_raises_its_last_line_unless_it_is_asked_for(subject: Subject) -> None:

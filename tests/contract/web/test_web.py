@@ -37,7 +37,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     made = create.create(world.env(), plan.check(world.env()))
 
     def distrust() -> str:
-        world.live().certified = False
+        world.certified = False
         return made.url
 
     return Subject(world.env().web, made.url, made.address, "192.0.2.254", distrust)

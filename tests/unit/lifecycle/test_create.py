@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from bootstrap.errors import (
 from bootstrap.operations import create as operation
 from bootstrap.operations import hostkeys, plan, steps
 from bootstrap.ports.dns import Answer, Caa
-from tests.fakes.cloud import Killed
+from tests.fakes.cloud import Killed, Trip
 from tests.fakes.world import ROOT, World, public_key
 
 
@@ -53,7 +54,7 @@ ONE_OF_EACH = dict.fromkeys(["keys", "vpcs", "volumes", "firewalls", "droplets",
 def test_the_story_in_its_order(world: World) -> None:
     done = create(world)
     assert done.url == "https://example.com/"
-    fixed = [what for what in world.cloud.effects.log if "bootstrap-hostkey" not in what]
+    fixed = [what for what in world.effects.log if "bootstrap-hostkey" not in what]
     assert fixed == [
         "create bucket",
         "create ssh key",
@@ -80,34 +81,31 @@ def test_the_story_in_its_order(world: World) -> None:
 
 def test_a_second_run_changes_nothing(world: World) -> None:
     first = create(world)
-    before = list(world.cloud.effects.log)
+    before = list(world.effects.log)
     again = create(world)
     assert (again.address, again.droplet.id, again.volume.id) == (first.address, first.droplet.id, first.volume.id)
-    assert world.cloud.effects.log == before
+    assert world.effects.log == before
 
 
 def test_killed_after_any_change_it_is_run_again_and_makes_one_of_each(tmp_path: Path) -> None:
-    changes = 0
-    while True:
-        changes += 1
-        folder = tmp_path / str(changes)
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
         folder.mkdir()
         world = World(folder)
-        world.cloud.effects.kill_after = changes
+        world.effects.trip = Trip(at, Killed(), after=True)
         try:
             create(world)
         except Killed:
-            world.cloud.effects.kill_after = None
             create(world)
-            assert counts(world) == ONE_OF_EACH, f"killed after {world.cloud.effects.log[changes - 1]}"
+            assert counts(world) == ONE_OF_EACH, f"killed after {world.effects.calls[at - 1]}"
             machine = world.live()
-            assert machine.up and machine.certified and machine.timers
+            assert machine.up and world.certified and machine.timers
             (droplet,) = world.cloud.droplets()
             assert hostkeys.pins(droplet.tags) == (hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN),)
             assert hostkeys.FIRST_CONTACT not in droplet.tags
         else:
             break
-    assert changes > 20, "every step was tried"
+    assert at > 20, "every step was tried"
 
 
 def test_a_wrong_host_key_stops_before_a_secret_leaves(world: World) -> None:
@@ -115,7 +113,7 @@ def test_a_wrong_host_key_stops_before_a_secret_leaves(world: World) -> None:
     with pytest.raises(HostKeyError):
         create(world)
     (machine,) = world.machines.values()
-    assert machine.stdin == [] and world.calls == []
+    assert machine.stdin == [] and not [call for call in world.effects.calls if call.startswith("1 ")]
 
 
 def test_a_key_swapped_after_the_first_contact_stops_too(world: World) -> None:
@@ -162,7 +160,7 @@ def test_the_mail_server_of_the_settings_reaches_the_droplet_and_stays(tmp_path:
     world = World(tmp_path, smtp={"host": "smtp.example.net", "user": "me"})
     with pytest.raises(CredentialsError, match=r"no password for me at smtp\.example\.net"):
         create(world)
-    assert world.cloud.effects.log == []
+    assert world.effects.log == []
     world.smtp_password = "m"
     create(world)
     assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
@@ -181,20 +179,20 @@ def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_p
 
 def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
     world.cloud.delete_image(world.image.id)
-    world.cloud.effects.log.clear()
+    world.effects.log.clear()
     with pytest.raises(NotFoundError, match="no image"):
         create(world)
     world.cloud.droplet_limit = 0
     with pytest.raises(ConflictError, match="0 droplets"):
         create(world)
-    assert world.cloud.effects.log == []
+    assert world.effects.log == []
 
 
 def test_from_backup_restores_once_before_traffic(world: World) -> None:
     manifest = {"id": "20261124_020000", "kind": "full", "created_at": "2026-11-24T02:00:00Z", "databases": {}}
     world.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(manifest).encode()
     create(world, from_backup="latest")
-    log = world.cloud.effects.log
+    log = world.effects.log
     assert log.index("secrets put") < log.index("restore") < log.index("stack up")
     create(world, from_backup="latest")
     assert len(world.live().restored) == 1
@@ -205,7 +203,7 @@ def test_a_backup_that_is_not_there_is_told_with_the_plan(world: World) -> None:
         plan.check(world.env(), "20200101_000000")
     with pytest.raises(NotFoundError, match="no backup without a Spaces key"):
         plan.check(replace(world.env(), store=None), "latest")
-    assert world.cloud.effects.log == []
+    assert world.effects.log == []
 
 
 def test_a_deployment_keeps_its_stack(world: World) -> None:
@@ -250,12 +248,12 @@ def test_killed_while_it_replaces_such_a_droplet_it_does_not_take_it_for_a_good_
         create(world)
     world.boot_error = None
     (broken,) = world.cloud.droplets()
-    world.cloud.effects.kill_after = len(world.cloud.effects.log) + 1
-    with pytest.raises(Killed, match="droplet off"):
+    world.effects.trip = Trip("droplet off", Killed(), after=True)
+    with pytest.raises(Killed):
         create(world)
-    world.cloud.effects.kill_after = None
+    world.effects.trip = None
     # as cloud-init says of a second boot
-    world.at(broken.public_ip or "").boot_error = None
+    world.machines[broken.public_ip or ""].boot_error = None
     create(world)
     assert world.cloud.droplets()[0].id != broken.id and counts(world) == ONE_OF_EACH
 
@@ -282,7 +280,7 @@ def test_until_it_has_served_another_image_may_take_its_place(world: World) -> N
     create(world)
     (droplet,) = world.cloud.droplets()
     assert droplet.image_id == fixed.id and counts(world) == ONE_OF_EACH
-    assert world.calls.index("stack down") < world.calls.index("volume unmount")
+    assert world.effects.calls.index("1 stack down") < world.effects.calls.index("1 volume unmount")
     assert operation.NEVER_SERVED not in droplet.tags
 
 
@@ -291,7 +289,7 @@ def test_names_that_lead_elsewhere_are_told_before_a_certificate_is_asked_for(tm
     world.other_servers = [Answer("ns2", ("203.0.113.9",)), Answer("ns3", problem="timed out")]
     with pytest.raises(CertificateError, match=r"ns2 says 203\.0\.113\.9; no certificate was asked for"):
         create(world)
-    assert not world.live().certified
+    assert not world.certified
     world.other_servers = [Answer("ns3", problem="timed out")]
     create(world)
     assert any("ns3 does not answer" in text for text in world.progress.texts), "one of several may be silent"
@@ -314,14 +312,14 @@ def test_caa_records_that_forbid_the_authority_are_seen(world: World, issue: lis
             create(world)
         world.caa = []
     create(world)
-    assert world.live().certified
+    assert world.certified
 
 
 def test_a_run_after_an_interrupted_one_says_what_it_goes_on_from(world: World) -> None:
-    world.cloud.effects.kill_after = 8
+    world.effects.trips = lambda what: Killed() if what == "1 hostkey commit" else None
     with pytest.raises(Killed):
         create(world)
-    world.cloud.effects.kill_after = None
+    world.effects.trips = lambda _: None
     before = steps.interrupted(steps.path_of(world.env()))
     assert before is not None and "host key" in str(before.stuck) and "0 min ago" in str(before)
     create(world)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from bootstrap.errors import NotFoundError
 from bootstrap.operations import create, destroy, find, gate, logs, plan, steps
 from bootstrap.operations.status import status
-from tests.fakes.cloud import Killed
+from tests.fakes.cloud import Killed, Trip
 from tests.fakes.world import RELEASE, Quiet, World
 
 
@@ -93,20 +94,17 @@ def test_destroy_keeps_the_operators_own_records(world: World) -> None:
 
 
 def test_destroy_killed_anywhere_is_run_again(tmp_path: Path) -> None:
-    changes = 0
-    while True:
-        changes += 1
-        folder = tmp_path / str(changes)
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
         folder.mkdir()
         world = World(folder)
         env = world.env()
         create.create(env, plan.check(env))
-        world.cloud.effects.log.clear()
-        world.cloud.effects.kill_after = changes
+        world.effects.calls.clear()
+        world.effects.trip = Trip(at, Killed(), after=True)
         try:
             run_destroy(world, volume=True)
         except Killed:
-            world.cloud.effects.kill_after = None
             if world.cloud.volumes() or find.find(world.env()).exists:
                 run_destroy(world, volume=True)
         else:
@@ -119,7 +117,7 @@ def test_destroy_killed_anywhere_is_run_again(tmp_path: Path) -> None:
             cloud.volumes(),
             cloud.records("example.com"),
         )
-        assert left == ([], [], [], [], []), f"killed after change {changes}"
+        assert left == ([], [], [], [], []), f"killed after {world.effects.calls[at - 1]}"
 
 
 def test_known_domains_are_read_from_firewalls(world: World) -> None:

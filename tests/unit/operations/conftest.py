@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import copy
 import functools
+import itertools
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bootstrap import stack
-from bootstrap.operations import replacing
+from bootstrap.config import Settings
+from bootstrap.operations import create, plan, replacing
+from tests.fakes.world import DOMAIN, ROOT, World
+
+Deployed = Callable[[], World]
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +25,32 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("bootstrap.lines.os.fsync", lambda _: None)
     monkeypatch.setattr("bootstrap.operations.machine.time.sleep", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Deployed from the image before the newest, with a size and a firewall that are not the defaults."""
+    world = World(tmp_path_factory.mktemp("first"), size="s-4vcpu-8gb", ssh_from=["192.0.2.7/32"])
+    create.create(world.env(), plan.check(world.env()))
+    world.cloud.add_image("newer", *world.image.tags, created_at="2026-11-25T10:00:00Z")
+    world.settings = Settings(domain=DOMAIN, stack=ROOT / "stack", ssh_key=world.settings.ssh_key)
+    world.effects.calls.clear()
+    return world
+
+
+@pytest.fixture
+def deployed(first: World, tmp_path: Path) -> Deployed:
+    """As many of it as a test wants; each with a folder of its own for what is kept on this computer."""
+    folders = (tmp_path / str(number) for number in itertools.count())
+
+    def another() -> World:
+        world = copy.deepcopy(first)
+        world.folder = next(folders)
+        return world
+
+    return another
+
+
+@pytest.fixture
+def world(deployed: Deployed) -> World:
+    return deployed()

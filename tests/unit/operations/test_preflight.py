@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> World:
 def refused(world: World, kind: type[BootstrapError], text: str) -> None:
     with pytest.raises(kind, match=text):
         plan.check(world.env())
-    assert world.cloud.effects.log == [], "nothing exists"
+    assert world.effects.log == [], "nothing exists"
 
 
 def test_a_right_that_the_token_lacks(world: World) -> None:
@@ -47,7 +47,7 @@ def test_a_name_that_somebody_else_has(world: World, what: str) -> None:
         world.cloud.create_volume("bootstrap-example-com", "nyc3", 10, ["theirs"])
     else:
         world.cloud.put_firewall("bootstrap-example-com", [], ["theirs"])
-    world.cloud.effects.log.clear()
+    world.effects.log.clear()
     refused(world, ConflictError, f"a {what} bootstrap-example-com exists")
 
 
@@ -58,7 +58,7 @@ def test_user_data_that_no_droplet_takes(tmp_path: Path) -> None:
 def test_an_image_of_somebody_else(world: World, tmp_path: Path) -> None:
     theirs = world.cloud.add_image("their-snapshot")
     world.settings = world.settings.model_copy(update={"image": theirs.id})
-    world.cloud.effects.log.clear()
+    world.effects.log.clear()
     refused(world, UsageError, "was not baked by bootstrap")
 
 

@@ -17,7 +17,7 @@ from tests.unit.operations.test_backup import put
 def world(tmp_path: Path) -> World:
     made = World(tmp_path)
     create(made.env(), plan.check(made.env()))
-    made.calls.clear()
+    made.effects.calls.clear()
     return made
 
 
@@ -25,7 +25,7 @@ def test_the_agent_restores_then_the_stack_serves_again(world: World) -> None:
     put(world, "20261124_120000", "full")
     restore(world.env(), "20261124_120000")
     assert world.live().restored == ["20261124_120000"]
-    assert world.calls[-1] == "stack up" and world.live().up
+    assert world.effects.calls[-1] == "1 stack up" and world.live().up
 
 
 def test_latest_is_left_to_the_agent_as_databases_and_media_may_be_two_backups(world: World) -> None:
