@@ -64,9 +64,12 @@ class Effects:
     log: list[str] = field(default_factory=list)
     trip: Trip | None = None
     trips: Callable[[str], BaseException | None] = lambda _: None
+    # who looks whenever something is called
+    watch: Callable[[], None] = lambda: None
 
     @contextmanager
     def call(self, what: str) -> Iterator[None]:
+        self.watch()
         self.calls.append(what)
         if error := self.trips(what):
             raise error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -353,14 +354,34 @@ class _Visitor:
             raise HostError(f"{url}: connection refused", retryable=True)
         return WebAnswer(200, "ok", {})
 
-    def prober(self, url: str, *, address: str) -> _Visitor:
-        return self
+    def prober(self, url: str, *, address: str) -> _Prober:
+        return _Prober(lambda: self.get(url, address=address), self._world.effects)
+
+
+class _Prober:
+    """Asks at both ends and with every call between them, as if each took a tenth of a second."""
+
+    def __init__(self, ask: Callable[[], object], effects: Effects) -> None:
+        self._ask, self._effects = ask, effects
+        self._failures: list[str] = []
+
+    def _probe(self) -> None:
+        try:
+            self._ask()
+            self._failures.append("")
+        except HostError as error:
+            self._failures.append(error.message)
 
     def start(self) -> None:
-        pass
+        self._probe()
+        self._effects.watch = self._probe
 
     def stop(self) -> ProbeReport:
-        return ProbeReport(100, 7, 1.5, "connection refused")
+        self._effects.watch = lambda: None
+        self._probe()
+        failed = [failure for failure in self._failures if failure]
+        outages = [len(list(group)) + 1 for silent, group in groupby(self._failures, bool) if silent]
+        return ProbeReport(len(self._failures), len(failed), max(outages, default=0) / 10, next(iter(failed), None))
 
 
 class _Authority:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,20 @@ def test_nobody_at_the_address_is_retryable(subject: Subject) -> None:
     with pytest.raises(HostError) as failure:
         subject.web.get(subject.url, address=subject.nobody, timeout_s=2)
     assert failure.value.retryable and subject.url in failure.value.message
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_prober_tells_how_often_it_asked_and_what_failed(subject: Subject, served: bool) -> None:
+    url = subject.url if served else subject.distrust()
+    prober = subject.web.prober(url, address=subject.address)
+    prober.start()
+    time.sleep(0.3)
+    report = prober.stop()
+    assert 1 < report.requests <= 5 and report.failed == (0 if served else report.requests)
+    if served:
+        assert (report.outage_s, report.first_failure) == (0, None)
+    else:
+        assert report.outage_s > 0 and report.first_failure and url in report.first_failure
 
 
 def test_a_certificate_that_does_not_hold_is_no_answer(subject: Subject) -> None:
