@@ -7,7 +7,6 @@ import io
 import os
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,7 @@ from bootstrap.agent.backup.stream import GZIP, Received, send
 from bootstrap.agent.deployment import Acme, Deployment, Spaces, SpacesKey
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.localcloud.services import spaces
-from bootstrap.localcloud.services.supervisor import Supervisor
-from tests.contract.services.conftest import ADDRESS, free_ports
+from tests.contract.services.conftest import spaces_alone
 
 BUCKET, KEY = "bootstrap-example-com", "example_com/media_backup_20261124_030000.tar.gz"
 
@@ -34,14 +32,10 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home: Path = tmp_path_factory.mktemp("spaces")
-    (port,) = free_ports(1)
-    supervisor = Supervisor([spaces.service(home, ADDRESS, port=port)], home / "run")
-    supervisor.start()
-    found = Server(f"http://{ADDRESS}:{port}", spaces.credentials(home))
-    found.store()._client.create_bucket(Bucket=BUCKET)
-    yield found
-    supervisor.stop()
+    with spaces_alone(tmp_path_factory.mktemp("spaces")) as where:
+        found = Server(*where)
+        found.store()._client.create_bucket(Bucket=BUCKET)
+        yield found
 
 
 def nothing_failed() -> None:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,9 @@ import certifi
 import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
-from bootstrap.localcloud.services import spaces
-from bootstrap.localcloud.services.supervisor import Supervisor
 from tests.contract.api.conftest import TOKEN, contract, running  # noqa: F401 (a fixture)
 from tests.contract.api.conftest import Cloud as Server
-from tests.contract.services.conftest import ADDRESS, free_ports
+from tests.contract.services.conftest import spaces_alone
 
 ROOT = Path(__file__).resolve().parents[3]
 TAGS = ("bootstrap-image-git:" + "a" * 40, "bootstrap-image", "bootstrap-image:hello")
@@ -84,18 +82,8 @@ class Place:
 
 @pytest.fixture(scope="session")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    home = tmp_path_factory.mktemp("spaces")
-    (port,) = free_ports(1)
-    supervisor = Supervisor([spaces.service(home, ADDRESS, port=port)], home / "run")
-    supervisor.start()
-    keys = spaces.credentials(home)
-    yield {
-        "endpoint": f"http://{ADDRESS}:{port}",
-        "region": "nyc3",
-        "access_key": keys.access_key,
-        "secret_key": keys.secret_key,
-    }
-    supervisor.stop()
+    with spaces_alone(tmp_path_factory.mktemp("spaces")) as (endpoint, keys):
+        yield {"endpoint": endpoint, "region": "nyc3", **asdict(keys)}
 
 
 @pytest.fixture(scope="module")

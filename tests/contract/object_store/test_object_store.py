@@ -15,9 +15,8 @@ import pytest
 from bootstrap.adapters.spaces import Spaces
 from bootstrap.errors import CloudError, CredentialsError, NotFoundError
 from bootstrap.localcloud.services import spaces
-from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.ports.object_store import ObjectStore
-from tests.contract.services.conftest import ADDRESS, free_ports
+from tests.contract.services.conftest import spaces_alone
 from tests.fakes.cloud import Effects
 from tests.fakes.world import FakeStore
 
@@ -39,12 +38,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    home = tmp_path_factory.mktemp("spaces")
-    (port,) = free_ports(1)
-    supervisor = Supervisor([spaces.service(home, ADDRESS, port=port)], home / "run")
-    supervisor.start()
-    yield Server(f"http://{ADDRESS}:{port}", spaces.credentials(home))
-    supervisor.stop()
+    with spaces_alone(tmp_path_factory.mktemp("spaces")) as where:
+        yield Server(*where)
 
 
 @dataclass

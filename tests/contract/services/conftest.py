@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bootstrap.localcloud.services import spaces
 from bootstrap.localcloud.services.lineup import Ports, services
 from bootstrap.localcloud.services.supervisor import Supervisor
 
@@ -30,6 +32,16 @@ def free_ports(count: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
+
+
+@contextmanager
+def spaces_alone(home: Path) -> Iterator[tuple[str, spaces.Credentials]]:
+    """Where it answers, and its key."""
+    (port,) = free_ports(1)
+    supervisor = Supervisor([spaces.service(home, ADDRESS, port=port)], home / "run")
+    supervisor.start()
+    yield f"http://{ADDRESS}:{port}", spaces.credentials(home)
+    supervisor.stop()
 
 
 @pytest.fixture(scope="module")
