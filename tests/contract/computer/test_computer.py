@@ -17,6 +17,7 @@ from bootstrap.adapters.computer import ThisComputer
 from bootstrap.errors import HostError
 from bootstrap.ports.computer import Computer
 from tests.fakes.computer import FakeComputer
+from tests.loopback import own
 
 BEHIND_S = 1000.0
 
@@ -70,7 +71,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     program(tmp_path, "tool", "echo tool 1.0; echo built today")
     this = ThisComputer()
-    return Subject(this, clock.url, this, "http://127.86.0.81:9/")
+    return Subject(this, clock.url, this, f"http://{own(87)}:9/")
 
 
 def program(folder: Path, name: str, script: str) -> None:

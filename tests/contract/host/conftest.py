@@ -16,10 +16,11 @@ import pytest
 
 from bootstrap.adapters.ssh import SSHHost, ssh_hosts
 from bootstrap.ports.host import HostAddress
+from tests.loopback import own
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-# an address of the loopback that nothing else listens on; the port is SSH's own, as on a droplet
-ADDRESS, NOBODY = "127.86.0.22", "127.86.0.23"
+# the port is SSH's own, as on a droplet
+ADDRESS, NOBODY = own(86), own(87)
 
 
 @dataclass

@@ -17,9 +17,10 @@ from bootstrap.localcloud.services.dns import service
 from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.ports.dns import Answer, Caa, Names
 from tests.fakes.world import DOMAIN, World
+from tests.loopback import own
 
-# addresses of the loopback that nothing else listens on; the port is DNS's own, as the adapter asks there
-SERVER, NOBODY = "127.86.0.53", "127.86.0.54"
+# the port is DNS's own, as the adapter asks there
+SERVER, NOBODY = own(86), own(87)
 
 
 class Subject(Protocol):

@@ -15,6 +15,7 @@ from bootstrap.operations import create, plan
 from bootstrap.ports.web import Web
 from tests.contract.web.conftest import Site
 from tests.fakes.world import World
+from tests.loopback import own
 
 
 @dataclass
@@ -33,7 +34,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     if request.param == "https":
         site: Site = request.getfixturevalue("site")
         url = f"https://a.example:{site.port}/"
-        return Subject(HttpsWeb(site.roots), url, "127.0.0.1", "127.86.0.80", lambda: url.replace("a.ex", "b.ex"))
+        return Subject(HttpsWeb(site.roots), url, "127.0.0.1", own(87), lambda: url.replace("a.ex", "b.ex"))
     world = World(tmp_path)
     made = create.create(world.env(), plan.check(world.env()))
 
