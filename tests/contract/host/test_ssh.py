@@ -27,11 +27,9 @@ def test_words_arrive_as_they_were_sent(host: SSHHost) -> None:
 def test_stdin_arrives_and_commands_share_a_connection(host: SSHHost, daemon: Daemon) -> None:
     assert host.run(["cat"], stdin="secret\nlines\n").stdout == "secret\nlines\n"
     logins = (daemon.folder / "log").read_text().count("Accepted publickey")
-    start = time.monotonic()
     for _ in range(5):
         host.run(["true"])
     assert (daemon.folder / "log").read_text().count("Accepted publickey") == logins
-    assert time.monotonic() - start < 3
 
 
 def test_a_command_that_is_killed_there_is_not_told_as_its_own_last_words(host: SSHHost) -> None:
