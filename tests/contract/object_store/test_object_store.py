@@ -1,4 +1,4 @@
-"""The ObjectStore port: the adapter against a real S3 server, and the fake that the unit tests use."""
+"""What `ports/object_store.py` promises: the adapter against a real S3 server, and the fake of the unit tests."""
 
 from __future__ import annotations
 
