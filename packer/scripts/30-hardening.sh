@@ -46,6 +46,17 @@ put journald.conf /etc/systemd/journald.conf.d/10-bootstrap.conf
 put logrotate.conf /etc/logrotate.d/bootstrap
 logrotate --debug /etc/logrotate.conf >/dev/null 2>&1
 
+# Who changed what: the kernel tells auditd at once, AIDE and debsums look once a week
+put audit.rules /etc/audit/rules.d/bootstrap.rules
+put auditd-service.conf /etc/systemd/system/auditd.service.d/bootstrap.conf
+install -d -m 0700 /etc/aide /var/lib/aide
+put aide.conf /etc/aide/aide.conf 0600
+aide --config=/etc/aide/aide.conf --config-check
+put bootstrap-integrity.service /etc/systemd/system/bootstrap-integrity.service
+put bootstrap-integrity.timer /etc/systemd/system/bootstrap-integrity.timer
+systemd-analyze verify /etc/systemd/system/bootstrap-integrity.service /etc/systemd/system/bootstrap-integrity.timer
+systemctl enable bootstrap-integrity.timer
+
 # Upgrades by night
 put auto-upgrades /etc/apt/apt.conf.d/20auto-upgrades
 put unattended-upgrades /etc/apt/apt.conf.d/52bootstrap
@@ -72,7 +83,17 @@ for path in /etc/cron.d /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/c
     [ ! -e "$path" ] || chmod 0700 "$path"
 done
 chmod 0750 /etc/sudoers.d
-# needrestart brings an assembler, which nobody here needs.
-if as=$(command -v as); then
-    dpkg-statoverride --force-statoverride-add --update --add root root 0750 "$(readlink -f "$as")"
-fi
+# needrestart brings an assembler, which nobody here needs; no upgrade brings it back.
+put dpkg.conf /etc/dpkg/dpkg.cfg.d/bootstrap
+rm -f /usr/bin/as /usr/bin/*-linux-gnu-as
+
+# Nothing runs from where anybody may write, but from a login's own folder. A mount of the base image's own stays.
+for line in \
+    "tmpfs /tmp tmpfs nosuid,nodev,noexec,mode=1777,size=25% 0 0" \
+    "tmpfs /dev/shm tmpfs nosuid,nodev,noexec 0 0" \
+    "devtmpfs /dev devtmpfs nosuid,noexec 0 0"; do
+    read -r _ path _ <<<"$line"
+    grep -qE "^[^#[:space:]]+[[:space:]]+${path}[[:space:]]" /etc/fstab || echo "$line" >>/etc/fstab
+done
+# apt runs a package's questions from there.
+put apt-noexec /etc/apt/apt.conf.d/52bootstrap-noexec

@@ -25,7 +25,7 @@ systemctl stop systemd-random-seed.service
 rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
 
 # Who writes logs writes none from here on: this setting is gone with the next boot.
-for unit in syslog.socket rsyslog.service unattended-upgrades.service fail2ban.service; do
+for unit in syslog.socket rsyslog.service auditd.service unattended-upgrades.service fail2ban.service; do
     if systemctl cat "$unit" >/dev/null 2>&1; then
         systemctl stop "$unit"
     fi
@@ -48,7 +48,8 @@ rm -f /etc/ssh/ssh_host_*
 rm -f /root/.*_history /home/*/.*_history /root/.lesshst /root/.wget-hsts /root/.viminfo
 rm -rf /root/.cache /home/*/.cache
 rm -rf "$BUILD"
-find /var/tmp -mindepth 1 -maxdepth 1 -not -name 'systemd-private-*' -exec rm -rf {} +
+# Of /tmp nobody would see what is left: at boot another is mounted over it.
+find /tmp /var/tmp -mindepth 1 -maxdepth 1 -not -name 'systemd-private-*' -exec rm -rf {} +
 
 # Empty, not absent: absent would be systemd's "first boot", which enables every disabled unit again.
 : >/etc/machine-id
@@ -57,4 +58,7 @@ if [ -d /var/lib/dbus ]; then
     ln -s /etc/machine-id /var/lib/dbus/machine-id
 fi
 echo localhost >/etc/hostname
+# What the first look on a droplet compares with
+aide --config=/etc/aide/aide.conf --init >/dev/null
+mv /var/lib/aide/aide.db.new /var/lib/aide/aide.db
 sync

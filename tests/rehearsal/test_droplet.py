@@ -279,6 +279,35 @@ def test_upgrades_come_by_night_between_backup_and_reboot(droplet: Host) -> None
     assert "ecurity" in droplet.check_output("unattended-upgrade --dry-run --debug 2>&1 | grep '^Allowed origins'")
 
 
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+def test_nothing_runs_from_where_everybody_writes(droplet: Host, folder: str) -> None:
+    program = f"{folder}/program"
+    droplet.check_output(f"install -m 0755 /bin/true {program}")
+    try:
+        assert droplet.run(program).rc == 126, "Permission denied"
+    finally:
+        droplet.run(f"rm {program}")
+
+
+def test_the_weekly_look_tells_what_changed(droplet: Host) -> None:
+    unit, setting, program = "bootstrap-integrity.service", "/etc/cron.d/planted", "/usr/bin/ldd"
+
+    def look() -> str:
+        droplet.check_output(f"systemctl start {unit}")
+        run = droplet.check_output(f"systemctl show --property=InvocationID --value {unit}")
+        return droplet.check_output(f"journalctl --quiet --output=cat _SYSTEMD_INVOCATION_ID={run}")
+
+    assert droplet.service("bootstrap-integrity.timer").is_enabled
+    assert program not in look()
+    try:
+        droplet.check_output(f"cp --archive {program} /root/program && echo >>{program} && touch {setting}")
+        told = look()
+        assert setting in told and program in told
+        assert setting not in look(), "it is known now"
+    finally:
+        droplet.check_output(f"mv /root/program {program} && rm -f {setting}")
+
+
 def log_in(site: Site, user: str, *options: str) -> str:
     """What a stranger is told who comes without a key that anybody knows."""
     done = ssh(user, site.address, "true", *options, key=Path("/dev/null"))

@@ -82,6 +82,8 @@ def _boot(home: Path, record: Record, me: Process) -> int:
                 "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
                 # /proc/sys/net is the guest's own: Docker sets up a container's interface there
                 "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+                # /tmp is what the image makes of it, as on a droplet
+                "SYSTEMD_NSPAWN_TMPFS_TMP": "0",
             },
         )
     try:

@@ -16,7 +16,8 @@ from bootstrap.operations.audit.facts import Facts, Mode
 from bootstrap.operations.audit.reasons import Reason
 from bootstrap.operations.audit.report import Finding, Part
 
-SECURITY = Path(__file__).resolve().parents[3] / "docs" / "security.md"
+ROOT = Path(__file__).resolve().parents[3]
+SECURITY, RULES = ROOT / "docs" / "security.md", ROOT / "packer" / "files" / "audit.rules"
 SERVICE = {
     "Id": "1",
     "Name": "/stack-app-1",
@@ -111,6 +112,23 @@ def test_docker_finds_a_container_that_may_too_much(path: tuple[str, ...], value
 )
 def test_docker_finds_a_machine_that_is_open(loosen: Callable[[Facts], Facts], key: str) -> None:
     assert key in found(loosen(SOUND))
+
+
+def test_auditd_watches_what_docker_is_made_of() -> None:
+    """What Ubuntu's packages have of it; a comment of audit.rules is no rule."""
+    made_of = {
+        *(f"/lib/systemd/system/docker.{kind}" for kind in ("service", "socket")),
+        *("/etc/docker", "/etc/docker/daemon.json", "/etc/default/docker"),
+        *("/usr/bin/dockerd", "/usr/bin/containerd", "/usr/bin/containerd-shim-runc-v2", "/usr/bin/runc"),
+    }
+    files = {path: Mode("root:root", 0o644) for path in made_of}
+    rules = [line for line in RULES.read_text().splitlines() if line.startswith("-")]
+
+    def unwatched(watched: str) -> set[str]:
+        return {key for key in found(replace(SOUND, files=files, watched=watched)) if key.startswith("1.1.")}
+
+    assert len(unwatched("")) == len(made_of)
+    assert unwatched("\n".join(rules)) == set()
 
 
 def test_lynis_settings_are_told_one_by_one() -> None:
