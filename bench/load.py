@@ -126,7 +126,8 @@ def raised_rate(droplet: Droplet) -> Iterator[None]:
 @contextmanager
 def folder_on(droplet: Droplet, parcel: bytes) -> Iterator[str]:
     """wrk, its library and the script, unpacked into a folder that is gone afterwards: nothing is installed."""
-    folder = droplet.run("mktemp", "-d", "/tmp/bench-load.XXXXXX").decode().strip()  # noqa: S108 - made by mktemp
+    # nothing runs from /tmp
+    folder = droplet.run("mktemp", "-d", "/var/tmp/bench-load.XXXXXX").decode().strip()  # noqa: S108 - made by mktemp
     try:
         droplet.run("tar", "-C", folder, "-xf", "-", stdin=parcel)
         yield folder

@@ -21,7 +21,7 @@ def test_the_goals_are_reached_and_every_finding_left_has_its_reason(bootstrap: 
     report = json.loads(answer.out)
     assert report["unexplained"] == []
     figures = {part["tool"]: part["figure"] for part in report["parts"]}
-    assert int(figures["lynis"].removeprefix("index ")) >= 80
+    assert int(figures["lynis"].removeprefix("index ")) >= 84
     assert figures["ssh-audit"].startswith("0 failure(s)")
     assert figures["testssl.sh"].startswith("grade A+,")
     assert (answer.code, report["problem"]) == (0, None)

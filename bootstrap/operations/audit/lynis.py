@@ -6,7 +6,7 @@ from bootstrap.errors import HostError
 from bootstrap.operations.audit.report import Finding, Part
 from bootstrap.ports.host import Host
 
-TOOL, LEAST_INDEX = "lynis", 80
+TOOL, LEAST_INDEX = "lynis", 84
 REPORT = "/var/log/lynis-report.dat"
 NOT_FOUND = 1
 # Half a minute where nothing else runs; on a busy machine ten times that has been seen.
