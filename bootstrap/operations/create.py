@@ -213,6 +213,9 @@ def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
 
 def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup: str | None) -> None:
     if RESTORE_DUE not in droplet.tags:
+        if from_backup:
+            # an earlier run took it off and was killed before it was dropped
+            env.cloud.drop_tag(RESTORE_DUE)
         return
     if from_backup is None:
         raise ConflictError(

@@ -4,6 +4,7 @@ word; names are answered from the API's records."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,8 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # what stands after these is not a number
 NAMED = {"tags": "{tag}", "domains": "{domain}", "reserved_ips": "{ip}"}
 TAGS = ("bootstrap-image", "bootstrap-image:ticket-tracking")
+MANIFEST = {"id": "20261124_020000", "kind": "full", "created_at": "2026-11-24T02:00:00Z", "databases": {}}
+FROM_BACKUP = "create --from-backup"
 Census = dict[str, list[str]]
 
 
@@ -184,12 +187,20 @@ def _image() -> Image:
     )
 
 
-def _create(deployment: Deployment) -> None:
+def _create(deployment: Deployment, from_backup: str | None = None) -> None:
     env = deployment.env()
     # as the command line does
     with env.progress.step(STEPS["create"][0]):
-        planned = plan.check(env)
+        planned = plan.check(env, from_backup)
     create.create(env, planned)
+
+
+def _create_from_backup(deployment: Deployment) -> None:
+    deployment.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(MANIFEST).encode()
+    _create(deployment, "latest")
+    with deployment.server.store.change() as tx:
+        (droplet,) = droplets(tx)
+    assert deployment.at(droplet.public_ip).restored
 
 
 def _destroy(deployment: Deployment) -> None:
@@ -202,5 +213,10 @@ def _backup(deployment: Deployment) -> None:
     backup.backup_now(deployment.env())
 
 
-# in the order of a deployment's life
-COMMANDS: dict[str, Callable[[Deployment], None]] = {"create": _create, "backup now": _backup, "destroy": _destroy}
+# in the order of a deployment's life, and of its second one
+COMMANDS: dict[str, Callable[[Deployment], None]] = {
+    "create": _create,
+    "backup now": _backup,
+    "destroy": _destroy,
+    FROM_BACKUP: _create_from_backup,
+}

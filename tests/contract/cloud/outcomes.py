@@ -36,7 +36,12 @@ def rows(command: str, calls: Sequence[Call], ways: Sequence[str], outcomes: Out
         again = f"{end(call, True)}; without repetitions: {end(call, False)}"
         alike.setdefault((call.step, again), []).append(call)
     for (step, again), found in alike.items():
-        yield Row(command, step, A_CALL_FAILS + _told(found), "—", again)
+        yield Row(told_as(command), step, A_CALL_FAILS + _told(found), "—", again)
+
+
+def told_as(command: str) -> str:
+    """What a flag adds is a step."""
+    return command.partition(" --")[0]
 
 
 def _told(calls: Iterable[Call]) -> str:
