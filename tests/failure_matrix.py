@@ -76,7 +76,8 @@ An undisturbed run has no step {"; ".join(f"*{step}* ({why})" for step, why in O
 
 
 def page(rows: Iterable[Row]) -> str:
-    lines = [f"| {' | '.join(astuple(row))} |\n" for row in sorted(rows, key=lambda row: row._place)]
+    once = sorted(dict.fromkeys(rows), key=lambda row: row._place)
+    lines = [f"| {' | '.join(astuple(row))} |\n" for row in once]
     return _HEAD + "".join(lines)
 
 

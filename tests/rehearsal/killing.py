@@ -30,12 +30,14 @@ Moment = Literal["in", "after"]
 
 @dataclass(frozen=True)
 class Point:
-    """In the middle of a step: so many seconds after it began, or once `until` returns; or as soon as it has ended."""
+    """In the middle of a step: so many seconds after it began, or once `until` returns; or as soon as it has ended.
+    `then` is what else befalls the deployment before the next run, in words and in deed."""
 
     step: str
     moment: Moment
     seconds: float = 0.0
-    until: Callable[[], None] | None = None
+    until: Callable[[], object] | None = None
+    then: tuple[str, Callable[[], None]] | None = None
 
 
 # a run, and its end

@@ -16,6 +16,8 @@ import digitalocean
 import requests
 import stamina
 
+from bootstrap.adapters.digitalocean import DigitalOcean
+
 # around what asks with python-digitalocean, which does not try again: neither when it has asked too often in a minute
 # nor on a connection that was closed meanwhile
 patiently = stamina.retry(
@@ -94,5 +96,24 @@ def snapshot_of(cloud: dict[str, Any], machine: Machine, prefix: str) -> Iterato
         snapshot.destroy()
 
 
+@contextmanager
+def broken_image(cloud: dict[str, Any], image: str, work: Path) -> Iterator[int]:
+    """Of the hello stack, from one that is right; its first boot asks for a program that is not there."""
+    source = from_image(cloud, image, work)
+    try:
+        source.run("echo 'runcmd: [[/usr/local/bin/set-up-the-site]]' > /etc/cloud/cloud.cfg.d/99-site.cfg")
+        with snapshot_of(cloud, source, "bootstrap-hello-broken") as broken:
+            for tag in ("bootstrap-image", "bootstrap-image:hello"):
+                DigitalOcean(cloud["watcher_token"], cloud["api"]).tag_image(broken, tag)
+            yield broken
+    finally:
+        forget(source)
+
+
 def forget(machine: Machine) -> None:
+    """And its key, which python-digitalocean put into the account."""
     machine.droplet.destroy()
+    public = machine.key.with_suffix(".pub").read_text().strip()
+    for key in digitalocean.Manager(token=machine.droplet.token).get_all_sshkeys():
+        if key.public_key == public:
+            key.destroy()

@@ -20,10 +20,9 @@ import pytest
 from dnslib.server import DNSServer
 from dnslib.zoneresolver import ZoneResolver
 
-from bootstrap.adapters.digitalocean import DigitalOcean
 from tests.rehearsal.authority import ADDRESS, Authority, Refusal, authority
 from tests.rehearsal.conftest import HOME, Answer, Bootstrap, Site
-from tests.rehearsal.machines import forget, from_image, patiently, snapshot_of
+from tests.rehearsal.machines import broken_image, patiently
 
 Arrange = Callable[["World"], AbstractContextManager[Any]]
 
@@ -229,17 +228,9 @@ def other_host_key(world: World) -> Iterator[None]:
 
 
 @contextmanager
-def broken_image(world: World) -> Iterator[tuple[str, str]]:
-    """Its first boot asks for a program that is not there."""
-    source = from_image(world.cloud, world.image["name"], world.cli.work)
-    try:
-        source.run("echo 'runcmd: [[/usr/local/bin/set-up-the-site]]' > /etc/cloud/cloud.cfg.d/99-site.cfg")
-        with snapshot_of(world.cloud, source, "bootstrap-hello-broken") as broken:
-            for tag in ("bootstrap-image", "bootstrap-image:hello"):
-                DigitalOcean(world.cloud["watcher_token"], world.cloud["api"]).tag_image(broken, tag)
-            yield "--image", str(broken)
-    finally:
-        forget(source)
+def from_broken_image(world: World) -> Iterator[tuple[str, str]]:
+    with broken_image(world.cloud, world.image["name"], world.cli.work) as image:
+        yield "--image", str(image)
 
 
 def nothing(world: World) -> AbstractContextManager[None]:
@@ -277,7 +268,7 @@ ON_THE_WAY = [
         "cloud-init that fails",
         7,
         ("cloud-init ended as error in module scripts_user",),
-        broken_image,
+        from_broken_image,
         tells=(GOES_ON, "/usr/local/bin/set-up-the-site: not found"),
         replaces=True,
     ),
