@@ -7,17 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from bootstrap.errors import ConflictError, HostError
-from bootstrap.operations import cost, find, gate, hostkeys, machine, names, plan, remote, secrets, sshkey, steps
+from bootstrap.operations import cost, find, gate, machine, names, plan, remote, secrets, sshkey, steps
 from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
 
-# on a droplet whose data are still to come from a backup
-RESTORE_DUE = "bootstrap-restore-due"
-# on a droplet until it has once answered its visitors: it may still be replaced for another image
-NEVER_SERVED = "bootstrap-never-served"
 RECORD_TTL_S = 300
 HEALTH_S = 120
 
@@ -58,7 +54,8 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     certificate_until = _certify(env, host, address.ip)
     with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
-    _has_served(env, droplet)
+    if _is(env, droplet, find.NEVER_SERVED):
+        env.cloud.delete_tag(find.tag(env.settings, find.NEVER_SERVED))
     host.close()
     return Created(
         url=f"https://{env.settings.domain}/",
@@ -68,14 +65,6 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
         certificate_until=certificate_until,
         cost_month_usd=cost.total(planned.costs),
     )
-
-
-def _has_served(env: Environment, droplet: Droplet) -> None:
-    if NEVER_SERVED in droplet.tags:
-        env.cloud.untag_droplet(droplet.id, NEVER_SERVED)
-    else:
-        # an earlier run took it off and was killed before it was dropped
-        env.cloud.drop_tag(NEVER_SERVED)
 
 
 def _prepare_backups(env: Environment) -> None:
@@ -101,18 +90,18 @@ def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, vo
     if running is None:
         assert planned.image is not None, "the plan chooses an image when nothing runs"
         _check_free(env, planned.deployment, volume)
-        due = [RESTORE_DUE] if planned.from_backup else []
+        due = [find.RESTORE_DUE] if planned.from_backup else []
         return _new_droplet(env, site, planned.image, volume, due)
-    if planned.from_backup and RESTORE_DUE not in running.tags:
+    if planned.from_backup and not _is(env, running, find.RESTORE_DUE):
         env.progress.warn(f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them")
     if env.settings.image in (None, running.image_id):
         try:
             return machine.make_ready(env, running)
         except HostError as error:
-            if not machine.can_be_replaced(running, error):
+            if not machine.can_be_replaced(env, running, error):
                 raise
             env.progress.warn(f"{error.message}; {running.name} holds nothing yet: a new one takes its place")
-    elif NEVER_SERVED not in running.tags:
+    elif not _is(env, running, find.NEVER_SERVED):
         env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
         return machine.make_ready(env, running)
     return _replace_droplet(env, site, planned, volume, running)
@@ -129,12 +118,12 @@ def _replace_droplet(
         _ensure_records(env, deployment.reserved_ip.ip)
     _stop_never_served(env, old)
     machine.discard(env, old, [volume.id])
-    return _new_droplet(env, site, image, volume, [RESTORE_DUE] if RESTORE_DUE in old.tags else [])
+    return _new_droplet(env, site, image, volume, [find.RESTORE_DUE] if _is(env, old, find.RESTORE_DUE) else [])
 
 
 def _stop_never_served(env: Environment, droplet: Droplet) -> None:
     """Databases that ended cleanly start sooner; a machine that cannot even be reached runs none."""
-    if hostkeys.FIRST_CONTACT in droplet.tags or droplet.status != "active":
+    if _is(env, droplet, find.FIRST_CONTACT) or droplet.status != "active":
         return
     with closing(remote.connect(env, droplet)) as host:
         remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
@@ -144,8 +133,12 @@ def _stop_never_served(env: Environment, droplet: Droplet) -> None:
 def _new_droplet(
     env: Environment, site: machine.Site, image: Image, volume: Volume, due: list[str]
 ) -> tuple[Droplet, Host]:
-    tags = [NEVER_SERVED, *due]
+    tags = [find.tag(env.settings, business) for business in (find.NEVER_SERVED, *due)]
     return machine.prepare_droplet(env, site, image, find.LIVE, volume_ids=[volume.id], extra_tags=tags)
+
+
+def _is(env: Environment, droplet: Droplet, business: str) -> bool:
+    return find.tag(env.settings, business) in droplet.tags
 
 
 def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -> None:
@@ -212,10 +205,7 @@ def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
 
 
 def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup: str | None) -> None:
-    if RESTORE_DUE not in droplet.tags:
-        if from_backup:
-            # an earlier run took it off and was killed before it was dropped
-            env.cloud.drop_tag(RESTORE_DUE)
+    if not _is(env, droplet, find.RESTORE_DUE):
         return
     if from_backup is None:
         raise ConflictError(
@@ -224,7 +214,7 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
         )
     with env.progress.step(f"backup {from_backup} restored"):
         remote.agent(host, "restore", from_backup, timeout_s=BACKUP_S)
-    env.cloud.untag_droplet(droplet.id, RESTORE_DUE)
+    env.cloud.delete_tag(find.tag(env.settings, find.RESTORE_DUE))
 
 
 def _start(env: Environment, host: Host) -> None:

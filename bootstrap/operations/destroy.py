@@ -10,8 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from bootstrap.errors import BootstrapError, NotFoundError
-from bootstrap.operations import find, hostkeys, machine, remote, steps
-from bootstrap.operations.create import NEVER_SERVED, RESTORE_DUE
+from bootstrap.operations import find, machine, remote, steps
 from bootstrap.operations.environment import Environment
 from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
@@ -78,15 +77,9 @@ def _has_backups(env: Environment) -> bool:
 
 def _drop_tags(env: Environment) -> None:
     """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
-    roles = (find.LIVE, find.CANDIDATE, find.RETIRED)
-    for name in (
-        *(find.role_tag(env.settings, role) for role in roles),
-        find.tag(env.settings),
-        hostkeys.FIRST_CONTACT,
-        NEVER_SERVED,
-        RESTORE_DUE,
-    ):
-        env.cloud.drop_tag(name)
+    for what in (*find.ROLES, *find.UNFINISHED):
+        env.cloud.delete_tag(find.tag(env.settings, what))
+    env.cloud.drop_tag(find.tag(env.settings))
 
 
 def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Droplet) -> None:

@@ -13,15 +13,16 @@ from bootstrap.ports.cloud import Cloud, Droplet, Firewall, ReservedIP, Volume
 
 _T = TypeVar("_T", Droplet, Volume)
 
-LIVE, CANDIDATE, RETIRED = "live", "candidate", "retired"
+ROLES = LIVE, CANDIDATE, RETIRED = "live", "candidate", "retired"
+# What a droplet still waits for: the host key of its user-data to be replaced; its first visitor's answer, until which
+# another image may take its place; its data, from a backup. Taken off and deleted in one call, as no other deployment
+# has the same tag: a kill leaves none that nothing carries.
+UNFINISHED = FIRST_CONTACT, NEVER_SERVED, RESTORE_DUE = "first-contact", "never-served", "restore-due"
 
 
-def tag(settings: Settings) -> str:
-    return f"bootstrap:{settings.key}"
-
-
-def role_tag(settings: Settings, role: str) -> str:
-    return f"bootstrap:{settings.key}:{role}"
+def tag(settings: Settings, what: str = "") -> str:
+    """The deployment's own, or that of a role or an unfinished business in it."""
+    return f"bootstrap:{settings.key}" + (f":{what}" if what else "")
 
 
 def resource_name(settings: Settings) -> str:
@@ -68,7 +69,7 @@ def find(env: Environment, among: Account | None = None) -> Deployment:
     reserved = among.reserved_ips if among else cloud.reserved_ips()
 
     def of_role(role: str) -> list[Droplet]:
-        return [droplet for droplet in droplets if role_tag(settings, role) in droplet.tags]
+        return [droplet for droplet in droplets if tag(settings, role) in droplet.tags]
 
     live = _only(of_role(LIVE), f"live droplet of {settings.domain}")
     return Deployment(

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from bootstrap.errors import HostKeyError
 
 PIN = "bootstrap-hostkey:"
-# on a droplet until the key of its user-data is replaced
-FIRST_CONTACT = "bootstrap-first-contact"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bootstrap.config import Settings
 from bootstrap.errors import CloudError, HostError, KeptOutError, NotFoundError
 from bootstrap.operations import cloudinit, hostkeys, remote
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.find import resource_name, role_tag, tag
+from bootstrap.operations.find import FIRST_CONTACT, resource_name, tag
 from bootstrap.operations.sshkey import Keypair
 from bootstrap.ports.cloud import VPC, Droplet, DropletSpec, FirewallRule, Image, SSHKey
 from bootstrap.ports.host import Host
@@ -60,7 +60,7 @@ def prepare_droplet(
         try:
             return make_ready(env, found)
         except HostError as error:
-            if not can_be_replaced(found, error):
+            if not can_be_replaced(env, found, error):
                 raise
             env.progress.warn(f"{error.message}; {found.name} holds nothing yet: a new one takes its place")
         discard(env, found, volume_ids)
@@ -69,10 +69,10 @@ def prepare_droplet(
     return make_ready(env, droplet)
 
 
-def can_be_replaced(droplet: Droplet, error: HostError) -> bool:
+def can_be_replaced(env: Environment, droplet: Droplet, error: HostError) -> bool:
     """Until the first contact has ended, nothing was handed to it: no secret, no data, no visitor. Where only the way
     there is closed, another droplet would be no better."""
-    return hostkeys.FIRST_CONTACT in droplet.tags and not isinstance(error, KeptOutError)
+    return tag(env.settings, FIRST_CONTACT) in droplet.tags and not isinstance(error, KeptOutError)
 
 
 def discard(env: Environment, droplet: Droplet, volume_ids: Iterable[str]) -> None:
@@ -93,12 +93,9 @@ def make_ready(env: Environment, droplet: Droplet) -> tuple[Droplet, Host]:
         host.wait_until_reachable(timeout_s=patience_s)
     with env.progress.step("cloud-init"):
         cloudinit.wait_until_done(env, host)
-    if hostkeys.FIRST_CONTACT in droplet.tags:
+    if tag(env.settings, FIRST_CONTACT) in droplet.tags:
         with env.progress.step("host key of user-data replaced"):
             droplet, host = rotate_host_key(env, droplet, host)
-    else:
-        # an earlier run took it off and was killed before it was dropped
-        env.cloud.drop_tag(hostkeys.FIRST_CONTACT)
     return droplet, host
 
 
@@ -120,12 +117,13 @@ def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Dro
     host.close()
 
     _wait_for_key(remote.connect(env, replace(droplet, tags=(*droplet.tags, fresh))), fresh)
-    kept = [tag for tag in droplet.tags if not tag.startswith(hostkeys.PIN) and tag != hostkeys.FIRST_CONTACT]
+    first_contact = tag(env.settings, FIRST_CONTACT)
+    kept = [name for name in droplet.tags if not name.startswith(hostkeys.PIN) and name != first_contact]
     renewed = replace(droplet, tags=(*kept, fresh))
     host = remote.connect(env, renewed)
     host.wait_until_reachable(timeout_s=RELOAD_S)
     forget_pins(env, replace(droplet, tags=tuple(set(droplet.tags) - set(renewed.tags))))
-    env.cloud.untag_droplet(droplet.id, hostkeys.FIRST_CONTACT)
+    env.cloud.delete_tag(first_contact)
     return renewed, host
 
 
@@ -164,9 +162,9 @@ def _create(
         # the firewall guards the first tag, so the droplet is never without it
         tags=(
             tag(settings),
-            role_tag(settings, role),
+            tag(settings, role),
             hostkeys.pin(host_key.public),
-            hostkeys.FIRST_CONTACT,
+            tag(settings, FIRST_CONTACT),
             *extra_tags,
         ),
     )
@@ -174,7 +172,7 @@ def _create(
 
 
 def _with_role(env: Environment, role: str) -> Droplet | None:
-    found = env.cloud.droplets(role_tag(env.settings, role))
+    found = env.cloud.droplets(tag(env.settings, role))
     return found[0] if found else None
 
 

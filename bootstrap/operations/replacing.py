@@ -273,7 +273,7 @@ class Replacement:
         return ", ".join(ill) or "its services say that they are healthy"
 
     def _role(self, role: str) -> str:
-        return finding.role_tag(self.env.settings, role)
+        return finding.tag(self.env.settings, role)
 
     def _old(self) -> Droplet:
         if self.old is None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from bootstrap.errors import CertificateError, CloudError, ConflictError, HostError, NotFoundError, UnhealthyError
-from bootstrap.operations import find, gate, hostkeys, machine, names, remote, steps
-from bootstrap.operations.create import RESTORE_DUE
+from bootstrap.operations import find, gate, machine, names, remote, steps
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
 from bootstrap.operations.environment import Environment
@@ -190,9 +189,9 @@ def unfinished(patient: Patient) -> str | Doubt:
     elif (last := Journal(env.folder / "replacement.jsonl").last()) is not None and last.state not in FINAL:
         left.append((f"a replacement that stopped at {last.state.value}", "bootstrap redeploy"))
     tags = deployment.live.tags if deployment.live else ()
-    if hostkeys.FIRST_CONTACT in tags:
+    if find.tag(env.settings, find.FIRST_CONTACT) in tags:
         left.append(("the host key of user-data is not replaced", _create(patient)))
-    if RESTORE_DUE in tags:
+    if find.tag(env.settings, find.RESTORE_DUE) in tags:
         left.append(("the data are still to come from a backup", f"{_create(patient)} --from-backup latest"))
     # on this computer: another one knows nothing of it
     if before := steps.interrupted(steps.path_of(env)):

@@ -26,11 +26,11 @@ def calls_of_create(deployment: Deployment) -> list[Call]:
 
 def test_create(deployment: Deployment) -> None:
     calls = calls_of_create(deployment)
-    assert len(calls) <= 48, [str(call) for call in calls]
+    assert len(calls) <= 44, [str(call) for call in calls]
 
 
 def test_one_that_finds_everything(deployment: Deployment) -> None:
     calls_of_create(deployment)
     again = [call.asked for call in calls_of_create(deployment)]
-    assert len(again) <= 18, again
+    assert len(again) <= 16, again
     assert {asked for asked in again if not asked.startswith("GET ")} == {"POST /tags"}, "whether the token may"

@@ -19,7 +19,7 @@ from bootstrap.errors import (
     UnhealthyError,
 )
 from bootstrap.operations import create as operation
-from bootstrap.operations import hostkeys, plan, steps
+from bootstrap.operations import find, hostkeys, plan, steps
 from bootstrap.ports.dns import Answer, Caa
 from tests.fakes.cloud import Killed, Trip
 from tests.fakes.world import ROOT, World, public_key
@@ -64,7 +64,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "create droplet",
         "hostkey rotate",
         "hostkey commit",
-        f"untag droplet {hostkeys.FIRST_CONTACT}",
+        f"untag droplet bootstrap:example_com:{find.FIRST_CONTACT}",
         "create reserved ip",
         "create domain",
         "put record @",
@@ -74,7 +74,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "stack up",
         "certificate ensure",
         "timers enable",
-        f"untag droplet {operation.NEVER_SERVED}",
+        f"untag droplet bootstrap:example_com:{find.NEVER_SERVED}",
     ]
     assert counts(world) == ONE_OF_EACH
 
@@ -102,7 +102,7 @@ def test_killed_after_any_change_it_is_run_again_and_makes_one_of_each(tmp_path:
             assert machine.up and world.certified and machine.timers
             (droplet,) = world.cloud.droplets()
             assert hostkeys.pins(droplet.tags) == (hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN),)
-            assert hostkeys.FIRST_CONTACT not in droplet.tags
+            assert not any(business in name for name in droplet.tags for business in find.UNFINISHED)
         else:
             break
     assert at > 20, "every step was tried"
@@ -276,12 +276,12 @@ def test_until_it_has_served_another_image_may_take_its_place(world: World) -> N
     world.settings = world.settings.model_copy(update={"image": fixed.id})
     create(world)
     assert [droplet.id for droplet in world.cloud.droplets()] == [served.id], "it served: that is for redeploy"
-    world.cloud.tag_droplet(served.id, operation.NEVER_SERVED)
+    world.cloud.tag_droplet(served.id, find.tag(world.settings, find.NEVER_SERVED))
     create(world)
     (droplet,) = world.cloud.droplets()
     assert droplet.image_id == fixed.id and counts(world) == ONE_OF_EACH
     assert world.effects.calls.index("1 stack down") < world.effects.calls.index("1 volume unmount")
-    assert operation.NEVER_SERVED not in droplet.tags
+    assert find.tag(world.settings, find.NEVER_SERVED) not in droplet.tags
 
 
 def test_names_that_lead_elsewhere_are_told_before_a_certificate_is_asked_for(tmp_path: Path) -> None:

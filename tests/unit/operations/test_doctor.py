@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import CredentialsError
-from bootstrap.operations import create, hostkeys, plan, steps
+from bootstrap.operations import create, find, hostkeys, plan, steps
 from bootstrap.operations.doctor import doctor
 from bootstrap.operations.doctor.check import Finding, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
@@ -83,6 +83,10 @@ def stop_in_the_middle(world: World) -> None:
     Journal(world.env().folder / "replacement.jsonl").append(State.LIVE_STOPPED, {})
 
 
+def await_a_backup(world: World) -> None:
+    world.cloud.tag_droplet(world.cloud.droplets()[0].id, find.tag(world.settings, find.RESTORE_DUE))
+
+
 def cut_create_short(world: World) -> None:
     with suppress(KeyError), steps.Recorded(steps.path_of(world.env()), Quiet()).step("certificate"):
         raise KeyError
@@ -101,7 +105,7 @@ BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (lambda w: w.shell.update(systemctl="active\ninactive\nactive\n"), "timers", "warning", 0),
     (lambda w: w.shell.update(df="Use%\n 96%\n"), "root space", "problem", 7),
     (lambda w: w.shell.update(find="/var/run/reboot-required\n"), "reboot", "warning", 0),
-    (lambda w: w.cloud.tag_droplet(w.cloud.droplets()[0].id, create.RESTORE_DUE), "unfinished", "warning", 0),
+    (await_a_backup, "unfinished", "warning", 0),
     (stop_in_the_middle, "unfinished", "warning", 0),
     (cut_create_short, "unfinished", "warning", 0),
     (lambda w: w.cloud.lacking.add("tag:create"), "rights", "problem", 3),
