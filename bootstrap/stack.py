@@ -94,6 +94,7 @@ class XBootstrap(_Strict):
     name: str = Field(pattern=_NAME)
     directory: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     data_services: tuple[str, ...] = ()
+    drain: tuple[str, ...] = ()
     reconcile: tuple[Reconcile, ...] = ()
     # groups in order; those of one group run side by side
     jobs: tuple[tuple[str, ...], ...] = ()
@@ -338,6 +339,7 @@ def _unknown(what: str, name: str, among: Collection[str], kind: str) -> Iterato
 def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackError]:
     among = {service.name: service for service in services}
     named = [("data_services", name) for name in field.data_services]
+    named += [("drain", name) for name in field.drain]
     named += [("reconcile", step.service) for step in field.reconcile]
     named += [("jobs", name) for name in field.job_names]
     named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []

@@ -15,6 +15,8 @@ from bootstrap.errors import HostError, UsageError
 from bootstrap.ports.web import ProbeReport, WebAnswer
 
 PROBES_PER_SECOND = 10
+# as long as a browser would: during a replacement a visitor waits for the next machine
+PROBE_S = 60
 
 
 class HttpsWeb:
@@ -28,11 +30,11 @@ class HttpsWeb:
             return _get(client, url, address)
 
     def prober(self, url: str, *, address: str) -> CountingProber:
-        return CountingProber(self._client(timeout_s=5), url, address)
+        return CountingProber(self._client(PROBE_S, httpx.Limits(max_keepalive_connections=0)), url, address)
 
-    def _client(self, timeout_s: float) -> httpx.Client:
+    def _client(self, timeout_s: float, limits: httpx.Limits = httpx.Limits()) -> httpx.Client:  # noqa: B008 - frozen
         # no proxy of the environment: what counts is the way a visitor takes to this very address
-        return httpx.Client(verify=self._tls, timeout=timeout_s, trust_env=False)
+        return httpx.Client(verify=self._tls, timeout=timeout_s, limits=limits, trust_env=False)
 
 
 def _trust(tls: ssl.SSLContext, roots_file: Path) -> None:
@@ -59,7 +61,8 @@ def _get(client: httpx.Client, url: str, address: str) -> WebAnswer:
 
 
 class CountingProber:
-    """Asks ten times a second, at most; a probe that waits delays the next one, so its load stays bounded."""
+    """Asks ten times a second, at most, each time over a connection of its own; a probe that waits delays the next
+    one, so its load stays bounded."""
 
     def __init__(self, client: httpx.Client, url: str, address: str) -> None:
         self._client, self._url, self._address = client, url, address
@@ -67,7 +70,7 @@ class CountingProber:
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
         self._requests = self._failed = 0
         self._first_failure: str | None = None
-        self._outage = 0.0
+        self._outage = self._longest = 0.0
         self._last_right = time.monotonic()
         self._in_outage = False
 
@@ -77,18 +80,20 @@ class CountingProber:
 
     def stop(self) -> ProbeReport:
         self._stopped.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=2 * PROBE_S)
         with suppress(httpx.HTTPError):
             self._client.close()
         if self._in_outage:
             # still down at the end: the outage goes on until now
             self._outage = max(self._outage, time.monotonic() - self._last_right)
-        return ProbeReport(self._requests, self._failed, round(self._outage, 2), self._first_failure)
+        return ProbeReport(
+            self._requests, self._failed, round(self._outage, 2), round(self._longest, 2), self._first_failure
+        )
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             began = time.monotonic()
-            self._count(self._failure())
+            self._count(self._failure(), began)
             self._stopped.wait(max(0.0, 1 / PROBES_PER_SECOND - (time.monotonic() - began)))
 
     def _failure(self) -> str | None:
@@ -98,10 +103,11 @@ class CountingProber:
             return error.message
         return None if answer.status == 200 else f"{self._url}: HTTP {answer.status}"
 
-    def _count(self, failure: str | None) -> None:
+    def _count(self, failure: str | None, began: float) -> None:
         now = time.monotonic()
         self._requests += 1
         if failure is None:
+            self._longest = max(self._longest, now - began)
             if self._in_outage:
                 self._outage = max(self._outage, now - self._last_right)
             self._last_right, self._in_outage = now, False

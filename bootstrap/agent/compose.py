@@ -125,6 +125,14 @@ class Compose:
         """Those that are meant to run; the jobs are not among them."""
         return [name for name, service in self.model["services"].items() if not service.get("profiles")]
 
+    def published(self) -> list[str]:
+        """Those that answer others than this machine itself."""
+        return [
+            name
+            for name, service in self.model["services"].items()
+            if any(port.get("host_ip") not in ("127.0.0.1", "::1") for port in service.get("ports", []))
+        ]
+
     def needed_by(self, services: Iterable[str]) -> set[str]:
         return {name for service in services for name in self.model["services"][service].get("depends_on", {})}
 

@@ -38,6 +38,7 @@ class Facts:
     """`databases` is None for a stack without any, `certificate` for one that gets its own."""
 
     data_services: tuple[str, ...]
+    drain: tuple[str, ...]  # empty: the services that publish ports
     reconcile: tuple[Step, ...]
     jobs: tuple[tuple[str, ...], ...]  # groups in order; those of one group run side by side
     databases: Databases | None
@@ -65,6 +66,7 @@ def load(compose_file: Path) -> Facts:
 def parse(raw: dict[str, Any]) -> Facts:
     return Facts(
         data_services=tuple(raw.get("data_services", ())),
+        drain=tuple(raw.get("drain", ())),
         reconcile=tuple(Step(step["service"], tuple(step["command"])) for step in raw.get("reconcile", ())),
         jobs=tuple((entry,) if isinstance(entry, str) else tuple(entry) for entry in raw.get("jobs", ())),
         databases=_databases(raw["databases"]) if raw.get("databases") else None,

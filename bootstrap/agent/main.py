@@ -82,7 +82,7 @@ def stack(droplet: Droplet, options: argparse.Namespace) -> Any:
 
     if options.action == "up":
         return module.up(droplet.release, droplet.deployment, droplet.facts, droplet.compose)
-    return module.down(droplet.compose)
+    return module.down(droplet.facts, droplet.compose)
 
 
 def status(droplet: Droplet, _: argparse.Namespace) -> Any:
@@ -148,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
     add(info, "the release, the deployment and how far cloud-init is")
     add(volume, "the data volume on /srv/data", "mount", "unmount")
     add(secrets, "secrets from stdin, or to stdout", "put", "get")
-    add(stack, "start everything and wait until healthy, or stop it cleanly", "up", "down")
+    add(stack, "start everything and wait until healthy, or stop it cleanly while visitors wait", "up", "down")
     add(status, "services, certificate, backup and volume")
     add(certificate, "obtain, keep or renew the certificate", "ensure", "renew")
     add(hostkey, "make a new SSH host key, then put it in place", "rotate", "commit")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from bootstrap.agent import boot, certificate, volume
+from bootstrap.agent import boot, certificate, hold, volume
 from bootstrap.agent.compose import Compose, Container, tail
 from bootstrap.agent.deployment import Deployment, Release
 from bootstrap.agent.facts import Facts
@@ -27,16 +27,26 @@ def up(release: Release, deployment: Deployment, facts: Facts, compose: Compose)
     environment(release.stack_dir)
     check_images(release, compose)
     certificate.install(release, deployment, facts)
-    start_data(compose, facts)
-    note("all services")
-    start(compose, compose.services(), everything=True)
+    try:
+        start_data(compose, facts)
+        note("all services")
+        start(compose, compose.services(), everything=True)
+    finally:
+        # also when one of them failed: what the others answer is better than no answer
+        hold.release()
     boot.enable()
     return {"services": [container.answer() for container in compose.containers()]}
 
 
-def down(compose: Compose) -> dict[str, Any]:
-    """From here on this droplet starts nothing by itself: its volume may already be elsewhere when it boots again."""
+def down(facts: Facts, compose: Compose) -> dict[str, Any]:
+    """From here on this droplet starts nothing by itself: its volume may already be elsewhere when it boots again.
+    New visitors wait; those who are being answered get their answer before anything behind it stops."""
     boot.disable()
+    hold.hold()
+    front = [name for name in facts.drain or compose.published() if name in compose.services()]
+    if front:
+        note(f"drain {', '.join(front)}")
+        compose.run("stop", *front, timeout_s=STOP_S)
     compose.run("--profile=jobs", "stop", timeout_s=STOP_S)
     compose.run("--profile=jobs", "down", timeout_s=STOP_S)
     return {"services": [container.answer() for container in compose.containers()]}

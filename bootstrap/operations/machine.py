@@ -180,7 +180,7 @@ def _until_active(env: Environment, droplet: Droplet) -> Droplet:
     """An earlier run may have left it being created, or someone powered it off. Not before its first contact: what
     failed in the first boot, cloud-init does not try in the second, and then finds nothing wrong."""
     deadline = time.monotonic() + BOOT_S
-    if droplet.status == "off" and hostkeys.FIRST_CONTACT in droplet.tags:
+    if droplet.status == "off" and tag(env.settings, FIRST_CONTACT) in droplet.tags:
         raise HostError(f"droplet {droplet.name} is off before its first contact", "run the same command again")
     if droplet.status == "off":
         with env.progress.step(f"power on {droplet.name}"):

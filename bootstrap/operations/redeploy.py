@@ -27,7 +27,8 @@ class Machine:
 
 @dataclass(frozen=True)
 class Report:
-    """`outage_s` is the longest time without a right answer, as a visitor outside saw it; 0 when none failed."""
+    """As a visitor outside saw it: `outage_s` is the longest time without a right answer, 0 when none failed;
+    `longest_s` the longest that anyone waited for one."""
 
     domain: str
     reserved_ip: str
@@ -36,6 +37,7 @@ class Report:
     old_kept: bool
     volume_snapshot: str | None
     outage_s: float
+    longest_s: float
     requests: int
     failed: int
     steps: dict[str, float]
@@ -145,7 +147,8 @@ def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
 
 def _given_back(work: Replacement, failure: Exception | None, seen: ProbeReport) -> BootstrapError:
     old = work.old.name if work.old else "the old droplet"
-    outage = f"again after {_outage(seen):.1f} s of outage" if seen.failed else "without a pause"
+    waited = f"again: no request failed, the longest waited {seen.longest_s:.1f} s"
+    outage = f"again after {_outage(seen):.1f} s of outage" if seen.failed else waited
     message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain} {outage}"
     if isinstance(failure, BootstrapError) and not isinstance(failure, UnhealthyError):
         return type(failure)(message, failure.remedy)
@@ -200,6 +203,7 @@ def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
         old_kept=work.wish.keep_old and work.old is not None,
         volume_snapshot=work.snapshot,
         outage_s=_outage(seen),
+        longest_s=seen.longest_s,
         requests=seen.requests,
         failed=seen.failed,
         steps=work.seconds,

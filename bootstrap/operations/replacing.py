@@ -155,6 +155,7 @@ class Replacement:
             raise HostError(f"the candidate's stack cannot be read: {seen['services_error']}", "bake a new image")
 
     def stop_live(self) -> None:
+        """From here on new visitors wait; they are answered by whoever has the address when this is over."""
         host = self._host(self._old())
         remote.agent(host, "timers", "disable")
         remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)

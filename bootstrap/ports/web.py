@@ -16,16 +16,19 @@ class WebAnswer:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What a prober counted: `outage_s` is the longest stretch between two answers that were right."""
+    """What a prober counted: `outage_s` is the longest stretch between two answers that were right, `longest_s` the
+    longest that a right answer was waited for."""
 
     requests: int
     failed: int
     outage_s: float
+    longest_s: float
     first_failure: str | None
 
 
 class Prober(Protocol):
-    """A prober runs in a thread of its own between `start` and `stop`; its load is bounded (10 requests/s)."""
+    """A visitor of his own with each request, who waits for a minute. In a thread between `start` and `stop`, which
+    waits for the last answer; the load is bounded (10 requests/s)."""
 
     def start(self) -> None: ...
     def stop(self) -> ProbeReport: ...

@@ -1,8 +1,8 @@
 """The replacement of a droplet as a table: from, to, what it means, and the action that gets there.
 
 A state says what is true of the cloud once it is reached. `operations/replacing.py` has one method per action, and
-every action may be killed and run again. A cutover that holds requests instead of dropping them is more rows: hold
-before STOP_LIVE, drain after MOVE_ADDRESS.
+every action may be killed and run again. From STOP_LIVE to MOVE_ADDRESS new visitors wait: the live droplet drops the
+first packet of their connections (agent/hold.py), and where it is sent again to after the move, somebody answers.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ _S, _A = State, Action
 FORWARD: tuple[Transition, ...] = (
     Transition(_S.IDLE, _S.CANDIDATE_CREATED, "a droplet from the image, without the volume", _A.CREATE_CANDIDATE),
     Transition(_S.CANDIDATE_CREATED, _S.CANDIDATE_READY, "booted, reached, holds the secrets", _A.PREPARE_CANDIDATE),
-    Transition(_S.CANDIDATE_READY, _S.LIVE_STOPPED, "timers off, stack down, volume unmounted", _A.STOP_LIVE),
+    Transition(
+        _S.CANDIDATE_READY, _S.LIVE_STOPPED, "visitors wait, stack drained and down, volume unmounted", _A.STOP_LIVE
+    ),
     Transition(_S.LIVE_STOPPED, _S.VOLUME_SNAPSHOTTED, "the data as the old release left it", _A.SNAPSHOT_VOLUME),
     Transition(_S.VOLUME_SNAPSHOTTED, _S.VOLUME_MOVED, "detached, attached to the candidate", _A.MOVE_VOLUME),
     Transition(_S.VOLUME_MOVED, _S.CANDIDATE_UP, "volume mounted, stack up, certificate installed", _A.START_CANDIDATE),

@@ -37,6 +37,8 @@ class Machine:
     credentials: dict[str, Any] = field(default_factory=dict)
     mounted: bool = False
     up: bool = False
+    # new visitors hear nothing
+    held: bool = False
     healthy: bool = True
     # its stack says that it is up, and does not answer
     deaf: bool = False
@@ -109,6 +111,7 @@ class FakeHost:
         elif command == "stack up" and not machine.mounted:
             return HostResult(7, "", "error: /srv/data is not mounted\n")
         elif command == "stack up" and not machine.healthy:
+            machine.held = False
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
         elif command == "status":
             state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
@@ -132,6 +135,8 @@ class FakeHost:
             if getattr(machine, change[0]) != change[1] and not (command == "stack up" and machine.deaf):
                 setattr(machine, *change)
                 changed(command)
+        if command in ("stack up", "stack down"):
+            machine.held = command == "stack down"
         return HostResult(0, json.dumps(answer), "")
 
     def wait_until_reachable(self, timeout_s: float) -> None:
@@ -355,22 +360,33 @@ class _Visitor:
         return WebAnswer(200, "ok", {})
 
     def prober(self, url: str, *, address: str) -> _Prober:
-        return _Prober(lambda: self.get(url, address=address), self._world.effects)
+        def held() -> bool:
+            machine = self._world.behind(address)
+            return machine is not None and machine.held
+
+        return _Prober(lambda: self.get(url, address=address), held, self._world.effects)
 
 
 class _Prober:
-    """Asks at both ends and with every call between them, as if each took a tenth of a second."""
+    """Asks at both ends and with every call between them, as if each took a tenth of a second. Where visitors are held
+    it waits."""
 
-    def __init__(self, ask: Callable[[], object], effects: Effects) -> None:
-        self._ask, self._effects = ask, effects
+    def __init__(self, ask: Callable[[], object], held: Callable[[], bool], effects: Effects) -> None:
+        self._ask, self._held, self._effects = ask, held, effects
         self._failures: list[str] = []
+        self._waits, self._longest = 0, 0
 
     def _probe(self) -> None:
+        if self._held():
+            self._waits += 1
+            return
         try:
             self._ask()
             self._failures.append("")
+            self._longest = max(self._longest, self._waits)
         except HostError as error:
             self._failures.append(error.message)
+        self._waits = 0
 
     def start(self) -> None:
         self._probe()
@@ -379,9 +395,11 @@ class _Prober:
     def stop(self) -> ProbeReport:
         self._effects.watch = lambda: None
         self._probe()
+        self._failures += ["timed out"] if self._waits else []
         failed = [failure for failure in self._failures if failure]
         outages = [len(list(group)) + 1 for silent, group in groupby(self._failures, bool) if silent]
-        return ProbeReport(len(self._failures), len(failed), max(outages, default=0) / 10, next(iter(failed), None))
+        outage = max(outages, default=0) / 10
+        return ProbeReport(len(self._failures), len(failed), outage, self._longest / 10, next(iter(failed), None))
 
 
 class _Authority:

@@ -209,7 +209,7 @@ class Site:
 
     def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         headers = {"Host": self.domain, **kwargs.pop("headers", {})}
-        with httpx.Client(verify=self.tls, timeout=15, trust_env=False) as client:
+        with httpx.Client(verify=self.tls, timeout=kwargs.pop("timeout", 15), trust_env=False) as client:
             request = client.build_request(method, f"https://{self.address}{path}", headers=headers, **kwargs)
             request.extensions["sni_hostname"] = self.domain
             return client.send(request)

@@ -13,12 +13,14 @@ import subprocess
 from typing import Any
 
 import digitalocean
+import httpx
 import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
 from tests.rehearsal.conftest import DOMAIN, HOME, STACK, Bootstrap, Site, status
 from tests.rehearsal.machines import forget, from_image, snapshot_of
 from tests.rehearsal.people import Person, sign_up
+from tests.rehearsal.visitors import PATIENCE_S, Visit, busy, reads
 
 pytestmark = pytest.mark.root
 
@@ -27,6 +29,7 @@ SERVICES = {
     *("auth-service", "ticket-service", "workflow-api", "messaging-service", "notification-service"),
     *("workflow-worker", "notification-worker"),
 }
+PAGES = ("/", "/health/", "/health/ticket/", "/health/workflow/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,15 +165,36 @@ def test_a_wrong_host_key_stops_everything(bootstrap: Bootstrap, site: Site, clo
 
 
 def test_redeploy_keeps_users_address_and_certificate(bootstrap: Bootstrap, site: Site, kept: Kept) -> None:
+    """While people read, and Ada opens one ticket after the other: no request fails, and what was kept is there."""
     before, serial = status(bootstrap), certificate_serial(bootstrap)
-    report = bootstrap("redeploy", DOMAIN, "--json").json()
+    opened: list[int] = []
+    with kept.ada.log_in() as ada, busy(*(reads(site, path) for path in PAGES), opens(ada, site, opened)) as seen:
+        report = bootstrap("redeploy", DOMAIN, "--json").json()
     after = status(bootstrap)
+    assert (seen.failed, report["failed"], report["outage_s"]) == ([], 0, 0)
+    assert seen.answered > 100 and len(opened) > 10
+    with kept.ada.log_in() as ada:
+        assert all(ada.get(f"/api/tickets/{ticket}/").status_code == 200 for ticket in opened)
     assert after["droplet"]["id"] != before["droplet"]["id"]
     assert (after["reserved_ip"], after["volume"]) == (before["reserved_ip"], before["volume"])
     assert certificate_serial(bootstrap) == serial
-    assert report["outage_s"] >= 0 and report["requests"] > 0
     kept.is_there(site)
-    print(f"redeploy: outage {report['outage_s']} s, {report['requests']} requests")
+    print(f"redeploy: {report['requests'] + seen.answered} requests, the longest waited {seen.longest_s:.1f} s")
+
+
+def opens(ada: httpx.Client, site: Site, opened: list[int]) -> Visit:
+    """A ticket each time, over a connection of its own."""
+
+    def visit() -> str | None:
+        mine = {"Authorization": ada.headers["Authorization"]}
+        what = {"title": "Busy"}
+        answer = site.request("POST", "/api/tickets/", json=what, headers=mine, timeout=PATIENCE_S)
+        if answer.status_code != 201:
+            return f"POST /api/tickets/: {answer.status_code} {answer.text[:200]}"
+        opened.append(answer.json()["id"])
+        return None
+
+    return visit
 
 
 def test_a_broken_candidate_gives_everything_back(

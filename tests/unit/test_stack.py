@@ -137,6 +137,7 @@ def x(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (x(secrets={"DB_PASSWORD": 4}), "DB_PASSWORD must have 16"),
         (x(secrets={}), f"{ENV_EXAMPLE}: DB_PASSWORD is not in x-bootstrap.secrets"),
         (x(data_services=["postgres"]), "x-bootstrap.data_services: 'postgres' is no service"),
+        (x(drain=["apache"]), "x-bootstrap.drain: 'apache' is no service"),
         (x(jobs=["web"]), "services.web: is a job without profile"),
         (x(jobs=[["migrate", "absent"]]), "x-bootstrap.jobs: 'absent' is no service"),
         (x(mail={"host": "SMTP", "port": "MAIL_PORT"}), "x-bootstrap.mail.host: 'SMTP' is no variable of"),

@@ -73,6 +73,31 @@ def test_jobs_wait_for_what_they_need(needs: set[str], order: list[str]) -> None
     assert compose.done == order
 
 
+@pytest.mark.parametrize(("drain", "front"), [((), "stop web"), (("web", "chat"), "stop web chat"), (("gone",), None)])
+def test_visitors_wait_before_the_front_stops_and_the_front_before_the_rest(
+    monkeypatch: pytest.MonkeyPatch, drain: tuple[str, ...], front: str | None
+) -> None:
+    done: list[str] = []
+
+    class Stopping:
+        def run(self, *arguments: str, timeout_s: float) -> None:
+            done.append(" ".join(argument for argument in arguments if not argument.startswith("-")))
+
+        def services(self) -> list[str]:
+            return ["db", "web", "chat"]
+
+        def published(self) -> list[str]:
+            return ["web"]
+
+        def containers(self) -> list[Container]:
+            return []
+
+    monkeypatch.setattr(stack.boot, "disable", lambda: done.append("not at boot"))
+    monkeypatch.setattr(stack.hold, "hold", lambda: done.append("hold"))
+    stack.down(parse({"health": ["/"], "drain": drain}), Stopping())  # type: ignore[arg-type]
+    assert done == ["not at boot", "hold", *filter(None, [front]), "stop", "down"]
+
+
 @pytest.mark.parametrize(
     ("state", "health", "restarts", "failed"),
     [
