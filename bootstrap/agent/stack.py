@@ -18,6 +18,8 @@ from bootstrap.errors import HostError, UnhealthyError
 HEALTHY_S = 240
 JOB_S = 600
 STOP_S = 180
+# for those who have just connected to ask what they came for: a web server that ends cuts who has not asked yet
+SETTLE_S = 2.0
 # Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s: whoever failed so often will not recover
 RESTARTS = 5
 
@@ -45,6 +47,7 @@ def down(facts: Facts, compose: Compose) -> dict[str, Any]:
     hold.hold()
     front = [name for name in facts.drain or compose.published() if name in compose.services()]
     if front:
+        time.sleep(SETTLE_S)
         note(f"drain {', '.join(front)}")
         compose.run("stop", *front, timeout_s=STOP_S)
     compose.run("--profile=jobs", "stop", timeout_s=STOP_S)

@@ -61,7 +61,7 @@ def show(console: Console, report: Report, as_json: bool) -> None:
         console.print(f"before: {old.name} ({old.image}), {'kept, powered off' if report.old_kept else 'deleted'}")
     console.print(f"{report.failed} of {report.requests} requests failed; the longest waited {report.longest_s:.1f} s")
     if report.failed:
-        console.print(f"outage: {report.outage_s:.1f} s")
+        console.print(f"outage: {report.outage_s:.1f} s; the first: {report.first_failure}")
     if report.volume_snapshot is not None:
         console.print(f"data before it: volume snapshot {report.volume_snapshot}")
     console.table(("step", "seconds"), [(step, f"{seconds:.1f}") for step, seconds in report.steps.items()])

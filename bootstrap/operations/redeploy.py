@@ -40,6 +40,7 @@ class Report:
     longest_s: float
     requests: int
     failed: int
+    first_failure: str | None
     steps: dict[str, float]
     resumed: bool
 
@@ -206,6 +207,7 @@ def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
         longest_s=seen.longest_s,
         requests=seen.requests,
         failed=seen.failed,
+        first_failure=seen.first_failure,
         steps=work.seconds,
         resumed=resumed,
     )

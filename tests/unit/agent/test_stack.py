@@ -93,6 +93,7 @@ def test_visitors_wait_before_the_front_stops_and_the_front_before_the_rest(
             return []
 
     monkeypatch.setattr(stack.boot, "disable", lambda: done.append("not at boot"))
+    monkeypatch.setattr(stack, "SETTLE_S", 0)
     monkeypatch.setattr(stack.hold, "hold", lambda: done.append("hold"))
     stack.down(parse({"health": ["/"], "drain": drain}), Stopping())  # type: ignore[arg-type]
     assert done == ["not at boot", "hold", *filter(None, [front]), "stop", "down"]
