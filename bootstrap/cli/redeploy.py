@@ -35,7 +35,9 @@ def redeploy(
 ) -> None:
     """Replace the droplet by a new one from an image.
 
-    Whatever fails before the reserved IP moves gives the data volume and the traffic back to the old droplet.
+    Visitors who come meanwhile wait until the new one answers; the report says how many requests failed and how long
+    one waited. Whatever fails before the reserved IP moves gives the data volume and the traffic back to the old
+    droplet.
     Interrupted, the same command goes on from where it was.
 
     \b
