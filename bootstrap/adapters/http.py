@@ -30,10 +30,12 @@ class HttpsWeb:
             return _get(client, url, address)
 
     def prober(self, url: str, *, address: str) -> CountingProber:
-        return CountingProber(self._client(PROBE_S, httpx.Limits(max_keepalive_connections=0)), url, address)
+        return CountingProber(self._client(PROBE_S, kept=0), url, address)
 
-    def _client(self, timeout_s: float, limits: httpx.Limits = httpx.Limits()) -> httpx.Client:  # noqa: B008 - frozen
+    def _client(self, timeout_s: float, kept: int = 1) -> httpx.Client:
+        """`kept`: how many connections may be used again."""
         # no proxy of the environment: what counts is the way a visitor takes to this very address
+        limits = httpx.Limits(max_keepalive_connections=kept)
         return httpx.Client(verify=self._tls, timeout=timeout_s, limits=limits, trust_env=False)
 
 
