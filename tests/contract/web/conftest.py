@@ -7,7 +7,7 @@ import http.server
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,8 @@ class Site:
     port: int
     status: int = 200
     hosts: tuple[str, ...] = ()
+    # cleared: whoever asks waits
+    answers: threading.Event = field(default_factory=threading.Event)
 
 
 @pytest.fixture
@@ -53,6 +55,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
         def do_GET(self) -> None:
             site.hosts += (self.headers["host"],)
+            assert site.answers.wait(30)
             self.send_response(site.status)
             self.send_header("content-length", "2")
             self.end_headers()
@@ -67,6 +70,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     context.load_cert_chain(roots, private)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     site = Site(roots, server.server_address[1])
+    site.answers.set()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield site
     server.shutdown()

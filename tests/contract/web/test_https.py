@@ -50,3 +50,13 @@ def test_a_prober_counts_an_outage_and_stays_within_its_load(site: Site) -> None
     assert 0.4 < report.outage_s < 1.1
     assert 3 <= report.failed <= 8 and report.failed < report.requests <= 10 * seconds + 2
     assert report.first_failure is not None and "503" in report.first_failure
+
+
+def test_who_must_wait_is_answered_late_and_has_not_failed(site: Site) -> None:
+    prober = HttpsWeb(site.roots).prober(f"https://a.example:{site.port}/", address="127.0.0.1")
+    site.answers.clear()
+    prober.start()
+    time.sleep(0.7)
+    site.answers.set()
+    report = prober.stop()
+    assert (report.failed, report.outage_s) == (0, 0) and 0.5 < report.longest_s < 5
