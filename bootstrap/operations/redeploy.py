@@ -148,9 +148,9 @@ def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
 
 def _given_back(work: Replacement, failure: Exception | None, seen: ProbeReport) -> BootstrapError:
     old = work.old.name if work.old else "the old droplet"
-    waited = f"again: no request failed, the longest waited {seen.longest_s:.1f} s"
-    outage = f"again after {_outage(seen):.1f} s of outage" if seen.failed else waited
-    message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain} {outage}"
+    waited = f": no request failed, the longest waited {seen.longest_s:.1f} s"
+    outage = f" again after {_outage(seen):.1f} s of outage" if seen.failed else waited
+    message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain}{outage}"
     if isinstance(failure, BootstrapError) and not isinstance(failure, UnhealthyError):
         return type(failure)(message, failure.remedy)
     # its own hint would lead to logs that went with the candidate
