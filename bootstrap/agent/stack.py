@@ -45,7 +45,8 @@ def down(facts: Facts, compose: Compose) -> dict[str, Any]:
     New visitors wait; those who are being answered get their answer before anything behind it stops."""
     boot.disable()
     hold.hold()
-    front = [name for name in facts.drain or compose.published() if name in compose.services()]
+    running = {container.service for container in compose.containers() if container.state == "running"}
+    front = [name for name in facts.drain or compose.published() if name in running]
     if front:
         time.sleep(SETTLE_S)
         note(f"drain {', '.join(front)}")
