@@ -80,7 +80,8 @@ def discard(env: Environment, droplet: Droplet, volume_ids: Iterable[str]) -> No
         env.cloud.shutdown_droplet(droplet.id)
         for volume_id in volume_ids:
             env.cloud.detach_volume(volume_id, droplet.id)
-        forget_pins(env, droplet)
+        # this very run may have pinned one more
+        forget_pins(env, env.cloud.droplet(droplet.id) or droplet)
         env.cloud.delete_droplet(droplet.id)
 
 
@@ -128,13 +129,24 @@ def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Dro
 
 
 def _wait_for_key(host: Host, fresh: str) -> None:
-    """sshd takes a moment to reload, and offers the old key until then."""
+    """sshd takes a moment to reload: it offers the old key until then, and for an instant nobody listens."""
     deadline = time.monotonic() + RELOAD_S
-    while fresh not in {hostkeys.pin(key) for key in host.host_keys()}:
+    while (wrong := _lacks_key(host, fresh)) is not None:
         if time.monotonic() > deadline:
-            raise HostError(f"sshd offers its old host key after {RELOAD_S} s", "run the same command again")
+            raise wrong
         time.sleep(0.2)
     host.close()
+
+
+def _lacks_key(host: Host, fresh: str) -> HostError | None:
+    try:
+        if fresh in {hostkeys.pin(key) for key in host.host_keys()}:
+            return None
+    except HostError as error:
+        if not error.retryable:
+            raise
+        return error
+    return HostError(f"sshd offers its old host key after {RELOAD_S} s", "run the same command again")
 
 
 def forget_pins(env: Environment, droplet: Droplet) -> None:

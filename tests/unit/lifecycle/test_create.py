@@ -14,6 +14,7 @@ from bootstrap.errors import (
     CloudInitError,
     ConflictError,
     CredentialsError,
+    HostError,
     HostKeyError,
     NotFoundError,
     UnhealthyError,
@@ -22,7 +23,7 @@ from bootstrap.operations import create as operation
 from bootstrap.operations import find, hostkeys, plan, steps
 from bootstrap.ports.dns import Answer, Caa
 from tests.fakes.cloud import Killed, Trip
-from tests.fakes.world import ROOT, World, public_key
+from tests.fakes.world import ROOT, FakeHost, World, public_key
 
 
 @pytest.fixture
@@ -256,6 +257,38 @@ def test_killed_while_it_replaces_such_a_droplet_it_does_not_take_it_for_a_good_
     world.machines[broken.public_ip or ""].boot_error = None
     create(world)
     assert world.cloud.droplets()[0].id != broken.id and counts(world) == ONE_OF_EACH
+
+
+def test_a_server_that_reloads_its_key_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = refused_once(monkeypatch, HostError("port 22 refuses connections", retryable=True))
+    create(world)
+    assert not refusals and world.effects.calls.count("create droplet") == 1 and counts(world) == ONE_OF_EACH
+
+
+def test_no_pin_of_a_droplet_that_is_replaced_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It got one more in the very run that gave it up."""
+    refused_once(monkeypatch, HostError("no more"), HostError("no more"))
+    with pytest.raises(HostError, match="no more"):
+        create(world)
+    create(world)
+    (droplet,) = world.cloud.droplets()
+    assert world.effects.calls.count("create droplet") == 2 and counts(world) == ONE_OF_EACH
+    told = [call.split() for call in world.effects.log if hostkeys.PIN in call]
+    pinned, gone = ({tag for verb, *_, tag in told if verb == wanted} for wanted in ("tag", "untag"))
+    assert {tag.removeprefix(hostkeys.PIN) for tag in pinned - gone} == set(hostkeys.pins(droplet.tags))
+
+
+def refused_once(monkeypatch: pytest.MonkeyPatch, *errors: HostError) -> list[HostError]:
+    """What is left of them."""
+    left, offered = list(errors), FakeHost.host_keys
+
+    def host_keys(host: FakeHost) -> tuple[str, ...]:
+        if left:
+            raise left.pop()
+        return offered(host)
+
+    monkeypatch.setattr(FakeHost, "host_keys", host_keys)
+    return left
 
 
 def test_a_droplet_that_held_secrets_is_never_replaced_for_its_cloud_init(world: World) -> None:
