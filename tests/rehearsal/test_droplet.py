@@ -407,7 +407,8 @@ def test_an_upgrade_of_docker_stops_no_container(droplet: Host, site: Site) -> N
     droplet.check_output("systemctl restart docker.service")
     assert droplet.check_output(started) == before
     until(lambda: droplet.service("bootstrap-stack.service").is_running, "the stack's unit", 120)
-    # while Docker is away nobody's name resolves, and nginx may still wait for one that it asked for meanwhile
+    # while Docker is away nobody's name resolves, and nginx may still wait for one that it asked for meanwhile: each of
+    # its processes by itself, and which of them answers is chance
     services = ("auth", "ticket", "workflow", "messaging", "notification")
-    paths = ["/health/", *(f"/health/{name}/" for name in services)]
-    until(lambda: all(site.request("GET", path).status_code == 200 for path in paths), "the site", 30)
+    paths = ["/health/", *(f"/health/{name}/" for name in services)] * 10
+    until(lambda: all(site.request("GET", path).status_code == 200 for path in paths), "the site", 60)
