@@ -23,7 +23,6 @@ from bootstrap.localcloud.files import write_atomically
 from bootstrap.localcloud.home import Home
 from tests.rehearsal.machines import patiently
 from tests.steps import named
-from tests.waiting import until
 
 _MARK = "KILL_MATRIX_RUN"
 Moment = Literal["in", "after"]
@@ -105,8 +104,7 @@ class Laptop:
         with self._transcript.open("a") as log:
             log.write("\n".join([f"$ bootstrap {command} {' '.join(argv)}", *lines, f"[exit {code}]\n"]))
         if point is None:
-            # ssh's master was told to end and takes a moment; one that was not would stay for a minute
-            until(lambda: not list(_marked(mark)), "the end of all processes of the command", 5)
+            assert not list(_marked(mark)), "a process outlives the command"
         return _ran(None if point else code, point, began, lines)
 
     def _started(self, command: str, argv: Sequence[str], mark: str) -> subprocess.Popen[str]:
