@@ -132,7 +132,7 @@ def cloud(bootstrap: Bootstrap, request: pytest.FixtureRequest) -> Iterator[dict
         left = {what: sorted(host_state()[what] - had) for what, had in before.items()}
         assert not any(left.values()), f"the local cloud left something behind: {left}"
     whole = any(item.path.name == "test_life.py" for item in request.session.items)
-    assert checked >= (500 if whole else 1), f"only {checked} answers were held against the contract"
+    assert checked >= (1000 if whole else 1), f"only {checked} answers were held against the contract"
 
 
 def answers_checked(home: Path) -> int:

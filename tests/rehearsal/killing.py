@@ -122,8 +122,8 @@ class Laptop:
     def is_swept(self, ran: Ran) -> None:
         """The folders of killed runs go with the next one that has to do with a droplet, once they are a minute old."""
         # not the empty file by which Python itself tries whether it may write there: a kill may hit that moment, too
-        folders = self.scratch.glob("bootstrap-*")
-        stale = [folder.name for folder in folders if folder.stat().st_mtime < ran.began - 61]
+        left = [entry for entry in self.scratch.iterdir() if entry.is_dir() or entry.stat().st_size]
+        stale = [entry.name for entry in left if entry.stat().st_mtime < ran.began - 61]
         assert not stale, f"scratch folders of killed runs: {stale}"
 
 
