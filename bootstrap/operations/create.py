@@ -54,7 +54,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     certificate_until = _certify(env, host, address.ip)
     with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
-    if _is(env, droplet, find.NEVER_SERVED):
+    if find.carries(env.settings, droplet, find.NEVER_SERVED):
         env.cloud.delete_tag(find.tag(env.settings, find.NEVER_SERVED))
     host.close()
     return Created(
@@ -92,7 +92,7 @@ def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, vo
         _check_free(env, planned.deployment, volume)
         due = [find.RESTORE_DUE] if planned.from_backup else []
         return _new_droplet(env, site, planned.image, volume, due)
-    if planned.from_backup and not _is(env, running, find.RESTORE_DUE):
+    if planned.from_backup and not find.carries(env.settings, running, find.RESTORE_DUE):
         env.progress.warn(f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them")
     if env.settings.image in (None, running.image_id):
         try:
@@ -101,7 +101,7 @@ def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, vo
             if not machine.can_be_replaced(env, running, error):
                 raise
             env.progress.warn(f"{error.message}; {running.name} holds nothing yet: a new one takes its place")
-    elif not _is(env, running, find.NEVER_SERVED):
+    elif not find.carries(env.settings, running, find.NEVER_SERVED):
         env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
         return machine.make_ready(env, running)
     return _replace_droplet(env, site, planned, volume, running)
@@ -118,12 +118,13 @@ def _replace_droplet(
         _ensure_records(env, deployment.reserved_ip.ip)
     _stop_never_served(env, old)
     machine.discard(env, old, [volume.id])
-    return _new_droplet(env, site, image, volume, [find.RESTORE_DUE] if _is(env, old, find.RESTORE_DUE) else [])
+    due = [find.RESTORE_DUE] if find.carries(env.settings, old, find.RESTORE_DUE) else []
+    return _new_droplet(env, site, image, volume, due)
 
 
 def _stop_never_served(env: Environment, droplet: Droplet) -> None:
     """Databases that ended cleanly start sooner; a machine that cannot even be reached runs none."""
-    if _is(env, droplet, find.FIRST_CONTACT) or droplet.status != "active":
+    if find.carries(env.settings, droplet, find.FIRST_CONTACT) or droplet.status != "active":
         return
     with closing(remote.connect(env, droplet)) as host:
         remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
@@ -135,10 +136,6 @@ def _new_droplet(
 ) -> tuple[Droplet, Host]:
     tags = [find.tag(env.settings, business) for business in (find.NEVER_SERVED, *due)]
     return machine.prepare_droplet(env, site, image, find.LIVE, volume_ids=[volume.id], extra_tags=tags)
-
-
-def _is(env: Environment, droplet: Droplet, business: str) -> bool:
-    return find.tag(env.settings, business) in droplet.tags
 
 
 def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -> None:
@@ -205,7 +202,7 @@ def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
 
 
 def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup: str | None) -> None:
-    if not _is(env, droplet, find.RESTORE_DUE):
+    if not find.carries(env.settings, droplet, find.RESTORE_DUE):
         return
     if from_backup is None:
         raise ConflictError(

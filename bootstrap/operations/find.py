@@ -25,6 +25,10 @@ def tag(settings: Settings, what: str = "") -> str:
     return f"bootstrap:{settings.key}" + (f":{what}" if what else "")
 
 
+def carries(settings: Settings, droplet: Droplet, what: str) -> bool:
+    return tag(settings, what) in droplet.tags
+
+
 def resource_name(settings: Settings) -> str:
     """Of the data volume and the firewall."""
     return f"bootstrap-{settings.slug}"
@@ -69,7 +73,7 @@ def find(env: Environment, among: Account | None = None) -> Deployment:
     reserved = among.reserved_ips if among else cloud.reserved_ips()
 
     def of_role(role: str) -> list[Droplet]:
-        return [droplet for droplet in droplets if tag(settings, role) in droplet.tags]
+        return [droplet for droplet in droplets if carries(settings, droplet, role)]
 
     live = _only(of_role(LIVE), f"live droplet of {settings.domain}")
     return Deployment(

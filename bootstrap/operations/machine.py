@@ -15,7 +15,7 @@ from bootstrap.config import Settings
 from bootstrap.errors import CloudError, HostError, KeptOutError, NotFoundError
 from bootstrap.operations import cloudinit, hostkeys, remote
 from bootstrap.operations.environment import Environment
-from bootstrap.operations.find import FIRST_CONTACT, resource_name, tag
+from bootstrap.operations.find import FIRST_CONTACT, carries, resource_name, tag
 from bootstrap.operations.sshkey import Keypair
 from bootstrap.ports.cloud import VPC, Droplet, DropletSpec, FirewallRule, Image, SSHKey
 from bootstrap.ports.host import Host
@@ -72,7 +72,7 @@ def prepare_droplet(
 def can_be_replaced(env: Environment, droplet: Droplet, error: HostError) -> bool:
     """Until the first contact has ended, nothing was handed to it: no secret, no data, no visitor. Where only the way
     there is closed, another droplet would be no better."""
-    return tag(env.settings, FIRST_CONTACT) in droplet.tags and not isinstance(error, KeptOutError)
+    return carries(env.settings, droplet, FIRST_CONTACT) and not isinstance(error, KeptOutError)
 
 
 def discard(env: Environment, droplet: Droplet, volume_ids: Iterable[str]) -> None:
@@ -94,7 +94,7 @@ def make_ready(env: Environment, droplet: Droplet) -> tuple[Droplet, Host]:
         host.wait_until_reachable(timeout_s=patience_s)
     with env.progress.step("cloud-init"):
         cloudinit.wait_until_done(env, host)
-    if tag(env.settings, FIRST_CONTACT) in droplet.tags:
+    if carries(env.settings, droplet, FIRST_CONTACT):
         with env.progress.step("host key of user-data replaced"):
             droplet, host = rotate_host_key(env, droplet, host)
     return droplet, host
@@ -192,7 +192,7 @@ def _until_active(env: Environment, droplet: Droplet) -> Droplet:
     """An earlier run may have left it being created, or someone powered it off. Not before its first contact: what
     failed in the first boot, cloud-init does not try in the second, and then finds nothing wrong."""
     deadline = time.monotonic() + BOOT_S
-    if droplet.status == "off" and tag(env.settings, FIRST_CONTACT) in droplet.tags:
+    if droplet.status == "off" and carries(env.settings, droplet, FIRST_CONTACT):
         raise HostError(f"droplet {droplet.name} is off before its first contact", "run the same command again")
     if droplet.status == "off":
         with env.progress.step(f"power on {droplet.name}"):

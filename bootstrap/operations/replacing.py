@@ -252,7 +252,7 @@ class Replacement:
     def discard_candidate(self) -> None:
         """By its role: one that failed while it was created is not known here yet."""
         for droplet in self.env.cloud.droplets(self._role(finding.CANDIDATE)):
-            if self._role(finding.RETIRED) in droplet.tags:
+            if finding.carries(self.env.settings, droplet, finding.RETIRED):
                 if droplet.status != "off":
                     self.env.cloud.shutdown_droplet(droplet.id)
                 self.env.cloud.untag_droplet(droplet.id, self._role(finding.CANDIDATE))
