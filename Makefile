@@ -11,7 +11,7 @@ help: ## show this list
 
 setup: .venv/.ready ## install what the targets need (system packages as root, Python in .venv)
 
-.venv/.ready: pyproject.toml .ci/setup
+.venv/.ready: pyproject.toml agent/pyproject.toml localcloud/pyproject.toml .ci/setup
 	PYTHON=$(PYTHON) .ci/setup && touch $@
 
 demo: setup ## the main job on the local cloud: image, create, a URL that answers

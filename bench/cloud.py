@@ -130,7 +130,7 @@ Firsts = Mapping[str, float]
 
 
 def health_paths() -> tuple[str, ...]:
-    from bootstrap.stack import load
+    from bootstrap.stack.model import load
 
     return load(STACK).bootstrap.health
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.cloud import Cloud, running, table
-from bootstrap.localcloud.home import Home
+from localcloud.host.home import Home
 
 MIB = 1024 * 1024
 

@@ -19,8 +19,8 @@ import digitalocean
 
 from bench.cloud import STACK
 from bench.machine import Machine
-from bootstrap.operations import secrets
-from bootstrap.stack import load
+from bootstrap.deployment import secrets
+from bootstrap.stack.model import load
 
 APP = "/home/deploy/apps/Ticket-Tracking-System"
 DOCKER = f"{APP}/Docker"

@@ -1,7 +1,8 @@
-"""The project's checkout, by git and pip."""
+"""The project's checkout, by git and flit."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from bootstrap.errors import BootstrapError, RequirementError
 from bootstrap.ports.checkout import Commit
+
+# of every file in a wheel: the same source makes the same wheel, byte for byte. 1980, before which zip knows no time
+_EPOCH = "315619200"
 
 
 class GitCheckout:
@@ -37,21 +41,22 @@ class GitCheckout:
         return sorted({file for file in found if file.is_file()})
 
     def wheel(self, into: Path) -> Path:
-        # from a copy, as setuptools leaves build/ and *.egg-info where it works
-        source = into / "source"
-        for file in (self.root / "pyproject.toml", *self.files(self.root / "bootstrap")):
-            target = source / file.relative_to(self.root)
+        # from a copy: what git ignores stays out
+        source, agent = into / "agent", self.root / "agent"
+        for file in self.files(agent):
+            target = source / file.relative_to(agent)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(into), str(source)],
+            [sys.executable, "-m", "flit_core.wheel", "--outdir", str(into), str(source)],
             capture_output=True,
             text=True,
+            env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH},
         )
         if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+            reason = (done.stderr.strip().splitlines() or ["flit said nothing"])[-1]
             raise BootstrapError(
-                f"the project's wheel could not be built: {reason}", f"{sys.executable} -m pip wheel ."
+                f"the agent's wheel could not be built: {reason}", f"{sys.executable} -m flit_core.wheel {agent}"
             )
         (wheel,) = into.glob("*.whl")
         return wheel

@@ -20,7 +20,7 @@ def cloud() -> None:
 
 
 def _become(*argv: str) -> NoReturn:
-    command = [sys.executable, "-m", "bootstrap.localcloud", *argv]
+    command = [sys.executable, "-m", "localcloud", *argv]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 (no shell is the point)
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootstrap.adapters.console import Console
 from bootstrap.cli import completing
 from bootstrap.cli.places import cloud_home, state_dir
-from bootstrap.console import Console
 from bootstrap.errors import CredentialsError, NotFoundError, RequirementError, UsageError
 
 if TYPE_CHECKING:
-    from bootstrap.config import Settings
-    from bootstrap.operations.environment import Environment
+    from bootstrap.deployment.environment import Environment
     from bootstrap.ports.cloud import Cloud
+    from bootstrap.settings import Settings
 
 DIGITALOCEAN_API = "https://api.digitalocean.com"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
@@ -64,7 +64,7 @@ class Context:
 
     def settings(self, domain: str | None = None, **overrides: Any) -> Settings:
         """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
-        from bootstrap.config import load
+        from bootstrap.settings import load
 
         return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides)
 
@@ -76,7 +76,7 @@ class Context:
         from bootstrap.adapters.http import HttpsWeb
         from bootstrap.adapters.spaces import Spaces
         from bootstrap.adapters.ssh import ssh_hosts
-        from bootstrap.operations.environment import Environment
+        from bootstrap.deployment.environment import Environment
 
         credentials = self.endpoints.spaces_credentials
         return Environment(
@@ -96,8 +96,8 @@ class Context:
 
     def chosen_domain(self) -> str | None:
         """bootstrap.yaml's domain, or that of the only deployment in the cloud."""
-        from bootstrap.config import configured_domain
-        from bootstrap.operations.find import known_domains
+        from bootstrap.deployment.find import known_domains
+        from bootstrap.settings import configured_domain
 
         if domain := configured_domain(self.config):
             return domain

@@ -11,10 +11,10 @@ from bootstrap.cli import completing
 from bootstrap.cli.context import Context, json_option, pass_context, stack_option
 
 if TYPE_CHECKING:
-    from bootstrap.operations.create import Created
-    from bootstrap.operations.environment import Environment
-    from bootstrap.operations.plan import Plan
-    from bootstrap.operations.provenance import Provenance
+    from bootstrap.deployment.environment import Environment
+    from bootstrap.images.provenance import Provenance
+    from bootstrap.operations.create.plan import Plan
+    from bootstrap.operations.create.run import Created
 
 
 @click.command()
@@ -57,8 +57,8 @@ def create(
     bootstrap create --domain example.com --dry-run
     bootstrap create --domain example.com --from-backup latest
     """
-    from bootstrap.operations import create as operation
-    from bootstrap.operations.plan import check
+    from bootstrap.operations.create import run as operation
+    from bootstrap.operations.create.plan import check
 
     # a new deployment is never guessed from the others: without --domain, bootstrap.yaml must name it
     env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, **flags))
@@ -78,13 +78,14 @@ def create(
 def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None:
     """Where the image comes from; told when that is not what one would think."""
     from bootstrap.adapters.checkout import GitCheckout
-    from bootstrap.operations import provenance
+    from bootstrap.images import provenance
+    from bootstrap.images.bake import SOURCES
 
     if plan.image is None:
         return None
     root = Path(__file__).resolve().parents[2]
     # an installed package has no checkout to compare with
-    here = [root / "packer", root / "bootstrap", env.settings.stack]
+    here = [*(root / name for name in SOURCES), env.settings.stack]
     commit = GitCheckout(root).commit(here) if (root / "packer").is_dir() else None
     origin = provenance.of(plan.image, commit)
     if origin.differs:
@@ -95,7 +96,7 @@ def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None
 
 
 def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenance | None, as_json: bool) -> None:
-    from bootstrap.operations.cost import total
+    from bootstrap.deployment.cost import total
 
     s = env.settings
     droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"

@@ -11,7 +11,7 @@ import click
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context
 
 if TYPE_CHECKING:
-    from bootstrap.console import Console
+    from bootstrap.adapters.console import Console
     from bootstrap.operations.doctor.check import Finding
     from bootstrap.operations.doctor.patient import Sources
 
@@ -57,9 +57,9 @@ def doctor(context: Context, ctx: click.Context, /, domain: str | None, as_json:
 
 def _sources(context: Context, domain: str | None) -> Sources:
     from bootstrap.cli.places import cloud_home, state_dir
-    from bootstrap.config import configured_domain, load
     from bootstrap.errors import NotFoundError
     from bootstrap.operations.doctor.patient import Sources
+    from bootstrap.settings import configured_domain, load
 
     def named() -> str | None:
         try:

@@ -12,7 +12,7 @@ from bootstrap.cli.context import Context, json_option, pass_context, stack_opti
 from bootstrap.cli.places import state_dir
 
 if TYPE_CHECKING:
-    from bootstrap.operations.image import Baked
+    from bootstrap.images.bake import Baked
     from bootstrap.ports.cloud import Image
 
 
@@ -37,7 +37,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     """
     from bootstrap.adapters.checkout import GitCheckout
     from bootstrap.adapters.packer import PackerProcess
-    from bootstrap.operations import image as operation
+    from bootstrap.images import bake as operation
 
     # an image belongs to no domain, the settings do
     settings = context.settings("any.example", region=region, stack=stack)
@@ -74,7 +74,7 @@ def list_(context: Context, as_json: bool) -> None:
     bootstrap image list
     bootstrap image list --json
     """
-    from bootstrap.operations.image import baked
+    from bootstrap.images.bake import baked
 
     items = baked(context.cloud)
     completing.remember(context.cloud_name, images=[(str(item.image.id), item.image.name) for item in items])
@@ -101,7 +101,7 @@ def show(context: Context, image_id: int, as_json: bool) -> None:
     \b
     bootstrap image show 1234567
     """
-    from bootstrap.operations.image import find
+    from bootstrap.images.bake import find
 
     described = _described(find(context.cloud, image_id))
     if as_json:
@@ -122,7 +122,7 @@ def prune(context: Context, keep: int, as_json: bool) -> None:
     \b
     bootstrap image prune --keep 3
     """
-    from bootstrap.operations.image import prune as operation
+    from bootstrap.images.bake import prune as operation
 
     deleted = operation(context.cloud, context.console, keep)
     if as_json:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.adapters.console import AUTO, JSON, PLAIN, Console
 from bootstrap.cli.context import Context
-from bootstrap.console import AUTO, JSON, PLAIN, Console
 from bootstrap.errors import BootstrapError, UsageError
 
 if TYPE_CHECKING:

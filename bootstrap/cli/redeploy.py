@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.adapters.console import Console
 from bootstrap.cli.completing import images
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
-from bootstrap.console import Console
 
 if TYPE_CHECKING:
-    from bootstrap.operations.redeploy import Report
+    from bootstrap.operations.redeploy.run import Report
 
 
 @click.command()
@@ -44,7 +44,7 @@ def redeploy(
     bootstrap redeploy
     bootstrap redeploy example.com --image 12345 --keep-old
     """
-    from bootstrap.operations.redeploy import redeploy
+    from bootstrap.operations.redeploy.run import redeploy
 
     show(
         context.console,

@@ -35,6 +35,6 @@ def rollback(
     bootstrap rollback
     bootstrap rollback example.com --to 12345
     """
-    from bootstrap.operations.rollback import rollback
+    from bootstrap.operations.redeploy.rollback import rollback
 
     show(context.console, rollback(context.environment(domain, stack=stack), to=image_id, keep_old=keep_old), as_json)

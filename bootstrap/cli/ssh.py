@@ -32,8 +32,8 @@ def ssh(context: Context, ctx: click.Context, /, domain: str | None) -> None:
     bootstrap ssh
     bootstrap ssh example.com -- docker ps
     """
-    from bootstrap.operations.find import find_live
-    from bootstrap.operations.remote import connect
+    from bootstrap.deployment.find import find_live
+    from bootstrap.deployment.remote import connect
 
     env = context.environment(domain)
     host = connect(env, find_live(env)[1])

@@ -34,8 +34,8 @@ def check(context: Context, folder: Path, strict: bool, as_json: bool) -> None:
     bootstrap stack check stack
     bootstrap stack check ~/my-stack --strict --json
     """
-    from bootstrap.operations.stack_check import check as operation
-    from bootstrap.operations.stack_rules import ERROR
+    from bootstrap.stack.check import check as operation
+    from bootstrap.stack.rules import ERROR
 
     findings = operation(folder)
     errors = sum(finding.severity == ERROR for finding in findings)

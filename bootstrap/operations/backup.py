@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.deployment import find as finding
+from bootstrap.deployment import remote
+from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
-from bootstrap.operations import find as finding
-from bootstrap.operations import remote
-from bootstrap.operations.environment import Environment
-from bootstrap.operations.lock import alone
 from bootstrap.ports.object_store import ObjectStore
 
 # a dump is as long as its database, and so is the way back

@@ -9,10 +9,10 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from bootstrap.deployment import find, machine, remote, steps
+from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, NotFoundError
-from bootstrap.operations import find, machine, remote, steps
-from bootstrap.operations.environment import Environment
-from bootstrap.operations.lock import alone
 from bootstrap.ports.cloud import Droplet, ReservedIP
 
 

@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.operations import find, remote
-from bootstrap.operations.environment import Environment
+from bootstrap.deployment import find, remote
+from bootstrap.deployment.environment import Environment
 
 
 @dataclass(frozen=True)

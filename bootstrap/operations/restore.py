@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+from bootstrap.deployment import find as finding
+from bootstrap.deployment import gate, remote
+from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
 from bootstrap.errors import NotFoundError
-from bootstrap.operations import find as finding
-from bootstrap.operations import gate, remote
 from bootstrap.operations.backup import BACKUP_S, Backup, stored_backups
-from bootstrap.operations.environment import Environment
-from bootstrap.operations.lock import alone
 from bootstrap.ports.host import Host
 
 LATEST = "latest"

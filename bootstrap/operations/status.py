@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+from bootstrap.deployment import cost, find, gate, remote, steps
+from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, NotFoundError
-from bootstrap.operations import cost, find, gate, remote, steps
-from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Droplet
 
 # what stays unknown while the droplet does not answer

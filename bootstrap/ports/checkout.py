@@ -26,4 +26,4 @@ class Checkout(Protocol):
         """Every file under `path` (or itself), sorted: what git tracks or would track, all of them outside of git."""
 
     def wheel(self, into: Path) -> Path:
-        """Builds the project's wheel, without its dependencies."""
+        """Builds the agent's wheel, without its dependencies: the same source makes the same bytes."""

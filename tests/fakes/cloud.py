@@ -141,7 +141,7 @@ class FakeCloud:
         return list(self._keys.values())
 
     def create_ssh_key(self, name: str, public_key: str) -> SSHKey:
-        from bootstrap.operations.sshkey import fingerprint
+        from bootstrap.deployment.sshkey import fingerprint
 
         if any(key.fingerprint == fingerprint(public_key) for key in self._keys.values()):
             raise ConflictError("SSH Key is already in use on your account")

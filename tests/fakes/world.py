@@ -10,15 +10,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bootstrap.config import Settings
+from bootstrap.deployment import hostkeys
+from bootstrap.deployment.environment import Environment
 from bootstrap.errors import HostError, HostKeyError, NotFoundError
-from bootstrap.operations import hostkeys
-from bootstrap.operations.environment import Environment
 from bootstrap.ports.cloud import Cloud, Droplet, DropletSpec
 from bootstrap.ports.dns import Answer, Caa
 from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap.ports.object_store import StoredObject
 from bootstrap.ports.web import ProbeReport, WebAnswer
+from bootstrap.settings import Settings
 from tests.fakes.cloud import Effects, FakeCloud
 
 ROOT = Path(__file__).resolve().parents[2]

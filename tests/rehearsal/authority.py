@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bootstrap.localcloud.services.acme import Files
-from bootstrap.localcloud.services.private_ca import ensure_leaf
+from localcloud.services.acme import Files
+from localcloud.services.private_ca import ensure_leaf
 
 # of no computer (RFC 5737): this host has it for the time of a test, and droplets reach it on their way out
 ADDRESS, PORT = "192.0.2.80", 14443

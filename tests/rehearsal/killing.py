@@ -19,10 +19,10 @@ from typing import Literal
 
 import digitalocean
 
-from bootstrap.localcloud.files import write_atomically
-from bootstrap.localcloud.home import Home
+from localcloud.host.files import write_atomically
+from localcloud.host.home import Home
 from tests.rehearsal.machines import patiently
-from tests.steps import named
+from tools.steps import named
 
 _MARK = "KILL_MATRIX_RUN"
 Moment = Literal["in", "after"]

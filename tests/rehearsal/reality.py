@@ -49,7 +49,7 @@ class Reality:
         }
 
     def daemons(self) -> list[int]:
-        return [pid for pid, words in _processes() if "bootstrap.localcloud" in words and self._is_ours(pid, "serve")]
+        return [pid for pid, words in _processes() if "localcloud" in words and self._is_ours(pid, "serve")]
 
     def services(self) -> list[int]:
         return [pid for pid, _ in _processes() if self._has(pid, f"BOOTSTRAP_CLOUD_SERVICE_OF={self.home / 'run'}")]

@@ -41,7 +41,7 @@ class Victim:
 
     def command(self, *argv: str) -> subprocess.Popen[str]:
         env = {**os.environ, "BOOTSTRAP_CLOUD_HOME": str(self.home), "BOOTSTRAP_CLOUD_CONTRACT": str(CONTRACT)}
-        argv = (sys.executable, "-m", "bootstrap.localcloud", *argv)
+        argv = (sys.executable, "-m", "localcloud", *argv)
         pipe = subprocess.PIPE
         return subprocess.Popen(argv, env=env, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 

@@ -21,12 +21,12 @@ import digitalocean
 import httpx
 import pytest
 
-from tests.failure_matrix import Row, steps_killed, write
 from tests.rehearsal.conftest import Bootstrap, Site
 from tests.rehearsal.killing import KEPT, MOST, ONE, Account, Laptop, Moment, Point, Ran, amounts, points
 from tests.rehearsal.machines import broken_image, patiently
-from tests.steps import STEPS
 from tests.waiting import until
+from tools.failure_matrix import Row, steps_killed, write
+from tools.steps import STEPS
 
 pytestmark = pytest.mark.root
 

@@ -15,8 +15,8 @@ import pytest
 from dnslib import RR, A, DNSRecord  # type: ignore[import-untyped]
 from dnslib.server import BaseResolver, DNSServer  # type: ignore[import-untyped]
 
-from bootstrap.localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
-from bootstrap.localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
+from localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
 from tests.rehearsal.machines import ssh
 from tests.waiting import until
 

@@ -10,11 +10,11 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+from bootstrap.deployment import find, remote
+from bootstrap.deployment.environment import Environment
 from bootstrap.errors import HostError
-from bootstrap.operations import find, remote
 from bootstrap.operations.audit import docker, facts, lynis, reasons, ssh, tls
 from bootstrap.operations.audit.report import Part, Report
-from bootstrap.operations.environment import Environment
 from bootstrap.ports.host import Host
 from bootstrap.ports.scanners import Scanners
 

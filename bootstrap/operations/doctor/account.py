@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from bootstrap.deployment import find
 from bootstrap.errors import CredentialsError, HostError, NotFoundError
-from bootstrap.operations import find, preflight
+from bootstrap.images.bake import STACK_TAG
+from bootstrap.images.provenance import MAX_AGE_DAYS
+from bootstrap.operations.create import preflight
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
-from bootstrap.operations.image import STACK_TAG
-from bootstrap.operations.provenance import MAX_AGE_DAYS
 from bootstrap.ports.cloud import Cloud
 
 OURS = ".digitalocean.com"

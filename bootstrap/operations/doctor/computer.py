@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bootstrap.deployment import sshkey
 from bootstrap.errors import RequirementError
-from bootstrap.operations import sshkey
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
 

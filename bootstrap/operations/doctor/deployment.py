@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from bootstrap.deployment import find, gate, machine, names, remote, steps
+from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CertificateError, CloudError, ConflictError, HostError, NotFoundError, UnhealthyError
-from bootstrap.operations import find, gate, machine, names, remote, steps
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
-from bootstrap.operations.environment import Environment
+from bootstrap.operations.redeploy.journal import Journal
+from bootstrap.operations.redeploy.table import FINAL
 from bootstrap.ports.cloud import FirewallRule
-from bootstrap.replacement.journal import Journal
-from bootstrap.replacement.table import FINAL
 
 # the agent renews a certificate thirty days before its end
 CERTIFICATE_DAYS = 21

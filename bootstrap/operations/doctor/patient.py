@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bootstrap import stack as stacks
-from bootstrap.config import Settings
-from bootstrap.operations import find, remote
-from bootstrap.operations.environment import Environment
+from bootstrap.deployment import find, remote
+from bootstrap.deployment.environment import Environment
 from bootstrap.ports.cloud import Account, Cloud, Droplet
 from bootstrap.ports.computer import Computer
 from bootstrap.ports.host import Host
+from bootstrap.settings import Settings
+from bootstrap.stack import model as stacks
 
 
 @dataclass(frozen=True)

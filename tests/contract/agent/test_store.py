@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from bootstrap.agent.backup.store import FIRST_PART, Store
-from bootstrap.agent.backup.stream import GZIP, Received, send
-from bootstrap.agent.deployment import Acme, Deployment, Spaces, SpacesKey
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
-from bootstrap.localcloud.services import spaces
+from bootstrap_agent.backup.store import FIRST_PART, Store
+from bootstrap_agent.backup.stream import GZIP, Received, send
+from bootstrap_agent.deployment import Acme, Deployment, Spaces, SpacesKey
+from localcloud.services import spaces
 from tests.contract.services.conftest import spaces_alone
 
 BUCKET, KEY = "bootstrap-example-com", "example_com/media_backup_20261124_030000.tar.gz"

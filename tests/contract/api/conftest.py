@@ -19,14 +19,14 @@ from azure.core.pipeline.policies import HeadersPolicy
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
-from bootstrap.localcloud.api.app import Api, RateLimit
-from bootstrap.localcloud.api.contract import Contract
-from bootstrap.localcloud.faults import Faults
-from bootstrap.localcloud.guests import Site
-from bootstrap.localcloud.model import Image
-from bootstrap.localcloud.seed import plant
-from bootstrap.localcloud.store import Store
-from bootstrap.localcloud.worker import Worker
+from localcloud.api.app import Api, RateLimit
+from localcloud.api.contract import Contract
+from localcloud.api.seed import plant
+from localcloud.state.faults import Faults
+from localcloud.state.model import Image
+from localcloud.state.store import Store
+from localcloud.work.guests import Site
+from localcloud.work.worker import Worker
 from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
 from tests.waiting import until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from bootstrap.localcloud.machines.driver import MachineError, MachineSpec
-from bootstrap.localcloud.network.plan import NetworkPlan
+from localcloud.machines.driver import MachineError, MachineSpec
+from localcloud.network.plan import NetworkPlan
 
 
 class FakeDriver:

@@ -8,9 +8,9 @@ import digitalocean
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from bootstrap.localcloud.api.app import RateLimit
-from bootstrap.localcloud.guests import machine_spec
-from bootstrap.localcloud.model import Droplet
+from localcloud.api.app import RateLimit
+from localcloud.state.model import Droplet
+from localcloud.work.guests import machine_spec
 from tests.contract.api.conftest import SITE, Cloud
 from tests.waiting import until
 

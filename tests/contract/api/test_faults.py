@@ -11,8 +11,8 @@ import digitalocean
 import httpx
 import pytest
 
-from bootstrap.localcloud import metadata
-from bootstrap.localcloud.__main__ import main
+from localcloud.api import metadata
+from localcloud.cli.main import main
 from tests.contract.api.conftest import SITE, TOKEN, Cloud
 from tests.waiting import until
 

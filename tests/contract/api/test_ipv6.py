@@ -9,10 +9,10 @@ from typing import Any
 import digitalocean
 import pytest
 
-from bootstrap.localcloud import metadata
-from bootstrap.localcloud.machines.guest import networkd
-from bootstrap.localcloud.model import Droplet
-from bootstrap.localcloud.network.plan import Guest
+from localcloud.api import metadata
+from localcloud.machines.guest import networkd
+from localcloud.network.plan import Guest
+from localcloud.state.model import Droplet
 from tests.contract.api.conftest import SITE, Cloud
 
 GATEWAY = "fdbc:c633:6400::1"

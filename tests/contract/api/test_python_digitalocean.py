@@ -5,8 +5,8 @@ from __future__ import annotations
 import digitalocean
 import pytest
 
-from bootstrap.localcloud.api.app import RateLimit
-from bootstrap.localcloud.network.plan import Rule
+from localcloud.api.app import RateLimit
+from localcloud.network.plan import Rule
 from tests.contract.api.conftest import Cloud
 from tests.waiting import until
 

@@ -14,10 +14,10 @@ from uuid import uuid4
 import pytest
 import requests
 
-from bootstrap.localcloud.api.app import MODULES
-from bootstrap.localcloud.api.contract import Contract
-from bootstrap.localcloud.faults import Fault
-from bootstrap.localcloud.model import KINDS
+from localcloud.api.app import MODULES
+from localcloud.api.contract import Contract
+from localcloud.state.faults import Fault
+from localcloud.state.model import KINDS
 from tests.contract.api.conftest import TOKEN, Cloud, running
 from tests.waiting import until
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from bootstrap.localcloud.api.contract import Contract
+from localcloud.api.contract import Contract
 from tests.contract.api.conftest import CONTRACT, TOKEN, Cloud, running
 from tests.waiting import until
 

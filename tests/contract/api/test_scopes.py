@@ -9,8 +9,8 @@ import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.errors import CredentialsError
-from bootstrap.localcloud.api.app import MODULES
-from bootstrap.localcloud.api.scopes import needed
+from localcloud.api.app import MODULES
+from localcloud.api.scopes import needed
 from tests.contract.api.conftest import CONTRACT, Cloud
 
 VERBS = {"get", "post", "put", "patch", "delete"}

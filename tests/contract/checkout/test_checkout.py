@@ -1,4 +1,4 @@
-"""What `ports/checkout.py` promises: git and pip, and the fake of the unit tests."""
+"""What `ports/checkout.py` promises: git and flit, which need no network."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import pytest
 from bootstrap.adapters.checkout import GitCheckout
 from bootstrap.errors import BootstrapError, RequirementError
 from bootstrap.ports.checkout import Checkout, Commit
-from tests.fakes.checkout import OfflineCheckout
 
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(params=[GitCheckout, OfflineCheckout], ids=["git", "fake"])
-def checkout_of(request: pytest.FixtureRequest) -> Callable[[Path], Checkout]:
-    kind: Callable[[Path], Checkout] = request.param
-    return kind
+@pytest.fixture
+def checkout_of() -> Callable[[Path], Checkout]:
+    return GitCheckout
 
 
 def write(root: Path, *names: str) -> None:
@@ -83,17 +81,27 @@ def test_files_are_those_that_git_tracks_or_would_in_order(checkout_of: Callable
     assert checkout.files(root / "stack/sub/d") == [root / "stack/sub/d"]
 
 
-def test_the_wheel_is_the_projects_alone_and_leaves_the_project_as_it_was(
+def test_the_wheel_is_the_agents_alone_and_leaves_the_project_as_it_was(
     checkout_of: Callable[[Path], Checkout], tmp_path: Path
 ) -> None:
     checkout, before = checkout_of(PROJECT), set(PROJECT.iterdir())
     wheel = checkout.wheel(tmp_path)
     assert checkout.root == PROJECT and set(PROJECT.iterdir()) == before
-    assert list(tmp_path.glob("*.whl")) == [wheel] and wheel.name.startswith("bootstrap-")
+    assert list(tmp_path.glob("*.whl")) == [wheel] and wheel.name.startswith("bootstrap_agent-")
     with zipfile.ZipFile(wheel) as packed:
         names = packed.namelist()
-    assert {"bootstrap/agent/main.py", "bootstrap/errors.py", "bootstrap/operations/audit/reasons.yaml"} <= set(names)
-    assert not any(name.startswith(("tests/", "stack/")) for name in names)
+    assert {"bootstrap_agent/main.py", "bootstrap_agent/contract/errors.py"} <= set(names)
+    assert all(name.startswith(("bootstrap_agent/", "bootstrap_agent-")) for name in names)
+    assert wheel.stat().st_size < 150_000
+
+
+def test_the_same_source_makes_the_same_wheel(checkout_of: Callable[[Path], Checkout], tmp_path: Path) -> None:
+    """An image's hash covers it, so a second build must not look like a change."""
+    checkout, made = checkout_of(PROJECT), []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        made.append(checkout.wheel(tmp_path / name).read_bytes())
+    assert made[0] == made[1]
 
 
 def test_a_folder_that_is_no_checkout_is_told_at_once(checkout_of: Callable[[Path], Checkout], tmp_path: Path) -> None:
@@ -102,10 +110,11 @@ def test_a_folder_that_is_no_checkout_is_told_at_once(checkout_of: Callable[[Pat
     assert failure.value.remedy
 
 
-def test_a_wheel_that_cannot_be_built_says_why(root: Path, tmp_path: Path) -> None:
-    """Only of the adapter: the fake builds nothing."""
-    write(root, "bootstrap/__init__.py")
-    (root / "pyproject.toml").write_text("not TOML\n")
+def test_a_wheel_that_cannot_be_built_says_why(
+    checkout_of: Callable[[Path], Checkout], root: Path, tmp_path: Path
+) -> None:
+    write(root, "agent/bootstrap_agent/__init__.py")
+    (root / "agent/pyproject.toml").write_text("not TOML\n")
     with pytest.raises(BootstrapError, match=r"wheel could not be built: .*Expected '='") as failure:
-        GitCheckout(root).wheel(tmp_path)
+        checkout_of(root).wheel(tmp_path)
     assert failure.value.remedy

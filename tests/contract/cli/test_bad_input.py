@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from bootstrap.localcloud.faults import Fault
 from bootstrap.ports.cloud import FirewallRule
+from localcloud.state.faults import Fault
 from tests.contract.cli.conftest import Place
 
 DRY = "--dry-run"

@@ -13,16 +13,19 @@ from itertools import pairwise
 from pathlib import Path
 
 from bootstrap.adapters.digitalocean import DigitalOcean, Patience
+from bootstrap.deployment import hostkeys
 from bootstrap.errors import BootstrapError, HostError
-from bootstrap.localcloud.faults import Fault
-from bootstrap.localcloud.lookup import droplets
-from bootstrap.localcloud.model import VPC, Domain, Firewall, Image, Record, ReservedIP, SSHKey, Tag, Volume
-from bootstrap.localcloud.network.plan import Guest
-from bootstrap.operations import backup, create, destroy, hostkeys, plan
+from bootstrap.operations import backup, destroy
+from bootstrap.operations.create import plan
+from bootstrap.operations.create import run as create
+from localcloud.network.plan import Guest
+from localcloud.state.faults import Fault
+from localcloud.state.lookup import droplets
+from localcloud.state.model import VPC, Domain, Firewall, Image, Record, ReservedIP, SSHKey, Tag, Volume
 from tests.contract.api.conftest import TOKEN, Cloud
-from tests.failure_matrix import BEFORE
 from tests.fakes.world import DOMAIN, RELEASE, Machine, Surroundings, public_key
-from tests.steps import STEPS, named
+from tools.failure_matrix import BEFORE
+from tools.steps import STEPS, named
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # what stands after these is not a number

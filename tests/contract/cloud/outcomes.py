@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
 from tests.contract.cloud.deployment import Call
-from tests.failure_matrix import A_CALL_FAILS, Row
+from tools.failure_matrix import A_CALL_FAILS, Row
 
 
 class Outcome(Enum):

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
+from bootstrap.deployment import hostkeys
 from bootstrap.errors import ConflictError
-from bootstrap.operations import hostkeys
 from bootstrap.ports.cloud import Droplet, DropletSpec, FirewallRule
 from tests.contract.api.conftest import TOKEN
 from tests.contract.cloud.conftest import Server, Subject

@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from bootstrap import stack
 from bootstrap.adapters.digitalocean import Patience
 from bootstrap.errors import NotFoundError
-from bootstrap.localcloud.faults import HTTP_KINDS
+from bootstrap.stack import model as stack
+from localcloud.state.faults import HTTP_KINDS
 from tests.contract.api.conftest import running
 from tests.contract.cloud.deployment import COMMANDS, FROM_BACKUP, Call, Census, Deployment, Way
 from tests.contract.cloud.outcomes import Outcome, Outcomes, calls_in, rows, told_as
-from tests.failure_matrix import PAGE, rows_of, write
-from tests.steps import ONLY_WHEN
+from tools.failure_matrix import PAGE, rows_of, write
+from tools.steps import ONLY_WHEN
 
 # a busy computer may take longer for an answer that nothing is wrong with: it is one more failure to live with
 READ_S = 0.3

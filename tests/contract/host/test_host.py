@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap.adapters.ssh import ssh_hosts
+from bootstrap.deployment import hostkeys
 from bootstrap.errors import HostError, HostKeyError
-from bootstrap.operations import create, hostkeys, plan
+from bootstrap.operations.create import plan
+from bootstrap.operations.create import run as create
 from bootstrap.ports.host import Host, HostAddress, HostFactory, HostResult
 from tests.contract.host.conftest import ADDRESS, NOBODY, Daemon
 from tests.fakes.world import FakeHost, World

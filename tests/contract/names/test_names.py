@@ -12,10 +12,10 @@ from typing import Protocol
 import pytest
 
 from bootstrap.adapters.dns import AuthorityNames
-from bootstrap.localcloud.files import write_atomically
-from bootstrap.localcloud.services.dns import service
-from bootstrap.localcloud.services.supervisor import Supervisor
 from bootstrap.ports.dns import Answer, Caa, Names
+from localcloud.host.files import write_atomically
+from localcloud.services.dns import service
+from localcloud.services.supervisor import Supervisor
 from tests.fakes.world import DOMAIN, World
 from tests.loopback import own
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud import claims
-from bootstrap.localcloud.control import take_place
-from bootstrap.localcloud.daemon import network_of
-from bootstrap.localcloud.home import Home
-from bootstrap.localcloud.model import ReservedIP
-from bootstrap.localcloud.network import Network, NetworkError
-from bootstrap.localcloud.services import spaces
-from bootstrap.localcloud.store import Store
+from localcloud.cli.control import take_place
+from localcloud.daemon import network_of
+from localcloud.host import claims
+from localcloud.host.home import Home
+from localcloud.network import Network, NetworkError
+from localcloud.services import spaces
+from localcloud.state.model import ReservedIP
+from localcloud.state.store import Store
 
 pytestmark = [
     pytest.mark.root,
@@ -32,8 +32,8 @@ pytestmark = [
 TAKE = """
 import sys
 from pathlib import Path
-from bootstrap.localcloud.control import take_place
-from bootstrap.localcloud.home import Home
+from localcloud.cli.control import take_place
+from localcloud.host.home import Home
 home = Home(Path(sys.argv[1]), Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

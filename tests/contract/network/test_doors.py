@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from bootstrap.localcloud.command import run
-from bootstrap.localcloud.machines import Interface
-from bootstrap.localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, choose_range
+from localcloud.host.command import run
+from localcloud.machines import Interface
+from localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, choose_range
 
 pytestmark = [
     pytest.mark.root,

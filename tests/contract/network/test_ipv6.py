@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.command import run
-from bootstrap.localcloud.machines import Interface
-from bootstrap.localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from localcloud.host.command import run
+from localcloud.machines import Interface
+from localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
 from tests.contract.network.test_doors import ASK
 
 pytestmark = [

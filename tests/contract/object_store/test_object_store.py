@@ -14,8 +14,8 @@ import pytest
 
 from bootstrap.adapters.spaces import Spaces
 from bootstrap.errors import CloudError, CredentialsError, NotFoundError
-from bootstrap.localcloud.services import spaces
 from bootstrap.ports.object_store import ObjectStore
+from localcloud.services import spaces
 from tests.contract.services.conftest import spaces_alone
 from tests.fakes.cloud import Effects
 from tests.fakes.world import FakeStore

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.console import AUTO, JSON, PLAIN, Console
+from bootstrap.adapters.console import AUTO, JSON, PLAIN, Console
+from bootstrap.deployment.steps import Recorded
 from bootstrap.errors import HostError
-from bootstrap.operations.steps import Recorded
 from bootstrap.ports.progress import Progress
 from tests.fakes.world import Quiet
 

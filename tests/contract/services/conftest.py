@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.services import spaces
-from bootstrap.localcloud.services.lineup import Ports, services
-from bootstrap.localcloud.services.supervisor import Supervisor
+from localcloud.services import spaces
+from localcloud.services.lineup import Ports, services
+from localcloud.services.supervisor import Supervisor
 
 ADDRESS = "127.0.0.1"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.localcloud.services import mail, mailbox
+from localcloud.services import mail, mailbox
 from tests.contract.services.conftest import ADDRESS, Running
 from tests.contract.services.test_services import pid_of
 from tests.waiting import until

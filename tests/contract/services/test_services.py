@@ -29,10 +29,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography import x509
 
-from bootstrap.localcloud.files import write_atomically
-from bootstrap.localcloud.services import acme, mail, registry, spaces, standins
-from bootstrap.localcloud.services.dns import service as dns_service
-from bootstrap.localcloud.services.supervisor import Supervisor
+from localcloud.host.files import write_atomically
+from localcloud.services import acme, mail, registry, spaces
+from localcloud.services.dns import service as dns_service
+from localcloud.services.supervisor import Supervisor
+from localcloud.stand_ins import build as standins
 from tests.contract.services.conftest import ADDRESS, Running, free_ports
 from tests.waiting import until
 

@@ -11,7 +11,8 @@ import pytest
 
 from bootstrap.adapters.http import HttpsWeb
 from bootstrap.errors import HostError
-from bootstrap.operations import create, plan
+from bootstrap.operations.create import plan
+from bootstrap.operations.create import run as create
 from bootstrap.ports.web import Web
 from tests.contract.web.conftest import Site
 from tests.fakes.world import World

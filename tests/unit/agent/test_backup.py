@@ -11,9 +11,9 @@ from typing import Any, cast
 
 import pytest
 
-from bootstrap.agent.backup import manifest, restore, retention, store, stream
-from bootstrap.agent.backup.manifest import Manifest, Part
 from bootstrap.errors import BackupError, NotFoundError
+from bootstrap_agent.backup import manifest, restore, retention, store, stream
+from bootstrap_agent.backup.manifest import Manifest, Part
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent import certificate, facts
-from bootstrap.agent.certificate import Certificate
-from bootstrap.agent.compose import Compose
-from bootstrap.agent.deployment import Acme, Deployment, Release, Spaces
-from bootstrap.agent.files import write_atomic
+from bootstrap_agent import certificate, facts
+from bootstrap_agent.certificate import Certificate
+from bootstrap_agent.compose import Compose
+from bootstrap_agent.deployment import Acme, Deployment, Release, Spaces
+from bootstrap_agent.files import write_atomic
 
 SHOWN = """issuer=CN=Pebble Intermediate CA 0dacfc,O=x
 notAfter=Feb  2 05:06:07 2027 GMT

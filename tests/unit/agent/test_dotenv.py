@@ -2,8 +2,8 @@
 
 import pytest
 
-from bootstrap.agent import dotenv
 from bootstrap.errors import HostError
+from bootstrap_agent import dotenv
 
 VALUES = {
     "EMPTY": "",

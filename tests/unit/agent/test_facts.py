@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent import facts, timers
 from bootstrap.errors import HostError
+from bootstrap_agent import facts, timers
 
 COMPOSE = Path(__file__).parents[3] / "stack" / "docker-compose.prod.yml"
 
@@ -42,7 +42,7 @@ def test_a_file_without_it_is_named(tmp_path: Path) -> None:
 
 def test_help_needs_nothing_but_the_standard_library() -> None:
     code = (
-        "import sys; from bootstrap.agent.main import parser; parser().format_help(); "
+        "import sys; from bootstrap_agent.main import parser; parser().format_help(); "
         "print([m for m in ('boto3', 'botocore', 'yaml', 'click') if m in sys.modules])"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent.lock import exclusive
 from bootstrap.errors import ConflictError
+from bootstrap_agent.lock import exclusive
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from bootstrap.agent.lock import exclusive
+from bootstrap_agent.lock import exclusive
 with exclusive("backup now", Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bootstrap.agent import stack
-from bootstrap.agent.compose import Container, in_order, parse_inspected, tail
-from bootstrap.agent.facts import parse
-from bootstrap.agent.run import Result
+from bootstrap_agent import stack
+from bootstrap_agent.compose import Container, in_order, parse_inspected, tail
+from bootstrap_agent.facts import parse
+from bootstrap_agent.run import Result
 
 
 def inspected(**state: Any) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bootstrap.adapters.console import Console
 from bootstrap.cli.context import Context
-from bootstrap.console import Console
 from bootstrap.errors import CredentialsError
 from bootstrap.ports.object_store import ObjectStore
 

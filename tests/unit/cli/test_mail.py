@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.services.mail import mailbox
+from localcloud.services.mail import mailbox
 
 LETTER = b"From: Tickets <no-reply@tickets.test>\r\nSubject: Verify\x1b[2J\r\n\r\nhttps://tickets.test/verify?token=%d\x07\r\n"
 

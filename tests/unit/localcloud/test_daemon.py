@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud import daemon
-from bootstrap.localcloud.home import Home, LocalCloudError
+from localcloud import daemon
+from localcloud.host.home import Home, LocalCloudError
 
 
 def test_a_port_that_another_program_took_is_given_up_unless_a_droplet_knows_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bootstrap.localcloud.faults import KINDS, REALISTIC, Fault, Faults, Latency, Pace
+from localcloud.state.faults import KINDS, REALISTIC, Fault, Faults, Latency, Pace
 
 
 def hits(faults: Faults, kind: str, *abouts: dict[str, str]) -> list[bool]:

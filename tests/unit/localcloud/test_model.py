@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from bootstrap.localcloud import lookup, metadata
-from bootstrap.localcloud.guests import Site, machine_spec, network_plan
-from bootstrap.localcloud.model import Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
-from bootstrap.localcloud.network.plan import Rule
-from bootstrap.localcloud.seed import base_image, plant
-from bootstrap.localcloud.store import Store, Transaction
+from localcloud.api import metadata
+from localcloud.api.seed import base_image, plant
+from localcloud.network.plan import Rule
+from localcloud.state import lookup
+from localcloud.state.model import Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
+from localcloud.state.store import Store, Transaction
+from localcloud.work.guests import Site, machine_spec, network_plan
 
 SITE = Site("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
 BASE = base_image("base", "Debian GNU/Linux 13", True)

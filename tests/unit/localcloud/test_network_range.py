@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.network import NetworkError, Range, choose_range
-from bootstrap.localcloud.network import range as ranges
+from localcloud.network import NetworkError, Range, choose_range
+from localcloud.network import range as ranges
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bootstrap.localcloud.network import Doors, Guest, NetworkPlan, Range, Rule
-from bootstrap.localcloud.network.render import ruleset
-from bootstrap.localcloud.network.render6 import ruleset as ruleset6
+from localcloud.network import Doors, Guest, NetworkPlan, Range, Rule
+from localcloud.network.render import ruleset
+from localcloud.network.render6 import ruleset as ruleset6
 
 NET = Range("198.51.100.0/24")
 DOORS = Doors(metadata=8169, tcp=(8080, 2525), translated=((587, 2525),))

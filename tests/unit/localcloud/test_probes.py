@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.model import UptimeCheck, UptimeState
-from bootstrap.localcloud.probes import HostProbe, Prober, after
-from bootstrap.localcloud.store import Store
+from localcloud.state.model import UptimeCheck, UptimeState
+from localcloud.state.store import Store
+from localcloud.work.probes import HostProbe, Prober, after
 
 # nobody answers there: names cannot be resolved
 NAMESERVER = "192.0.2.1"

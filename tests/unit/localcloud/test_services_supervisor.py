@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.services.supervisor import Service, ServiceError, Supervisor, stop_leftovers
+from localcloud.services.supervisor import Service, ServiceError, Supervisor, stop_leftovers
 from tests.waiting import until
 
 SLEEPER = (sys.executable, "-c", "import signal; signal.pause()")
@@ -38,7 +38,7 @@ def run_dir(tmp_path: Path) -> Iterator[Path]:
 DAEMON = """
 import os, signal, sys
 from pathlib import Path
-from bootstrap.localcloud.services.supervisor import Service, Supervisor
+from localcloud.services.supervisor import Service, Supervisor
 argv, log, run_dir = tuple(sys.argv[3:]), Path(sys.argv[1]), Path(sys.argv[2])
 Supervisor([Service("sleeper", argv, log, ready=lambda: True)], run_dir).start()
 os.kill(os.getpid(), signal.SIGKILL)

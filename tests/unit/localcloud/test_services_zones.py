@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from bootstrap.localcloud.services.dns import Records
-from bootstrap.localcloud.services.zones import Zones
+from localcloud.services.dns import Records
+from localcloud.services.zones import Zones
 
 RECORDS = {
     "example.com": [

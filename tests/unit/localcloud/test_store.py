@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.localcloud.model import Domain, Job, Row, Tag
-from bootstrap.localcloud.store import Store, Transaction
+from localcloud.state.model import Domain, Job, Row, Tag
+from localcloud.state.store import Store, Transaction
 
 
 @pytest.fixture

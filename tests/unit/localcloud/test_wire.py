@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.localcloud.wire import ApiError, Body, page
+from localcloud.wire import ApiError, Body, page
 
 ROWS = list(range(45))
 

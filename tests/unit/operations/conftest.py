@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import stack
-from bootstrap.config import Settings
-from bootstrap.operations import create, plan, replacing
+from bootstrap.operations.create import plan
+from bootstrap.operations.create import run as create
+from bootstrap.operations.redeploy import actions as replacing
+from bootstrap.settings import Settings
+from bootstrap.stack import model as stack
 from tests.fakes.world import DOMAIN, ROOT, World
 
 Deployed = Callable[[], World]
@@ -24,7 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "load", functools.cache(stack.load))
 
     monkeypatch.setattr("bootstrap.lines.os.fsync", lambda _: None)
-    monkeypatch.setattr("bootstrap.operations.machine.time.sleep", lambda _: None)
+    monkeypatch.setattr("bootstrap.deployment.machine.time.sleep", lambda _: None)
 
 
 @pytest.fixture(scope="module")

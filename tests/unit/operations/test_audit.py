@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import HostError
-from bootstrap.operations.audit import docker, lynis, page, reasons, ssh, tls
+from bootstrap.operations.audit import docker, lynis, reasons, ssh, tls
 from bootstrap.operations.audit.facts import Facts, Mode
 from bootstrap.operations.audit.reasons import Reason
 from bootstrap.operations.audit.report import Finding, Part
+from tools import audit_page as page
 
 ROOT = Path(__file__).resolve().parents[3]
 SECURITY, RULES = ROOT / "docs" / "security.md", ROOT / "packer" / "files" / "audit.rules"

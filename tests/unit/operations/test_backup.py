@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.agent.backup.manifest import Manifest, Part
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
-from bootstrap.operations import plan
 from bootstrap.operations.backup import list_backups
-from bootstrap.operations.create import create
+from bootstrap.operations.create import plan
+from bootstrap.operations.create.run import create
+from bootstrap_agent.backup.manifest import Manifest, Part
 from tests.fakes.world import World
 
 

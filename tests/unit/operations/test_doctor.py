@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from bootstrap.deployment import find, hostkeys, steps
 from bootstrap.errors import CredentialsError
-from bootstrap.operations import create, find, hostkeys, plan, steps
+from bootstrap.operations.create import plan
+from bootstrap.operations.create import run as create
 from bootstrap.operations.doctor import doctor
 from bootstrap.operations.doctor.check import Finding, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
-from bootstrap.replacement.journal import Journal
-from bootstrap.replacement.table import State
+from bootstrap.operations.redeploy.journal import Journal
+from bootstrap.operations.redeploy.table import State
 from tests.fakes.computer import FakeComputer
 from tests.fakes.world import DOMAIN, Quiet, World
 
@@ -184,7 +186,7 @@ def test_an_api_that_is_out_of_reach_is_one_problem(world: World) -> None:
 
 def test_doctor_asks_for_the_tools_that_the_local_cloud_starts_with() -> None:
     """Neither may import the other."""
-    from bootstrap.localcloud import control
     from bootstrap.operations.doctor import computer
+    from localcloud.cli import control
 
     assert computer.LOCAL_TOOLS == control.TOOLS

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import BackupError, NotFoundError
-from bootstrap.operations import plan
-from bootstrap.operations.create import create
+from bootstrap.operations.create import plan
+from bootstrap.operations.create.run import create
 from bootstrap.operations.restore import choose_backup, restore
 from bootstrap.ports.host import HostResult
 from tests.fakes.world import FakeHost, World

@@ -1,0 +1,71 @@
+"""Folders of the data volume as one archive. GNU tar does the work: it knows sparse files, links and odd names."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from bootstrap_agent.backup.stream import child
+from bootstrap_agent.contract.errors import BackupError
+from bootstrap_agent.volume import DATA
+
+Child = AbstractContextManager["tuple[subprocess.Popen[bytes], Callable[[], None]]"]
+# tar's exit code 1: a file changed or went away while it was read, as files in use may
+_READ_WHILE_USED = (0, 1)
+
+
+def archive(folders: Sequence[str], data: Path = DATA) -> Child:
+    argv = ["tar", "--create", "--numeric-owner", f"--directory={data}", "--", *folders]
+    return child(
+        lambda errors: subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors),
+        "tar",
+        _READ_WHILE_USED,
+    )
+
+
+class Staging:
+    """Where an archive is unpacked, beside the folders in use and on the same file system, so that names can change
+    hands in an instant."""
+
+    def __init__(self, data: Path = DATA) -> None:
+        self._data = data
+        self._folder = data / ".restore"
+
+    def begin(self, folders: Sequence[str]) -> None:
+        for name in folders:
+            replaced = self._replaced(name)
+            if replaced.exists() and not (self._data / name).exists():
+                replaced.rename(self._data / name)  # a restore was killed between two renames
+        self.clear(folders)
+        self._folder.mkdir(mode=0o700)
+
+    def extract(self) -> Child:
+        argv = ["tar", "--extract", "--numeric-owner", "--preserve-permissions", f"--directory={self._folder}"]
+        return child(
+            lambda errors: subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors),
+            "tar",
+        )
+
+    def require(self, folders: Sequence[str]) -> None:
+        for name in folders:
+            if not (self._folder / name).is_dir():
+                raise BackupError(f"the media archive has no folder {name}", "choose another backup")
+
+    def swap(self, folders: Sequence[str]) -> None:
+        for name in folders:
+            current = self._data / name
+            if current.exists():
+                current.rename(self._replaced(name))
+            (self._folder / name).rename(current)
+        self.clear(folders)
+
+    def clear(self, folders: Sequence[str]) -> None:
+        for path in (self._folder, *map(self._replaced, folders)):
+            if path.exists():
+                shutil.rmtree(path)
+
+    def _replaced(self, name: str) -> Path:
+        return self._data / f".{name}.replaced"

@@ -1,0 +1,198 @@
+"""Docker Compose on this droplet: the argument lists, and what it says about containers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, Any
+
+from bootstrap_agent.contract.errors import BootstrapError, HostError
+from bootstrap_agent.deployment import Release
+from bootstrap_agent.run import LINE_LENGTH, Result, last_line, run
+from bootstrap_agent.secrets import ENV_FILE
+
+JOBS_PROFILE = "jobs"
+PROJECT, SERVICE, ONE_OFF = (f"com.docker.compose.{name}" for name in ("project", "service", "oneoff"))
+
+
+@dataclass(frozen=True)
+class Container:
+    service: str
+    id: str
+    state: str
+    health: str
+    exit_code: int
+    restarts: int = 0
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "running" and self.health in ("", "healthy")
+
+    def answer(self) -> dict[str, str]:
+        return {"name": self.service, "state": self.state, "health": self.health}
+
+
+class Compose:
+    """Never builds, never pulls: the image carries everything."""
+
+    def __init__(self, release: Release) -> None:
+        self.folder = release.stack_dir
+        self._env = {"RELEASE": release.name, "COMPOSE_PROGRESS": "quiet"}
+        self._base = [
+            "docker",
+            "compose",
+            "--ansi=never",
+            "--file",
+            release.compose_file,
+            "--env-file",
+            ENV_FILE,
+        ]
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [*self._base, *arguments]
+
+    def run(
+        self,
+        *arguments: str,
+        timeout_s: float = 120,
+        check: bool = True,
+        error: type[BootstrapError] = HostError,
+        what: str | None = None,
+    ) -> Result:
+        return run(
+            self.argv(*arguments),
+            cwd=self.folder,
+            env=self._env,
+            timeout_s=timeout_s,
+            check=check,
+            error=error,
+            what=what or f"docker compose {arguments[0]}",
+        )
+
+    def popen(
+        self,
+        *arguments: str,
+        stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+        stderr: int | IO[bytes] | None = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.argv(*arguments),
+            cwd=self.folder,
+            env={**os.environ, **self._env},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+
+    def up(self, services: Iterable[str], timeout_s: float) -> Result:
+        """Starts and returns; the caller waits until healthy."""
+        return self.run("up", "--detach", "--no-build", "--pull=never", *services, timeout_s=timeout_s, check=False)
+
+    def execute(self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str) -> Result:
+        return self.run("exec", "-T", service, *command, error=error, what=what)
+
+    def jobs(self, services: Sequence[str], timeout_s: float) -> dict[str, Result]:
+        """Runs them side by side until all have ended."""
+        # `run` of Ubuntu's Compose knows no --pull; its image is here, `check_images` saw to it
+        argv = (f"--profile={JOBS_PROFILE}", "run", "--rm", "--no-deps", "-T")
+        deadline = time.monotonic() + timeout_s
+        with ExitStack() as started:
+            running = {service: started.enter_context(self.popen(*argv, service)) for service in services}
+            for process in running.values():
+                # on the way out they are waited for, and one may never end
+                started.callback(process.kill)
+            return {service: _ended(service, process, deadline) for service, process in running.items()}
+
+    def remove_one_offs(self) -> None:
+        """A job whose agent was killed runs on: two at once would migrate the same database."""
+        if left := self._ids(one_off=True):
+            run(["docker", "rm", "--force", *left])
+
+    @cached_property
+    def model(self) -> dict[str, Any]:
+        """The Compose file as Compose reads it, jobs included; it costs a tenth of a second of a CPU."""
+        model: dict[str, Any] = json.loads(self.run(f"--profile={JOBS_PROFILE}", "config", "--format=json").out)
+        return model
+
+    def services(self) -> list[str]:
+        """Those that are meant to run; the jobs are not among them."""
+        return [name for name, service in self.model["services"].items() if not service.get("profiles")]
+
+    def published(self) -> list[str]:
+        """Those that answer others than this machine itself."""
+        return [
+            name
+            for name, service in self.model["services"].items()
+            if any(port.get("host_ip") not in ("127.0.0.1", "::1") for port in service.get("ports", []))
+        ]
+
+    def needed_by(self, services: Iterable[str]) -> set[str]:
+        return {name for service in services for name in self.model["services"][service].get("depends_on", {})}
+
+    def images(self) -> list[str]:
+        project = self.model["name"]
+        return sorted({one.get("image", f"{project}-{name}") for name, one in self.model["services"].items()})
+
+    def containers(self) -> list[Container]:
+        """Asked of Docker itself: `compose ps` costs a fifth of a second of a CPU that starting services want."""
+        ids = self._ids(one_off=False)
+        if not ids:
+            return []
+        found = run(["docker", "inspect", "--type=container", "--format={{json .}}", *ids], check=False)
+        if found.code != 0 and "no such container" not in found.err.lower():
+            raise HostError(f"docker inspect: {last_line(found.err)}")
+        return parse_inspected(found.out)
+
+    def _ids(self, *, one_off: bool) -> list[str]:
+        labels = {PROJECT: self.model["name"], ONE_OFF: str(one_off)}
+        filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+        return run(["docker", "ps", "--all", "--quiet", "--no-trunc", *filters]).out.split()
+
+    def last_log_lines(self, service: str, count: int = 3) -> list[str]:
+        options = ("--no-color", "--no-log-prefix", "--timestamps", f"--tail={count}")
+        return tail(in_order(self.run("logs", *options, service, check=False).out), count)
+
+
+def _ended(job: str, process: subprocess.Popen[bytes], deadline: float) -> Result:
+    try:
+        out, err = process.communicate(timeout=max(0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise HostError(f"job {job} did not end in time", retryable=True) from None
+    return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def parse_inspected(text: str) -> list[Container]:
+    """One JSON object a line; what went away since it was listed is not among them."""
+    return sorted(map(_container, map(json.loads, text.splitlines())), key=lambda container: container.service)
+
+
+def _container(inspected: dict[str, Any]) -> Container:
+    state = inspected["State"]
+    return Container(
+        service=inspected["Config"]["Labels"][SERVICE],
+        id=inspected["Id"],
+        state=state["Status"],
+        # Docker calls everything unhealthy that does not run at the moment, though it starts it again in a second
+        health=state.get("Health", {}).get("Status", "") if state["Status"] == "running" else "",
+        exit_code=state["ExitCode"],
+        restarts=inspected["RestartCount"],
+    )
+
+
+def in_order(text: str) -> str:
+    """Compose reads stdout and stderr side by side, and mixes them as it likes; each line begins with its time."""
+    return "\n".join(line.partition(" ")[2] for line in sorted(text.splitlines()))
+
+
+def tail(text: str, count: int) -> list[str]:
+    """The last lines that say something, without the colours and cursor movements of a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    return [line[:LINE_LENGTH] for line in lines[-count:]]

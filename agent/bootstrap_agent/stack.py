@@ -1,0 +1,182 @@
+"""The stack of this droplet: data services first, accounts reconciled, jobs run, then everything else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from bootstrap_agent import boot, certificate, hold, volume
+from bootstrap_agent.compose import Compose, Container, tail
+from bootstrap_agent.contract.errors import HostError, UnhealthyError
+from bootstrap_agent.deployment import Deployment, Release
+from bootstrap_agent.facts import Facts
+from bootstrap_agent.run import last_line, note, run
+from bootstrap_agent.secrets import environment
+
+HEALTHY_S = 240
+JOB_S = 600
+STOP_S = 180
+# for those who have just connected to ask what they came for: a web server that ends cuts who has not asked yet
+SETTLE_S = 2.0
+# Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s: whoever failed so often will not recover
+RESTARTS = 5
+
+
+def up(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
+    volume.require_mounted()
+    environment(release.stack_dir)
+    check_images(release, compose)
+    certificate.install(release, deployment, facts)
+    try:
+        start_data(compose, facts)
+        note("all services")
+        start(compose, compose.services(), everything=True)
+    finally:
+        # also when one of them failed: what the others answer is better than no answer
+        hold.release()
+    boot.enable()
+    return {"services": [container.answer() for container in compose.containers()]}
+
+
+def down(facts: Facts, compose: Compose) -> dict[str, Any]:
+    """From here on this droplet starts nothing by itself: its volume may already be elsewhere when it boots again.
+    New visitors wait; those who are being answered get their answer before anything behind it stops."""
+    boot.disable()
+    hold.hold()
+    running = {container.service for container in compose.containers() if container.state == "running"}
+    front = [name for name in facts.drain or compose.published() if name in running]
+    if front:
+        time.sleep(SETTLE_S)
+        note(f"drain {', '.join(front)}")
+        compose.run("stop", *front, timeout_s=STOP_S)
+    compose.run("--profile=jobs", "stop", timeout_s=STOP_S)
+    compose.run("--profile=jobs", "down", timeout_s=STOP_S)
+    return {"services": [container.answer() for container in compose.containers()]}
+
+
+def start_data(compose: Compose, facts: Facts) -> None:
+    """Jobs begin when what they need is there: a message broker boots meanwhile, and takes longest of all."""
+    starting = Starting(compose)
+    if facts.data_services:
+        # to Compose, no name means every service
+        starting.up(facts.data_services)
+    needed = compose.needed_by(name for group in facts.jobs for name in group) & set(facts.data_services)
+    later = {service for service in facts.data_services if needed and service not in needed}
+    soon = set(facts.data_services) - later
+    starting.wait(soon)
+    reconcile(compose, facts, soon)
+    run_jobs(compose, facts)
+    starting.wait(later)
+    reconcile(compose, facts, later)
+
+
+def start(compose: Compose, services: Sequence[str], *, everything: bool = False) -> None:
+    starting = Starting(compose)
+    starting.up(services, everything=everything)
+    starting.wait(services)
+
+
+class Starting:
+    """Services on their way up, with one deadline for all."""
+
+    def __init__(self, compose: Compose) -> None:
+        self._compose = compose
+        self._deadline = time.monotonic() + HEALTHY_S
+        self._before = _restarts(compose.containers())
+
+    def up(self, services: Sequence[str], *, everything: bool = False) -> None:
+        note(f"start {', '.join(services)}")
+        started = self._compose.up([] if everything else services, timeout_s=HEALTHY_S)
+        if started.code != 0:
+            # of a service that ended, its own log tells more than Compose does
+            failed = first_failed(self._compose.containers(), services, {})
+            if failed is None:
+                raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
+
+    def wait(self, services: Collection[str]) -> None:
+        while True:
+            containers = [container for container in self._compose.containers() if container.service in services]
+            ready = {container.service for container in containers if container.ready}
+            if ready == set(services):
+                return
+            # a container counts for as long as it lives: what happened before today is no failure of today
+            since = {key: count - self._before.get(key, 0) for key, count in _restarts(containers).items()}
+            failed = first_failed(containers, services, since)
+            if failed is None and time.monotonic() > self._deadline:
+                failed = min(set(services) - ready)
+            if failed is not None:
+                raise _unhealthy(self._compose, failed, containers)
+            time.sleep(0.5)
+
+
+def reconcile(compose: Compose, facts: Facts, services: Collection[str]) -> None:
+    """Accounts in the data services agree with .env.production, whichever droplet they were made on."""
+    for step in facts.reconcile:
+        if step.service in services:
+            note(f"reconcile {step.service}")
+            compose.execute(step.service, step.command, error=UnhealthyError, what=f"reconcile {step.service}")
+
+
+def run_jobs(compose: Compose, facts: Facts) -> None:
+    compose.remove_one_offs()
+    for group in facts.jobs:
+        note(f"job {', '.join(group)}")
+        for job, done in compose.jobs(group, JOB_S).items():
+            if done.code != 0:
+                said = " | ".join(tail(done.out + "\n" + done.err, 3))
+                raise UnhealthyError(f"job {job} failed with exit code {done.code}: {said}", _see_logs(job))
+
+
+def check_images(release: Release, compose: Compose) -> None:
+    """What runs is what was baked: nothing was pulled, built or replaced since."""
+    images = compose.images()
+    found = run(["docker", "image", "inspect", "--format={{json .}}", *images], check=False)
+    if found.code != 0:
+        raise HostError(f"a container image is not on this droplet: {last_line(found.err)}", "bake a new image")
+    for image, inspected in zip(images, map(json.loads, found.out.splitlines()), strict=True):
+        wanted = release.images.get(image)
+        if wanted is None or not matches(inspected, wanted):
+            raise HostError(f"container image {image} is not the one of release {release.name}", "bake a new image")
+
+
+def matches(inspected: dict[str, Any], digest: str) -> bool:
+    """A pulled image is known by its repository's digest, one built here by its id."""
+    known = [inspected["Id"], *(name.rpartition("@")[2] for name in inspected.get("RepoDigests") or [])]
+    return digest.rpartition("@")[2] in known
+
+
+def first_failed(containers: Sequence[Container], services: Collection[str], restarts: dict[str, int]) -> str | None:
+    """The service that will not get ready by waiting longer."""
+    for container in containers:
+        if container.service not in services:
+            continue
+        if container.state in ("exited", "dead") or container.health == "unhealthy":
+            return container.service
+        if not container.ready and restarts.get(container.id, 0) >= RESTARTS:
+            return container.service
+    return None
+
+
+def _restarts(containers: Sequence[Container]) -> dict[str, int]:
+    return {container.id: container.restarts for container in containers}
+
+
+def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) -> UnhealthyError:
+    states = [container for container in containers if container.service == service]
+    state = "not created"
+    if states:
+        # a service that ends again and again has a health too, of its last attempt
+        again = states[0].restarts
+        state = (
+            f"ending again and again, {again} time{'s' * (again > 1)}" if again else states[0].health or states[0].state
+        )
+        if states[0].exit_code:
+            state += f", exit code {states[0].exit_code}"
+    said = " | ".join(compose.last_log_lines(service)) or "it logged nothing"
+    return UnhealthyError(f"service {service} is {state}: {said}", _see_logs(service))
+
+
+def _see_logs(service: str) -> str:
+    return f"bootstrap logs {service}"

@@ -1,0 +1,37 @@
+"""Everything a use case may touch, handed to it by the CLI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.ports.cloud import Cloud
+from bootstrap.ports.dns import Names
+from bootstrap.ports.host import HostFactory
+from bootstrap.ports.object_store import ObjectStore
+from bootstrap.ports.progress import Progress
+from bootstrap.ports.web import Web
+from bootstrap.settings import Settings
+
+
+@dataclass(frozen=True)
+class Environment:
+    """`spaces_credentials` is (access key, secret key); None when backups are not configured.
+    `smtp_password` belongs to `settings.smtp`.
+    `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment."""
+
+    settings: Settings
+    cloud: Cloud
+    hosts: HostFactory
+    store: ObjectStore | None
+    spaces_credentials: tuple[str, str] | None
+    web: Web
+    names: Names
+    progress: Progress
+    state_dir: Path
+    smtp_password: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Of this deployment, in `state_dir`."""
+        return self.state_dir / self.settings.key

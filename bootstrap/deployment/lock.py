@@ -1,0 +1,35 @@
+"""One run at a time on this computer. The kernel gives a lock back however its holder ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootstrap.deployment.environment import Environment
+from bootstrap.errors import ConflictError
+
+
+@contextmanager
+def exclusive(path: Path, busy: str) -> Iterator[None]:
+    """ConflictError with the message `busy` when another process holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConflictError(busy, "wait until it has ended") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone(env: Environment) -> Iterator[None]:
+    """One change of a deployment at a time."""
+    busy = f"another run of bootstrap works on {env.settings.domain} from this computer"
+    with exclusive(env.folder / "lock", busy):
+        yield

@@ -1,0 +1,62 @@
+"""Reaching a droplet: its shell over a pinned host key, and the agent's commands there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bootstrap import errors
+from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.hostkeys import pins
+from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.host import Host, HostAddress
+
+USER = "deploy"
+# `stack up` and `stack down`
+STACK_S = 900
+AGENT = ("sudo", "-n", "/usr/local/bin/bootstrap-agent")
+
+
+def connect(env: Environment, droplet: Droplet) -> Host:
+    """A host that accepts only the droplet's pinned keys. Nothing is sent yet."""
+    if droplet.public_ip is None:
+        raise errors.HostError(f"droplet {droplet.name} has no public address", "bootstrap status")
+    hashes = pins(droplet.tags)
+    if not hashes:
+        raise errors.HostKeyError(
+            f"droplet {droplet.name} has no pinned host key: no tag bootstrap-hostkey:… is on it",
+            "someone removed the tag: redeploy to a new droplet, or restore the tag",
+        )
+    return env.hosts(HostAddress(droplet.public_ip, USER, hashes))
+
+
+def agent(host: Host, *argv: str, stdin: Any = None, timeout_s: float = 120) -> Any:
+    """Runs one agent command and returns its JSON; its failure is raised here as the class its exit code names."""
+    text = json.dumps(stdin) if stdin is not None else None
+    result = host.run([*AGENT, *argv], stdin=text, timeout_s=timeout_s, check=False)
+    if result.exit_code != 0:
+        raise _failure(argv, result.exit_code, result.stderr)
+    try:
+        return json.loads(result.stdout)
+    except ValueError:
+        raise errors.HostError(
+            f"agent {' '.join(argv)}: the answer is no JSON", "is the image newer than this bootstrap?"
+        ) from None
+
+
+def health_paths(host: Host) -> tuple[str, ...]:
+    """What the release on the droplet is asked from outside; the stack's folder here may be another one's."""
+    # an agent of an earlier image does not say
+    return tuple(agent(host, "info").get("health") or ("/",))
+
+
+def _failure(argv: tuple[str, ...], exit_code: int, stderr: str) -> errors.BootstrapError:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
+    message = said[-1] if said else lines[-1] if lines else f"exit code {exit_code}"
+    kind = _BY_EXIT_CODE.get(exit_code, errors.HostError)
+    return kind(f"agent {' '.join(argv)}: {message}", hints[-1] if hints else None)
+
+
+_BY_EXIT_CODE = {kind.exit_code: kind for kind in errors.BootstrapError.__subclasses__()}

@@ -1,0 +1,101 @@
+"""The values of `.env.production`: generated once, kept on the droplet's own disk, handed on over SSH only."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bootstrap.deployment import remote
+from bootstrap.deployment.environment import Environment
+from bootstrap.errors import CredentialsError, NotFoundError, UsageError
+from bootstrap.ports.host import Host
+from bootstrap.stack.model import Stack, parse_env
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def given(env: Environment, stack: Stack) -> dict[str, str]:
+    """What `create` sets: the operator's own values and, unless they speak of mail themselves, the mail server."""
+    own = read_env_file(env.settings.env_file)
+    return own if _names_mail(stack, own) else {**_mail(env, stack), **own}
+
+
+def _names_mail(stack: Stack, own: Mapping[str, str]) -> bool:
+    mail = stack.bootstrap.mail
+    return mail is not None and not own.keys().isdisjoint(mail.variables.values())
+
+
+def _mail(env: Environment, stack: Stack) -> dict[str, str]:
+    smtp = env.settings.smtp
+    if smtp is None:
+        return {}
+    if smtp.user and not env.smtp_password:
+        raise CredentialsError(f"no password for {smtp.user} at {smtp.host}", "set SMTP_PASSWORD, or remove smtp.user")
+    password = env.smtp_password if smtp.user else None
+    return stack.mail_env(smtp.host, smtp.port, smtp.user, password or "", smtp.tls)
+
+
+def read_env_file(path: Path | None) -> dict[str, str]:
+    """The operator's own values; they win over everything."""
+    if path is None:
+        return {}
+    try:
+        text = path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"env_file {path}: {reason}", "check `env_file` in bootstrap.yaml, or --env-file") from None
+    return parse_env(text, str(path))
+
+
+def check_given(stack: Stack, domain: str, given: Mapping[str, str]) -> None:
+    """Raises UsageError now for what would be missing later."""
+    compose(stack, domain, given=given, existing={})
+
+
+def compose(stack: Stack, domain: str, *, given: Mapping[str, str], existing: Mapping[str, str]) -> dict[str, str]:
+    """What `.env.production` should hold: `given` over what the droplet has over new secrets over the template.
+
+    A value that the template derives from others (`${NAME}`) is derived anew, unless someone had set it."""
+    fresh = {name: _generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
+    derived = {name for name, value in stack.env_template.items() if "${" in value}
+    kept = {name: value for name, value in existing.items() if name not in derived}
+    if existing:
+        as_derived = stack.render_env(domain, fresh, kept)
+        kept |= {name: existing[name] for name in derived & existing.keys() if existing[name] != as_derived[name]}
+    return stack.render_env(domain, fresh, {**kept, **given})
+
+
+def read(host: Host) -> dict[str, Any]:
+    """`{"env": …, "credentials": …}` as the droplet holds them; empty before the first delivery."""
+    try:
+        answer = remote.agent(host, "secrets", "get")
+    except NotFoundError:
+        return {"env": {}, "credentials": {}}
+    return {"env": answer["env"], "credentials": answer["credentials"]}
+
+
+def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str], existing: Mapping[str, Any]) -> bool:
+    """Writes what `existing` (of this droplet, or of the one it replaces) and `given` make; True when that changed
+    anything on this droplet. On stdin of an SSH session: never in argv, never in user-data."""
+    wanted = {
+        "env": compose(stack, env.settings.domain, given=given, existing=existing["env"]),
+        "credentials": _credentials(env) or existing["credentials"],
+    }
+    if wanted == read(host):
+        return False
+    remote.agent(host, "secrets", "put", stdin=wanted)
+    return True
+
+
+def _credentials(env: Environment) -> dict[str, Any]:
+    if env.spaces_credentials is None:
+        return {}
+    access_key, secret_key = env.spaces_credentials
+    return {"spaces": {"access_key": access_key, "secret_key": secret_key}}
+
+
+def _generate(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

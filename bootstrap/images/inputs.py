@@ -1,0 +1,74 @@
+"""What goes into an image: listed, hashed, and packed as the one archive that Packer uploads."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bootstrap.ports.checkout import Checkout
+from bootstrap.stack.model import ENV_EXAMPLE, Stack
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files by their name in the image's history: the same names and contents make the same image."""
+
+    files: Mapping[str, Path]
+
+    @property
+    def hash(self) -> str:
+        digest = hashlib.sha256()
+        for name, path in sorted(self.files.items()):
+            digest.update(f"{name}\0{os.access(path, os.X_OK):d}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+    def under(self, folder: str) -> dict[str, Path]:
+        return {name: path for name, path in self.files.items() if name.startswith(f"{folder}/")}
+
+
+def collect(checkout: Checkout, stack: Stack, wheel: Path) -> Inputs:
+    """Packer's folder, the agent's wheel as it was built, and the stack without what is private."""
+    files = {f"packer/{name}": path for name, path in _below(checkout.root / "packer", checkout).items()}
+    files[f"wheel/{wheel.name}"] = wheel
+    certificate = stack.bootstrap.certificate
+    installed = PurePosixPath(certificate.install) if certificate else None
+    for name, path in _below(stack.folder, checkout).items():
+        if not _private(PurePosixPath(name), installed):
+            files[f"stack/{name}"] = path
+    return Inputs(files)
+
+
+def pack(inputs: Inputs, archive: Path) -> None:
+    """files/, stack/ and wheel/: nothing of this computer but names, contents and the executable bit."""
+    members = {name.removeprefix("packer/"): path for name, path in inputs.under("packer/files").items()}
+    members |= inputs.under("stack") | inputs.under("wheel")
+    archive.touch(mode=0o600)
+    with tarfile.open(archive, "w") as tar:
+        for name, path in sorted(members.items()):
+            content = path.read_bytes()
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+            tar.addfile(member, io.BytesIO(content))
+
+
+def _below(folder: Path, checkout: Checkout) -> dict[str, Path]:
+    root = folder.resolve()
+    return {path.relative_to(root).as_posix(): path for path in _outside_caches(checkout.files(root))}
+
+
+def _outside_caches(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if not {"__pycache__", "node_modules", ".git"} & set(path.parts)]
+
+
+def _private(name: PurePosixPath, certificates: PurePosixPath | None) -> bool:
+    """Never baked, whatever git ignores: environment files and certificates that somebody left in the stack."""
+    if name.name.startswith(".env"):
+        return name != PurePosixPath(ENV_EXAMPLE)
+    return name.parent == certificates and name.suffix == ".pem"

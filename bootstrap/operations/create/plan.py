@@ -1,0 +1,138 @@
+"""Everything that can be known before anything is created: what will exist, what it costs, whether it can work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bootstrap.deployment import cost, find, secrets, sshkey
+from bootstrap.deployment.environment import Environment
+from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
+from bootstrap.images import provenance
+from bootstrap.images.bake import STACK_TAG, TAG, stack_of
+from bootstrap.operations.create import preflight
+from bootstrap.operations.restore import choose_backup
+from bootstrap.ports.cloud import Droplet, Image, Size
+from bootstrap.stack import model as stack
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`image` is None when a droplet runs already and no image is needed; `from_backup` was found in the bucket."""
+
+    stack: stack.Stack
+    deployment: find.Deployment
+    size: Size
+    image: Image | None
+    given: Mapping[str, str]
+    costs: tuple[cost.Item, ...]
+    from_backup: str | None = None
+
+
+def check(env: Environment, from_backup: str | None = None) -> Plan:
+    """Raises the first thing that would stop `create`; changes nothing."""
+    settings = env.settings
+    loaded = stack.load(settings.stack)
+    given = secrets.given(env, loaded)
+    secrets.check_given(loaded, settings.domain, given)
+    sshkey.check(settings.ssh_key)
+    account = env.cloud.account()
+    if account.status == "locked":
+        raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
+    size = _size(env)
+    _check_spaces(env)
+    if from_backup:
+        _check_backup(env, from_backup)
+    held = find.all_there_is(env.cloud)
+    deployment = find.find(env, held)
+    if deployment.live:
+        check_stack(env, deployment.live, loaded.name)
+    if deployment.volume and deployment.volume.region != settings.region:
+        raise ConflictError(
+            f"the data volume of {settings.domain} is in {deployment.volume.region}, not in {settings.region}",
+            f"set `region: {deployment.volume.region}`, or delete the volume: bootstrap destroy --volume",
+        )
+    preflight.check(env, account, held, deployment)
+    image = None if deployment.live else choose_image(env, loaded.name, size)
+    volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
+    costs = cost.items([size], volume_gb, backups=env.store is not None)
+    return Plan(loaded, deployment, size, image, given, tuple(costs), from_backup)
+
+
+def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:
+    """A deployment keeps its stack: with another one's folder, it would get another one's settings and image."""
+    runs = next((stack_of(image) for image in env.cloud.images(TAG) if image.id == running.image_id), None)
+    if runs not in (None, stack_name):
+        raise ConflictError(
+            f"{env.settings.domain} runs the stack {runs}, and {env.settings.stack} is {stack_name}",
+            f"name the folder of {runs}: --stack DIR, or `stack:` in bootstrap.yaml",
+        )
+
+
+def choose_image(env: Environment, stack_name: str, size: Size | None = None) -> Image:
+    """The one asked for, else the newest of this stack that is in the region and fits on the disk."""
+    settings = env.settings
+    if settings.image is not None:
+        image = next((image for image in env.cloud.images() if image.id == settings.image), None)
+        if image is None:
+            raise NotFoundError(f"there is no image {settings.image}", "bootstrap image list")
+        provenance.check_ours(image, stack_name)
+        _check_image(image, settings.region, size)
+        return image
+    images = env.cloud.images(STACK_TAG + stack_name)
+    if not images:
+        raise NotFoundError(f"there is no image of {stack_name} yet", "bootstrap image build")
+    problem: BootstrapError | None = None
+    for image in images:
+        try:
+            _check_image(image, settings.region, size)
+            return image
+        except UsageError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _check_image(image: Image, region: str, size: Size | None) -> None:
+    if image.regions and region not in image.regions:
+        raise UsageError(
+            f"image {image.name} is not in {region}, only in {', '.join(image.regions)}",
+            f"bootstrap image build with `region: {region}`, or transfer it in the control panel",
+        )
+    if size and image.min_disk_gb > size.disk_gb:
+        raise UsageError(
+            f"image {image.name} needs a disk of {image.min_disk_gb} GB, size {size.slug} has {size.disk_gb}",
+            "choose a larger --size",
+        )
+
+
+def _size(env: Environment) -> Size:
+    settings = env.settings
+    region = next((region for region in env.cloud.regions() if region.slug == settings.region), None)
+    if region is None:
+        known = ", ".join(sorted(region.slug for region in env.cloud.regions() if region.available))
+        raise NotFoundError(f"there is no region {settings.region}", f"one of {known}")
+    if not region.available:
+        raise ConflictError(f"region {settings.region} takes no new droplets now", "choose another --region")
+    size = next((size for size in env.cloud.sizes() if size.slug == settings.size), None)
+    if size is None or settings.region not in size.regions:
+        where = f" in {settings.region}" if size else ""
+        raise NotFoundError(f"there is no size {settings.size}{where}", "https://slugs.do-api.dev")
+    return size
+
+
+def _check_spaces(env: Environment) -> None:
+    """The key is right; the bucket may still be missing."""
+    if env.store is None:
+        return
+    try:
+        env.store.list(env.settings.prefix + "manifest_")
+    except NotFoundError:
+        return
+
+
+def _check_backup(env: Environment, wanted: str) -> None:
+    """Its absence is told now, not when there is a droplet to fill."""
+    if env.store is None:
+        raise NotFoundError("no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
+    choose_backup(env, wanted)

@@ -1,0 +1,232 @@
+"""`bootstrap create`: from nothing to a URL. Each step looks before it makes, so a killed run is run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from bootstrap.deployment import cost, find, gate, machine, names, remote, secrets, sshkey, steps
+from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
+from bootstrap.errors import ConflictError, HostError
+from bootstrap.operations.backup import BACKUP_S
+from bootstrap.operations.create import plan
+from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
+from bootstrap.ports.host import Host
+
+RECORD_TTL_S = 300
+HEALTH_S = 120
+
+
+@dataclass(frozen=True)
+class Created:
+    url: str
+    address: str
+    droplet: Droplet
+    volume: Volume
+    certificate_until: str | None
+    cost_month_usd: float
+
+
+def create(env: Environment, planned: plan.Plan) -> Created:
+    with alone(env):
+        told = steps.Recorded(steps.path_of(env), env.progress)
+        if planned.deployment.live is None:
+            told.begin()
+        elif before := steps.interrupted(steps.path_of(env)):
+            env.progress.note(f"goes on after: {before}")
+        created = _create(replace(env, progress=told), planned)
+        told.finish()
+        return created
+
+
+def _create(env: Environment, planned: plan.Plan) -> Created:
+    _prepare_backups(env)
+    site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
+    volume = _ensure_volume(env)
+    droplet, host = _ensure_droplet(env, site, planned, volume)
+    address = _ensure_reserved_ip(env, droplet, planned.deployment.droplets)
+    _ensure_records(env, address.ip)
+    _mount(env, volume, droplet, host)
+    _deliver_secrets(env, planned, host)
+    _restore_if_due(env, droplet, host, planned.from_backup)
+    _start(env, host)
+    certificate_until = _certify(env, host, address.ip)
+    with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
+        gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
+    if find.carries(env.settings, droplet, find.NEVER_SERVED):
+        env.cloud.delete_tag(find.tag(env.settings, find.NEVER_SERVED))
+    host.close()
+    return Created(
+        url=f"https://{env.settings.domain}/",
+        address=address.ip,
+        droplet=droplet,
+        volume=volume,
+        certificate_until=certificate_until,
+        cost_month_usd=cost.total(planned.costs),
+    )
+
+
+def _prepare_backups(env: Environment) -> None:
+    if env.store is None:
+        env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
+        return
+    with env.progress.step(f"spaces bucket {env.settings.bucket}"):
+        env.store.ensure_bucket(env.settings.prefix)
+
+
+def _ensure_volume(env: Environment) -> Volume:
+    settings = env.settings
+    if found := find.find_volume(env):
+        return found
+    with env.progress.step(f"data volume of {settings.volume_size_gb} GiB"):
+        return env.cloud.create_volume(
+            find.resource_name(settings), settings.region, settings.volume_size_gb, [find.tag(settings)]
+        )
+
+
+def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume) -> tuple[Droplet, Host]:
+    running = planned.deployment.live
+    if running is None:
+        assert planned.image is not None, "the plan chooses an image when nothing runs"
+        _check_free(env, planned.deployment, volume)
+        due = [find.RESTORE_DUE] if planned.from_backup else []
+        return _new_droplet(env, site, planned.image, volume, due)
+    if planned.from_backup and not find.carries(env.settings, running, find.RESTORE_DUE):
+        env.progress.warn(f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them")
+    if env.settings.image in (None, running.image_id):
+        try:
+            return machine.make_ready(env, running)
+        except HostError as error:
+            if not machine.can_be_replaced(env, running, error):
+                raise
+            env.progress.warn(f"{error.message}; {running.name} holds nothing yet: a new one takes its place")
+    elif not find.carries(env.settings, running, find.NEVER_SERVED):
+        env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
+        return machine.make_ready(env, running)
+    return _replace_droplet(env, site, planned, volume, running)
+
+
+def _replace_droplet(
+    env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume, old: Droplet
+) -> tuple[Droplet, Host]:
+    """One that never served: its secrets never met anyone, so new ones may be made; its data are on the volume."""
+    image = plan.choose_image(env, planned.stack.name, planned.size)
+    deployment = find.find(env)
+    if deployment.reserved_ip:
+        # without its holder, the address is found by the record
+        _ensure_records(env, deployment.reserved_ip.ip)
+    _stop_never_served(env, old)
+    machine.discard(env, old, [volume.id])
+    due = [find.RESTORE_DUE] if find.carries(env.settings, old, find.RESTORE_DUE) else []
+    return _new_droplet(env, site, image, volume, due)
+
+
+def _stop_never_served(env: Environment, droplet: Droplet) -> None:
+    """Databases that ended cleanly start sooner; a machine that cannot even be reached runs none."""
+    if find.carries(env.settings, droplet, find.FIRST_CONTACT) or droplet.status != "active":
+        return
+    with closing(remote.connect(env, droplet)) as host:
+        remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
+        remote.agent(host, "volume", "unmount")
+
+
+def _new_droplet(
+    env: Environment, site: machine.Site, image: Image, volume: Volume, due: list[str]
+) -> tuple[Droplet, Host]:
+    tags = [find.tag(env.settings, business) for business in (find.NEVER_SERVED, *due)]
+    return machine.prepare_droplet(env, site, image, find.LIVE, volume_ids=[volume.id], extra_tags=tags)
+
+
+def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -> None:
+    """A replacement that was cut short holds the volume: finishing it is `redeploy`'s business."""
+    if deployment.droplets:
+        names = ", ".join(droplet.name for droplet in deployment.droplets)
+        raise ConflictError(f"a replacement is under way: {names}", f"bootstrap redeploy {env.settings.domain}")
+    if volume.droplet_ids:
+        raise ConflictError(
+            f"data volume {volume.name} is attached to droplet {volume.droplet_ids[0]}, which is no part of this",
+            "detach it in the control panel",
+        )
+
+
+def _ensure_reserved_ip(env: Environment, droplet: Droplet, others: Iterable[Droplet]) -> ReservedIP:
+    """`others` of the deployment: one that was replaced may hold it still."""
+    found = find.find_reserved_ip(env, [droplet, *others])
+    if found is None:
+        with env.progress.step("reserved ip"):
+            return env.cloud.create_reserved_ip(droplet.id)
+    if found.droplet_id != droplet.id:
+        with env.progress.step(f"reserved ip {found.ip} to {droplet.name}"):
+            env.cloud.assign_reserved_ip(found.ip, droplet.id)
+    return found
+
+
+def _ensure_records(env: Environment, address: str) -> None:
+    domain = env.settings.domain
+    with env.progress.step(f"records of {domain} and www to {address}"):
+        if domain not in env.cloud.domains():
+            _create_domain(env, domain)
+        records = env.cloud.records(domain)
+        for record in records:
+            if record.type in ("AAAA", "CNAME") and record.name in ("@", "www"):
+                raise ConflictError(
+                    f"{domain} has a {record.type} record for {record.name} that would lead elsewhere",
+                    "delete it in the control panel, then run again",
+                )
+        for name in ("@", "www"):
+            env.cloud.put_record(domain, "A", name, address, RECORD_TTL_S, among=records)
+
+
+def _create_domain(env: Environment, domain: str) -> None:
+    try:
+        env.cloud.create_domain(domain)
+    except ConflictError as error:
+        # it is in no list of ours, and DigitalOcean knows each domain once
+        raise ConflictError(
+            f"{domain} is managed in another DigitalOcean account: {error.message}",
+            "delete it there, or use that account's token; then run the same command again",
+        ) from None
+
+
+def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> None:
+    with env.progress.step("data volume mounted"):
+        if volume.id not in droplet.volume_ids:
+            env.cloud.attach_volume(volume.id, droplet.id)
+        remote.agent(host, "volume", "mount", timeout_s=300)
+
+
+def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
+    with env.progress.step("secrets delivered over ssh"):
+        secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.read(host))
+
+
+def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup: str | None) -> None:
+    if not find.carries(env.settings, droplet, find.RESTORE_DUE):
+        return
+    if from_backup is None:
+        raise ConflictError(
+            f"{env.settings.domain} was to start from a backup, and that was cut short",
+            "add --from-backup latest, or bootstrap destroy",
+        )
+    with env.progress.step(f"backup {from_backup} restored"):
+        remote.agent(host, "restore", from_backup, timeout_s=BACKUP_S)
+    env.cloud.delete_tag(find.tag(env.settings, find.RESTORE_DUE))
+
+
+def _start(env: Environment, host: Host) -> None:
+    with env.progress.step("stack up and healthy"):
+        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
+
+
+def _certify(env: Environment, host: Host, address: str) -> str | None:
+    """None when the stack gets its certificate by itself."""
+    with env.progress.step("names lead to the reserved ip, and a certificate is allowed"):
+        names.check(env, address)
+    with env.progress.step("certificate"):
+        answer = remote.agent(host, "certificate", "ensure", timeout_s=300)
+    with env.progress.step("timers for backups and renewal"):
+        remote.agent(host, "timers", "enable")
+    until: str | None = answer["not_after"]
+    return until

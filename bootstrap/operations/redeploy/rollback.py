@@ -1,0 +1,48 @@
+"""Rollback: a redeploy with the image before the live one; the data stays as it is now.
+
+It does not undo what the newer release wrote or migrated. The volume's state before each redeploy is in its snapshot.
+"""
+
+from __future__ import annotations
+
+from bootstrap.deployment import find as finding
+from bootstrap.deployment.environment import Environment
+from bootstrap.errors import NotFoundError
+from bootstrap.images.bake import STACK_TAG
+from bootstrap.operations.create import plan
+from bootstrap.operations.redeploy.run import Report, redeploy, under_way
+from bootstrap.ports.cloud import Droplet
+from bootstrap.stack import model as stacks
+
+
+def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False) -> Report:
+    """A droplet kept by `redeploy --keep-old` takes over again; else a new one is made from the older image."""
+    if under_way(env):
+        # an earlier rollback may be the one that was interrupted: completed, it is the answer
+        return redeploy(env)
+    deployment, live = finding.find_live(env)
+    kept = _kept(deployment, to)
+    if kept is not None:
+        return redeploy(env, image_id=kept.image_id, keep_old=keep_old, reuse=kept)
+    return redeploy(env, image_id=to or _previous_image(env, live), keep_old=keep_old)
+
+
+def _kept(deployment: finding.Deployment, to: int | None) -> Droplet | None:
+    fitting = [droplet for droplet in deployment.retired if to in (None, droplet.image_id)]
+    return max(fitting, key=lambda droplet: droplet.created_at, default=None)
+
+
+def _previous_image(env: Environment, live: Droplet) -> int:
+    stack = stacks.load(env.settings.stack)
+    plan.check_stack(env, live, stack.name)
+    newest_first = env.cloud.images(tag=STACK_TAG + stack.name)
+    current = next((image for image in newest_first if image.id == live.image_id), None)
+    if current is None:
+        raise NotFoundError(
+            f"image {live.image_id} of {live.name} is no longer there, so which one came before it cannot be told",
+            "bootstrap rollback --to IMAGE, with an id of `bootstrap image list`",
+        )
+    older = [image for image in newest_first if image.created_at < current.created_at]
+    if not older:
+        raise NotFoundError(f"there is no image older than {current.name}", "bootstrap image list")
+    return older[0].id

@@ -1,0 +1,217 @@
+"""Redeploy: the whole machine is replaced, and whatever fails before the address moves gives everything back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bootstrap.deployment import find as finding
+from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
+from bootstrap.errors import BootstrapError, UnhealthyError
+from bootstrap.operations.create import plan
+from bootstrap.operations.redeploy.actions import Replacement, Wish, facts_of
+from bootstrap.operations.redeploy.journal import Journal
+from bootstrap.operations.redeploy.resume import resume
+from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
+from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.web import ProbeReport
+from bootstrap.stack import model as stacks
+
+
+@dataclass(frozen=True)
+class Machine:
+    id: int
+    name: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """As a visitor outside saw it: `outage_s` is the longest time without a right answer, 0 when none failed;
+    `longest_s` the longest that anyone waited for one."""
+
+    domain: str
+    reserved_ip: str
+    old: Machine | None
+    new: Machine
+    old_kept: bool
+    volume_snapshot: str | None
+    outage_s: float
+    longest_s: float
+    requests: int
+    failed: int
+    first_failure: str | None
+    steps: dict[str, float]
+    resumed: bool
+
+
+def redeploy(
+    env: Environment, *, image_id: int | None = None, keep_old: bool = False, reuse: Droplet | None = None
+) -> Report:
+    """Run again after any interruption, it goes on from there."""
+    with alone(env):
+        env, serving = _as_live(env, image_id)
+        stack = stacks.load(env.settings.stack)
+        plan.check_stack(env, serving, stack.name)
+        wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
+        work = Replacement.found(env, _journal(env), wish, stack)
+        try:
+            return _replace(work, image_id)
+        finally:
+            work.close()
+
+
+def under_way(env: Environment) -> bool:
+    """An interrupted replacement waits to be completed or given back."""
+    return resume(facts_of(finding.find(env)), _journal(env).last()) is not State.IDLE
+
+
+def _replace(work: Replacement, image_id: int | None) -> Report:
+    env, began_at = work.env, work.state
+    _settle_what_was_begun(work, image_id)
+    prober = env.web.prober(f"https://{env.settings.domain}{work.stack.bootstrap.health[0]}", address=work.address)
+    prober.start()
+    try:
+        failure = _run(work)
+    finally:
+        seen = prober.stop()
+    if work.state is State.GIVEN_BACK:
+        raise _given_back(work, failure, seen) from failure
+    return _report(work, seen, resumed=began_at is not State.IDLE)
+
+
+def _run(work: Replacement) -> Exception | None:
+    """Step after step to an end; returns what made it turn back, if something did."""
+    failure: Exception | None = None
+    while (step := following(work.state)) is not None:
+        try:
+            work.perform(step)
+        except Exception as error:
+            if work.state in GOING_BACK:
+                raise _stuck(work, step.target, failure, error) from error
+            back = on_failure(work.state)
+            if back is None:
+                raise _unfinished(work, error) from error
+            if _address_moved(work, error):
+                work.enter(State.CUTOVER)
+                continue
+            failure, work.reason = error, _message(error)
+            work.env.progress.warn(f"{work.reason}: giving back to the old droplet")
+            work.enter(back.target)
+    return failure
+
+
+def _address_moved(work: Replacement, error: Exception) -> bool:
+    """A call that failed may have had its effect: only the cloud knows, and both ways are wrong if it cannot say."""
+    if work.state is not State.HEALTHY:
+        return False
+    try:
+        return work.address_moved
+    except BootstrapError as silent:
+        raise _unfinished(work, error) from silent
+
+
+def _as_live(env: Environment, image_id: int | None) -> tuple[Environment, Droplet]:
+    """A redeploy changes the machine, not its size or who may reach it, unless the settings say so. And what serves."""
+    deployment = finding.find(env)
+    serving = deployment.live or deployment.candidate
+    if serving is None:
+        raise finding.none_live(env.settings)
+    given = env.settings.model_fields_set
+    carried: dict[str, object] = {"region": serving.region, "image": image_id or env.settings.image}
+    if "size" not in given:
+        carried["size"] = serving.size
+    if "ssh_from" not in given and deployment.firewall is not None:
+        ssh = [rule for rule in deployment.firewall.inbound if (rule.protocol, rule.ports) == ("tcp", "22")]
+        carried |= {"ssh_from": ssh[0].sources} if ssh else {}
+    return replace(env, settings=env.settings.model_copy(update=carried)), serving
+
+
+def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
+    if work.state is State.IDLE:
+        if work.old is not None:
+            work.hold_address(work.old)
+        return
+    work.env.progress.note(f"an earlier replacement was interrupted: going on from {work.state.value}")
+    if work.new is None or image_id in (None, work.new.image_id):
+        return
+    if work.state is State.CANDIDATE_CREATED and work.wish.reuse is None:
+        work.env.progress.note(f"its candidate has another image, {work.new.image_id}: discarded, as nothing was moved")
+        work.discard_candidate()
+        work.new = None
+        work.enter(State.IDLE)
+    else:
+        work.env.progress.warn(
+            f"the earlier one is completed first, with its image {work.new.image_id}; run again for image {image_id}"
+        )
+
+
+def _given_back(work: Replacement, failure: Exception | None, seen: ProbeReport) -> BootstrapError:
+    old = work.old.name if work.old else "the old droplet"
+    waited = f": no request failed, the longest waited {seen.longest_s:.1f} s"
+    outage = f" again after {_outage(seen):.1f} s of outage" if seen.failed else waited
+    message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain}{outage}"
+    if isinstance(failure, BootstrapError) and not isinstance(failure, UnhealthyError):
+        return type(failure)(message, failure.remedy)
+    # its own hint would lead to logs that went with the candidate
+    return UnhealthyError(message, "the candidate is gone: bake a better image, or run the same command again")
+
+
+def _stuck(work: Replacement, target: State, failure: Exception | None, error: Exception) -> BootstrapError:
+    first = _message(failure) if failure is not None else work.reason or "an earlier run was interrupted"
+    kind = type(failure) if isinstance(failure, BootstrapError) else UnhealthyError
+    return kind(
+        f"{first}; giving back stopped before {target.value}: {_message(error)}; {_where(work)}",
+        f"bootstrap redeploy {work.env.settings.domain} goes on giving back",
+    )
+
+
+def _unfinished(work: Replacement, error: Exception) -> BootstrapError:
+    kind = type(error) if isinstance(error, BootstrapError) else BootstrapError
+    return kind(
+        f"the replacement stopped at {work.state.value}: {_message(error)}; {_where(work)}",
+        f"bootstrap redeploy {work.env.settings.domain} completes it",
+    )
+
+
+def _where(work: Replacement) -> str:
+    try:
+        return work.where()
+    except BootstrapError as error:
+        return f"where volume and address are cannot be told: {error.message}"
+
+
+def _message(error: Exception) -> str:
+    return error.message if isinstance(error, BootstrapError) else f"{type(error).__name__}: {error}"
+
+
+def _outage(seen: ProbeReport) -> float:
+    return round(seen.outage_s, 2) if seen.failed else 0.0
+
+
+def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
+    assert work.new is not None
+    names = {image.id: image.name for image in work.env.cloud.images()}
+
+    def told(droplet: Droplet) -> Machine:
+        return Machine(droplet.id, droplet.name, names.get(droplet.image_id, str(droplet.image_id)))
+
+    return Report(
+        domain=work.env.settings.domain,
+        reserved_ip=work.address,
+        old=told(work.old) if work.old else None,
+        new=told(work.new),
+        old_kept=work.wish.keep_old and work.old is not None,
+        volume_snapshot=work.snapshot,
+        outage_s=_outage(seen),
+        longest_s=seen.longest_s,
+        requests=seen.requests,
+        failed=seen.failed,
+        first_failure=seen.first_failure,
+        steps=work.seconds,
+        resumed=resumed,
+    )
+
+
+def _journal(env: Environment) -> Journal:
+    return Journal(env.folder / "replacement.jsonl")

@@ -1,0 +1,107 @@
+"""Values in, text out: the user-data of a droplet. A value that is missing is an error, never an empty string."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from bootstrap.errors import RequirementError, UsageError
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "cloud-init"
+USER_DATA_LIMIT = 64 * 1024
+ACME_CA_FILE = "/etc/bootstrap/acme-ca.pem"
+
+
+class Acme(Protocol):
+    @property
+    def directory(self) -> str: ...
+    @property
+    def ca_pem(self) -> str | None: ...
+
+
+class Backup(Protocol):
+    @property
+    def retention_days(self) -> int: ...
+
+
+class Deployment(Protocol):
+    """What is rendered of the settings: none of it is secret."""
+
+    @property
+    def domain(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def slug(self) -> str: ...
+    @property
+    def contact(self) -> str: ...
+    @property
+    def acme(self) -> Acme: ...
+    @property
+    def backup(self) -> Backup: ...
+    @property
+    def bucket(self) -> str: ...
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def spaces_region(self) -> str: ...
+    @property
+    def spaces_endpoint(self) -> str: ...
+
+
+def user_data(deployment: Deployment, host_private_key: str, host_public_key: str, ssh_public_key: str) -> str:
+    """The host key is the one that is pinned before the first contact, and replaced right after it."""
+    text = _template("user-data.yaml.j2").render(
+        slug=deployment.slug,
+        host_private_key=host_private_key,
+        host_public_key=host_public_key.strip(),
+        ssh_public_key=ssh_public_key.strip(),
+        deployment_json=json.dumps(deployment_document(deployment), indent=2),
+        ca_pem=deployment.acme.ca_pem,
+        ca_file=ACME_CA_FILE,
+    )
+    if (size := len(text.encode())) > USER_DATA_LIMIT:
+        raise UsageError(
+            f"user-data has {size} bytes, the cloud takes {USER_DATA_LIMIT}", "shorten `acme.ca_pem` in bootstrap.yaml"
+        )
+    return text
+
+
+def deployment_document(deployment: Deployment) -> dict[str, Any]:
+    """deployment.json, as docs/architecture.md describes it."""
+    return {
+        "version": 1,
+        "domain": deployment.domain,
+        "names": list(deployment.names),
+        "key": deployment.key,
+        "volume": f"bootstrap-{deployment.slug}",
+        "acme": {
+            "directory": deployment.acme.directory,
+            "email": deployment.contact,
+            "ca_file": ACME_CA_FILE if deployment.acme.ca_pem else None,
+        },
+        "spaces": {
+            "endpoint": deployment.spaces_endpoint,
+            "region": deployment.spaces_region,
+            "bucket": deployment.bucket,
+            "prefix": deployment.prefix,
+        },
+        "backup": {"retention_days": deployment.backup.retention_days},
+    }
+
+
+@cache
+def _template(name: str) -> Template:
+    if not (TEMPLATES / name).exists():
+        raise RequirementError(f"{TEMPLATES / name} is missing", "run bootstrap from a checkout of the project")
+    # autoescape is for HTML; this is YAML, where `tojson` quotes
+    environment = Environment(  # noqa: S701
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return environment.get_template(name)

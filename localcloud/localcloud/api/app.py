@@ -1,0 +1,245 @@
+"""HTTP: routes, the token, rate limits, request ids. What a request means stands in the resources' own modules."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route as HttpRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from localcloud.api import (
+    account,
+    actions,
+    alerts,
+    associated,
+    backups,
+    domains,
+    droplet_actions,
+    droplet_create,
+    droplets,
+    firewalls,
+    image_actions,
+    images,
+    projects,
+    reserved_ips,
+    tags,
+    uptime,
+    volumes,
+    vpcs,
+)
+from localcloud.api.call import Call, Handler
+from localcloud.api.faults import Control, FaultHandler
+from localcloud.api.misbehave import Misbehaving
+from localcloud.api.scopes import allow
+from localcloud.state.store import Store
+from localcloud.wire import ApiError, Body, Json, forbidden, not_found, unauthorized
+from localcloud.work.guests import Site
+from localcloud.work.worker import Worker
+
+log = logging.getLogger(__name__)
+
+MODULES = (
+    account,
+    actions,
+    # before droplets: /v2/droplets/actions and /v2/droplets/backups are no droplets
+    droplet_actions,
+    backups,
+    associated,
+    droplet_create,
+    droplets,
+    image_actions,
+    images,
+    volumes,
+    reserved_ips,
+    firewalls,
+    domains,
+    tags,
+    vpcs,
+    projects,
+    alerts,
+    uptime,
+)
+JOB_DEADLINE_S = 120.0
+HOUR_S = 3600.0
+MINUTE_S = 60.0
+
+
+@dataclass
+class RateLimit:
+    """DigitalOcean's published limits, in sliding windows: of each token on its own."""
+
+    an_hour: int = 5000
+    a_minute: int = 250
+    _of_token: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, token: str) -> tuple[dict[str, str], bool]:
+        """The headers of the answer, and whether the request may pass."""
+        now = time.time()
+        with self._lock:
+            seen = self._of_token[token]
+            while seen and seen[0] < now - HOUR_S:
+                seen.popleft()
+            burst = len(seen) >= self.a_minute and seen[-self.a_minute] > now - MINUTE_S
+            passes = len(seen) < self.an_hour and not burst
+            if passes:
+                seen.append(now)
+            headers = {
+                "ratelimit-limit": str(self.an_hour),
+                "ratelimit-remaining": str(self.an_hour - len(seen)),
+                "ratelimit-reset": str(int((seen[0] if seen else now) + HOUR_S)),
+            }
+            if not passes:
+                until = seen[-self.a_minute] + MINUTE_S if burst else seen[0] + HOUR_S
+                headers["retry-after"] = str(max(1, int(until - now) + 1))
+            return headers, passes
+
+
+@dataclass
+class Api:
+    store: Store
+    worker: Worker
+    site: Site
+    token: str
+    limit: RateLimit
+    # of a token that may not do everything; None for one that is unknown
+    scopes_of: Callable[[str], Sequence[str] | None] = lambda _: None
+
+    def app(self) -> ASGIApp:
+        routes = [
+            HttpRoute(path, self._endpoint(handler), methods=[method])
+            for module in MODULES
+            for method, path, handler in module.ROUTES
+        ]
+        control = Control(self.worker.faults, self.worker.cut_power, self.site)
+        routes += [
+            HttpRoute(path, self._control(control, handler), methods=[method])
+            for method, path, handler in control.routes
+        ]
+        handlers = {HTTPException: self._unrouted, Exception: self._crashed}
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        return _slashless(Misbehaving(app, self.worker.faults, self.worker.cut_power, self.limit.an_hour))
+
+    def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
+        async def endpoint(request: Request) -> Response:
+            headers, passes = self.limit.take(self._known_token(request))
+            try:
+                self._authenticate(request)
+                if not passes:
+                    raise ApiError(429, "too_many_requests", "API Rate limit exceeded.")
+                body = await _body(request)
+                answer = await run_in_threadpool(self._answer, handler, request, body)
+            except ApiError as error:
+                answer = _error(error)
+            answer.headers.update(headers)
+            answer.headers["x-request-id"] = str(uuid4())
+            return answer
+
+        return endpoint
+
+    def _control(self, control: Control, handler: FaultHandler):  # type: ignore[no-untyped-def]
+        async def endpoint(request: Request) -> Response:
+            try:
+                self._authenticate(request)
+                control.refuse_droplets(request)
+                return await run_in_threadpool(handler, request.path_params, await _body(request))
+            except ApiError as error:
+                return _error(error)
+
+        return endpoint
+
+    def _authenticate(self, request: Request) -> None:
+        token = self._known_token(request)
+        if not token:
+            raise unauthorized()
+        if token != self.token and not allow(self.scopes_of(token) or (), request.method, request.url.path):
+            raise forbidden()
+
+    def _known_token(self, request: Request) -> str:
+        """Empty when it is none of this cloud's: whoever guesses has one limit for all his guesses."""
+        kind, _, rest = request.headers.get("authorization", "").partition(" ")
+        token = rest.strip()
+        known = hmac.compare_digest(token.encode(), self.token.encode()) or self.scopes_of(token) is not None
+        return token if known and kind.lower() == "bearer" else ""
+
+    def _answer(self, handler: Handler, request: Request, body: Body) -> Response:
+        base = f"{request.url.scheme}://{request.url.netloc}"
+        with self.store.change() as tx:
+            path, params, query = request.url.path, request.path_params, dict(request.query_params)
+            answer = handler(Call(tx, self.site, base, path, params, query, body, request.headers))
+            if answer.after is None and answer.render:
+                content = answer.render(tx)
+        if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):
+            raise ApiError(500, "server_error", failure)
+        if answer.render is None:
+            return Response(status_code=answer.status)
+        if answer.after is not None:
+            with self.store.change() as tx:
+                content = answer.render(tx)
+        return JSONResponse(content, answer.status)
+
+    async def _unrouted(self, request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        if status == 405:
+            return _error(ApiError(405, "method_not_allowed", f"{request.method} is not possible here"))
+        return _error(not_found())
+
+    async def _crashed(self, request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _error(ApiError(500, "server_error", "Unexpected server-side error"))
+
+
+def _slashless(app: ASGIApp) -> ASGIApp:
+    """Some clients end a path with a slash; it means the same."""
+
+    async def slashless(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        await app(scope, receive, send)
+
+    return slashless
+
+
+async def _body(request: Request) -> Body:
+    raw = await request.body()
+    if not raw.strip():
+        return Body({})
+    try:
+        values = json.loads(raw)
+    except ValueError:
+        raise ApiError(400, "bad_request", "unable to parse the request's JSON") from None
+    if not _is_text(values):
+        raise ApiError(400, "bad_request", "the request's body must be text")
+    if not isinstance(values, dict):
+        raise ApiError(400, "bad_request", "the request's body must be a JSON object")
+    return Body(values)
+
+
+def _is_text(values: object) -> bool:
+    """Half of a surrogate pair can be written in JSON, and nowhere else."""
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _error(error: ApiError) -> Response:
+    content: Json = {"id": error.id, "message": error.message}
+    if error.status == 400:
+        # the document has another form for one of them: these are the words of both
+        content |= {"error": error.message, "root_causes": []}
+    return JSONResponse(content, error.status)

@@ -1,0 +1,122 @@
+"""Holds every answer against DigitalOcean's published contract, where it is asked to: for tests.
+
+`BOOTSTRAP_CLOUD_CONTRACT` names the document (openapi.json). `HOME/contract-PID.json` then tells how many answers were
+checked, by method and status; `HOME/contract-violations.jsonl` has a line for each that does not fit. The check happens
+in a thread of its own, beside the answer's way to its client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import queue
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from localcloud.host.files import write_atomically
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "BOOTSTRAP_CLOUD_CONTRACT"
+# what DigitalOcean's document does not list although the service answers it
+UNDOCUMENTED = {400, 403, 405, 409, 422}
+Exchange = tuple[Scope, int, dict[str, str], bytes]
+
+
+class Contract:
+    """openapi-core is a tool of the tests: imported only when there is something to check."""
+
+    def __init__(self, document: Path) -> None:
+        from openapi_core import Config, OpenAPI
+
+        spec = json.loads(document.read_text())
+        spec["servers"] = [{"url": "/"}]  # our server's address is not DigitalOcean's
+        self._openapi = OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
+
+    def complaint(self, scope: Scope, status: int, headers: dict[str, str], body: bytes) -> str | None:
+        """What is wrong with an answer, in one line."""
+        from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
+        from openapi_core.templating.responses.exceptions import ResponseNotFound
+
+        # DigitalOcean's clients end some paths with a slash, its document none
+        request = Request({**scope, "path": scope["path"].rstrip("/")})
+        response = StarletteOpenAPIResponse(Response(body, status, headers), data=body)
+        try:
+            self._openapi.validate_response(StarletteOpenAPIRequest(request, b""), response)
+        except Exception as error:
+            # whatever it is: an answer that could not be checked is not one that fits
+            cause = error.__cause__ or error
+            if isinstance(cause, ResponseNotFound) and status in UNDOCUMENTED and _is_error(body):
+                return None
+            details = [getattr(e, "message", str(e)) for e in getattr(error.__cause__, "schema_errors", [])]
+            return f"{request.method} {request.url.path} {status}: {cause!r} {details} {body[:600]!r}"
+        return None
+
+
+def _is_error(body: bytes) -> bool:
+    return bool({"id", "message"} <= json.loads(body).keys())
+
+
+class Checked:
+    """ASGI around the API. Paths that DigitalOcean does not have (`/_faults`, or what is 404 by its path) pass."""
+
+    def __init__(self, app: ASGIApp, document: Path, home: Path) -> None:
+        self._app, self._document, self._home = app, document, home
+        self._seen: Counter[str] = Counter()
+        self._fitting: set[bytes] = set()
+        self._waiting: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="contract", daemon=True).start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/v2"):
+            await self._app(scope, receive, send)
+            return
+        sent: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            sent.append(message)
+            await send(message)
+
+        await self._app(scope, receive, keep)
+        if sent:
+            headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+            body = b"".join(message.get("body", b"") for message in sent)
+            self._waiting.put((dict(scope), sent[0]["status"], headers, body))
+
+    def _work(self) -> None:
+        contract = Contract(self._document)  # a second's work: the cloud is ready before
+        while True:
+            if self._waiting.empty():
+                self._report()
+            scope, status, headers, body = self._waiting.get()
+            self._seen[f"{scope['method']} {status}"] += 1
+            # whoever waits for something gets the same answer again and again: it fits as it did
+            digest = hashlib.sha256(repr((scope["method"], scope["path"], status, body)).encode()).digest()
+            if digest in self._fitting:
+                continue
+            self._fitting.add(digest)
+            if complaint := contract.complaint(scope, status, headers, body):
+                with (self._home / "contract-violations.jsonl").open("a") as lines:
+                    lines.write(json.dumps(complaint) + "\n")
+
+    def _report(self) -> None:
+        """One file for each daemon that ran."""
+        known: dict[str, Any] = {"checked": self._seen.total(), "different": len(self._fitting), **self._seen}
+        write_atomically(self._home / f"contract-{os.getpid()}.json", json.dumps(known))
+
+
+def checked(app: ASGIApp, home: Path) -> ASGIApp:
+    """The app itself, unless a test asks for the check."""
+    document = os.environ.get(VARIABLE)
+    if not document:
+        return app
+    log.info("every answer is held against %s", document)
+    return Checked(app, Path(document), home)

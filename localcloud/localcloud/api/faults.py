@@ -1,0 +1,80 @@
+"""/_faults: what shall go wrong. For this computer only: a droplet must not break the cloud that it runs in."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from localcloud.api.misbehave import CONTROL
+from localcloud.state.faults import PROFILES, Fault, Faults
+from localcloud.wire import Body, Json, forbidden, not_found, unprocessable
+from localcloud.work.guests import Site
+
+FaultHandler = Callable[[Mapping[str, Any], Body], Response]
+
+
+class Control:
+    def __init__(self, faults: Faults, cut_power: Callable[[str], int], site: Site) -> None:
+        self._faults = faults
+        self._cut_power = cut_power
+        self._site = site
+
+    @property
+    def routes(self) -> list[tuple[str, str, FaultHandler]]:
+        return [
+            ("GET", CONTROL, self._list),
+            ("POST", CONTROL, self._add),
+            ("DELETE", CONTROL, self._clear_all),
+            ("PUT", CONTROL + "/latency", self._set_latency),
+            ("DELETE", CONTROL + "/{id}", self._clear),
+        ]
+
+    def refuse_droplets(self, request: Request) -> None:
+        """Nobody else than they and this computer can reach the API, and they cannot but use their own addresses."""
+        caller = request.client.host if request.client else self._site.gateway
+        within = ipaddress.ip_address(caller) in ipaddress.ip_network(self._site.cidr)
+        if within and caller != self._site.nameserver:
+            raise forbidden()
+
+    def _list(self, _: Mapping[str, Any], __: Body) -> Response:
+        return JSONResponse(self._faults.shown())
+
+    def _add(self, _: Mapping[str, Any], body: Body) -> Response:
+        try:
+            fault = Fault.model_validate(dict(body.values))
+        except ValidationError as error:
+            raise unprocessable(_first(error)) from None
+        armed = self._faults.add(fault)
+        if fault.at_once:
+            self._faults.clear(armed.id)
+            if not self._cut_power(fault.droplet):
+                raise unprocessable(f"no droplet that runs is called {fault.droplet}")
+        shown: Json = armed.shown()
+        return JSONResponse({"fault": shown}, 201)
+
+    def _clear_all(self, _: Mapping[str, Any], __: Body) -> Response:
+        self._faults.clear()
+        return Response(status_code=204)
+
+    def _clear(self, params: Mapping[str, Any], _: Body) -> Response:
+        if not (params["id"].isdecimal() and self._faults.clear(int(params["id"][:18]))):
+            raise not_found()
+        return Response(status_code=204)
+
+    def _set_latency(self, _: Mapping[str, Any], body: Body) -> Response:
+        seed = body.optional_number("seed")
+        self._faults.set_latency(body.choice("profile", PROFILES), 1 if seed is None else seed)
+        return JSONResponse({"latency": self._faults.shown()["latency"]})
+
+
+def _first(error: ValidationError) -> str:
+    """Pydantic's first complaint in one line."""
+    about = error.errors()[0]
+    where = ".".join(map(str, about["loc"]))
+    said = about["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

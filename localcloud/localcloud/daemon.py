@@ -1,0 +1,243 @@
+"""The process that runs while the cloud is up: API, metadata, worker, services. Machines outlive it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from localcloud.api import contract, metadata
+from localcloud.api.app import Api, RateLimit
+from localcloud.api.seed import base_image, plant
+from localcloud.host import claims
+from localcloud.host.files import chosen_once, write_atomically
+from localcloud.host.home import Home, LocalCloudError
+from localcloud.machines import BaseImage, NspawnDriver
+from localcloud.network import ipv6
+from localcloud.network.namespace import Network
+from localcloud.network.plan import Doors
+from localcloud.network.range import choose_range
+from localcloud.services import acme, mail, spaces
+from localcloud.services.lineup import Ports, services
+from localcloud.services.supervisor import Supervisor
+from localcloud.state.faults import Faults
+from localcloud.state.model import Domain, Record, Row
+from localcloud.state.store import Store, Transaction
+from localcloud.work.guests import Site
+from localcloud.work.probes import HostProbe, Prober
+from localcloud.work.sweep import sweep
+from localcloud.work.worker import Worker
+
+log = logging.getLogger(__name__)
+
+API_PORT = 8080
+SUBMISSION_PORT = 587
+BOOT_DEADLINE_S = 180.0
+LISTEN_DEADLINE_S = 10.0
+# A client is silent for seconds while it talks to a droplet: what closes under its next request is no answer.
+KEEP_ALIVE_S = 75
+HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
+SPACES_REGION = "nyc3"
+
+
+def network_of(home: Home) -> Network:
+    cidr = choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE"))
+    return Network(home.name, cidr, home.path, doors(ports_of(home)))
+
+
+def ports_of(home: Home) -> Ports:
+    return Ports(spaces=spaces_port(home))
+
+
+def doors(ports: Ports) -> Doors:
+    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Mailers often know no other
+    port than 587, where this computer may have a server of its own."""
+    reachable = (API_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
+    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),))
+
+
+def driver_of(home: Home, network: Network) -> NspawnDriver:
+    return NspawnDriver(home.path, network, home.cache)
+
+
+def serve(home: Home, lock: int | None) -> None:
+    """Until SIGTERM or SIGINT. `start` (control.py) has made the network and the base image before, and taken the
+    daemon's lock for this process."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    if lock is not None:
+        os.set_inheritable(lock, False)  # the machines' supervisors outlive the daemon and must not hold it
+    with nullcontext() if lock is not None else home.claim_daemon():
+        home.sign_daemon()
+        _serve(home, ended)
+
+
+def _serve(home: Home, ended: threading.Event) -> None:
+    network = network_of(home)
+    network.up()
+    driver = driver_of(home, network)
+    driver.open()
+    base = driver.ensure_base()
+    site = Site(network.range.cidr, network.range.gateway, network.range.service, ipv6.available())
+    store = Store(home.state)
+    plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
+    sweep(store, driver)
+    publish_records(home, store)
+    ports = ports_of(home)
+    supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
+    supervisor.start()
+    faults = Faults()
+    worker = Worker(store, driver, network, site, faults)
+    api = Api(store, worker, site, home.token(), RateLimit(), home.scopes_of)
+    servers = [
+        Listener(contract.checked(api.app(), home.path), site.nameserver, API_PORT),
+        Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),
+    ]
+    prober = Prober(store, HostProbe(site.nameserver, acme.Files(home.path / "acme").roots))
+    prober.start()
+    worker.start()
+    if not worker.wait_idle(BOOT_DEADLINE_S):
+        log.warning("some machines are still on their way")
+    if not ended.is_set():
+        write_atomically(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
+        log.info("ready on %s", site.nameserver)
+    ended.wait()
+    log.info("ending")
+    for server in servers:
+        server.stop()
+    prober.stop()
+    worker.stop()
+    supervisor.stop()
+    store.close()
+
+
+class Listener:
+    """An ASGI app on an address, in a thread of its own; listens when the constructor returns."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name=f"http-{port}", daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + LISTEN_DEADLINE_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise LocalCloudError(f"cannot listen on {host} port {port}: is it in use?")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def publish_records(home: Home, store: Store) -> None:
+    """The DNS service reads this file again whenever it changes: a record is served before its creation is answered."""
+
+    def publish(tx: Transaction, kinds: frozenset[type[Row]]) -> None:
+        if kinds & {Domain, Record}:
+            write_atomically(home.records, json.dumps(zones(tx)))
+
+    with store.change() as tx:
+        write_atomically(home.records, json.dumps(zones(tx)))
+    store.listen(publish)
+
+
+def zones(tx: Transaction) -> dict[str, list[dict[str, Any]]]:
+    return {
+        domain.name: [
+            record.model_dump(exclude={"id", "domain"}, exclude_none=True)
+            for record in tx.all(Record)
+            if record.domain == domain.name
+        ]
+        for domain in tx.all(Domain)
+    }
+
+
+def spaces_port(home: Home) -> int:
+    """The usual one, or the next that no other instance has: seaweedfs wants its port on every address. Kept, as
+    droplets were told of it."""
+    candidates = range(Ports.spaces, Ports.spaces + 100)
+    return chosen_once(home.path / "spaces-port", candidates, partial(claims.is_free, home.name))
+
+
+def claim_ports(home: Home) -> None:
+    """Those that clouds on one computer share, before anything listens there."""
+    inner = spaces.inner_ports(home.path, partial(claims.is_free, home.name))
+    claims.claim(home.name, (spaces_port(home), *inner.values()))
+
+
+def give_up_a_taken_port(home: Home, droplets: int) -> None:
+    """Another program may have the remembered port by now: it stays only where a droplet was told of it."""
+    remembered = home.path / "spaces-port"
+    if not remembered.exists() or claims.is_free(home.name, port := int(remembered.read_text())):
+        return
+    if droplets:
+        raise LocalCloudError(
+            f"port {port} is in use by another program or cloud, and this cloud's droplets know it as Spaces: "
+            f"end that program (`ss -ltnp sport = :{port}` names it), then start again",
+            11,
+        )
+    remembered.unlink()
+
+
+def give_up_a_taken_range(home: Home, addresses: int) -> None:
+    """Another cloud may have the remembered range by now: it stays only where addresses of it were given out, and then
+    the network says what is in its place."""
+    remembered = home.path / "range"
+    if addresses or not remembered.exists():
+        return
+    if Network(home.name, remembered.read_text().strip(), home.path).clash():
+        remembered.unlink()
+
+
+def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str, Any]:
+    """docs/architecture.md says what each is for."""
+    address = site.nameserver
+    files, keys, mailer = acme.Files(home.path / "acme"), spaces.credentials(home.path), mail.credentials(home.path)
+    return {
+        "version": 1,
+        "api": f"http://{address}:{API_PORT}",
+        "token": home.token(),
+        "dns": address,
+        "acme": {
+            "directory": f"https://{address}:{ports.acme}/dir",
+            "ca_file": str(files.ca),
+            "roots_file": str(files.roots),
+        },
+        "spaces": {
+            "endpoint": f"http://{address}:{ports.spaces}",
+            "region": SPACES_REGION,
+            "access_key": keys.access_key,
+            "secret_key": keys.secret_key,
+        },
+        "mail": {
+            "host": address,
+            "port": ports.mail,
+            "user": mailer.user,
+            "password": mailer.password,
+            "tls": False,
+            "inbox": f"http://{address}:{ports.inbox}",
+        },
+        "registry_mirror": f"http://{address}:{ports.registry}",
+        "trusted_cas_dir": str(HOST_AUTHORITIES) if any(HOST_AUTHORITIES.glob("*.crt")) else None,
+        "base_is_stand_in": base.is_stand_in,
+    }

@@ -1,0 +1,99 @@
+"""A NetworkPlan becomes the complete nftables ruleset of the cloud's network namespace: of IPv4 here, of IPv6 in
+`render6.py`. Pure.
+
+Every guest hangs on links of its own, so every packet, also between two guests, is forwarded here:
+    antispoof    a guest sends from its own addresses only
+    translate    reserved address -> its droplet; the metadata address -> the service address
+    hairpin      a droplet that calls its own reserved address needs the answer to come back through here
+    forward      established, then what the sender's firewall lets out, then what the receiver's lets in; of the
+                 service address only its doors, whatever a guest's firewall says
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from localcloud.network.chains import IPV4, chain, firewalls, links, table, through_firewalls
+from localcloud.network.plan import Doors, Guest, NetworkPlan
+from localcloud.network.range import UPLINK, Range, private_link
+
+METADATA_ADDRESS = "169.254.169.254"
+
+
+def ruleset(plan: NetworkPlan, net: Range, doors: Doors) -> str:
+    """For `nft -f`: replaces the table in one transaction."""
+    guests = sorted(plan.guests, key=lambda guest: guest.machine)
+    body = [
+        *chain("antispoof", "type filter hook prerouting priority raw; policy accept;", _antispoof(guests)),
+        *chain(
+            "translate",
+            "type nat hook prerouting priority dstnat; policy accept;",
+            _translate(guests, net, doors),
+        ),
+        *chain("hairpin", "type nat hook postrouting priority srcnat; policy accept;", _hairpin(guests)),
+        *chain("local", "type filter hook input priority filter; policy drop;", _local()),
+        *firewalls(guests, IPV4),
+        *chain(
+            "forward",
+            "type filter hook forward priority filter; policy drop;",
+            _forward(guests, plan.idle_reserved_ips, net, doors),
+        ),
+    ]
+    return table(IPV4, body)
+
+
+def _antispoof(guests: list[Guest]) -> Iterator[str]:
+    for guest in guests:
+        for link, address in links(guest):
+            yield f'iifname "{link}" ip saddr != {address} drop'
+
+
+def _translate(guests: list[Guest], net: Range, doors: Doors) -> Iterator[str]:
+    yield f'iifname "pub*" ip daddr {METADATA_ADDRESS} tcp dport 80 dnat to {net.service}:{doors.metadata}'
+    for asked, answered in doors.translated:
+        yield f'iifname "pub*" ip daddr {net.service} tcp dport {asked} dnat to {net.service}:{answered}'
+    for guest in guests:
+        if guest.reserved_ip:
+            yield f"ip daddr {guest.reserved_ip} dnat to {guest.public_ip}"
+
+
+def _hairpin(guests: list[Guest]) -> Iterator[str]:
+    for guest in guests:
+        if guest.reserved_ip:
+            yield f"ct status dnat ip saddr {guest.public_ip} ip daddr {guest.public_ip} masquerade"
+
+
+def _local() -> Iterator[str]:
+    yield "ct state established,related accept"
+    yield "ip protocol icmp accept"
+
+
+def _forward(guests: list[Guest], idle: tuple[str, ...], net: Range, doors: Doors) -> Iterator[str]:
+    # the host's way out may carry less than a guest's link: without this, large answers get lost
+    yield "tcp flags syn tcp option maxseg size set rt mtu"
+    yield "ct state established,related accept"
+    yield "ct state invalid drop"
+    for protocol, port in (("udp", 53), ("tcp", 53), ("tcp", doors.metadata)):
+        yield f'iifname "pub*" oifname "{UPLINK}" ip daddr {net.service} {protocol} dport {port} accept'
+    yield f"ip daddr {net.service} meta l4proto != {{ tcp, icmp }} drop"
+    yield f"ip daddr {net.service} tcp dport {_all_but(doors.tcp)} drop"
+    if idle:
+        yield f"ip daddr {{ {', '.join(sorted(idle))} }} drop"
+    # an address of the range that nobody has would come back from the host: it ends here
+    yield f'oifname "{UPLINK}" ip daddr != {net.service} ip daddr {net.cidr} drop'
+    yield from through_firewalls(guests)
+    for link_in, link_out in (("pub*", "pub*"), ("pub*", UPLINK), (UPLINK, "pub*")):
+        yield f'iifname "{link_in}" oifname "{link_out}" accept'
+    yield from _vpcs(guests)
+
+
+def _all_but(ports: tuple[int, ...]) -> str:
+    return f"!= {{ {', '.join(map(str, sorted(ports)))} }}" if ports else "0-65535"
+
+
+def _vpcs(guests: list[Guest]) -> Iterator[str]:
+    members = sorted((guest.vpc, guest.machine) for guest in guests if guest.vpc and guest.private_ip)
+    for _, group in groupby(members, key=lambda member: member[0]):
+        names = ", ".join(f'"{private_link(machine)}"' for _, machine in group)
+        yield f"iifname {{ {names} }} oifname {{ {names} }} accept"

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bootstrap.deployment import find, gate, steps
+from bootstrap.errors import NotFoundError
+from bootstrap.operations import destroy, logs
+from bootstrap.operations.create import plan
+from bootstrap.operations.create import run as create
+from bootstrap.operations.status import status
+from tests.fakes.cloud import Killed, Trip
+from tests.fakes.world import RELEASE, Quiet, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    env = world.env()
+    create.create(env, plan.check(env))
+    return world
+
+
+def run_destroy(world: World, *, volume: bool = False, backups: bool = False) -> destroy.Destroyed:
+    env = world.env()
+    deployment = destroy.check_exists(env, volume=volume, backups=backups)
+    return destroy.destroy(env, deployment, volume=volume, backups=backups)
+
+
+def test_status_has_the_fields_that_scripts_read(world: World) -> None:
+    now = status(world.env())
+    assert (now["deployment"], now["url"], now["state"], now["healthy"]) == (
+        "example_com",
+        "https://example.com/",
+        "live",
+        True,
+    )
+    assert now["release"]["image"] == RELEASE["name"] and now["release"]["git"] == "abc1234"
+    assert now["backup"] == {"last": None, "age_s": None}
+    # droplet 18, volume 10 x 0.10, Spaces 5
+    assert now["cost_month_usd"] == 24.0
+
+
+def test_status_of_a_silent_droplet_is_an_answer(world: World) -> None:
+    world.machines.clear()
+    now = status(world.env())
+    assert now["healthy"] is False and "no answer" in now["problem"] and now["droplet"]["id"]
+
+
+def test_status_asks_for_what_the_release_is_asked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(gate, "problem", lambda env, url, address: asked.append(url))
+    assert status(world.env())["healthy"] is True
+    assert asked == ["https://example.com/health/"]
+    monkeypatch.setattr(gate, "problem", lambda env, url, address: "status 503")
+    assert status(world.env())["problem"] == "/health/: status 503"
+
+
+def test_only_the_backups_of_a_domain_that_has_some_can_be_destroyed(world: World) -> None:
+    run_destroy(world, volume=True)
+    with pytest.raises(NotFoundError, match="not deployed"):
+        run_destroy(world, backups=True)
+    world.store.objects[f"{world.settings.prefix}media_backup_20261124_030000.tar.gz"] = b"1"
+    assert run_destroy(world, backups=True).backups_deleted == 1
+
+
+def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:
+    (volume,) = world.cloud.volumes()
+    done = run_destroy(world)
+    cloud = world.cloud
+    assert done.volume_kept == volume.name
+    assert (cloud.droplets(), cloud.reserved_ips(), cloud.firewalls(), cloud.records("example.com")) == ([], [], [], [])
+    with pytest.raises(NotFoundError, match="not deployed"):
+        status(world.env())
+    with pytest.raises(NotFoundError) as failure:
+        run_destroy(world)
+    assert failure.value.remedy and "--volume" in failure.value.remedy
+    env = world.env()
+    assert create.create(env, plan.check(env)).volume.id == volume.id
+
+
+def test_after_a_destroy_nobody_goes_on_from_where_a_create_stopped(world: World) -> None:
+    with suppress(KeyError), steps.Recorded(steps.path_of(world.env()), Quiet()).step("certificate"):
+        raise KeyError
+    assert status(world.env())["interrupted"]
+    run_destroy(world)
+    assert steps.interrupted(steps.path_of(world.env())) is None
+
+
+def test_destroy_keeps_the_operators_own_records(world: World) -> None:
+    world.cloud.put_record("example.com", "MX", "@", "mail.example.net.", 300)
+    run_destroy(world)
+    assert [record.type for record in world.cloud.records("example.com")] == ["MX"]
+
+
+def test_destroy_killed_anywhere_is_run_again(tmp_path: Path) -> None:
+    for at in itertools.count(1):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        world = World(folder)
+        env = world.env()
+        create.create(env, plan.check(env))
+        world.effects.calls.clear()
+        world.effects.trip = Trip(at, Killed(), after=True)
+        try:
+            run_destroy(world, volume=True)
+        except Killed:
+            if world.cloud.volumes() or find.find(world.env()).exists:
+                run_destroy(world, volume=True)
+        else:
+            break
+        cloud = world.cloud
+        left = (
+            cloud.droplets(),
+            cloud.reserved_ips(),
+            cloud.firewalls(),
+            cloud.volumes(),
+            cloud.records("example.com"),
+        )
+        assert left == ([], [], [], [], []), f"killed after {world.effects.calls[at - 1]}"
+
+
+def test_known_domains_are_read_from_firewalls(world: World) -> None:
+    assert find.known_domains(world.cloud) == ["example.com"]
+    run_destroy(world)
+    assert find.known_domains(world.cloud) == []
+
+
+def test_logs_are_asked_of_compose_and_of_the_journal() -> None:
+    wanted = logs.Wanted("nginx", follow=True, since="10m", lines=5, units=False)
+    argv = logs.compose_argv(wanted, RELEASE)
+    assert argv[-7:] == ["logs", "--tail", "5", "--follow", "--since", "10m", "nginx"]
+    assert "RELEASE=" + RELEASE["name"] in argv
+    assert logs.journal_argv(wanted)[-2:] == ["--since", "-10m"]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.errors import UsageError
+from bootstrap.settings import Settings, load
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "bootstrap.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_flags_win_over_the_file_over_defaults(tmp_path: Path) -> None:
+    file = written(tmp_path, "domain: a.example\nregion: fra1\nsize: s-1vcpu-1gb\n")
+    settings = load(file, {"region": "ams3", "size": None}, {})
+    assert (settings.domain, settings.region, settings.size, settings.volume_size_gb) == (
+        "a.example",
+        "ams3",
+        "s-1vcpu-1gb",
+        10,
+    )
+
+
+def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
+    file = written(tmp_path, "domain: a.example\nstack: app\nssh_key: ~/k\nenv_file: /etc/own.env\n")
+    settings = load(file, {}, {})
+    assert settings.stack == tmp_path / "app"
+    assert settings.ssh_key == Path("~/k").expanduser()
+    assert settings.env_file == Path("/etc/own.env")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("domain: localhost\n", "bootstrap.yaml: domain: 'localhost' is not a domain name"),
+        ("domain: a.example\nrigion: fra1\n", "bootstrap.yaml: rigion: there is no such setting"),
+        ("domain: a.example\nspaces: {bukket: x}\n", "bootstrap.yaml: spaces.bukket: there is no such setting"),
+        ("domain: a.example\nssh_from: [10.0.0.300/8]\n", "bootstrap.yaml: ssh_from:"),
+        ("domain: a.example\nvolume_size_gb: 0\n", "bootstrap.yaml: volume_size_gb:"),
+        ("domain: a.example\nsmtp: {user: me}\n", "bootstrap.yaml: smtp.host: field required"),
+        ("domain: a.example\nsmtp: {host: h, password: x}\n", "smtp.password: there is no such setting"),
+        ("domain: [a\n", "bootstrap.yaml: line"),
+        ("- a\n", "must hold keys and values"),
+        ("region: fra1\n", "no domain given"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_key_and_problem(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UsageError) as failure:
+        load(written(tmp_path, text), {}, {})
+    assert said in failure.value.message and "\n" not in failure.value.message
+
+
+def test_a_mistake_in_a_flag_names_the_flag(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--domain: 'x' is not a domain name"):
+        load(tmp_path / "absent.yaml", {"domain": "x"}, {})
+
+
+def test_an_international_domain_is_ascii_from_here_on() -> None:
+    settings = Settings(domain="Bücher.Example.")
+    assert (settings.domain, settings.key) == ("xn--bcher-kva.example", "xn--bcher-kva_example")
+
+
+label = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+
+
+@given(st.lists(label, min_size=2, max_size=4).map(".".join))
+def test_a_domain_can_be_read_back_from_its_key(domain: str) -> None:
+    settings = Settings(domain=domain)
+    assert settings.key.replace("_", ".") == domain
+    assert len(f"bootstrap-{settings.slug}") <= 64 and len(settings.bucket) <= 63

@@ -1,0 +1,67 @@
+"""The Django services without their containers: each one's own tests, and how they refuse to start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.stack.model import load
+
+SERVICES = Path(__file__).resolve().parents[3] / "stack" / "services"
+STACK = load(SERVICES.parent)
+# folder → settings module
+ALL = {
+    "auth": "auth.settings",
+    "ticket": "tickets.settings",
+    "workflow": "workflow.settings",
+    "messaging": "messaging.settings",
+    "notification": "notification.settings",
+}
+
+
+def manage(service: str, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    secrets = {name: f"{name}-of-a-test-{'x' * length}" for name, length in STACK.secrets_to_generate.items()}
+    given = {"DATABASE_URL": "sqlite://:memory:", "CELERY_BROKER_URL": "amqp://127.0.0.1:1/", **changes}
+    env = STACK.render_env("tickets.example", secrets, {}) | given
+    python = {"PYTHONPATH": str(SERVICES), "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": ALL[service]}
+    return subprocess.run(
+        [sys.executable, "-m", "django", *argv],
+        cwd=SERVICES / service,
+        env={"PATH": os.environ["PATH"], **python, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_its_own_tests_pass(service: str) -> None:
+    done = manage(service, "test", "--verbosity=1")
+    assert done.returncode == 0, done.stderr
+    assert "OK" in done.stderr and "Ran 0 tests" not in done.stderr
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_its_migrations_agree_with_its_models(service: str) -> None:
+    done = manage(service, "makemigrations", "--check", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DJANGO_SECRET_KEY", "", "DJANGO_SECRET_KEY is not set"),
+        ("DJANGO_JWT_SIGNING_KEY", "<generated>", "DJANGO_JWT_SIGNING_KEY still holds a placeholder"),
+        ("DATABASE_URL", "postgresql://auth_service:<password>@db/auth_db", "DATABASE_URL still holds a placeholder"),
+        ("DJANGO_SECRET_KEY", "short", "DJANGO_SECRET_KEY is shorter than 50 characters"),
+        ("DJANGO_DEBUG", "True", "DJANGO_DEBUG is True outside of DJANGO_ENV=development"),
+    ],
+)
+def test_it_refuses_to_start_with_one_line_that_names_the_variable(name: str, value: str, said: str) -> None:
+    done = manage("auth", "check", **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(said) and done.stderr.count("\n") == 1
