@@ -12,8 +12,9 @@ What a guest needs from ConfigDrive: `openstack/latest/{meta_data,network_data,v
 """
 
 from localcloud.machines.base import BASE, BUILDER, CACHE, BaseImage
-from localcloud.machines.driver import Interface, MachineDriver, MachineError, MachineSpec
+from localcloud.machines.driver import MachineDriver, MachineError, MachineSpec
 from localcloud.machines.nspawn import NspawnDriver
+from localcloud.network.plan import Interface
 
 __all__ = [
     "BASE",

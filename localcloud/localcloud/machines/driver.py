@@ -13,23 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from localcloud.network.plan import Interface
+
 
 class MachineError(Exception):
     """A machine operation failed; the message is one line and says which machine and what."""
-
-
-@dataclass(frozen=True)
-class Interface:
-    """One network interface of a machine, as its guest sees it ("eth0" public, "eth1" private)."""
-
-    name: str
-    mac: str
-    address: str
-    prefix: int
-    gateway: str | None
-    # on the public one only, where the droplet has IPv6; it is always of a /64
-    ipv6: str | None = None
-    ipv6_gateway: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from localcloud.machines.driver import Interface, MachineError, MachineSpec
+from localcloud.machines.driver import MachineError, MachineSpec
+from localcloud.network.plan import Interface
 
 SEED = Path("var/lib/cloud/seed/config_drive")
 NETWORKD = Path("etc/systemd/network")

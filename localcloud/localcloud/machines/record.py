@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.host.files import locked
-from localcloud.machines.driver import Interface, MachineSpec
+from localcloud.machines.driver import MachineSpec
 from localcloud.machines.process import Process
+from localcloud.network.plan import Interface
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,15 @@ import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from localcloud.host.command import CommandError, run, succeeds
 from localcloud.host.files import locked
 from localcloud.network import ipv6
 from localcloud.network.chains import TABLE
-from localcloud.network.plan import Doors, NetworkPlan
+from localcloud.network.plan import Doors, Interface, NetworkPlan
 from localcloud.network.range import UPLINK, NetworkError, Range, private_link, public_link
 from localcloud.network.render import ruleset
 from localcloud.network.render6 import ruleset as ruleset6
-
-if TYPE_CHECKING:
-    from localcloud.machines.driver import Interface
 
 BLACKHOLE_METRIC = "4278198272"
 # who is up, shared by all instances of this host: the last one to leave gives ip_forward back

@@ -47,3 +47,17 @@ class NetworkPlan:
     guests: tuple[Guest, ...] = ()
     # reserved addresses that exist but point nowhere: packets to them are dropped
     idle_reserved_ips: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Interface:
+    """One network interface of a machine, as its guest sees it ("eth0" public, "eth1" private)."""
+
+    name: str
+    mac: str
+    address: str
+    prefix: int
+    gateway: str | None
+    # on the public one only, where the droplet has IPv6; it is always of a /64
+    ipv6: str | None = None
+    ipv6_gateway: str | None = None

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from localcloud.machines.driver import Interface, MachineSpec
-from localcloud.network.plan import Guest, NetworkPlan, Rule
+from localcloud.machines.driver import MachineSpec
+from localcloud.network.plan import Guest, Interface, NetworkPlan, Rule
 from localcloud.network.range import Range
 from localcloud.state import lookup
 from localcloud.state.catalog import SIZES
