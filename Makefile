@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := $(BIN)/bootstrap --cloud local
 DOMAIN ?= tickets.test
-.PHONY: help setup demo image test test-fast lint docs audit bench clean
+.PHONY: help setup demo image test test-fast lint docs lock audit bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init
 
 docs: setup ## make docs/cli.md from the help texts, docs/security.md's tables from what audit knows
 	$(BIN)/python -m bootstrap.cli.manual > docs/cli.md && $(BIN)/python -m bootstrap.operations.audit.page docs/security.md
+
+lock: setup ## pin with hashes what an image installs from the Python package index
+	.ci/lock
 
 audit: setup ## Lynis, ssh-audit, testssl.sh and the Docker checks against the demo
 	$(LOCAL) audit $(DOMAIN)

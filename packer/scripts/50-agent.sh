@@ -8,7 +8,7 @@ python3 -m venv /opt/bootstrap/venv
 # The system's roots, which a base image may have added to: pip brings its own otherwise.
 export PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 pip=(/opt/bootstrap/venv/bin/pip --quiet --retries 5)
-"${pip[@]}" install --requirement "$BUILD/files/agent-requirements.txt"
+"${pip[@]}" install --require-hashes --requirement "$BUILD/files/agent-requirements.txt"
 "${pip[@]}" install --no-deps "$BUILD"/wheel/*.whl
 ln -sf /opt/bootstrap/venv/bin/bootstrap-agent /usr/local/bin/bootstrap-agent
 bootstrap-agent --help >/dev/null

@@ -40,7 +40,7 @@ def test_nginx_knows_each_service_at_the_port_it_listens_on() -> None:
 
 
 def test_the_tests_here_have_what_the_images_have() -> None:
-    lines = (STACK / "services/requirements.txt").read_text().splitlines()
+    lines = (STACK / "services/requirements.in").read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith("#")]
     extra = (ROOT / "pyproject.toml").read_text()
     assert wanted and [line for line in wanted if f'"{line}"' not in extra] == []
