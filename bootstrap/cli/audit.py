@@ -12,7 +12,7 @@ from bootstrap.cli.context import Context, domain_argument, json_option, pass_co
 from bootstrap.errors import UnhealthyError
 
 if TYPE_CHECKING:
-    from bootstrap.operations.audit.report import Report
+    from bootstrap.operations.audit.report import AuditReport
 
 TOOLS = ("lynis", "ssh-audit", "testssl.sh", "docker")
 
@@ -46,7 +46,7 @@ def audit(context: Context, domain: str | None, only: tuple[str, ...], as_json: 
         raise UnhealthyError(f"{report.domain}: {report.problem}", "docs/security.md says how to go on from here")
 
 
-def _print(context: Context, report: Report) -> None:
+def _print(context: Context, report: AuditReport) -> None:
     say = context.console.print
     context.console.table(("tool", "figure", "goal"), [(part.tool, part.figure, part.goal) for part in report.parts])
     say()

@@ -12,7 +12,7 @@ from bootstrap.cli.context import Context, domain_argument, json_option, pass_co
 
 if TYPE_CHECKING:
     from bootstrap.adapters.console import Console
-    from bootstrap.operations.doctor.check import Finding
+    from bootstrap.operations.doctor.check import CheckResult
     from bootstrap.operations.doctor.patient import Sources
 
 _MARKS = {
@@ -82,7 +82,7 @@ def _sources(context: Context, domain: str | None) -> Sources:
     )
 
 
-def _print(context: Context, findings: list[Finding]) -> None:
+def _print(context: Context, findings: list[CheckResult]) -> None:
     for group, members in groupby(findings, key=lambda finding: finding.group):
         context.console.print(group)
         _print_group(context.console, list(members))
@@ -91,7 +91,7 @@ def _print(context: Context, findings: list[Finding]) -> None:
     context.console.print(f"{states.count('problem')} problem(s), {states.count('warning')} warning(s)")
 
 
-def _print_group(console: Console, findings: list[Finding]) -> None:
+def _print_group(console: Console, findings: list[CheckResult]) -> None:
     reasons = {(finding.state, finding.text) for finding in findings}
     if len(findings) > 1 and len(reasons) == 1 and findings[0].state == "not checked":
         console.print(f"  {console.mark(*_MARKS['not checked'])} not checked: {findings[0].text}")

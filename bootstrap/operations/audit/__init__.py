@@ -13,15 +13,15 @@ from contextlib import closing
 from bootstrap.deployment import find, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import HostError
-from bootstrap.operations.audit import docker, facts, lynis, reasons, ssh, tls
-from bootstrap.operations.audit.report import Part, Report
+from bootstrap.operations.audit import docker, inspection, lynis, reasons, ssh, tls
+from bootstrap.operations.audit.report import AuditReport, ToolResult
 from bootstrap.ports.host import Host
 from bootstrap.ports.scanners import Scanners
 
 TOOLS = (lynis.TOOL, ssh.TOOL, tls.TOOL, docker.TOOL)
 
 
-def audit(env: Environment, scanners: Scanners, tools: Collection[str] = TOOLS) -> Report:
+def audit(env: Environment, scanners: Scanners, tools: Collection[str] = TOOLS) -> AuditReport:
     deployment, live = find.find_live(env)
     if deployment.reserved_ip is None:
         raise HostError(f"{env.settings.domain} has no reserved ip", "bootstrap create completes it")
@@ -34,20 +34,20 @@ def audit(env: Environment, scanners: Scanners, tools: Collection[str] = TOOLS) 
     ):
         # Those outside run beside the others: testssl.sh mostly waits.
         outside = [pool.submit(_outside, tool, env, scanners, address) for tool in chosen]
-        rehearsal = facts.is_rehearsal(host)
+        rehearsal = inspection.is_rehearsal(host)
         inside = [_inside(tool, host) for tool in chosen]
         parts = [part or future.result() for part, future in zip(inside, outside, strict=True)]
     found = [part for part in parts if part]
     return reasons.explain(env.settings.domain, rehearsal, found, reasons.load())
 
 
-def _inside(tool: str, host: Host) -> Part | None:
+def _inside(tool: str, host: Host) -> ToolResult | None:
     if tool == lynis.TOOL:
         return lynis.audit(host)
-    return docker.audit(facts.gather(host)) if tool == docker.TOOL else None
+    return docker.audit(inspection.gather(host)) if tool == docker.TOOL else None
 
 
-def _outside(tool: str, env: Environment, scanners: Scanners, address: str) -> Part | None:
+def _outside(tool: str, env: Environment, scanners: Scanners, address: str) -> ToolResult | None:
     if tool == ssh.TOOL:
         return ssh.read(scanners.ssh(address))
     if tool == tls.TOOL:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bootstrap.operations.audit.facts import UNITS, Facts
-from bootstrap.operations.audit.report import Finding, Part
+from bootstrap.operations.audit.inspection import UNITS, Inspection
+from bootstrap.operations.audit.report import Finding, ToolResult
 
 TOOL = "docker"
 HOST = ("",)
@@ -30,14 +30,14 @@ SENSITIVE = ("/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr")
 class Check:
     id: str
     title: str
-    complaints: Callable[[Facts], Iterable[str]]
+    complaints: Callable[[Inspection], Iterable[str]]
 
 
-def audit(facts: Facts) -> Part:
-    findings = [Finding(TOOL, c.id, subject, c.title) for c in CHECKS for subject in c.complaints(facts)]
+def audit(found: Inspection) -> ToolResult:
+    findings = [Finding(TOOL, c.id, subject, c.title) for c in CHECKS for subject in c.complaints(found)]
     failed = len({finding.id for finding in findings})
     figure = f"{len(CHECKS) - failed} of {len(CHECKS)} checks pass"
-    return Part(TOOL, figure, "a reason for each other", True, findings)
+    return ToolResult(TOOL, figure, "a reason for each other", True, findings)
 
 
 def name_of(container: Container) -> str:
@@ -46,25 +46,25 @@ def name_of(container: Container) -> str:
     return str(labels.get("com.docker.compose.service") or container["Name"].lstrip("/"))
 
 
-def _host(sound: Callable[[Facts], Any]) -> Callable[[Facts], Iterable[str]]:
-    return lambda facts: SOUND if sound(facts) else HOST
+def _host(sound: Callable[[Inspection], Any]) -> Callable[[Inspection], Iterable[str]]:
+    return lambda found: SOUND if sound(found) else HOST
 
 
-def _each(sound: Callable[[Container], Any]) -> Callable[[Facts], Iterable[str]]:
-    return lambda facts: sorted({name_of(one) for one in facts.containers if not sound(one)})
+def _each(sound: Callable[[Container], Any]) -> Callable[[Inspection], Iterable[str]]:
+    return lambda found: sorted({name_of(one) for one in found.containers if not sound(one)})
 
 
-def _audited(*paths: str) -> Callable[[Facts], Iterable[str]]:
+def _audited(*paths: str) -> Callable[[Inspection], Iterable[str]]:
     """What does not exist needs no watching."""
-    return _host(lambda facts: all(path in facts.watched for path in paths if path in facts.files))
+    return _host(lambda found: all(path in found.watched for path in paths if path in found.files))
 
 
-def _owned(path: str, *owners: str) -> Callable[[Facts], Iterable[str]]:
-    return _host(lambda facts: path not in facts.files or facts.files[path].owner in owners)
+def _owned(path: str, *owners: str) -> Callable[[Inspection], Iterable[str]]:
+    return _host(lambda found: path not in found.files or found.files[path].owner in owners)
 
 
-def _at_most(path: str, bits: int) -> Callable[[Facts], Iterable[str]]:
-    return _host(lambda facts: path not in facts.files or not facts.files[path].bits & ~bits)
+def _at_most(path: str, bits: int) -> Callable[[Inspection], Iterable[str]]:
+    return _host(lambda found: path not in found.files or not found.files[path].bits & ~bits)
 
 
 def _ports(container: Container) -> list[dict[str, str]]:
@@ -90,25 +90,25 @@ def _options(container: Container) -> list[str]:
     return container["HostConfig"].get("SecurityOpt") or []
 
 
-def _no_new_privileges(facts: Facts) -> Iterable[str]:
-    if facts.daemon.get("no-new-privileges"):
+def _no_new_privileges(found: Inspection) -> Iterable[str]:
+    if found.daemon.get("no-new-privileges"):
         return SOUND
-    return _each(lambda one: any("no-new-privileges" in option for option in _options(one)))(facts)
+    return _each(lambda one: any("no-new-privileges" in option for option in _options(one)))(found)
 
 
-def _no_health_check(facts: Facts) -> Iterable[str]:
+def _no_health_check(found: Inspection) -> Iterable[str]:
     """A service may bring the check that its image lacks."""
-    return _each(lambda one: (one["Config"].get("Healthcheck") or {}).get("Test", ["NONE"])[0] != "NONE")(facts)
+    return _each(lambda one: (one["Config"].get("Healthcheck") or {}).get("Test", ["NONE"])[0] != "NONE")(found)
 
 
-def _runs_sshd(facts: Facts) -> Iterable[str]:
-    return sorted(name_of(one) for one in facts.containers if "sshd" in facts.processes.get(one["Id"], ""))
+def _runs_sshd(found: Inspection) -> Iterable[str]:
+    return sorted(name_of(one) for one in found.containers if "sshd" in found.processes.get(one["Id"], ""))
 
 
-def _remote_api_is_guarded(facts: Facts) -> bool:
-    hosts = facts.daemon.get("hosts") or facts.daemon.get("host") or ()
+def _remote_api_is_guarded(found: Inspection) -> bool:
+    hosts = found.daemon.get("hosts") or found.daemon.get("host") or ()
     listens = any("tcp://" in host for host in ([hosts] if isinstance(hosts, str) else hosts))
-    return not listens or bool(facts.daemon.get("tlsverify"))
+    return not listens or bool(found.daemon.get("tlsverify"))
 
 
 CHECKS = (

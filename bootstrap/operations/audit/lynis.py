@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.errors import HostError
-from bootstrap.operations.audit.report import Finding, Part
+from bootstrap.operations.audit.report import Finding, ToolResult
 from bootstrap.ports.host import Host
 
 TOOL, LEAST_INDEX = "lynis", 84
@@ -13,7 +13,7 @@ NOT_FOUND = 1
 RUN_S = 900
 
 
-def audit(host: Host) -> Part:
+def audit(host: Host) -> ToolResult:
     if host.run(["sudo", "-n", "which", "lynis"], check=False).exit_code == NOT_FOUND:
         raise HostError("the droplet has no lynis: its image is an older one", "bootstrap image build, then redeploy")
     # It ends with a code of its own when there are warnings.
@@ -21,7 +21,7 @@ def audit(host: Host) -> Part:
     return read(host.run(["sudo", "-n", "cat", REPORT]).stdout)
 
 
-def read(report: str) -> Part:
+def read(report: str) -> ToolResult:
     """The report's lines are `name=value`; those of a list have `name[]`."""
     lines = [line.partition("=") for line in report.splitlines()]
     index = next((int(value) for name, _, value in lines if name == "hardening_index"), None)
@@ -33,7 +33,7 @@ def read(report: str) -> Part:
     ]
     told_one_by_one = {finding.id for finding in findings if finding.subject}
     findings = [finding for finding in findings if finding.subject or finding.id not in told_one_by_one]
-    return Part(TOOL, f"index {index}", f"index {LEAST_INDEX} or more", index >= LEAST_INDEX, findings)
+    return ToolResult(TOOL, f"index {index}", f"index {LEAST_INDEX} or more", index >= LEAST_INDEX, findings)
 
 
 def _suggested(value: str) -> Finding:
@@ -45,7 +45,7 @@ def _suggested(value: str) -> Finding:
 def _weighed(value: str) -> Finding:
     """`ID|what|desc:…;field:…;prefval:…;value:…;|`: one setting of the many that one suggestion is about."""
     name, what, pairs = value.split("|")[:3]
-    told = dict(pair.partition(":")[::2] for pair in pairs.split(";") if pair)
+    answer = dict(pair.partition(":")[::2] for pair in pairs.split(";") if pair)
     return Finding(
-        TOOL, name, told["field"], f"{what} {told['field']} is {told['value']}, not {told['prefval'] or '?'}"
+        TOOL, name, answer["field"], f"{what} {answer['field']} is {answer['value']}, not {answer['prefval'] or '?'}"
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from bootstrap.operations.audit.report import Explained, Finding, Part, Report
+from bootstrap.operations.audit.report import AuditReport, Explained, Finding, ToolResult
 
 FILE = Path(__file__).with_name("reasons.yaml")
 REHEARSAL = "rehearsal"
@@ -47,13 +47,13 @@ def load(file: Path = FILE) -> list[Reason]:
     return [*_reasons(table.pop(REHEARSAL), rehearsal_only=True), *_reasons(table, rehearsal_only=False)]
 
 
-def explain(domain: str, rehearsal: bool, parts: Sequence[Part], reasons: Sequence[Reason]) -> Report:
+def explain(domain: str, rehearsal: bool, parts: Sequence[ToolResult], reasons: Sequence[Reason]) -> AuditReport:
     findings = [finding for part in parts for finding in part.findings]
     asked = {part.tool for part in parts}
     valid = [r for r in reasons if r.tool in asked and (rehearsal or not r.rehearsal_only)]
     found = [(finding, [reason for reason in valid if reason.fits(finding)]) for finding in findings]
     used = {reason for _, fitting in found for reason in fitting}
-    return Report(
+    return AuditReport(
         domain=domain,
         rehearsal=rehearsal,
         parts=parts,

@@ -21,7 +21,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Part:
+class ToolResult:
     """One tool's share. `reached` is False when the figure alone is reason enough to fail."""
 
     tool: str
@@ -38,12 +38,12 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Report:
+class AuditReport:
     """`unused` are reasons that no finding called for: the table says more than is true."""
 
     domain: str
     rehearsal: bool
-    parts: Sequence[Part]
+    parts: Sequence[ToolResult]
     explained: Sequence[Explained] = field(default_factory=list)
     unexplained: Sequence[Finding] = field(default_factory=list)
     unused: Sequence[str] = field(default_factory=list)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bootstrap.operations.audit.report import Finding, Part
+from bootstrap.operations.audit.report import Finding, ToolResult
 
 TOOL, GOAL = "testssl.sh", "A+"
 QUIET = ("OK", "INFO", "DEBUG")
 
 
-def read(told: Sequence[dict[str, str]]) -> Part:
-    grade = next(item["finding"] for item in told if item["id"] == "overall_grade")
-    score = next((item["finding"] for item in told if item["id"] == "final_score"), "?")
+def read(answer: Sequence[dict[str, str]]) -> ToolResult:
+    grade = next(item["finding"] for item in answer if item["id"] == "overall_grade")
+    score = next((item["finding"] for item in answer if item["id"] == "final_score"), "?")
     findings = [
         Finding(TOOL, item["id"], "", item["finding"])
-        for item in told
+        for item in answer
         if item["severity"] not in QUIET and item["id"] != "overall_grade"
     ]
-    return Part(TOOL, f"grade {grade}, score {score}", f"grade {GOAL}", grade == GOAL, findings)
+    return ToolResult(TOOL, f"grade {grade}, score {score}", f"grade {GOAL}", grade == GOAL, findings)

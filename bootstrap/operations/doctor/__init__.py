@@ -8,13 +8,13 @@ One that fails hides no other: only those that need it are left out, and that is
 from __future__ import annotations
 
 from bootstrap.operations.doctor import account, computer, deployment
-from bootstrap.operations.doctor.check import Finding, examine
+from bootstrap.operations.doctor.check import CheckResult, examine
 from bootstrap.operations.doctor.patient import Patient
 
 CHECKS = (*computer.CHECKS, *account.CHECKS, *deployment.CHECKS)
 
 
-def doctor(patient: Patient) -> list[Finding]:
+def doctor(patient: Patient) -> list[CheckResult]:
     try:
         return examine(patient, CHECKS)
     finally:

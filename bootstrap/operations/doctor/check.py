@@ -32,7 +32,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     group: str
     name: str
     state: str
@@ -41,37 +41,37 @@ class Finding:
     exit_code: int = 0
 
 
-def examine(patient: Patient, checks: Iterable[Check]) -> list[Finding]:
-    found: dict[str, Finding] = {}
+def examine(patient: Patient, checks: Iterable[Check]) -> list[CheckResult]:
+    found: dict[str, CheckResult] = {}
     for check in checks:
         found[check.name] = _needed(check, found) or _run(check, patient)
     return [finding for finding in found.values() if finding.state != ABSENT or finding.text]
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[CheckResult]) -> int:
     """Of the first problem."""
     return next((finding.exit_code for finding in findings if finding.state == PROBLEM), 0)
 
 
-def _needed(check: Check, found: dict[str, Finding]) -> Finding | None:
+def _needed(check: Check, found: dict[str, CheckResult]) -> CheckResult | None:
     for name in check.needs:
         if found[name].state == ABSENT:
-            return Finding(check.group, check.name, ABSENT, "")
+            return CheckResult(check.group, check.name, ABSENT, "")
         if found[name].state == PROBLEM:
-            return Finding(check.group, check.name, NOT_CHECKED, f"needs {name}")
+            return CheckResult(check.group, check.name, NOT_CHECKED, f"needs {name}")
         if found[name].state == NOT_CHECKED:
             # for the same reason, which is what is to be mended
-            return Finding(check.group, check.name, NOT_CHECKED, found[name].text)
+            return CheckResult(check.group, check.name, NOT_CHECKED, found[name].text)
     return None
 
 
-def _run(check: Check, patient: Patient) -> Finding:
+def _run(check: Check, patient: Patient) -> CheckResult:
     try:
         said = check.run(patient)
     except Absent as nothing:
-        return Finding(check.group, check.name, ABSENT, str(nothing))
+        return CheckResult(check.group, check.name, ABSENT, str(nothing))
     except BootstrapError as error:
-        return Finding(check.group, check.name, PROBLEM, error.message, error.remedy, error.exit_code)
+        return CheckResult(check.group, check.name, PROBLEM, error.message, error.remedy, error.exit_code)
     if isinstance(said, Doubt):
-        return Finding(check.group, check.name, WARNING, said.text, said.remedy)
-    return Finding(check.group, check.name, OK, said)
+        return CheckResult(check.group, check.name, WARNING, said.text, said.remedy)
+    return CheckResult(check.group, check.name, OK, said)

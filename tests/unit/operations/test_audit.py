@@ -12,9 +12,9 @@ import pytest
 
 from bootstrap.errors import HostError
 from bootstrap.operations.audit import docker, lynis, reasons, ssh, tls
-from bootstrap.operations.audit.facts import Facts, Mode
+from bootstrap.operations.audit.inspection import Inspection, Mode
 from bootstrap.operations.audit.reasons import Reason
-from bootstrap.operations.audit.report import Finding, Part
+from bootstrap.operations.audit.report import Finding, ToolResult
 from tools import audit_page as page
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +45,7 @@ SERVICE = {
     "NetworkSettings": {"Ports": {"8000/tcp": None}, "Networks": {"stack_app": {}}},
     "Mounts": [{"Source": "/srv/data/media", "RW": True, "Propagation": "rprivate"}],
 }
-SOUND = Facts(
+SOUND = Inspection(
     info={
         "Driver": "overlay2",
         "LoggingDriver": "journald",
@@ -68,12 +68,12 @@ SOUND = Facts(
 )
 
 
-def found(facts: Facts) -> list[str]:
-    return [finding.key for finding in docker.audit(facts).findings]
+def keys(inspection: Inspection) -> list[str]:
+    return [finding.key for finding in docker.audit(inspection).findings]
 
 
 def test_docker_finds_nothing_where_all_is_sound_but_signatures() -> None:
-    assert found(SOUND) == ["4.5"]
+    assert keys(SOUND) == ["4.5"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_docker_finds_a_container_that_may_too_much(path: tuple[str, ...], value
     for name in path[:-1]:
         place = place[name]
     place[path[-1]] = value
-    assert key in found(replace(SOUND, containers=[SERVICE, loose]))
+    assert key in keys(replace(SOUND, containers=[SERVICE, loose]))
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_docker_finds_a_container_that_may_too_much(path: tuple[str, ...], value
         (lambda f: replace(f, daemon={**f.daemon, "insecure-registries": ["r:5000"]}), "2.5 r:5000"),
     ],
 )
-def test_docker_finds_a_machine_that_is_open(loosen: Callable[[Facts], Facts], key: str) -> None:
-    assert key in found(loosen(SOUND))
+def test_docker_finds_a_machine_that_is_open(loosen: Callable[[Inspection], Inspection], key: str) -> None:
+    assert key in keys(loosen(SOUND))
 
 
 def test_auditd_watches_what_docker_is_made_of() -> None:
@@ -126,7 +126,7 @@ def test_auditd_watches_what_docker_is_made_of() -> None:
     rules = [line for line in RULES.read_text().splitlines() if line.startswith("-")]
 
     def unwatched(watched: str) -> set[str]:
-        return {key for key in found(replace(SOUND, files=files, watched=watched)) if key.startswith("1.1.")}
+        return {key for key in keys(replace(SOUND, files=files, watched=watched)) if key.startswith("1.1.")}
 
     assert len(unwatched("")) == len(made_of)
     assert unwatched("\n".join(rules)) == set()
@@ -170,7 +170,9 @@ def test_no_reason_excuses_a_failure() -> None:
 
 
 def test_a_reason_holds_for_its_subject_and_its_place_only() -> None:
-    part = Part("docker", "", "", True, [Finding("docker", "5.4", "nginx", ""), Finding("docker", "5.29", "app", "")])
+    part = ToolResult(
+        "docker", "", "", True, [Finding("docker", "5.4", "nginx", ""), Finding("docker", "5.29", "app", "")]
+    )
     table = [
         Reason("docker", "5.4 db", "another one's", rehearsal_only=False),
         Reason("docker", "5.29 *", "no cgroups", rehearsal_only=True),

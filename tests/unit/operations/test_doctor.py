@@ -15,7 +15,7 @@ from bootstrap.errors import CredentialsError
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.operations.doctor import doctor
-from bootstrap.operations.doctor.check import Finding, exit_code
+from bootstrap.operations.doctor.check import CheckResult, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.table import State
@@ -32,7 +32,7 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def examined(world: World, computer: FakeComputer | None = None, **sources: Any) -> dict[str, Finding]:
+def examined(world: World, computer: FakeComputer | None = None, **sources: Any) -> dict[str, CheckResult]:
     given = Sources(
         api_url=lambda: "https://api.example",
         cloud=lambda: world.cloud,
@@ -45,7 +45,7 @@ def examined(world: World, computer: FakeComputer | None = None, **sources: Any)
     return {f.name: f for f in doctor(Patient(computer or FakeComputer(), replace(given, **sources)))}
 
 
-def states(findings: dict[str, Finding], *but: str) -> set[str]:
+def states(findings: dict[str, CheckResult], *but: str) -> set[str]:
     return {f.state for f in findings.values() if f.name not in but}
 
 

@@ -37,7 +37,7 @@ class Mode:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Inspection:
     """`daemon` is daemon.json with what dockerd's own command line says over it; `watched` are the rules that the
     kernel's audit follows, `files` those of FILES that exist; `members` who is in group docker."""
 
@@ -53,10 +53,10 @@ class Facts:
     processes: dict[str, str] = field(default_factory=dict)
 
 
-def gather(host: Host) -> Facts:
+def gather(host: Host) -> Inspection:
     running = _lines(host, "docker", "ps", "--quiet", "--no-trunc")
     images = _lines(host, "docker", "image", "ls", "--quiet", "--no-trunc")
-    return Facts(
+    return Inspection(
         info=json.loads(_say(host, "docker", "info", "--format", "{{json .}}")),
         daemon={**_json(host, "/etc/docker/daemon.json"), **_flags(_say(host, "ps", "-o", "args=", "-C", "dockerd"))},
         bridge=_inspect(host, "network", ["bridge"])[0],
