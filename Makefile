@@ -29,11 +29,8 @@ test-fast: setup ## unit and contract tests only
 lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init schema
 	.ci/lint
 
-docs: setup ## make docs/cli.md from the help texts, docs/security.md's tables from what audit knows
-	$(BIN)/python -m bootstrap.cli.manual > docs/cli.md && $(BIN)/python -m bootstrap.operations.audit.page docs/security.md
-
-lock: setup ## pin with hashes what an image installs from the Python package index
-	.ci/lock
+docs: setup ## make the generated pages anew: commands, settings, layers, the redeploy's states, audit
+	for page in manual settings_page layers diagram audit_page; do $(BIN)/python -m tools.$$page || exit 1; done
 
 audit: setup ## Lynis, ssh-audit, testssl.sh and the Docker checks against the demo
 	$(LOCAL) audit $(DOMAIN)

@@ -45,54 +45,141 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SpacesSettings(Strict):
-    """`region` of the bucket; `endpoint` overrides https://<region>.digitaloceanspaces.com."""
+def about(text: str, *, example: Any, unit: str | None = None, otherwise: str | None = None) -> Any:
+    """What docs/settings.md says of a setting. `otherwise`: what stands in for it when it is absent, where the default
+    alone would not tell."""
+    return Field(description=text, examples=[example], json_schema_extra={"unit": unit, "otherwise": otherwise})
 
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")] | None = None
-    region: str | None = None
-    endpoint: str | None = None
+
+class SpacesSettings(Strict):
+    """Where the backups go."""
+
+    bucket: Annotated[
+        Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")] | None,
+        about(
+            "Bucket of the backups; made when it does not exist.",
+            example="example-com-backups",
+            otherwise="`bootstrap-` and the domain with `-` for `.`",
+        ),
+    ] = None
+    region: Annotated[
+        str | None, about("Region of the bucket.", example="fra1", otherwise="the deployment's `region`")
+    ] = None
+    endpoint: Annotated[
+        str | None,
+        about(
+            "Address of another S3 server.",
+            example="https://s3.example.net",
+            otherwise="`https://<region>.digitaloceanspaces.com`",
+        ),
+    ] = None
 
 
 class AcmeSettings(Strict):
-    directory: str = "https://acme-v02.api.letsencrypt.org/directory"
-    # public certificate that signs the directory's own TLS, for a private authority
-    ca_pem: str | None = None
-    # roots that sign the issued certificates, when the system does not trust them
-    roots_file: Path | None = None
+    """Which certificate authority is asked."""
+
+    directory: Annotated[
+        str,
+        about("The authority's ACME directory.", example="https://acme-staging-v02.api.letsencrypt.org/directory"),
+    ] = "https://acme-v02.api.letsencrypt.org/directory"
+    ca_pem: Annotated[
+        str | None,
+        about(
+            "Certificate, as PEM text, that the directory's own TLS is verified with: for a private authority.",
+            example="-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
+            otherwise="the droplet's trusted roots",
+        ),
+    ] = None
+    roots_file: Annotated[
+        Path | None,
+        about(
+            "File with the roots that this computer verifies the site's certificate with: for a private authority.",
+            example="/etc/ssl/private-roots.pem",
+            otherwise="this computer's trusted roots",
+        ),
+    ] = None
 
 
 class SmtpSettings(Strict):
-    """The server that takes the stack's mail; the password of `user` is in the environment: SMTP_PASSWORD."""
+    """The server that sends the stack's mail."""
 
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    user: str = ""
-    # STARTTLS
-    tls: bool = True
+    host: Annotated[str, Field(min_length=1), about("Name of the mail server.", example="smtp.example.net")]
+    port: Annotated[int, Field(ge=1, le=65535), about("Its TCP port.", example=2525)] = 587
+    user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
+    tls: Annotated[bool, about("Encrypt with STARTTLS.", example=False)] = True
 
 
 class BackupSettings(Strict):
-    retention_days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """How long backups stay."""
+
+    retention_days: Annotated[
+        int,
+        Field(ge=1, le=3650),
+        about("Older backups are deleted, but never the newest of a kind.", unit="days", example=14),
+    ] = 7
 
 
 class Settings(Strict):
-    domain: Annotated[str, AfterValidator(check_domain)]
-    region: str = "nyc3"
-    size: str = "s-2vcpu-2gb"
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
-    volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 10
-    stack: Path = Path("stack")
-    image: int | None = None
-    ssh_key: Path = Path("~/.ssh/digitalocean")
-    ssh_from: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), AfterValidator(_check_networks)] = (
-        "0.0.0.0/0",
-        "::/0",
+    """What one deployment is made of."""
+
+    domain: Annotated[
+        str,
+        AfterValidator(check_domain),
+        about("The name to serve; `www.` before it leads to it too. At most 54 characters.", example="example.com"),
+    ]
+    region: Annotated[str, about("DigitalOcean's region of droplet and data volume.", example="fra1")] = "nyc3"
+    size: Annotated[str, about("DigitalOcean's size of the droplet.", example="s-2vcpu-4gb")] = "s-2vcpu-2gb"
+    email: Annotated[
+        Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None,
+        about(
+            "Where the certificate authority may write to.", example="you@example.com", otherwise="`admin@` the domain"
+        ),
+    ] = None
+    volume_size_gb: Annotated[
+        int,
+        Field(ge=1, le=16384),
+        about("Size of a new data volume; one that exists keeps its own.", unit="GiB", example=50),
+    ] = 10
+    stack: Annotated[Path, about("Folder of the Compose file.", example="app")] = Path("stack")
+    image: Annotated[
+        int | None,
+        about(
+            "Id of the baked image: `bootstrap image list`.", example=12345, otherwise="the stack's newest that fits"
+        ),
+    ] = None
+    ssh_key: Annotated[Path, about("Private SSH key; made when it does not exist.", example="~/.ssh/id_ed25519")] = (
+        Path("~/.ssh/digitalocean")
     )
-    env_file: Path | None = None
-    # how long a new droplet may take until it answers over SSH
-    boot_timeout_s: Annotated[int, Field(ge=5, le=3600)] = 300
-    # how long the domain's name servers may take until they say what was put there
-    dns_timeout_s: Annotated[int, Field(ge=1, le=3600)] = 120
+    ssh_from: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_one_or_many),
+        AfterValidator(_check_networks),
+        about(
+            "Networks that may use SSH, as CIDR blocks or single addresses.", example=["203.0.113.7", "2001:db8::/48"]
+        ),
+    ] = ("0.0.0.0/0", "::/0")
+    env_file: Annotated[
+        Path | None,
+        about(
+            "File with your own values for `.env.production`.",
+            example=".env.production",
+            otherwise="the stack's example, and generated secrets",
+        ),
+    ] = None
+    boot_timeout_s: Annotated[
+        int,
+        Field(ge=5, le=3600),
+        about("How long a new droplet may take until it answers over SSH.", unit="seconds", example=600),
+    ] = 300
+    dns_timeout_s: Annotated[
+        int,
+        Field(ge=1, le=3600),
+        about(
+            "How long the domain's name servers may take until they answer with the new records.",
+            unit="seconds",
+            example=300,
+        ),
+    ] = 120
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()
@@ -188,7 +275,7 @@ def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> U
     path = [str(part) for part in first["loc"]]
     name = "--" + path[0].replace("_", "-").removesuffix("-gb") if path[0] in flags else f"{file}: {'.'.join(path)}"
     if first["type"] == "extra_forbidden":
-        known = ", ".join(Settings.model_fields) if len(path) == 1 else "see docs/operations.md"
+        known = ", ".join(Settings.model_fields) if len(path) == 1 else "see docs/settings.md"
         return UsageError(f"{name}: there is no such setting", f"known: {known}")
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from bootstrap.operations.audit import docker, reasons
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "security.md"
 BEGIN, END = "<!-- made by `make docs` from reasons.yaml and docker.py -->", "<!-- end -->"
 
 
@@ -39,5 +39,4 @@ def renewed(page: str) -> str:
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1])
-    file.write_text(renewed(file.read_text()))
+    PAGE.write_text(renewed(PAGE.read_text()))

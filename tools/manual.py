@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
 from bootstrap.cli.main import root
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 _HEAD = """# Commands
 
 Made from the help texts by `make docs`; `bootstrap COMMAND --help` says the same. Exit codes, output and `--json`:
@@ -37,4 +39,4 @@ def _help(command: click.Command, ctx: click.Context) -> str:
 
 
 if __name__ == "__main__":
-    print(manual(), end="")
+    PAGE.write_text(manual())

@@ -1,0 +1,1 @@
+"""Baked images: what goes in, the bake, which fits, where one comes from."""

@@ -1,0 +1,1 @@
+"""The use cases: what each command does, over ports. They import no adapter."""

@@ -1,0 +1,1 @@
+"""The stack: its Compose file with x-bootstrap, the example of its environment, and what `stack check` finds."""

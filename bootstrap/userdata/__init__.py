@@ -1,0 +1,1 @@
+"""User-data and the other text that goes to a droplet: values in, text out."""

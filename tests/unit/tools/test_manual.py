@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tools.manual import manual
-
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
+from tools.manual import PAGE, manual
 
 
 def test_the_page_says_what_help_says() -> None:
