@@ -57,7 +57,7 @@ class ThisComputer:
         try:
             theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
         except (KeyError, ValueError):
-            raise HostError(f"{url} does not tell the time", "compare this clock by hand: date -u") from None
+            raise HostError(f"{url} sends no date", "compare this clock by hand: date -u") from None
         return time.time() - theirs
 
 

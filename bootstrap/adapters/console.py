@@ -123,7 +123,7 @@ class Console:
 
     def confirm(self, name: str, what: str) -> None:
         """Asks for `name` to be typed, as a `y` is typed too easily; raises Cancelled otherwise."""
-        self._err.write(f"this will {what}\ntype {name} to go on: ")
+        self._err.write(f"this will {what}\ntype {name} to continue: ")
         self._err.flush()
         if sys.stdin.readline().strip() != name:
             raise Cancelled("nothing was changed: the answer was not the domain's name", "--yes skips the question")

@@ -47,7 +47,7 @@ class AuthorityNames:
             return []
         except (dns.exception.DNSException, OSError) as error:
             raise HostError(
-                f"the name servers of {domain} cannot be told: {error}", "is a name server in reach?", retryable=True
+                f"the name servers of {domain} are not known: {error}", "can a name server be reached?", retryable=True
             ) from None
         return sorted(str(item.target).rstrip(".").lower() for item in answer)
 

@@ -69,7 +69,7 @@ class PackerProcess:
         found = re.search(r"v(\d+)\.(\d+)\.(\d+)", answer)
         if found is None:
             raise RequirementError(
-                f"{self._program} does not tell its version: {answer.strip()[:100]!r}", f"{self._program} version"
+                f"{self._program} does not print its version: {answer.strip()[:100]!r}", f"{self._program} version"
             )
         return tuple(int(part) for part in found.groups())
 

@@ -73,7 +73,7 @@ def _testssl_version(program: str) -> tuple[int, ...]:
     answer = _run([program, "--version"], 30).stdout
     found = re.search(r"testssl(?:\.sh)?\s+(?:version\s+)?(\d+)\.(\d+)", re.sub(r"\x1b\[[0-9;]*m", "", answer))
     if found is None:
-        raise RequirementError(f"{program} does not tell its version: {answer.strip()[:80]!r}", TESTSSL_REMEDY)
+        raise RequirementError(f"{program} does not print its version: {answer.strip()[:80]!r}", TESTSSL_REMEDY)
     return tuple(int(part) for part in found.groups())
 
 

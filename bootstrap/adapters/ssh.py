@@ -171,7 +171,7 @@ class SSHHost:
         if not self._pinned:
             raise HostKeyError(
                 f"{self._address.ip} offers another host key than the one pinned on its droplet; nothing was sent",
-                "someone may answer in its place: compare `ssh-keyscan` with the droplet's bootstrap-hostkey: tag",
+                "another machine may be answering in its place: compare its key with the tag bootstrap-hostkey:",
             )
         lines = "".join(f"{self._address.ip} {key}\n" for key in self._pinned)
         (Path(self._folder.name) / "known_hosts").write_text(lines)

@@ -19,16 +19,16 @@ TOOLS = ("lynis", "ssh-audit", "testssl.sh", "docker")
 
 @click.command()
 @domain_argument
-@click.option("--only", multiple=True, type=click.Choice(TOOLS), help="Run this tool alone; may be given again.")
+@click.option("--only", multiple=True, type=click.Choice(TOOLS), help="Run only this tool; may be repeated.")
 @json_option
 @pass_context
 def audit(context: Context, domain: str | None, only: tuple[str, ...], as_json: bool) -> None:
     """Check how well the deployment is hardened.
 
-    What is found and left is printed with its reason.
+    Findings that are accepted are printed with the reason.
 
-    Lynis and the Docker checks run on the droplet, ssh-audit and testssl.sh on this computer. A goal that is missed, or
-    a finding without a reason, ends with exit code 8. docs/security.md has figures and reasons.
+    Lynis and the Docker checks run on the droplet, ssh-audit and testssl.sh on this computer. A missed goal or a
+    finding without a reason ends with exit code 8. Figures and reasons: docs/security.md.
 
     \b
     bootstrap audit
@@ -43,7 +43,9 @@ def audit(context: Context, domain: str | None, only: tuple[str, ...], as_json: 
     else:
         _print(context, report)
     if report.problem:
-        raise UnhealthyError(f"{report.domain}: {report.problem}", "docs/security.md says how to go on from here")
+        raise UnhealthyError(
+            f"{report.domain}: {report.problem}", 'see "When a finding has no reason" in docs/security.md'
+        )
 
 
 def _print(context: Context, report: AuditReport) -> None:

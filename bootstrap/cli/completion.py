@@ -11,10 +11,10 @@ from bootstrap.errors import UsageError
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete bootstrap's words.
+    """Print the script that completes commands on TAB in your shell.
 
-    Commands, options and choices come from bootstrap itself. Domains and the ids of images are those that earlier
-    commands saw in the chosen cloud: TAB asks no network. bash needs version 4.4 or newer.
+    It completes commands, options and choices, and the domains and image ids that earlier commands saw in the chosen
+    cloud: TAB never uses the network. Needs bash 4.4 or newer.
 
     \b
     source <(bootstrap completion bash)     # in ~/.bashrc

@@ -17,11 +17,11 @@ def told(error: BaseException) -> BootstrapError:
     """The one line, and where the rest stands, if it can be written anywhere."""
     what = f"unexpected {type(error).__name__} in bootstrap itself"
     try:
-        return BootstrapError(what, f"what happened stands in {write_report(error)}")
+        return BootstrapError(what, f"the report is in {write_report(error)}")
     except OSError as problem:
         return BootstrapError(
-            f"{what}; no report of it: {problem.filename}: {problem.strerror}",
-            "let XDG_STATE_HOME name a folder that you may write, then run it again",
+            f"{what}; its report cannot be written: {problem.filename}: {problem.strerror}",
+            "set XDG_STATE_HOME to a folder that you may write to, then run it again",
         )
 
 

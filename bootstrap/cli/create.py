@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 @click.option(
     "--domain", shell_complete=completing.domains, help="The name to serve, such as example.com; www leads to it too."
 )
-@click.option("--region", help="Where: nyc3, fra1, …")
-@click.option("--size", help="How large: s-2vcpu-2gb, …")
+@click.option("--region", help="Region, such as nyc3 or fra1.")
+@click.option("--size", help="Size of the droplet, such as s-2vcpu-2gb.")
 @click.option(
     "--image", type=int, shell_complete=completing.images, help="A baked image's id; default: the newest one that fits."
 )
-@click.option("--email", help="For the certificate authority's warnings.")
-@click.option("--volume-size", "volume_size_gb", type=int, help="GiB of the data volume.")
+@click.option("--email", help="Address that the certificate authority may write to.")
+@click.option("--volume-size", "volume_size_gb", type=int, help="Size of a new data volume in GiB.")
 @stack_option
-@click.option("--ssh-key", type=click.Path(path_type=Path, dir_okay=False), help="Private key; made when absent.")
-@click.option("--ssh-from", multiple=True, help="Network that may use SSH; may be repeated.")
+@click.option(
+    "--ssh-key", type=click.Path(path_type=Path, dir_okay=False), help="Private SSH key; made when it does not exist."
+)
+@click.option("--ssh-from", multiple=True, help="Network allowed to use SSH; may be repeated.")
 @click.option(
     "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Your own values for .env.production."
 )
@@ -50,7 +52,7 @@ def create(
 ) -> None:
     """Create the deployment of a domain, or complete it.
 
-    Run it again after it was interrupted, or to see that all is well: what exists is found and kept.
+    Safe to run again, after an interruption or to check: what exists is found and kept.
 
     \b
     bootstrap create --domain example.com
@@ -142,7 +144,7 @@ def _print_summary(context: Context, env: Environment, plan: Plan, created: Crea
     context.console.print(
         f"reserved ip {created.address}, droplet {created.droplet.name}, volume {created.volume.name}"
     )
-    certificate = f"until {created.certificate_until}" if created.certificate_until else "is the stack's own business"
+    certificate = f"until {created.certificate_until}" if created.certificate_until else "managed by the stack itself"
     context.console.print(f"certificate {certificate}; ${created.cost_month_usd:.2f} a month")
     if context.endpoints.inbox and plan.stack.bootstrap.mail:
         context.console.print(f"its mail arrives at {context.endpoints.inbox}/")

@@ -16,7 +16,7 @@ from bootstrap.cli.context import Context, domain_argument, json_option, pass_co
 @json_option
 @pass_context
 def destroy(context: Context, domain: str | None, volume: bool, backups: bool, yes: bool, as_json: bool) -> None:
-    """Delete the deployment; data volume and backups stay unless told.
+    """Delete the deployment; keep its data volume and backups by default.
 
     Asks for the domain's name. A later `create` finds the kept volume and serves the same data.
 

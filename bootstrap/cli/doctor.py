@@ -32,8 +32,8 @@ _MARKS = {
 def doctor(context: Context, ctx: click.Context, /, domain: str | None, as_json: bool) -> None:
     """Say what is missing: on this computer, in the account, on the deployment.
 
-    Changes nothing. Each line is ok, a warning or a problem, and the latter two say what to do; a check that cannot be
-    made says which other one it needs. The exit code is that of the first problem, 0 when there is none.
+    Changes nothing. Each line is ok, a warning or a problem; warnings and problems say what to do. A check that could
+    not run names the one that must pass first. The exit code is that of the first problem, or 0.
 
     \b
     bootstrap doctor

@@ -22,10 +22,15 @@ def image() -> None:
 
 
 @image.command()
-@click.option("--region", help="Where it is built, and where droplets can be made from it.")
-@click.option("--size", default="s-2vcpu-2gb", show_default=True, help="Built on; its disk is the smallest to run on.")
+@click.option("--region", help="Region of the build and of the droplets made from it.")
+@click.option(
+    "--size",
+    default="s-2vcpu-2gb",
+    show_default=True,
+    help="Size of the build's droplet; later ones need at least its disk.",
+)
 @stack_option
-@click.option("--if-changed", is_flag=True, help="Keep the newest image when nothing that goes into it has changed.")
+@click.option("--if-changed", is_flag=True, help="Build only when something that goes into the image has changed.")
 @json_option
 @pass_context
 def build(context: Context, region: str | None, size: str, stack: Path | None, if_changed: bool, as_json: bool) -> None:
@@ -113,7 +118,9 @@ def show(context: Context, image_id: int, as_json: bool) -> None:
 
 
 @image.command()
-@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="How many of each stack.")
+@click.option(
+    "--keep", type=click.IntRange(min=1), default=3, show_default=True, help="How many images of each stack to keep."
+)
 @json_option
 @pass_context
 def prune(context: Context, keep: int, as_json: bool) -> None:

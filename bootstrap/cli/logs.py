@@ -11,9 +11,11 @@ from bootstrap.cli.context import Context, pass_context
 @click.command()
 @click.argument("service", required=False)
 @click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
-@click.option("-f", "--follow", is_flag=True, help="Go on as new lines come.")
-@click.option("--since", metavar="TIME", help="Such as 10m, 2h or 2026-01-31T12:00:00.")
-@click.option("-n", "--lines", type=click.IntRange(min=0), default=200, show_default=True, help="How many at first.")
+@click.option("-f", "--follow", is_flag=True, help="Follow: print new lines as they come.")
+@click.option("--since", metavar="TIME", help="Only newer lines: 10m, 2h or 2026-01-31T12:00:00.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=200, show_default=True, help="How many lines to start with."
+)
 @click.option("--units", is_flag=True, help="The journal of bootstrap's own units: backups, renewal.")
 @click.pass_context
 @pass_context

@@ -27,18 +27,21 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
     "logs": ("bootstrap.cli.logs:logs", "Show the logs of a service, or of bootstrap's own units."),
-    "redeploy": ("bootstrap.cli.redeploy:redeploy", "Replace the droplet by a new one from an image."),
+    "redeploy": ("bootstrap.cli.redeploy:redeploy", "Replace the droplet with a new one from an image."),
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
     "backup": ("bootstrap.cli.backup:backup", "Back up now, or list the backups."),
-    "restore": ("bootstrap.cli.restore:restore", "Replace databases and media by those of a backup."),
+    "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
     "audit": ("bootstrap.cli.audit:audit", "Check how well the deployment is hardened."),
-    "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; data volume and backups stay unless told."),
+    "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; keep its data volume and backups by default."),
     "doctor": (
         "bootstrap.cli.doctor:doctor",
         "Say what is missing: on this computer, in the account, on the deployment.",
     ),
     "cloud": ("bootstrap.cli.cloud:cloud", "Run the local cloud: a DigitalOcean on this machine."),
-    "completion": ("bootstrap.cli.completion:completion", "Print what makes a shell complete bootstrap's words."),
+    "completion": (
+        "bootstrap.cli.completion:completion",
+        "Print the script that completes commands on TAB in your shell.",
+    ),
 }
 
 
@@ -89,7 +92,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("bootstrap.yaml"),
     show_default=True,
-    help="Settings; flags win over it.",
+    help="File with the settings; flags win over it.",
 )
 @click.option(
     "--progress",
@@ -98,7 +101,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     show_default=True,
     envvar="BOOTSTRAP_PROGRESS",
     show_envvar=True,
-    help="How the way is told on stderr: a live line on a terminal, plain lines, or a JSON object a line.",
+    help="Progress on stderr: a live line on a terminal, plain lines, or one JSON object a line.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
@@ -138,7 +141,7 @@ def run(argv: Sequence[str]) -> int:
         console.error(_usage(error), as_json)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        console.hint("interrupted: the same command, run again, goes on from here")
+        console.hint("interrupted: run the same command again to continue")
         return 130
     except BrokenPipeError:
         # the reader of our answer went away: `bootstrap logs | head`. Python would complain once more at exit

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     type=int,
     metavar="ID",
     shell_complete=images,
-    help="Image to boot; the stack's newest unless given.",
+    help="Image to boot; default: the stack's newest.",
 )
 @click.option(
     "--keep-old", is_flag=True, help="Keep the old droplet, powered off, for a quick rollback. It still costs."
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 def redeploy(
     context: Context, domain: str | None, image_id: int | None, keep_old: bool, stack: Path | None, as_json: bool
 ) -> None:
-    """Replace the droplet by a new one from an image.
+    """Replace the droplet with a new one from an image.
 
-    Visitors who come meanwhile wait until the new one answers; the report says how many requests failed and how long
-    one waited. Whatever fails before the reserved IP moves gives the data volume and the traffic back to the old
-    droplet.
-    Interrupted, the same command goes on from where it was.
+    New visitors wait until the new droplet answers; the report says how many requests failed and how long one waited at
+    most. If anything fails before the reserved IP moves, data volume and traffic go back to the old droplet.
+    Interrupted? Run the same command again: it continues.
 
     \b
     bootstrap redeploy

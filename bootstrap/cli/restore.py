@@ -12,7 +12,7 @@ from bootstrap.cli.context import Context, domain_argument, json_option, pass_co
 @json_option
 @pass_context
 def restore(context: Context, backup_id: str, domain: str | None, yes: bool, as_json: bool) -> None:
-    """Replace databases and media by those of a backup.
+    """Replace databases and media with those of a backup.
 
     The stack is stopped meanwhile; what was written since that backup is lost.
 

@@ -17,9 +17,9 @@ from bootstrap.cli.redeploy import show
     type=int,
     metavar="IMAGE",
     shell_complete=images,
-    help="Image to go back to; the one before the live one's.",
+    help="Image to go back to; default: the one before the live one's.",
 )
-@click.option("--keep-old", is_flag=True, help="Keep the droplet that is left, powered off. It still costs.")
+@click.option("--keep-old", is_flag=True, help="Keep the current droplet, powered off. It still costs.")
 @stack_option
 @json_option
 @pass_context

@@ -146,7 +146,7 @@ def _lacks_key(host: Host, fresh: str) -> HostError | None:
         if not error.retryable:
             raise
         return error
-    return HostError(f"sshd offers its old host key after {RELOAD_S} s", "run the same command again")
+    return HostError(f"sshd still offers its old host key after {RELOAD_S} s", "run the same command again")
 
 
 def forget_pins(env: Environment, droplet: Droplet) -> None:

@@ -40,7 +40,7 @@ def agent(host: Host, *argv: str, stdin: Any = None, timeout_s: float = 120) -> 
         return json.loads(result.stdout)
     except ValueError:
         raise errors.HostError(
-            f"agent {' '.join(argv)}: the answer is no JSON", "is the image newer than this bootstrap?"
+            f"agent {' '.join(argv)}: the answer is not JSON", "is the image newer than this bootstrap?"
         ) from None
 
 

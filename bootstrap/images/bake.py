@@ -179,7 +179,7 @@ def _find(cloud: Cloud, name: str) -> Image:
             if image.name == name:
                 return image
         if time.monotonic() > deadline:
-            raise CloudError(f"packer ended well, but there is no snapshot {name}", "bootstrap image build")
+            raise CloudError(f"packer succeeded, but there is no snapshot {name}", "bootstrap image build")
         time.sleep(1)
 
 

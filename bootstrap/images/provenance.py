@@ -53,7 +53,7 @@ def _difference(commit: str, checkout: Commit | None) -> str | None:
     if checkout is None or checkout.id == "unknown":
         return None
     if commit == "unknown":
-        return "the image does not say of which commit it is"
+        return "the image does not say which commit it was baked from"
     if commit != checkout.id:
-        return f"the image is of commit {commit[:7]}, this checkout is {checkout.id[:7]}"
-    return "this checkout has changes that are not in a commit, and may not be in the image" if checkout.dirty else None
+        return f"the image was baked from commit {commit[:7]}, this checkout is at {checkout.id[:7]}"
+    return "this checkout has uncommitted changes, which may not be in the image" if checkout.dirty else None

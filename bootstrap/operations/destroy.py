@@ -102,7 +102,7 @@ def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
             remote.agent(host, "stack", "down", timeout_s=180)
             remote.agent(host, "volume", "unmount")
     except BootstrapError as error:
-        env.progress.note(f"not stopped from inside: {error.message}")
+        env.progress.note(f"the stack could not be stopped first: {error.message}")
 
 
 def _delete_address(env: Environment, address: ReservedIP) -> None:

@@ -53,7 +53,7 @@ def ports(stack: StackView, service: ServiceView) -> Findings:
                 f"port {port.published or port.target} is published on every address; only 22, 80 and 443 get through"
             )
             yield Finding(
-                WARNING, f"{service.where}.ports", what, "bind it to 127.0.0.1, or let the web server lead to it"
+                WARNING, f"{service.where}.ports", what, "bind it to 127.0.0.1, or reach it through the web server"
             )
 
 
@@ -70,14 +70,14 @@ def health_check(stack: StackView, service: ServiceView) -> Findings:
 
 def restart_policy(stack: StackView, service: ServiceView) -> Findings:
     if service.long_running and service.body.get("restart", "no") in ("no", False):
-        yield Finding(WARNING, service.where, "stays down when it ends", "add `restart: unless-stopped`")
+        yield Finding(WARNING, service.where, "is not restarted when it exits", "add `restart: unless-stopped`")
 
 
 def image_tag(stack: StackView, service: ServiceView) -> Findings:
     name, _, digest = service.image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     if not service.built and not digest and tag in ("", "latest") and name:
-        what = f"{name} is whatever is newest on the day of the bake"
+        what = f"{name} has no fixed version: each bake takes the newest"
         yield Finding(WARNING, f"{service.where}.image", what, f"write a version: {name.removesuffix(':latest')}:1.2")
 
 
@@ -85,7 +85,7 @@ def secrets_in_the_file(stack: StackView, service: ServiceView) -> Findings:
     for where, name, value in service.variables():
         if is_secret(name, value):
             remedy = f"write ${{{name}}}, with {name}=<generated> in {ENV_EXAMPLE}"
-            yield Finding(ERROR, f"{where}.{name}", "a secret stands in the file", remedy)
+            yield Finding(ERROR, f"{where}.{name}", "a secret is written in the file", remedy)
 
 
 def environment_files(stack: StackView, service: ServiceView) -> Findings:
@@ -112,12 +112,12 @@ def isolation(stack: StackView, service: ServiceView) -> Findings:
     body, where = service.body, service.where
     if body.get("privileged"):
         yield Finding(
-            ERROR, where, "is privileged: who breaks into it owns the machine", "name what it needs: `cap_add`"
+            ERROR, where, "is privileged: whoever breaks into it controls the machine", "name what it needs: `cap_add`"
         )
     for mount in service.mounts:
         if mount.is_bind and mount.source.endswith("docker.sock"):
-            what = "has Docker's socket: who breaks into it owns the machine"
-            yield Finding(ERROR, f"{where}.volumes", what, "do without, or put a proxy that only reads before it")
+            what = "has Docker's socket: whoever breaks into it controls the machine"
+            yield Finding(ERROR, f"{where}.volumes", what, "remove it, or put a read-only proxy in front of it")
     for entry in ("network_mode", "pid", "ipc"):
         if body.get(entry) == "host":
             what = f"shares the machine's {entry.removesuffix('_mode')}"
@@ -133,14 +133,14 @@ def runs_as_root(stack: StackView, service: ServiceView) -> Findings:
     user = str(service.body.get("user") or (users[-1] if users else "root"))
     if not dropped and user.partition(":")[0] in ("root", "0"):
         remedy = 'add `user: "1000:1000"`, or `cap_drop: [ALL]` and what it needs as `cap_add`'
-        yield Finding(WARNING, service.where, "runs as root, as far as can be seen here", remedy)
+        yield Finding(WARNING, service.where, "seems to run as root", remedy)
 
 
 def unbounded_logs(stack: StackView, service: ServiceView) -> Findings:
     """The droplet's Docker keeps three files of 10 MB of each container, unless the service says otherwise."""
     options = mapping(mapping(service.body.get("logging")).get("options"))
     if str(options.get("max-size", "")) in ("-1", "0"):
-        yield Finding(WARNING, f"{service.where}.logging", "its log grows without end", "remove max-size, or set 10m")
+        yield Finding(WARNING, f"{service.where}.logging", "its log has no size limit", "remove max-size, or set 10m")
 
 
 def bind_mounts(stack: StackView, service: ServiceView) -> Findings:
@@ -164,9 +164,7 @@ def other_files(stack: StackView) -> Findings:
         yield Finding(ERROR, "include", "services of other files are not baked or checked", "write them into this file")
     for service in stack.services:
         if "extends" in service.body:
-            yield Finding(
-                WARNING, f"{service.where}.extends", "what it takes over is not seen here", "use a YAML anchor"
-            )
+            yield Finding(WARNING, f"{service.where}.extends", "what it inherits is not checked", "use a YAML anchor")
 
 
 def named_volumes(stack: StackView) -> Findings:
@@ -212,15 +210,23 @@ def doors(stack: StackView) -> Findings:
     binds = {str(PurePosixPath(m.source)) for service in stack.services for m in service.mounts if m.is_bind}
     if "443" not in published and not on_host:
         yield Finding(
-            ERROR, "services", "none publishes port 443, so nobody is answered", 'add ports: ["80:80", "443:443"]'
+            ERROR,
+            "services",
+            "no service publishes port 443, so the site cannot be reached",
+            'add ports: ["80:80", "443:443"]',
         )
     certificate = stack.field.certificate
     if certificate is None:
         return
     if "80" not in published and not on_host:
-        yield Finding(ERROR, "services", "none publishes port 80, where the certificate authority asks", 'add "80:80"')
+        yield Finding(
+            ERROR,
+            "services",
+            "no service publishes port 80, where the certificate authority checks the domain",
+            'add "80:80"',
+        )
     if f"{DATA_ROOT}/acme-webroot" not in binds:
-        what = "none serves the certificate authority's question"
+        what = "no service answers the certificate authority's challenge"
         yield Finding(ERROR, "services", what, f"mount {DATA_ROOT}/acme-webroot where /.well-known/acme-challenge/ is")
     if str(PurePosixPath(certificate.install)) not in binds:
         what = f"no service mounts ./{certificate.install}, where the certificate is put"
@@ -279,7 +285,10 @@ def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
     if source.startswith(f"{DATA_ROOT}/"):
         folder = PurePosixPath(source).relative_to(DATA_ROOT).parts[0]
         if stack.field and folder not in (*stack.field.volumes, *_BY_BOOTSTRAP):
-            yield "is made by nobody", f"add it: x-bootstrap.volumes: {{{folder}: the uid that writes there}}"
+            yield (
+                "is a folder that nothing makes",
+                f"add it: x-bootstrap.volumes: {{{folder}: the uid that writes there}}",
+            )
         return
     if not inside_the_stack(source):
         if not (mount.read_only and source.startswith(_HARMLESS)):
@@ -288,7 +297,7 @@ def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
     made = (stack.field.certificate.install if stack.field and stack.field.certificate else "", "logs")
     relative = str(PurePosixPath(source))
     if not mount.read_only and relative != "logs":
-        yield "can be written, and what is written there is lost at a redeploy", "add :ro, or use a named volume"
+        yield "is writable, but what is written there is lost at the next redeploy", "add :ro, or use a named volume"
     if relative not in made and not (stack.folder / source).exists():
         yield "is not in the stack: Docker would make an empty folder of it", "add it, or correct the path"
 

@@ -253,7 +253,7 @@ class Mishap:
 
 
 HURRIED = "hurried.yaml"
-GOES_ON = "goes on after: "
+GOES_ON = "continuing after: "
 ON_THE_WAY = [
     Mishap(
         "a machine that never boots",
@@ -292,7 +292,7 @@ ON_THE_WAY = [
     Mishap(
         "a record in the way",
         5,
-        (f"{LOST} has a AAAA record for www that would lead elsewhere",),
+        (f"{LOST} has a AAAA record for www that points elsewhere",),
         record(type="AAAA", name="www", data="2001:db8::1"),
         tells=(GOES_ON, "power on"),
     ),

@@ -48,7 +48,7 @@ def _check_room(account: Account, held: find.Account, deployment: find.Deploymen
 def _room(what: str, used: int, limit: int) -> None:
     if used >= limit:
         raise ConflictError(
-            f"the account may have {limit} {what} and has {used}",
+            f"the account's limit is {limit} {what}, and it has {used}",
             "delete one, or ask DigitalOcean for a higher limit",
         )
 
@@ -58,7 +58,7 @@ def _check_names(env: Environment, held: find.Account, deployment: find.Deployme
     name, tag = find.resource_name(env.settings), find.tag(env.settings)
     if deployment.firewall and tag not in deployment.firewall.tags:
         raise ConflictError(
-            f"a firewall {name} exists that is no part of {env.settings.domain}",
+            f"a firewall {name} exists that does not belong to {env.settings.domain}",
             f"rename it in the control panel, or give it the tag {tag} if it is ours",
         )
     taken = [volume for volume in held.volumes if (volume.name, volume.region) == (name, env.settings.region)]

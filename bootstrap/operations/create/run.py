@@ -35,7 +35,7 @@ def create(env: Environment, planned: plan.Plan) -> Created:
         if planned.deployment.live is None:
             told.begin()
         elif before := steps.interrupted(steps.path_of(env)):
-            env.progress.note(f"goes on after: {before}")
+            env.progress.note(f"continuing after: {before}")
         created = _create(replace(env, progress=told), planned)
         told.finish()
         return created
@@ -146,7 +146,7 @@ def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -
         raise ConflictError(f"a replacement is under way: {names}", f"bootstrap redeploy {env.settings.domain}")
     if volume.droplet_ids:
         raise ConflictError(
-            f"data volume {volume.name} is attached to droplet {volume.droplet_ids[0]}, which is no part of this",
+            f"data volume {volume.name} is attached to droplet {volume.droplet_ids[0]}, not of this deployment",
             "detach it in the control panel",
         )
 
@@ -172,7 +172,7 @@ def _ensure_records(env: Environment, address: str) -> None:
         for record in records:
             if record.type in ("AAAA", "CNAME") and record.name in ("@", "www"):
                 raise ConflictError(
-                    f"{domain} has a {record.type} record for {record.name} that would lead elsewhere",
+                    f"{domain} has a {record.type} record for {record.name} that points elsewhere",
                     "delete it in the control panel, then run again",
                 )
         for name in ("@", "www"):
@@ -207,7 +207,7 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
         return
     if from_backup is None:
         raise ConflictError(
-            f"{env.settings.domain} was to start from a backup, and that was cut short",
+            f"{env.settings.domain} was to start from a backup, and its restore was interrupted",
             "add --from-backup latest, or bootstrap destroy",
         )
     with env.progress.step(f"backup {from_backup} restored"):

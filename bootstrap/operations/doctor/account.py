@@ -23,7 +23,7 @@ def token(patient: Patient) -> str | Doubt:
     if account.status == "locked":
         raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
     if account.status != "active":
-        return Doubt(f"{account.email}: the account says {account.status}", "see the control panel")
+        return Doubt(f"{account.email}: the account's status is {account.status}", "see the control panel")
     return f"{account.email}, account active"
 
 
@@ -31,7 +31,7 @@ def rights(patient: Patient) -> str | Doubt:
     """Also those that a deployment which is complete needs no more."""
     lacking = patient.cloud.lacks(preflight.RIGHTS)
     if not lacking:
-        return "the token may create all that a deployment is made of"
+        return "the token may create everything a deployment needs"
     error = preflight.may_not(lacking)
     if EVERY_CHANGE & set(lacking):
         raise error
@@ -82,7 +82,7 @@ def spaces(patient: Patient) -> str | Doubt:
         return Doubt("no Spaces key: there will be no backups", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
     try:
         if not store.keeps_versions():
-            return Doubt(f"bucket {bucket} keeps no versions", "bootstrap create turns them on, run again")
+            return Doubt(f"bucket {bucket} keeps no versions", "run bootstrap create again: it turns versions on")
     except NotFoundError:
         return f"the key works; bucket {bucket} is not there yet: create makes it"
     return f"bucket {bucket}, keeps versions"
@@ -95,7 +95,7 @@ def delegation(patient: Patient) -> str | Doubt:
     servers = patient.env.names.name_servers(name)
     if not servers:
         # a name under a zone of the account has none of its own
-        raise HostError(f"{name} is delegated to nobody", remedy)
+        raise HostError(f"{name} has no name servers", remedy)
     if strangers := [server for server in servers if not server.endswith(OURS)]:
         raise HostError(f"{name} is delegated to {', '.join(strangers)}", remedy)
     return ", ".join(servers)

@@ -39,7 +39,7 @@ def packer(patient: Patient) -> str:
 
 def git(patient: Patient) -> str | Doubt:
     return patient.computer.says("git", "--version") or Doubt(
-        "git is missing: an image will not say of which commit it is", "apt install git"
+        "git is missing: images cannot record the commit they are baked from", "apt install git"
     )
 
 
@@ -62,7 +62,7 @@ def stack(patient: Patient) -> str:
 def state_dir(patient: Patient) -> str:
     folder = patient.sources.state_dir
     if not patient.computer.may_write(folder):
-        raise RequirementError(f"{folder}: not writable", "let XDG_STATE_HOME name a folder that you may write")
+        raise RequirementError(f"{folder}: not writable", "set XDG_STATE_HOME to a folder that you may write to")
     return str(folder)
 
 
@@ -77,7 +77,8 @@ def local_cloud(patient: Patient) -> str | Doubt:
     free = computer.free_bytes(home) / 1e9
     if free < FREE_GB:
         raise RequirementError(
-            f"{home}: {free:.0f} GB free, {FREE_GB} are needed", "make room, or BOOTSTRAP_CLOUD_HOME"
+            f"{home}: {free:.0f} GB free, {FREE_GB} are needed",
+            "make room, or set BOOTSTRAP_CLOUD_HOME to a folder on a larger disk",
         )
     if free < FREE_GB_WARNING:
         return Doubt(f"{home}: only {free:.0f} GB free", "bootstrap --cloud local image prune, or make room")

@@ -26,7 +26,7 @@ def deployed(patient: Patient) -> str:
     env = _env(patient)
     if not patient.deployment.exists:
         before = steps.interrupted(steps.path_of(env))
-        stopped = f"; an earlier create came as far as: {before}" if before else ""
+        stopped = f"; an earlier create stopped after: {before}" if before else ""
         raise Absent(f"{env.settings.domain} is not deployed: {_create(patient)}{stopped}")
     return f"https://{env.settings.domain}/"
 
@@ -67,7 +67,7 @@ def firewall(patient: Patient) -> str | Doubt:
     wanted, have = _by_port(machine.firewall_rules(settings)), _by_port(found.inbound)
     if wanted.keys() != have.keys():
         differ = ", ".join(sorted(" ".join(port) for port in wanted.keys() ^ have.keys()))
-        raise ConflictError(f"{found.name} is not as it should be: {differ}", _create(patient))
+        raise ConflictError(f"{found.name} differs from what it should be: {differ}", _create(patient))
     for port in wanted:
         # without `ssh_from` in the settings, whoever was let in at the creation stays
         given = port != ("tcp", "22") or "ssh_from" in settings.model_fields_set
@@ -192,10 +192,10 @@ def unfinished(patient: Patient) -> str | Doubt:
     if find.tag(env.settings, find.FIRST_CONTACT) in tags:
         left.append(("the host key of user-data is not replaced", _create(patient)))
     if find.tag(env.settings, find.RESTORE_DUE) in tags:
-        left.append(("the data are still to come from a backup", f"{_create(patient)} --from-backup latest"))
+        left.append(("the backup is not restored yet", f"{_create(patient)} --from-backup latest"))
     # on this computer: another one knows nothing of it
     if before := steps.interrupted(steps.path_of(env)):
-        left.append((f"a create that came as far as: {before}", _create(patient)))
+        left.append((f"a create that stopped after: {before}", _create(patient)))
     if left:
         return Doubt("; ".join(text for text, _ in left), left[0][1])
     return "nothing"

@@ -269,7 +269,7 @@ class Replacement:
         try:
             services = remote.agent(self._host(self._new()), "status")["services"]
         except BootstrapError as error:
-            return f"its services cannot be told: {error.message}"
+            return f"its services cannot be read: {error.message}"
         ill = [f"{s['name']} is {s['state']} {s['health']}".rstrip() for s in services if not _is_well(s)]
         return ", ".join(ill) or "its services say that they are healthy"
 

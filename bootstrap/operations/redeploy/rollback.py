@@ -39,7 +39,7 @@ def _previous_image(env: Environment, live: Droplet) -> int:
     current = next((image for image in newest_first if image.id == live.image_id), None)
     if current is None:
         raise NotFoundError(
-            f"image {live.image_id} of {live.name} is no longer there, so which one came before it cannot be told",
+            f"image {live.image_id} of {live.name} no longer exists, so the image before it is not known",
             "bootstrap rollback --to IMAGE, with an id of `bootstrap image list`",
         )
     older = [image for image in newest_first if image.created_at < current.created_at]

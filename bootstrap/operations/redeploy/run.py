@@ -178,7 +178,7 @@ def _where(work: Replacement) -> str:
     try:
         return work.where()
     except BootstrapError as error:
-        return f"where volume and address are cannot be told: {error.message}"
+        return f"where volume and address are is not known: {error.message}"
 
 
 def _message(error: Exception) -> str:

@@ -132,9 +132,9 @@ CASES = [
     Case("no matching image", 4, "there is no image of hello yet", arrange=no_image),
     Case("a volume that cannot be", 2, "--volume-size", ("--volume-size", "0")),
     Case("user-data too large", 2, "the cloud takes 65536", arrange=long_user_data),
-    Case("droplets used up", 5, "the account may have 25 droplets and has 25", arrange=full_of_droplets),
-    Case("volumes used up", 5, "the account may have 100 volumes and has 100", arrange=full_of_volumes),
-    Case("reserved ips used up", 5, "the account may have 5 reserved IPs and has 5", arrange=full_of_addresses),
+    Case("droplets used up", 5, "the account's limit is 25 droplets, and it has 25", arrange=full_of_droplets),
+    Case("volumes used up", 5, "the account's limit is 100 volumes, and it has 100", arrange=full_of_volumes),
+    Case("reserved ips used up", 5, "the account's limit is 5 reserved IPs, and it has 5", arrange=full_of_addresses),
     Case("volume's name taken", 5, "a volume bootstrap-hello-example exists", arrange=name_of_volume),
     Case("firewall's name taken", 5, "a firewall bootstrap-hello-example exists", arrange=name_of_firewall),
     Case("roots that are none", 2, "roots.pem: it holds no certificate", arrange=roots_that_are_none),
@@ -195,7 +195,7 @@ def test_an_api_that_stumbles_once_stops_nobody(place: Place, kind: str) -> None
 def test_where_the_image_comes_from_is_told(place: Place) -> None:
     said = place.create(DRY, "--json")
     assert said.code == 0 and '"commit": "' + "a" * 40 in said.out and '"age_days": 0' in said.out
-    assert "the image is of commit aaaaaaa, this checkout is" in said.err
+    assert "the image was baked from commit aaaaaaa, this checkout is" in said.err
 
 
 def test_doctor_says_what_the_token_may_not(place: Place) -> None:

@@ -155,7 +155,7 @@ def test_what_is_not_deployed_is_no_problem(tmp_path: Path) -> None:
     assert "droplet" not in findings and exit_code(findings.values()) == 0
     cut_create_short(world)
     text = examined(world)["deployed"].text
-    assert "an earlier create came as far as: nothing yet, 0 min ago; it stopped in: certificate" in text
+    assert "an earlier create stopped after: nothing yet, 0 min ago; it stopped in: certificate" in text
     findings = examined(world, domain=lambda: None)
     assert findings["domain"].state == "absent" and "spaces" not in findings and "deployed" not in findings
 

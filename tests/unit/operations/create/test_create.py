@@ -357,10 +357,10 @@ def test_a_run_after_an_interrupted_one_says_what_it_goes_on_from(world: World) 
     before = steps.interrupted(steps.path_of(world.env()))
     assert before is not None and "host key" in str(before.stuck) and "0 min ago" in str(before)
     create(world)
-    assert any(text.startswith("goes on after: cloud-init, 0 min ago") for text in world.progress.texts)
+    assert any(text.startswith("continuing after: cloud-init, 0 min ago") for text in world.progress.texts)
     assert steps.interrupted(steps.path_of(world.env())) is None
     create(world)
-    assert sum(text.startswith("goes on") for text in world.progress.texts) == 1
+    assert sum(text.startswith("continuing") for text in world.progress.texts) == 1
 
 
 def test_a_domain_of_another_account_is_said_to_be_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,9 +75,9 @@ def test_an_image_of_another_stack(world: World) -> None:
         (COMMIT, Commit(COMMIT, dirty=False), None),
         (COMMIT, None, None),
         (COMMIT, Commit("unknown", dirty=False), None),
-        (COMMIT, Commit("b" * 40, dirty=False), "of commit aaaaaaa, this checkout is bbbbbbb"),
-        (COMMIT, Commit(COMMIT, dirty=True), "changes that are not in a commit"),
-        ("unknown", Commit(COMMIT, dirty=False), "does not say of which commit"),
+        (COMMIT, Commit("b" * 40, dirty=False), "from commit aaaaaaa, this checkout is at bbbbbbb"),
+        (COMMIT, Commit(COMMIT, dirty=True), "uncommitted changes"),
+        ("unknown", Commit(COMMIT, dirty=False), "does not say which commit"),
     ],
 )
 def test_where_an_image_comes_from(commit: str, checkout: Commit | None, text: str | None) -> None:
