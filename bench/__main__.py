@@ -1,5 +1,5 @@
-"""`make bench`: every ratio from one run, those of machines on one local cloud. Needs root, takes some ten minutes on
-2 cores. Never a test: machines differ. `python -m bench.NAME` runs one of them alone.
+"""`make bench`: every ratio from one run, those of machines on one local cloud. Needs root, takes some fifteen minutes
+on 2 cores. Never a test: machines differ. `python -m bench.NAME` runs one of them alone.
 """
 
 from __future__ import annotations

@@ -104,7 +104,11 @@ class SmtpSettings(Strict):
     """The server that sends the stack's mail."""
 
     host: Annotated[str, Field(min_length=1), about("Name of the mail server.", example="smtp.example.net")]
-    port: Annotated[int, Field(ge=1, le=65535), about("Its TCP port.", example=2525)] = 587
+    port: Annotated[
+        int,
+        Field(ge=1, le=65535),
+        about("Its TCP port. DigitalOcean blocks 25, 465 and 587 on droplets; 2525 is open.", example=2525),
+    ] = 587
     user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
     tls: Annotated[bool, about("Encrypt with STARTTLS.", example=False)] = True
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from bootstrap.ports.cloud import Size
 
+# From DigitalOcean's public price list, written down on 2026-11-24, without taxes.
+# digitalocean.com/pricing/volumes
 VOLUME_PER_GIB = 0.10
+# digitalocean.com/pricing/spaces-object-storage: 250 GiB stored and 1 TiB out are in it
 SPACES = 5.00
-# a reserved IP costs nothing while a droplet holds it
+# docs.digitalocean.com/products/networking/reserved-ips/details/pricing: nothing while a droplet holds it
 RESERVED_IP = 0.00
 
 

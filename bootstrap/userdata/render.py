@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from bootstrap.errors import RequirementError, UsageError
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "cloud-init"
+# DigitalOcean's: "may not exceed 64 KiB" (its openapi.json at 7c1300c, user_data of a new droplet)
 USER_DATA_LIMIT = 64 * 1024
 ACME_CA_FILE = "/etc/bootstrap/acme-ca.pem"
 

@@ -79,7 +79,8 @@ MINUTE_S = 60.0
 
 @dataclass
 class RateLimit:
-    """DigitalOcean's published limits, in sliding windows: of each token on its own."""
+    """DigitalOcean's published limits (openapi.json at 7c1300c, ratelimit-limit), in sliding windows: of each token on
+    its own."""
 
     an_hour: int = 5000
     a_minute: int = 250

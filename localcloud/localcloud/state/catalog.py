@@ -1,9 +1,11 @@
-"""DigitalOcean's published regions and sizes, as far as the local cloud offers them. Prices in US dollars a month."""
+"""DigitalOcean's published regions and sizes, as far as the local cloud offers them. Prices in US dollars a month, from
+digitalocean.com/pricing/droplets, written down on 2026-11-24."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+# a month is billed as 28 days at most: docs.digitalocean.com/products/droplets/details/pricing
 HOURS_A_MONTH = 672
 
 
@@ -64,6 +66,8 @@ REGIONS = {
     "syd1": "Sydney 1",
 }
 REGION_FEATURES = ["backups", "ipv6", "metadata", "install_agent", "storage", "image_transfer"]
+# Limits of docs.digitalocean.com/products/…/details/limits and of openapi.json at 7c1300c, written down on 2026-11-24.
+# Those of droplets, volumes and reserved IPs differ from account to account: these are a new one's.
 VOLUMES_PER_DROPLET = 15
 DROPLET_LIMIT = 25
 VOLUME_LIMIT = 100
