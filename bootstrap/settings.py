@@ -279,8 +279,8 @@ def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> U
     path = [str(part) for part in first["loc"]]
     name = "--" + path[0].replace("_", "-").removesuffix("-gb") if path[0] in flags else f"{file}: {'.'.join(path)}"
     if first["type"] == "extra_forbidden":
-        known = ", ".join(Settings.model_fields) if len(path) == 1 else "see docs/settings.md"
-        return UsageError(f"{name}: there is no such setting", f"known: {known}")
+        remedy = f"known: {', '.join(Settings.model_fields)}" if len(path) == 1 else "docs/settings.md has them all"
+        return UsageError(f"{name}: there is no such setting", remedy)
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":
         problem = "must hold keys and values"

@@ -98,3 +98,8 @@ def write(rows: Sequence[Row]) -> None:
     (of_calls,) = {row.is_of_a_call for row in rows}
     kept = [row for row in rows_of(PAGE.read_text()) if row.is_of_a_call != of_calls]
     PAGE.write_text(page([*kept, *rows]))
+
+
+if __name__ == "__main__":
+    # the rows as they were seen, the rest as it would be written today
+    PAGE.write_text(page(rows_of(PAGE.read_text())))

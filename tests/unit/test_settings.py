@@ -56,6 +56,12 @@ def test_a_mistake_is_one_line_with_file_key_and_problem(tmp_path: Path, text: s
     assert said in failure.value.message and "\n" not in failure.value.message
 
 
+def test_an_unknown_setting_below_another_is_told_where_all_stand(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as failure:
+        load(written(tmp_path, "domain: a.example\nspaces: {bukket: x}\n"), {}, {})
+    assert failure.value.remedy == "docs/settings.md has them all"
+
+
 def test_a_mistake_in_a_flag_names_the_flag(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^--domain: 'x' is not a domain name"):
         load(tmp_path / "absent.yaml", {"domain": "x"}, {})
