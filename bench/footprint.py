@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 def measure(cloud: Cloud) -> None:
     daemon = Home(cloud.home, cloud.home).daemon()
-    roots = {"the daemon: API, machines' life": daemon} if daemon else {}
+    roots = {"the daemon: API, machines' life": daemon.pid} if daemon else {}
     services = {path.stem: json.loads(path.read_text())["pid"] for path in sorted((cloud.home / "run").glob("*.json"))}
     roots |= services
     machines = [

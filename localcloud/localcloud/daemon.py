@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from localcloud.api.seed import base_image, plant
 from localcloud.host import claims
 from localcloud.host.files import chosen_once, write_atomically
 from localcloud.host.home import Home, LocalCloudError
+from localcloud.host.waiting import until
 from localcloud.machines import BaseImage, NspawnDriver
 from localcloud.network import ipv6
 from localcloud.network.namespace import Network
@@ -138,11 +138,16 @@ class Listener:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name=f"http-{port}", daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + LISTEN_DEADLINE_S
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise LocalCloudError(f"cannot listen on {host} port {port}: is it in use?")
-            time.sleep(0.02)
+
+        def cannot() -> LocalCloudError:
+            return LocalCloudError(f"cannot listen on {host} port {port}: is it in use?")
+
+        def listens() -> bool:
+            if not self._thread.is_alive():
+                raise cannot()
+            return self._server.started
+
+        until(listens, timeout_s=LISTEN_DEADLINE_S, pause_s=0.02, late=cannot)
 
     def stop(self) -> None:
         self._server.should_exit = True

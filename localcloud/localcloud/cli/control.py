@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,6 +16,8 @@ from typing import Any
 from localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, give_up_a_taken_range, network_of
 from localcloud.host import claims
 from localcloud.host.home import Home, LocalCloudError
+from localcloud.host.processes import Process
+from localcloud.host.waiting import until
 from localcloud.machines import NspawnDriver
 from localcloud.machines.pool import Pool
 from localcloud.machines.record import Record as MachineRecord
@@ -52,12 +51,12 @@ def start(home: Home, progress: Progress) -> dict[str, Any]:
     """Idempotent; returns what endpoints.json says."""
     require_root()
     with home.command_lock():
-        pid = home.daemon()
-        if pid is not None and not home.endpoints.exists():
+        daemon = home.daemon()
+        if daemon is not None and not home.endpoints.exists():
             # of a `start` or a `stop` that was killed on its way: whether it comes or goes, it is ended
-            _end(pid)
-            pid = None
-        if pid is None:
+            _end(daemon)
+            daemon = None
+        if daemon is None:
             _refuse_what_cannot_be(home)
             try:
                 _start(home, progress)
@@ -127,7 +126,7 @@ def _addressed(home: Home) -> tuple[int, int]:
         return len(lookup.droplets(tx)), len(tx.all(ReservedIP))
 
 
-def _spawn(home: Home) -> int:
+def _spawn(home: Home) -> Process | None:
     home.log.touch(mode=0o600)
     # the daemon inherits its lock: there is no moment in which it is on its way and nobody knows
     with home.log.open("ab") as output, home.claim_daemon() as lock:
@@ -142,25 +141,21 @@ def _spawn(home: Home) -> int:
         )
     # it outlives this process on purpose
     process.returncode = 0
-    return process.pid
+    return Process.of(process.pid)
 
 
-def _await_ready(home: Home, pid: int) -> None:
-    deadline = time.monotonic() + START_DEADLINE_S
-    while not home.endpoints.exists():
-        if _gone(pid):
+def _await_ready(home: Home, daemon: Process | None) -> None:
+    def ready() -> bool:
+        if home.endpoints.exists():
+            return True
+        if daemon is None or not daemon.alive():
             raise LocalCloudError(f"the daemon ended while starting: {_last_line(home.log)} (log: {home.log})")
-        if time.monotonic() > deadline:
-            raise LocalCloudError(f"the daemon is not ready after {START_DEADLINE_S:.0f} s (log: {home.log})")
-        time.sleep(0.1)
+        return False
 
+    def late() -> LocalCloudError:
+        return LocalCloudError(f"the daemon is not ready after {START_DEADLINE_S:.0f} s (log: {home.log})")
 
-def _gone(pid: int) -> bool:
-    try:
-        done, _ = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return not Path(f"/proc/{pid}").exists()
-    return done == pid
+    until(ready, timeout_s=START_DEADLINE_S, pause_s=0.1, late=late)
 
 
 def _last_line(path: Path) -> str:
@@ -183,10 +178,10 @@ def stop(home: Home, progress: Progress) -> None:
 
 
 def _stop(home: Home, progress: Progress) -> None:
-    if (pid := home.daemon()) is not None:
+    if (daemon := home.daemon()) is not None:
         progress("stopping the API and the services")
         home.endpoints.unlink(missing_ok=True)
-        _end(pid)
+        _end(daemon)
     home.endpoints.unlink(missing_ok=True)
     stop_leftovers(home.run)
     network = network_of(home)
@@ -197,22 +192,10 @@ def _stop(home: Home, progress: Progress) -> None:
     claims.release(home.name)
 
 
-def _end(pid: int) -> None:
-    """SIGTERM, later SIGKILL: whatever it left undone is in the store, and everything below is idempotent."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(descriptor, number)
-            if select.select([descriptor], [], [], STOP_DEADLINE_S)[0]:
-                return
-    except ProcessLookupError:
-        return
-    finally:
-        os.close(descriptor)
-    raise LocalCloudError(f"the daemon {pid} does not end, not even on SIGKILL")
+def _end(daemon: Process) -> None:
+    """Whatever it left undone is in the state, and everything below is idempotent."""
+    if not daemon.end(STOP_DEADLINE_S):
+        raise LocalCloudError(f"the daemon {daemon.pid} does not end, not even on SIGKILL")
 
 
 def _power_off(home: Home, driver: NspawnDriver, progress: Progress) -> None:

@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.host.files import locked, write_atomically
+from localcloud.host.processes import Process
+from localcloud.host.waiting import until
 
 DEFAULT_HOME = Path("/var/lib/bootstrap-cloud")
 DEFAULT_CACHE = Path("/var/cache/bootstrap-cloud")
@@ -108,21 +109,27 @@ class Home:
 
     def sign_daemon(self) -> None:
         """By the holder of that lock: this process is the daemon."""
-        write_atomically(self.run / "daemon.pid", f"{os.getpid()} {_started(os.getpid())}")
+        me = Process.of(os.getpid())
+        assert me is not None, "this process runs"
+        write_atomically(self.run / "daemon.pid", " ".join(map(str, me.words())))
 
-    def daemon(self) -> int | None:
-        """The pid of the living daemon."""
-        deadline = time.monotonic() + SIGN_S
-        while self._claimed():
-            pid, _, started = self._signature().partition(" ")
-            if pid and started == _started(int(pid)):
-                return int(pid)
-            if time.monotonic() > deadline:
-                raise LocalCloudError(
-                    f"{self.path}: a daemon was started and does not get to its work (log: {self.log})"
-                )
-            time.sleep(0.02)  # it is on its way and has not signed yet
-        return None
+    def daemon(self) -> Process | None:
+        """The living daemon. One that holds its lock is waited for until it has signed."""
+
+        def signed_or_gone() -> tuple[Process | None] | None:
+            if not self._claimed():
+                return (None,)
+            signer = Process.written(self._signature().split())
+            return (signer,) if signer is not None and signer.alive() else None
+
+        def late() -> LocalCloudError:
+            return LocalCloudError(
+                f"{self.path}: a daemon was started and does not get to its work (log: {self.log}): "
+                f"end the process that `fuser {self.run / 'daemon.lock'}` names, then run the same command again"
+            )
+
+        (daemon,) = until(signed_or_gone, timeout_s=SIGN_S, pause_s=0.02, late=late)
+        return daemon
 
     def _claimed(self) -> bool:
         path = self.run / "daemon.lock"
@@ -138,11 +145,3 @@ class Home:
     def _signature(self) -> str:
         path = self.run / "daemon.pid"
         return path.read_text() if path.exists() else ""
-
-
-def _started(pid: int) -> str:
-    """When that process began, by the kernel's clock: a pid alone may be somebody else's by now."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (FileNotFoundError, ProcessLookupError):
-        return "never"

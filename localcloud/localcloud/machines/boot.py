@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from localcloud.host.command import CommandError
+from localcloud.host.processes import PROC, Process
+from localcloud.host.waiting import until
 from localcloud.machines import cgroup, devices, guest
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.memory import MemoryLimit
 from localcloud.machines.pool import Pool
-from localcloud.machines.process import PROC, Process, init_of, wait_until
 from localcloud.machines.record import Record, Run
 from localcloud.network.namespace import Network
 
@@ -140,15 +141,34 @@ def _memory(record: Record) -> MemoryLimit:
 def _wait_for_init(run: Run, process: subprocess.Popen[bytes]) -> Run:
     """Until systemd in the guest answers on its private socket: then its /dev is there and signals mean something."""
 
-    def up() -> bool:
+    def up() -> Process | None:
+        if process.poll() is not None:
+            raise did_not()
         init = init_of(process.pid)
-        return process.poll() is not None or (init is not None and _systemd_listens(init))
+        return init if init is not None and _systemd_listens(init) else None
 
-    booted = wait_until(up, BOOT_S)
-    init = init_of(process.pid)
-    if process.poll() is not None or not booted or init is None:
-        raise MachineError("the machine did not boot: its console's log says why")
-    return replace(run, init=init)
+    def did_not() -> MachineError:
+        return MachineError("the machine did not boot: its console's log says why")
+
+    return replace(run, init=until(up, timeout_s=BOOT_S, pause_s=0.05, late=did_not))
+
+
+def init_of(parent: int) -> Process | None:
+    """PID 1 of the pid namespace that `parent` made."""
+    try:
+        children = (PROC / str(parent) / "task" / str(parent) / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next((Process.of(int(child)) for child in children if _is_an_init(child)), None)
+
+
+def _is_an_init(pid: str) -> bool:
+    try:
+        lines = (PROC / pid / "status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    pids = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    return len(pids) > 1 and pids[-1] == "1"
 
 
 def _systemd_listens(init: Process) -> bool:

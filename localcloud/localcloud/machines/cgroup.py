@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from localcloud.host.waiting import until
 from localcloud.machines.driver import MachineError
-from localcloud.machines.process import wait_until
 
 # where systemd-nspawn looks for its place: systemd's own hierarchy of version 1, and version 2
 HIERARCHIES = ("name=systemd", "")
@@ -47,8 +47,12 @@ def remove(name: str) -> None:
 
 
 def remove_tree(group: Path) -> None:
-    if not wait_until(lambda: not any(_processes(folder) for folder in _below(group)), EMPTY_S):
-        raise MachineError(f"{group}: processes of the machine are still in it")
+    until(
+        lambda: not any(_processes(folder) for folder in _below(group)),
+        timeout_s=EMPTY_S,
+        pause_s=0.05,
+        late=lambda: MachineError(f"{group}: processes of the machine are still in it"),
+    )
     for folder in _below(group):
         folder.rmdir()
 

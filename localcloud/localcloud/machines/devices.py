@@ -10,12 +10,13 @@ import os
 import shutil
 import string
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from localcloud.host.command import run
+from localcloud.host.processes import PROC, Process, parents
+from localcloud.host.waiting import until
 from localcloud.machines.driver import MachineError
-from localcloud.machines.process import PROC, Process, parent_of, wait_until
 
 UNMOUNT = "localcloud.machines.unmount"
 DETACH_S = 15
@@ -42,8 +43,12 @@ def close_loop(file: Path) -> None:
         return
     run(["losetup", "--detach", str(device)])
     # the kernel detaches when the last user closes: until then it is still there
-    if not wait_until(lambda: loop_of(file) is None, DETACH_S):
-        raise MachineError(f"volume {file.stem}: {device} is still in use")
+    until(
+        lambda: loop_of(file) is None,
+        timeout_s=DETACH_S,
+        pause_s=0.05,
+        late=lambda: MachineError(f"volume {file.stem}: {device} is still in use"),
+    )
 
 
 def format_file(file: Path, filesystem: str, label: str) -> None:
@@ -106,20 +111,20 @@ def mounts_of(init: Process, number: int) -> list[tuple[int, list[str]]]:
 
 
 def _one_per_mount_namespace(init: Process) -> Iterable[int]:
-    own = _namespace(init.pid, "pid")
+    own, parent_of = _namespace(init.pid, "pid"), parents()
     seen: dict[str, int] = {}
-    for pid in sorted(int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()):
-        if _belongs(pid, own) and (mount := _namespace(pid, "mnt")):
+    for pid in sorted(parent_of):
+        if _belongs(pid, own, parent_of) and (mount := _namespace(pid, "mnt")):
             seen.setdefault(mount, pid)
     return seen.values()
 
 
-def _belongs(pid: int, pid_namespace: str | None) -> bool:
+def _belongs(pid: int, pid_namespace: str | None, parent_of: Mapping[int, int]) -> bool:
     """By ancestry: a container's processes have a pid namespace of their own, below the machine's."""
     while pid > 1:
         if _namespace(pid, "pid") == pid_namespace:
             return True
-        pid = parent_of(pid)
+        pid = parent_of.get(pid, 0)
     return False
 
 

@@ -17,15 +17,17 @@ from pathlib import Path
 
 from localcloud.host.command import CommandError, run
 from localcloud.host.files import locked
+from localcloud.host.processes import Process
+from localcloud.host.waiting import until, within
 from localcloud.machines import base, boot, devices, pool
 from localcloud.machines.driver import MachineError, MachineSpec
-from localcloud.machines.process import Process, wait_until
 from localcloud.machines.record import Record, Run, records
 from localcloud.network.namespace import Network
 
 SUPERVISOR = "localcloud.machines.supervise"
 START_S = 90
 KILL_S = 20
+PAUSE_S = 0.05
 # systemd's own signal for a clean power-off
 POWER_OFF = signal.SIGRTMIN + 4
 # where the supervisor has the lock that it inherits (record.py)
@@ -278,14 +280,15 @@ class NspawnDriver:
             )
             os.waitpid(pid, 0)
 
-        def settled() -> bool:
+        def settled() -> Run | None:
             known = record.run()
-            return known is not None and (known.booted or known.error is not None)
+            return known if known is not None and (known.booted or known.error) else None
 
-        if not wait_until(settled, START_S):
-            raise MachineError(f"its supervisor did not start: see {record.supervisor_log}")
-        known = record.run()
-        if known is not None and known.error:
+        def late() -> MachineError:
+            return MachineError(f"its supervisor did not start: see {record.supervisor_log}")
+
+        known = until(settled, timeout_s=START_S, pause_s=PAUSE_S, late=late)
+        if known.error:
             raise MachineError(f"{known.error} ({record.console})")
 
     def _runs_or_ended(self, record: Record) -> bool:
@@ -295,8 +298,12 @@ class NspawnDriver:
             known = self._run(record)
             return known is not None and known.init is not None and known.init.alive()
 
-        if not wait_until(lambda: runs() or not self._under_way(record), START_S):
-            raise MachineError("it neither runs nor ends")
+        until(
+            lambda: runs() or not self._under_way(record),
+            timeout_s=START_S,
+            pause_s=PAUSE_S,
+            late=lambda: MachineError("it neither runs nor ends"),
+        )
         return runs()
 
     def _under_way(self, record: Record) -> bool:
@@ -321,7 +328,7 @@ class NspawnDriver:
                 asked.add(known.init)
             return not self._under_way(record)
 
-        return wait_until(ended, timeout_s)
+        return within(ended, timeout_s=timeout_s, pause_s=PAUSE_S)
 
     def _kill(self, record: Record) -> None:
         def ended() -> bool:
@@ -330,14 +337,18 @@ class NspawnDriver:
                 known.init.signal(signal.SIGKILL)
             return not self._under_way(record)
 
-        if wait_until(ended, KILL_S):
+        if within(ended, timeout_s=KILL_S, pause_s=PAUSE_S):
             return
         if (known := self._run(record)) is not None:
             for process in (known.supervisor, known.nspawn, known.init):
                 if process is not None:
                     process.signal(signal.SIGKILL)
-        if not wait_until(lambda: not self._under_way(record), KILL_S):
-            raise MachineError("it does not die")
+        until(
+            lambda: not self._under_way(record),
+            timeout_s=KILL_S,
+            pause_s=PAUSE_S,
+            late=lambda: MachineError("it does not die"),
+        )
 
     def _clean(self, record: Record) -> None:
         if (record.path / "machine.json").exists():

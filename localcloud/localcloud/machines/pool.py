@@ -14,8 +14,8 @@ import shutil
 from pathlib import Path
 
 from localcloud.host.command import CommandError, run, succeeds
+from localcloud.host.waiting import within
 from localcloud.machines.devices import loop_of
-from localcloud.machines.process import wait_until
 
 GIB = 1024**3
 # a base image, a baked image and a machine or two: with less than this, the first build fails half way
@@ -58,7 +58,7 @@ class Pool:
             run(["umount", str(self.path)])
         # whoever copied the host's mounts meanwhile, such as another program's container, holds a copy of this one:
         # the kernel drops the loop device with the last copy, and waiting longer would not help
-        wait_until(lambda: loop_of(self.file) is None, RELEASE_S)
+        within(lambda: loop_of(self.file) is None, timeout_s=RELEASE_S, pause_s=0.05)
 
     def delete(self) -> None:
         self.close()

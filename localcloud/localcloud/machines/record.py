@@ -22,14 +22,18 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.host.files import locked
+from localcloud.host.processes import Process
 from localcloud.machines.driver import MachineSpec
-from localcloud.machines.process import Process
 from localcloud.network.plan import Interface
+
+ROLES = ("supervisor", "nspawn", "init")
 
 
 @dataclass(frozen=True)
 class Run:
-    supervisor: Process
+    """One life of the machine. A process that is None is not there yet, or was written in a form that is not ours."""
+
+    supervisor: Process | None
     nspawn: Process | None = None
     init: Process | None = None
     booted: bool = False
@@ -77,14 +81,11 @@ class Record:
         known = self._read("run.json")
         if not known:
             return None
-        processes = {role: Process(*known[role]) if known[role] else None for role in ("supervisor", "nspawn", "init")}
-        return Run(**processes, booted=known["booted"], error=known["error"])  # type: ignore[arg-type]
+        processes = {role: Process.written(known[role] or ()) for role in ROLES}
+        return Run(**processes, booted=known["booted"], error=known["error"])
 
     def write_run(self, run: Run) -> None:
-        processes = {
-            role: [process.pid, process.started] if process else None
-            for role, process in (("supervisor", run.supervisor), ("nspawn", run.nspawn), ("init", run.init))
-        }
+        processes = {role: process.words() if (process := getattr(run, role)) else None for role in ROLES}
         self._write("run.json", {**processes, "booted": run.booted, "error": run.error})
 
     def forget_run(self) -> None:

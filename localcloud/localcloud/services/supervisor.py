@@ -1,9 +1,9 @@
 """Keeps the local cloud's child processes running.
 
-The daemon makes one `Supervisor(services, run_dir)`, calls `start()` once and `stop()` at its end. A service is known
-by its pid *and* start time, kept in `run_dir/NAME.json`: a recycled pid is never signalled, and a daemon that was
-killed finds its children again (same command: they are adopted, changed command: they are replaced). One that was
-started just before the daemon was killed has no such file yet: it is known by the mark in its environment.
+The daemon makes one `Supervisor(services, run_dir)`, calls `start()` once and `stop()` at its end. Which process a
+service is stands in `run_dir/NAME.json`: a recycled pid is never signalled, and the daemon after one that was killed
+finds its children again (same command: they are adopted, changed command: they are replaced). One that was started
+just before the daemon was killed has no such file yet: it is known by the mark in its environment.
 `stop_leftovers(run_dir)` ends them when no daemon is left to do it.
 """
 
@@ -14,8 +14,6 @@ import hashlib
 import json
 import logging
 import os
-import selectors
-import signal
 import subprocess
 import threading
 import time
@@ -24,6 +22,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from localcloud.host.files import write_atomically
+from localcloud.host.processes import Process, has_ended, with_setting
+from localcloud.host.waiting import until
 
 log = logging.getLogger(__name__)
 
@@ -68,48 +68,26 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True)
-class Identity:
-    """One process on this computer, for ever: a pid alone may belong to somebody else tomorrow."""
+class Started:
+    """What a service's file says: the process, and the recipe that it was started by."""
 
-    pid: int
-    started: int
-    boot: str
+    process: Process
     recipe: str
 
+    def write(self, path: Path) -> None:
+        write_atomically(path, json.dumps({**asdict(self.process), "recipe": self.recipe}))
 
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _start_time(pid: int) -> int | None:
-    """Clock ticks between boot and the start of a live process; None when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # the command's name stands in parentheses and may itself hold anything
-    state, *rest = stat[stat.rindex(")") + 2 :].split()
-    return None if state in "ZX" else int(rest[18])
-
-
-def _open(identity: Identity) -> int | None:
-    """A pidfd of exactly that process, or None when it is gone. First the descriptor, then the look at the time."""
-    if identity.boot != _boot_id():
-        return None
-    try:
-        descriptor = os.pidfd_open(identity.pid)
-    except ProcessLookupError:
-        return None
-    if _start_time(identity.pid) == identity.started:
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _wait(descriptor: int, timeout_s: float) -> bool:
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        return bool(selector.select(timeout_s))
+    @classmethod
+    def read(cls, path: Path) -> Started | None:
+        try:
+            known = json.loads(path.read_text())
+            process = Process.written([known["pid"], known["started"], known["boot"]])
+            return cls(process, str(known["recipe"])) if process else None
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError):
+            log.warning("%s is not readable as a pid file: ignored", path)
+            return None
 
 
 def _reap(pid: int) -> None:
@@ -118,58 +96,26 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def _end(name: str, identity: Identity) -> None:
-    descriptor = _open(identity)
-    if descriptor is None:
-        _reap(identity.pid)
-        return
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(descriptor, number)
-            if _wait(descriptor, STOP_DEADLINE_S):
-                _reap(identity.pid)
-                return
-    finally:
-        os.close(descriptor)
-    raise ServiceError(f"{name}: process {identity.pid} does not end, not even on SIGKILL")
-
-
-def _read_identity(path: Path) -> Identity | None:
-    try:
-        return Identity(**json.loads(path.read_text()))
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError):
-        log.warning("%s is not readable as a pid file: ignored", path)
-        return None
-
-
-def _mark(run_dir: Path) -> str:
-    return f"{MARK}={run_dir}"
+def _end(name: str, process: Process) -> None:
+    if not process.end(STOP_DEADLINE_S):
+        raise ServiceError(f"{name}: process {process.pid} does not end, not even on SIGKILL")
+    _reap(process.pid)
 
 
 def _end_unknown(run_dir: Path, known: set[int]) -> None:
     """Services of `run_dir` that no pid file tells of."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) in known:
-            continue
-        # a process may end while it is looked at
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            environment = (entry / "environ").read_bytes().split(b"\0")
-            started = _start_time(int(entry.name))
-            if started is not None and _mark(run_dir).encode() in environment:
-                _end("a service without a pid file", Identity(int(entry.name), started, _boot_id(), ""))
+    for process in with_setting(MARK, str(run_dir)):
+        if process.pid not in known:
+            _end("a service without a pid file", process)
 
 
 def stop_leftovers(run_dir: Path) -> list[str]:
     """End every service whose pid file lies in `run_dir`, last started first; returns their names."""
-    _end_unknown(run_dir, {identity.pid for path in run_dir.glob("*.json") if (identity := _read_identity(path))})
+    _end_unknown(run_dir, {service.process.pid for path in run_dir.glob("*.json") if (service := Started.read(path))})
     paths = sorted(run_dir.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in paths:
-        identity = _read_identity(path)
-        if identity is not None:
-            _end(path.stem, identity)
+        if service := Started.read(path):
+            _end(path.stem, service.process)
         path.unlink(missing_ok=True)
     return [path.stem for path in paths]
 
@@ -180,7 +126,7 @@ class _Child:
     def __init__(self, service: Service, run_dir: Path) -> None:
         self.service = service
         self.path = run_dir / f"{service.name}.json"
-        self.identity: Identity | None = None
+        self.process: Process | None = None
         self.descriptor: int | None = None
         self.since = 0.0
         self.failures = 0
@@ -188,13 +134,13 @@ class _Child:
 
     def adopt(self) -> bool:
         """Take over what a killed daemon left running, or end it when it is not what we would start."""
-        identity = _read_identity(self.path)
-        if identity is None:
+        known = Started.read(self.path)
+        if known is None:
             return False
-        if identity.recipe != self.service.recipe:
-            _end(self.service.name, identity)
+        if known.recipe != self.service.recipe:
+            _end(self.service.name, known.process)
             return False
-        return self._hold(identity)
+        return self._hold(known.process)
 
     def spawn(self) -> None:
         service = self.service
@@ -205,7 +151,7 @@ class _Child:
         with service.log.open("ab") as output:
             try:
                 # a session of its own: Ctrl-C in the daemon's terminal is the daemon's to handle
-                process = subprocess.Popen(
+                child = subprocess.Popen(
                     service.argv,
                     env=self._environment(),
                     stdin=subprocess.DEVNULL,
@@ -216,38 +162,38 @@ class _Child:
                 )
             except FileNotFoundError as error:
                 raise ServiceError(f"{service.name}: {service.argv[0]} is not installed: run `make setup`") from error
-        started = _start_time(process.pid)
-        process.returncode = 0  # the pidfd watches it from here on; Popen must not warn that it still runs
-        if started is None:
-            _reap(process.pid)
+        process = Process.of(child.pid)
+        child.returncode = 0  # the pidfd watches it from here on; Popen must not warn that it still runs
+        if process is None:
+            _reap(child.pid)
             raise ServiceError(f"{service.name}: ended at once; {self.last_words()}")
-        identity = Identity(process.pid, started, _boot_id(), service.recipe)
-        write_atomically(self.path, json.dumps(asdict(identity)))
-        self._hold(identity)
+        Started(process, service.recipe).write(self.path)
+        self._hold(process)
 
     def _environment(self) -> dict[str, str]:
-        mark, _, run_dir = _mark(self.path.parent).partition("=")
-        own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.service.log.parent), mark: run_dir}
-        return {**own, **self.service.env}
+        own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.service.log.parent)}
+        return {**own, MARK: str(self.path.parent), **self.service.env}
 
-    def _hold(self, identity: Identity) -> bool:
-        self.descriptor = _open(identity)
-        self.identity = identity if self.descriptor is not None else None
+    def _hold(self, process: Process) -> bool:
+        self.descriptor = process.open()
+        self.process = process if self.descriptor is not None else None
         self.since = time.monotonic()
         return self.descriptor is not None
 
     def wait_until_ready(self, cancelled: threading.Event) -> None:
-        deadline = time.monotonic() + self.service.deadline_s
-        while not cancelled.is_set():
-            if self.descriptor is None or _wait(self.descriptor, 0):
-                raise ServiceError(f"{self.service.name}: ended while starting; {self.last_words()}")
-            if self.service.ready():
-                return
-            if time.monotonic() > deadline:
-                raise ServiceError(
-                    f"{self.service.name}: not ready after {self.service.deadline_s:.0f} s; {self.last_words()}"
-                )
-            cancelled.wait(0.1)
+        service = self.service
+
+        def ready() -> bool:
+            if cancelled.is_set():
+                return True
+            if self.descriptor is None or has_ended(self.descriptor):
+                raise ServiceError(f"{service.name}: ended while starting; {self.last_words()}")
+            return service.ready()
+
+        def late() -> ServiceError:
+            return ServiceError(f"{service.name}: not ready after {service.deadline_s:.0f} s; {self.last_words()}")
+
+        until(ready, timeout_s=service.deadline_s, pause_s=0.1, late=late)
 
     def last_words(self) -> str:
         try:
@@ -260,13 +206,13 @@ class _Child:
         """The process has ended: forget it."""
         if self.descriptor is not None:
             os.close(self.descriptor)
-        if self.identity is not None:
-            _reap(self.identity.pid)
-        self.descriptor = self.identity = None
+        if self.process is not None:
+            _reap(self.process.pid)
+        self.descriptor = self.process = None
 
     def end(self) -> None:
-        if self.identity is not None:
-            _end(self.service.name, self.identity)
+        if self.process is not None:
+            _end(self.service.name, self.process)
         self.release()
         self.path.unlink(missing_ok=True)
         self._clear_litter()
@@ -291,7 +237,7 @@ class Supervisor:
         self._run_dir.mkdir(parents=True, exist_ok=True)
         try:
             adopted = {child: child.adopt() for child in self._children}
-            _end_unknown(self._run_dir, {child.identity.pid for child in self._children if child.identity})
+            _end_unknown(self._run_dir, {child.process.pid for child in self._children if child.process})
             for child in self._children:
                 if not adopted[child]:
                     child.spawn()
@@ -317,13 +263,13 @@ class Supervisor:
     def status(self) -> list[ServiceStatus]:
         return [
             ServiceStatus(
-                child.service.name, self._state(child), pid.pid if (pid := child.identity) else None, child.restarts
+                child.service.name, self._state(child), child.process.pid if child.process else None, child.restarts
             )
             for child in self._children
         ]
 
     def _state(self, child: _Child) -> str:
-        if child.identity is not None:
+        if child.process is not None:
             return "running"
         return "stopped" if self._stopping.is_set() else "waiting"
 
@@ -333,7 +279,7 @@ class Supervisor:
 
     def _watch(self, child: _Child) -> None:
         while not self._stopping.is_set():
-            if child.descriptor is not None and not _wait(child.descriptor, 0.2):
+            if child.descriptor is not None and not has_ended(child.descriptor, 0.2):
                 continue
             self._restart(child)
 
