@@ -32,6 +32,9 @@ lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init
 docs: setup ## make the generated pages anew: commands, settings, layers, the redeploy's states, audit
 	$(BIN)/python -m tools.manual && $(BIN)/python -m tools.settings_page && $(BIN)/python -m tools.layers && $(BIN)/python -m tools.diagram && $(BIN)/python -m tools.audit_page && $(BIN)/python -m tools.failure_matrix
 
+lock: setup ## pin with hashes what an image installs from the Python package index
+	.ci/lock
+
 audit: setup ## Lynis, ssh-audit, testssl.sh and the Docker checks against the demo
 	$(LOCAL) audit $(DOMAIN)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bootstrap.cli.main import root
+from localcloud.cli.main import root as local_cloud
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 _HEAD = """# Commands
@@ -15,11 +16,17 @@ _HEAD = """# Commands
 Made from the help texts by `make docs`; `bootstrap COMMAND --help` says the same. Exit codes, output and `--json`:
 [operations.md](operations.md).
 """
+_LOCAL_CLOUD = """# The local cloud's commands
+
+`bootstrap cloud …` is the same as `localcloud …`, also in its answers: use whichever is installed.
+[local-cloud.md](local-cloud.md) says more.
+"""
 _WIDTH = 80
 
 
 def manual() -> str:
-    return "\n".join([_HEAD, *_sections(root, "bootstrap", None)])
+    own, others = _sections(root, "bootstrap", None), _sections(local_cloud, "localcloud", None)
+    return "\n".join([_HEAD, *own, _LOCAL_CLOUD, *others])
 
 
 def _sections(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
@@ -31,7 +38,8 @@ def _sections(command: click.Command, path: str, parent: click.Context | None) -
         for name in command.list_commands(ctx):
             below = command.get_command(ctx, name)
             assert below is not None
-            yield from _sections(below, f"{path} {name}", ctx)
+            if not below.hidden:
+                yield from _sections(below, f"{path} {name}", ctx)
 
 
 def _help(command: click.Command, ctx: click.Context) -> str:

@@ -1,170 +1,63 @@
-"""`bootstrap cloud`: starts the local cloud's own program; nothing here imports it."""
+"""`bootstrap cloud`: becomes the local cloud's own program, with the same words; nothing here imports or knows them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from bootstrap.errors import RequirementError
 
-@click.group()
-def cloud() -> None:
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+PROGRAM = [sys.executable, "-m", "localcloud"]
+# by this name the program speaks of itself, in its help and in its advice
+NAME = {"LOCALCLOUD_PROGRAM": "bootstrap cloud"}
+
+
+class _HandedOver(click.Command):
+    """Every word that follows, `--help` and `--` included, is the other program's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.args = list(args)
+        return args
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        import shlex
+        import subprocess
+
+        from click.shell_completion import CompletionItem
+
+        words = ["localcloud", *ctx.args, incomplete]
+        asked = {
+            "_LOCALCLOUD_COMPLETE": "bash_complete",
+            "COMP_WORDS": shlex.join(words),
+            "COMP_CWORD": f"{len(words) - 1}",
+        }
+        done = subprocess.run(PROGRAM, env={**os.environ, **asked}, capture_output=True, text=True)
+        found = (line.partition(",") for line in done.stdout.splitlines())
+        return [CompletionItem(value, type=kind) for kind, _, value in found]
+
+
+@click.command(cls=_HandedOver, add_help_option=False)
+@click.pass_context
+def cloud(ctx: click.Context) -> NoReturn:
     """Run the local cloud: a DigitalOcean on this machine.
+
+    All words go to the program `localcloud` as they are.
 
     \b
     bootstrap cloud start
     bootstrap --cloud local create --domain tickets.test
     """
-
-
-def _become(*argv: str) -> NoReturn:
-    command = [sys.executable, "-m", "localcloud", *argv]
+    # a mere folder of that name, as in a checkout, is a package without an origin
+    if (found := find_spec("localcloud")) is None or found.origin is None:
+        raise RequirementError(
+            "the local cloud is not installed here", "`pip install ./localcloud` in bootstrap's repository"
+        )
     sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 (no shell is the point)
-
-
-@cloud.command()
-def start() -> None:
-    """Make the cloud, or boot it again; run twice, it changes nothing.
-
-    \b
-    bootstrap cloud start
-    """
-    _become("start")
-
-
-@cloud.command()
-def stop() -> None:
-    """Power everything off; only the pool and the state stay.
-
-    \b
-    bootstrap cloud stop
-    """
-    _become("stop")
-
-
-@cloud.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(as_json: bool) -> None:
-    """Show what runs.
-
-    \b
-    bootstrap cloud status --json
-    """
-    _become("status", *(["--json"] if as_json else []))
-
-
-@cloud.command()
-@click.option("--images", is_flag=True, help="Delete baked images too.")
-def reset(images: bool) -> None:
-    """Delete machines, volumes and state; baked images stay unless told.
-
-    \b
-    bootstrap cloud reset --images
-    """
-    _become("reset", *(["--images"] if images else []))
-
-
-@cloud.command()
-@click.argument("name")
-@click.option("--shell", is_flag=True, help="Open a root shell in it instead.")
-def console(name: str, shell: bool) -> None:
-    """Print what a droplet's console said.
-
-    \b
-    bootstrap cloud console tickets.test-20260101-120000
-    """
-    _become("console", name, *(["--shell"] if shell else []))
-
-
-@cloud.command()
-@click.option("--to", metavar="ADDRESS", help="Print the newest mail to this address.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, newest first.")
-def mail(to: str | None, as_json: bool) -> None:
-    """List the mails that droplets sent; none ever leaves this machine.
-
-    \b
-    bootstrap cloud mail
-    bootstrap cloud mail --to ada@example.org
-    """
-    _become("mail", *(["--to", to] if to else []), *(["--json"] if as_json else []))
-
-
-@cloud.command()
-@click.option("--scope", multiple=True, help="Such as droplet:read; may be repeated.  [default: *:read]")
-def token(scope: tuple[str, ...]) -> None:
-    """Make a token that may not do everything, and print it.
-
-    \b
-    bootstrap cloud token
-    bootstrap cloud token --scope '*:read' --scope droplet:create
-    """
-    _become("token", *(word for each in scope for word in ("--scope", each)))
-
-
-@cloud.group()
-def faults() -> None:
-    """Make things go wrong, or take their time.
-
-    \b
-    bootstrap cloud faults add error-after --method POST --path '/v2/volumes*'
-    bootstrap cloud faults add stuck-action --action attach_volume
-    bootstrap cloud faults list
-    bootstrap cloud faults clear
-    """
-
-
-@faults.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
-    """Show what is armed, and how often it hit.
-
-    \b
-    bootstrap cloud faults list
-    """
-    _become("faults", "list", *(["--json"] if as_json else []))
-
-
-@faults.command()
-@click.argument("kind")
-@click.option("--method", help="Of the requests: GET, POST, …")
-@click.option("--path", help="Of the requests, a pattern: '/v2/droplets*'.")
-@click.option("--action", help="Type of the action, a pattern: snapshot, attach, attach_volume, …")
-@click.option("--droplet", help="Name of the droplet, a pattern.")
-@click.option("--count", type=int, help="How often; 0: every time.  [default: 1]")
-@click.option("--skip", type=int, help="How many chances to let pass first.")
-@click.option("--seconds", type=float, help="How long, for kinds that last.")
-def add(kind: str, **options: str | float | None) -> None:
-    """Arm a fault; docs/local-cloud.md lists the kinds.
-
-    \b
-    bootstrap cloud faults add timeout-after --path /v2/droplets --seconds 5
-    bootstrap cloud faults add power-cut --droplet 'tickets.test-*'
-    """
-    given = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
-    _become("faults", "add", kind, *given)
-
-
-@faults.command()
-@click.argument("id", required=False)
-def clear(id: str | None) -> None:
-    """Disarm one fault, or all; what was held goes on.
-
-    \b
-    bootstrap cloud faults clear
-    """
-    _become("faults", "clear", *([id] if id else []))
-
-
-@faults.command()
-@click.argument("profile", type=click.Choice(["fast", "realistic"]))
-@click.option("--seed", type=int, help="Of the jitter: the same seed gives the same times.")
-def latency(profile: str, seed: int | None) -> None:
-    """Let actions take as long as at DigitalOcean, or no longer than they need.
-
-    \b
-    bootstrap cloud faults latency realistic
-    """
-    _become("faults", "latency", profile, *(["--seed", str(seed)] if seed is not None else []))
+    os.execve(PROGRAM[0], [*PROGRAM, *ctx.args], {**os.environ, **NAME})  # noqa: S606 (no shell is the point)

@@ -17,6 +17,7 @@ from localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, give
 from localcloud.host import claims
 from localcloud.host.home import Home, LocalCloudError
 from localcloud.host.processes import Process
+from localcloud.host.program import program
 from localcloud.host.waiting import until
 from localcloud.machines import NspawnDriver
 from localcloud.machines.pool import Pool
@@ -270,7 +271,7 @@ def status(home: Home) -> dict[str, Any]:
 
 def _machine(home: Home, name: str) -> MachineRecord:
     if not home.state.exists():
-        raise LocalCloudError("there is no local cloud yet: bootstrap cloud start", 4)
+        raise LocalCloudError(f"there is no local cloud yet: {program()} start", 4)
     with closing(Store(home.state)) as store, store.change() as tx:
         found = [d for d in lookup.droplets(tx) if name in (d.name, d.key)]
         names = ", ".join(sorted(d.name for d in lookup.droplets(tx))) or "none"

@@ -1,51 +1,107 @@
-"""python -m localcloud faults …: a client of the running cloud's /_faults."""
+"""`localcloud faults`: a client of the running cloud's /_faults, which knows the defaults."""
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Callable
 from typing import Any
 
-import httpx
+import click
 
-from localcloud.host.home import Home, LocalCloudError
-from localcloud.state.faults import ANY, KINDS, PROFILES
-
-Run = Callable[[Home, argparse.Namespace], None]
-Add = Callable[[Any, str, Run, str], argparse.ArgumentParser]
+from localcloud.cli.words import Group, OneOf
+from localcloud.host.program import program
 
 PATTERNS = ("method", "path", "action", "droplet")
 
 
-def add_to(commands: Any, add: Add) -> None:
-    parser = commands.add_parser("faults", help="what shall go wrong, and how long things take")
-    below = parser.add_subparsers(required=True, metavar="COMMAND")
-    add(below, "list", _list, "what is armed").add_argument("--json", action="store_true", help="print JSON")
-    adding = add(below, "add", _add, "arm a fault")
-    adding.add_argument("kind", choices=KINDS, metavar="KIND")
-    for name in PATTERNS:
-        adding.add_argument(f"--{name}", default=ANY)
-    adding.add_argument("--count", type=int, default=1)
-    adding.add_argument("--skip", type=int, default=0)
-    adding.add_argument("--seconds", type=float)
-    add(below, "clear", _clear, "disarm one, or all").add_argument("id", nargs="?")
-    latency = add(below, "latency", _latency, "how long actions take")
-    latency.add_argument("profile", choices=PROFILES)
-    latency.add_argument("--seed", type=int, default=1)
+def _kinds() -> list[str]:
+    from localcloud.state.faults import KINDS
+
+    return list(KINDS)
 
 
-def _list(home: Home, arguments: argparse.Namespace) -> None:
-    known = _call(home, "GET", "")
-    if arguments.json:
-        print(json.dumps(known, indent=1))
+def _profiles() -> list[str]:
+    from localcloud.state.faults import PROFILES
+
+    return list(PROFILES)
+
+
+@click.group(cls=Group)
+def faults() -> None:
+    """Make things go wrong, or make them slow.
+
+    \b
+    localcloud faults add error-after --method POST --path '/v2/volumes*'
+    localcloud faults add stuck-action --action attach_volume
+    localcloud faults list
+    localcloud faults clear
+    """
+
+
+@faults.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """Show the faults that are set, and how often each hit.
+
+    \b
+    localcloud faults list
+    """
+    known = _call("GET", "")
+    if as_json:
+        click.echo(json.dumps(known, indent=1))
         return
-    print(f"latency {known['latency']['profile']}, seed {known['latency']['seed']}")
+    click.echo(f"latency {known['latency']['profile']}, seed {known['latency']['seed']}")
     for fault in known["faults"]:
-        print(_line(fault))
+        click.echo(_line(fault))
+
+
+@faults.command()
+@click.argument("kind", type=OneOf("fault", _kinds))
+@click.option("--method", help="Of the requests: GET, POST, …")
+@click.option("--path", help="Of the requests, a pattern: '/v2/droplets*'.")
+@click.option("--action", help="Type of the action, a pattern: snapshot, attach, attach_volume, …")
+@click.option("--droplet", help="Name of the droplet, a pattern.")
+@click.option("--count", type=int, help="How often; 0: every time.  [default: 1]")
+@click.option("--skip", type=int, help="How many chances to let pass first.")
+@click.option("--seconds", type=float, help="How long, for kinds that last.")
+def add(count: int | None, **given: Any) -> None:
+    """Set a fault; docs/local-cloud.md lists the kinds.
+
+    \b
+    localcloud faults add timeout-after --path /v2/droplets --seconds 5
+    localcloud faults add power-cut --droplet 'tickets.test-*'
+    """
+    body = {name: value for name, value in given.items() if value is not None}
+    if count is not None:
+        body["count"] = count or None
+    click.echo(_line(_call("POST", "", body)["fault"]))
+
+
+@faults.command()
+@click.argument("id", required=False)
+def clear(id: str | None) -> None:
+    """Take back one fault, or all; what was held goes on.
+
+    \b
+    localcloud faults clear
+    """
+    _call("DELETE", f"/{id}" if id else "")
+
+
+@faults.command()
+@click.argument("profile", type=OneOf("profile", _profiles), metavar="{fast|realistic}")
+@click.option("--seed", type=int, help="Of the jitter: the same seed gives the same times.  [default: 1]")
+def latency(profile: str, seed: int | None) -> None:
+    """Let actions take as long as at DigitalOcean, or no longer than they need.
+
+    \b
+    localcloud faults latency realistic
+    """
+    _call("PUT", "/latency", {"profile": profile, "seed": seed})
 
 
 def _line(fault: dict[str, Any]) -> str:
+    from localcloud.state.faults import ANY
+
     narrowed = [f"{name} {fault[name]}" for name in PATTERNS if fault[name] != ANY]
     times = "every time" if fault["count"] is None else f"{fault['count']} time{'s' * (fault['count'] > 1)}"
     after = f" after {fault['skip']}" if fault["skip"] else ""
@@ -54,23 +110,14 @@ def _line(fault: dict[str, Any]) -> str:
     return "  ".join(words)
 
 
-def _add(home: Home, arguments: argparse.Namespace) -> None:
-    names = (*PATTERNS, "kind", "skip", "seconds")
-    body = {name: getattr(arguments, name) for name in names} | {"count": arguments.count or None}
-    print(_line(_call(home, "POST", "", body)["fault"]))
+def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    import httpx
 
+    from localcloud.host.home import Home, LocalCloudError
 
-def _clear(home: Home, arguments: argparse.Namespace) -> None:
-    _call(home, "DELETE", f"/{arguments.id}" if arguments.id else "")
-
-
-def _latency(home: Home, arguments: argparse.Namespace) -> None:
-    _call(home, "PUT", "/latency", {"profile": arguments.profile, "seed": arguments.seed})
-
-
-def _call(home: Home, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    home = Home.of_environment()
     if not home.endpoints.exists():
-        raise LocalCloudError("the local cloud does not run: bootstrap cloud start", 4)
+        raise LocalCloudError(f"the local cloud does not run: {program()} start", 4)
     ends = json.loads(home.endpoints.read_text())
     headers = {"authorization": f"Bearer {ends['token']}"}
     try:
@@ -79,7 +126,7 @@ def _call(home: Home, method: str, path: str, body: dict[str, Any] | None = None
     except httpx.HTTPError as error:
         raise LocalCloudError(f"{ends['api']} does not answer: {error}", 6) from None
     if answer.status_code == 404:
-        raise LocalCloudError("no such fault is armed: bootstrap cloud faults list", 4)
+        raise LocalCloudError(f"no such fault is armed: {program()} faults list", 4)
     if answer.is_error:
         raise LocalCloudError(answer.json()["message"], 2)
     return dict(answer.json()) if answer.content else {}

@@ -1,137 +1,211 @@
-"""The local cloud's own command line; `bootstrap cloud` runs it as a process.
-
-python -m localcloud start|stop|status|reset|console|mail|faults|serve
-"""
+"""`localcloud`: parse, call one function, print. Every option stands here and in `faults.py`, and nowhere else."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from localcloud.api.scopes import READ_ONLY
-from localcloud.cli import control
-from localcloud.cli import faults as fault_commands
-from localcloud.daemon import serve
-from localcloud.host.command import CommandError
-from localcloud.host.home import Home, LocalCloudError
-from localcloud.machines import MachineError
-from localcloud.network.range import NetworkError
-from localcloud.services.mail import mailbox
-from localcloud.services.supervisor import ServiceError
+import click
+
+from localcloud.cli.faults import faults
+from localcloud.cli.words import Group, misunderstood
+from localcloud.host.program import program
+
+if TYPE_CHECKING:
+    from localcloud.host.home import Home
+
+COMPLETE = "_LOCALCLOUD_COMPLETE"
+MISUNDERSTOOD, NOT_FOUND, FAILED, HOST_LACKS, INTERRUPTED = 2, 4, 6, 11, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
-    home = Home.of_environment()
+    """The exit code; an error is one line on stderr."""
     try:
-        return int(arguments.run(home, arguments) or 0)
-    except LocalCloudError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.code
-    except (MachineError, NetworkError, ServiceError, CommandError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 6
-    except PermissionError as error:
-        print(f"error: {error.filename} belongs to another user: run as the one who started the cloud", file=sys.stderr)
-        return 11
-    except OSError as error:
-        print(f"error: {error.filename or home.path}: {error.strerror}", file=sys.stderr)
-        return 11
-    except KeyboardInterrupt:
-        print("interrupted: the same command, run again, goes on from here", file=sys.stderr)
-        return 130
+        # without standalone_mode click returns the code of ctx.exit(), or what the command returned
+        args = None if argv is None else list(argv)
+        code = root.main(args=args, prog_name=program(), complete_var=COMPLETE, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        if error.exit_code == MISUNDERSTOOD and type(error).__name__ == "NoArgsIsHelpError":
+            _say(error.format_message())  # the help, in releases of click that take no word at all for an error
+        else:
+            _say(misunderstood(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted: the same command, run again, goes on from here")
+        return INTERRUPTED
+    except Exception as error:
+        line, code = _expected(error)
+        _say(f"error: {line}")
+        return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="bootstrap cloud", description="A DigitalOcean-compatible cloud on this host."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add(commands, "start", _start, "make the cloud, or boot it again")
-    add(commands, "stop", _stop, "power everything off; only the pool and the state stay")
-    with_json = add(commands, "status", _status, "what runs")
-    with_json.add_argument("--json", action="store_true", help="print JSON")
-    with_images = add(commands, "reset", _reset, "delete machines, volumes and state")
-    with_images.add_argument("--images", action="store_true", help="baked images too")
-    console = add(commands, "console", _console, "what a droplet's console said")
-    console.add_argument("name", help="the droplet's name or id")
-    console.add_argument("--shell", action="store_true", help="a root shell in it instead")
-    with_address = add(commands, "mail", _mail, "what arrived at the mail server")
-    with_address.add_argument("--to", metavar="ADDRESS", help="print the newest mail to this address")
-    with_address.add_argument("--json", action="store_true", help="print JSON, newest first")
-    token = add(commands, "token", _token, "make a token that may not do everything")
-    token.add_argument("--scope", action="append", metavar="SCOPE", help="such as droplet:read; default: *:read")
-    fault_commands.add_to(commands, add)
-    daemon = add(commands, "serve", _serve, "the daemon itself, in the foreground")
-    daemon.add_argument("--lock", type=int, help=argparse.SUPPRESS)
-    return parser
+def _expected(error: Exception) -> tuple[str, int]:
+    """The line and the exit code of what may go wrong; all else is a defect of ours and is raised again."""
+    from localcloud.host.command import CommandError
+    from localcloud.host.home import LocalCloudError
+    from localcloud.machines import MachineError
+    from localcloud.network.range import NetworkError
+    from localcloud.services.supervisor import ServiceError
+
+    if isinstance(error, LocalCloudError):
+        return str(error), error.code
+    if isinstance(error, (MachineError, NetworkError, ServiceError, CommandError)):
+        return str(error), FAILED
+    if isinstance(error, PermissionError):
+        return f"{error.filename} belongs to another user: run as the one who started the cloud", HOST_LACKS
+    if isinstance(error, OSError):
+        return f"{error.filename or _home().path}: {error.strerror}", HOST_LACKS
+    raise error
 
 
-def add(commands: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
-    parser.set_defaults(run=run)
-    return parser
+def _home() -> Home:
+    from localcloud.host.home import Home
+
+    return Home.of_environment()
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    click.echo(text, err=True)
 
 
-def _start(home: Home, _: argparse.Namespace) -> None:
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"localcloud {version('localcloud')}")
+        ctx.exit()
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def root() -> None:
+    """Run the local cloud: a DigitalOcean on this machine.
+
+    It needs root on Linux. BOOTSTRAP_CLOUD_HOME is the folder of one cloud (default: /var/lib/bootstrap-cloud).
+
+    \b
+    localcloud start
+    localcloud status
+    """
+
+
+root.add_command(faults)
+
+
+@root.command()
+def start() -> None:
+    """Make the cloud, or boot it again; run twice, it changes nothing.
+
+    \b
+    localcloud start
+    """
+    from localcloud.cli import control
+
+    home = _home()
     ends = control.start(home, _say)
-    print(f"API       {ends['api']}/v2")
-    print(f"DNS       {ends['dns']}")
-    print(f"ACME      {ends['acme']['directory']}")
-    print(f"Spaces    {ends['spaces']['endpoint']}")
-    print(f"registry  {ends['registry_mirror']}")
+    click.echo(f"API       {ends['api']}/v2")
+    click.echo(f"DNS       {ends['dns']}")
+    click.echo(f"ACME      {ends['acme']['directory']}")
+    click.echo(f"Spaces    {ends['spaces']['endpoint']}")
+    click.echo(f"registry  {ends['registry_mirror']}")
     if "mail" in ends:  # not in a cloud that an earlier version started
-        print(f"inbox     {ends['mail']['inbox']}")
-    print(f"token and keys: {home.endpoints}")
+        click.echo(f"inbox     {ends['mail']['inbox']}")
+    click.echo(f"token and keys: {home.endpoints}")
 
 
-def _stop(home: Home, _: argparse.Namespace) -> None:
-    control.stop(home, _say)
+@root.command()
+def stop() -> None:
+    """Power everything off; only the pool and the state stay.
+
+    \b
+    localcloud stop
+    """
+    from localcloud.cli import control
+
+    control.stop(_home(), _say)
 
 
-def _reset(home: Home, arguments: argparse.Namespace) -> None:
-    control.reset(home, _say, images=arguments.images)
+@root.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool) -> None:
+    """Show what runs.
 
+    \b
+    localcloud status --json
+    """
+    from localcloud.cli import control
 
-def _status(home: Home, arguments: argparse.Namespace) -> None:
-    known = control.status(home)
-    if arguments.json:
-        print(json.dumps(known, indent=1))
+    known = control.status(_home())
+    if as_json:
+        click.echo(json.dumps(known, indent=1))
         return
-    print("running" if known["ready"] else "starting" if known["running"] else "not running: bootstrap cloud start")
+    state = "running" if known["ready"] else "starting" if known["running"] else f"not running: {program()} start"
+    click.echo(state)
     for name, address in known.get("endpoints", {}).items():
-        print(f"{name:9} {address}")
+        click.echo(f"{name:9} {address}")
     for droplet in known.get("droplets", []):
-        print(f"droplet   {droplet['name']}  {droplet['status']}  {droplet['ip']}")
+        click.echo(f"droplet   {droplet['name']}  {droplet['status']}  {droplet['ip']}")
     for volume in known.get("volumes", []):
-        print(f"volume    {volume['name']}  {'attached' if volume['droplet'] else 'free'}")
+        click.echo(f"volume    {volume['name']}  {'attached' if volume['droplet'] else 'free'}")
     for image in known.get("images", []):
-        print(f"image     {image['name']}")
+        click.echo(f"image     {image['name']}")
 
 
-def _console(home: Home, arguments: argparse.Namespace) -> None:
-    if arguments.shell:
-        argv = control.shell(home, arguments.name)
+@root.command()
+@click.option("--images", is_flag=True, help="Delete baked images too.")
+def reset(images: bool) -> None:
+    """Delete machines, volumes and state; keep baked images.
+
+    \b
+    localcloud reset
+    localcloud reset --images
+    """
+    from localcloud.cli import control
+
+    control.reset(_home(), _say, images=images)
+
+
+@root.command()
+@click.argument("name")
+@click.option("--shell", is_flag=True, help="Open a root shell in it instead.")
+def console(name: str, shell: bool) -> None:
+    """Print what a droplet's console said; NAME is its name or id.
+
+    \b
+    localcloud console tickets.test-20260101-120000
+    """
+    import shutil
+
+    from localcloud.cli import control
+
+    if shell:
+        argv = control.shell(_home(), name)
         os.execvp(argv[0], argv)  # noqa: S606 (no shell is the point)
-    with control.console(home, arguments.name).open("rb") as text:
+    with control.console(_home(), name).open("rb") as text:
         shutil.copyfileobj(text, sys.stdout.buffer)
 
 
-def _mail(home: Home, arguments: argparse.Namespace) -> None:
-    mails = list(mailbox(home.path).mails(arguments.to))
-    if arguments.json:
-        print(json.dumps([mail.as_json() for mail in mails], indent=1))
-    elif not arguments.to:
+@root.command()
+@click.option("--to", metavar="ADDRESS", help="Print the newest mail to this address.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, newest first.")
+def mail(to: str | None, as_json: bool) -> None:
+    """List the mails that droplets sent; none ever leaves this machine.
+
+    \b
+    localcloud mail
+    localcloud mail --to ada@example.org
+    """
+    from localcloud.host.home import LocalCloudError
+    from localcloud.services.mail import mailbox
+
+    mails = list(mailbox(_home().path).mails(to))
+    if as_json:
+        click.echo(json.dumps([mail.as_json() for mail in mails], indent=1))
+    elif not to:
         for mail in mails:
             _show(f"{mail.at}  {', '.join(mail.recipients)}  {mail.subject}")
     elif mails:
@@ -139,22 +213,42 @@ def _mail(home: Home, arguments: argparse.Namespace) -> None:
         _show(f"from     {newest.sender}\nto       {', '.join(newest.recipients)}\nsubject  {newest.subject}")
         _show(f"at       {newest.at}\n\n{newest.text.rstrip()}")
     else:
-        raise LocalCloudError(f"there is no mail to {arguments.to}; without --to, all are listed", 4)
-
-
-def _token(home: Home, arguments: argparse.Namespace) -> None:
-    print(home.limited_token(arguments.scope or READ_ONLY))
+        raise LocalCloudError(f"there is no mail to {to}; without --to, all are listed", NOT_FOUND)
 
 
 def _show(text: str) -> None:
     """A mail is a stranger's text: it must not steer the terminal."""
-    print("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))
+    click.echo("".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text))
 
 
-def _serve(home: Home, arguments: argparse.Namespace) -> None:
+@root.command()
+@click.option(
+    "--scope", "scopes", multiple=True, help="Such as droplet:read; may be given several times.  [default: *:read]"
+)
+def token(scopes: tuple[str, ...]) -> None:
+    """Make a token with fewer rights, and print it.
+
+    \b
+    localcloud token
+    localcloud token --scope '*:read' --scope droplet:create
+    """
+    from localcloud.api.scopes import READ_ONLY
+
+    click.echo(_home().limited_token(scopes or READ_ONLY))
+
+
+@root.command(hidden=True)
+@click.option("--lock", type=int, hidden=True)
+def serve(lock: int | None) -> None:
+    """Be the daemon, in the foreground: `start` runs this, and has taken the lock for it."""
+    import logging
+
+    from localcloud.cli import control
+    from localcloud.daemon import serve
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     control.require_root()
-    serve(home, arguments.lock)
+    serve(_home(), lock)
 
 
 if __name__ == "__main__":

@@ -199,6 +199,7 @@ def test_the_command(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         return code, (said.out + said.err).strip()
 
     monkeypatch.setenv("BOOTSTRAP_CLOUD_HOME", str(cloud.home))
+    monkeypatch.setenv("LOCALCLOUD_PROGRAM", "bootstrap cloud")
     assert run("list") == (4, "error: the local cloud does not run: bootstrap cloud start")
     (cloud.home / "endpoints.json").write_text(json.dumps({"api": cloud.url, "token": TOKEN}))
     assert run("latency", "realistic", "--seed", "9") == (0, "")
