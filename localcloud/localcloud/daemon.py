@@ -15,9 +15,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from localcloud.api import contract, metadata
+from localcloud import metadata
+from localcloud.api import contract
 from localcloud.api.app import Api, RateLimit
-from localcloud.api.seed import base_image, plant
 from localcloud.host import claims
 from localcloud.host.files import chosen_once, write_atomically
 from localcloud.host.home import Home, LocalCloudError
@@ -30,10 +30,11 @@ from localcloud.network.range import choose_range
 from localcloud.services import acme, mail, spaces
 from localcloud.services.lineup import Ports, services
 from localcloud.services.supervisor import Supervisor
+from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
-from localcloud.state.model import Domain, Record, Row
-from localcloud.state.store import Store, Transaction
-from localcloud.work.guests import Site
+from localcloud.state.model import Domain, DomainRecord, Row
+from localcloud.state.seed import base_image, plant
+from localcloud.work.guests import PublicNetwork
 from localcloud.work.probes import HostProbe, Prober
 from localcloud.work.sweep import sweep
 from localcloud.work.worker import Worker
@@ -89,29 +90,29 @@ def _serve(home: Home, ended: threading.Event) -> None:
     driver = driver_of(home, network)
     driver.open()
     base = driver.ensure_base()
-    site = Site(network.range.cidr, network.range.gateway, network.range.service, ipv6.available())
-    store = Store(home.state)
-    plant(store, base_image(base.ref, base.pretty_name, base.is_stand_in))
-    sweep(store, driver)
-    publish_records(home, store)
+    public_net = PublicNetwork(network.range.cidr, network.range.gateway, network.range.service, ipv6.available())
+    state = State(home.state)
+    plant(state, base_image(base.ref, base.pretty_name, base.is_stand_in))
+    sweep(state, driver)
+    publish_records(home, state)
     ports = ports_of(home)
-    supervisor = Supervisor(services(home.path, home.cache, site.nameserver, ports), home.run)
+    supervisor = Supervisor(services(home.path, home.cache, public_net.nameserver, ports), home.run)
     supervisor.start()
     faults = Faults()
-    worker = Worker(store, driver, network, site, faults)
-    api = Api(store, worker, site, home.token(), RateLimit(), home.scopes_of)
+    worker = Worker(state, driver, network, public_net, faults)
+    api = Api(state, worker, public_net, home.token(), RateLimit(), home.scopes_of)
     servers = [
-        Listener(contract.checked(api.app(), home.path), site.nameserver, API_PORT),
-        Listener(metadata.app(store, site, faults), site.nameserver, network.doors.metadata),
+        Listener(contract.checked(api.app(), home.path), public_net.nameserver, API_PORT),
+        Listener(metadata.app(state, public_net, faults), public_net.nameserver, network.doors.metadata),
     ]
-    prober = Prober(store, HostProbe(site.nameserver, acme.Files(home.path / "acme").roots))
+    prober = Prober(state, HostProbe(public_net.nameserver, acme.Files(home.path / "acme").roots))
     prober.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
     if not ended.is_set():
-        write_atomically(home.endpoints, json.dumps(endpoints(home, site, base, ports), indent=1) + "\n")
-        log.info("ready on %s", site.nameserver)
+        write_atomically(home.endpoints, json.dumps(endpoints(home, public_net, base, ports), indent=1) + "\n")
+        log.info("ready on %s", public_net.nameserver)
     ended.wait()
     log.info("ending")
     for server in servers:
@@ -119,7 +120,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     prober.stop()
     worker.stop()
     supervisor.stop()
-    store.close()
+    state.close()
 
 
 class Listener:
@@ -154,23 +155,23 @@ class Listener:
         self._thread.join()
 
 
-def publish_records(home: Home, store: Store) -> None:
+def publish_records(home: Home, state: State) -> None:
     """The DNS service reads this file again whenever it changes: a record is served before its creation is answered."""
 
     def publish(tx: Transaction, kinds: frozenset[type[Row]]) -> None:
-        if kinds & {Domain, Record}:
+        if kinds & {Domain, DomainRecord}:
             write_atomically(home.records, json.dumps(zones(tx)))
 
-    with store.change() as tx:
+    with state.change() as tx:
         write_atomically(home.records, json.dumps(zones(tx)))
-    store.listen(publish)
+    state.listen(publish)
 
 
 def zones(tx: Transaction) -> dict[str, list[dict[str, Any]]]:
     return {
         domain.name: [
             record.model_dump(exclude={"id", "domain"}, exclude_none=True)
-            for record in tx.all(Record)
+            for record in tx.all(DomainRecord)
             if record.domain == domain.name
         ]
         for domain in tx.all(Domain)
@@ -214,9 +215,9 @@ def give_up_a_taken_range(home: Home, addresses: int) -> None:
         remembered.unlink()
 
 
-def endpoints(home: Home, site: Site, base: BaseImage, ports: Ports) -> dict[str, Any]:
+def endpoints(home: Home, public_net: PublicNetwork, base: BaseImage, ports: Ports) -> dict[str, Any]:
     """docs/architecture.md says what each is for."""
-    address = site.nameserver
+    address = public_net.nameserver
     files, keys, mailer = acme.Files(home.path / "acme"), spaces.credentials(home.path), mail.credentials(home.path)
     return {
         "version": 1,

@@ -8,8 +8,8 @@ import hashlib
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state.catalog import ACCOUNT_UUID, DROPLET_LIMIT, REGIONS, RESERVED_IP_LIMIT, SIZES, VOLUME_LIMIT
+from localcloud.state.database import Transaction
 from localcloud.state.model import SSHKey
-from localcloud.state.store import Transaction
 from localcloud.wire import Json, not_found, unprocessable
 
 ACCOUNT: Json = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from localcloud.api import views
 from localcloud.api.call import Answer, Call, Route
 from localcloud.state import lookup
+from localcloud.state.database import Transaction
 from localcloud.state.model import Action
-from localcloud.state.store import Transaction
 from localcloud.wire import not_found, now, unprocessable
 
 

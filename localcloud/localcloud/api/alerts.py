@@ -8,8 +8,8 @@ from uuid import uuid4
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
+from localcloud.state.database import Transaction
 from localcloud.state.model import AlertPolicy, Recipients, Slack, Tag
-from localcloud.state.store import Transaction
 from localcloud.wire import Body, Json, unprocessable
 
 # those about droplets: there are no load balancers, databases or autoscale pools here

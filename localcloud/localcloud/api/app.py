@@ -44,9 +44,9 @@ from localcloud.api.call import Call, Handler
 from localcloud.api.faults import Control, FaultHandler
 from localcloud.api.misbehave import Misbehaving
 from localcloud.api.scopes import allow
-from localcloud.state.store import Store
+from localcloud.state.database import State
 from localcloud.wire import ApiError, Body, Json, forbidden, not_found, unauthorized
-from localcloud.work.guests import Site
+from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -111,9 +111,9 @@ class RateLimit:
 
 @dataclass
 class Api:
-    store: Store
+    state: State
     worker: Worker
-    site: Site
+    public_net: PublicNetwork
     token: str
     limit: RateLimit
     # of a token that may not do everything; None for one that is unknown
@@ -125,7 +125,7 @@ class Api:
             for module in MODULES
             for method, path, handler in module.ROUTES
         ]
-        control = Control(self.worker.faults, self.worker.cut_power, self.site)
+        control = Control(self.worker.faults, self.worker.cut_power, self.public_net)
         routes += [
             HttpRoute(path, self._control(control, handler), methods=[method])
             for method, path, handler in control.routes
@@ -178,9 +178,9 @@ class Api:
 
     def _answer(self, handler: Handler, request: Request, body: Body) -> Response:
         base = f"{request.url.scheme}://{request.url.netloc}"
-        with self.store.change() as tx:
+        with self.state.change() as tx:
             path, params, query = request.url.path, request.path_params, dict(request.query_params)
-            answer = handler(Call(tx, self.site, base, path, params, query, body, request.headers))
+            answer = handler(Call(tx, self.public_net, base, path, params, query, body, request.headers))
             if answer.after is None and answer.render:
                 content = answer.render(tx)
         if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):
@@ -188,7 +188,7 @@ class Api:
         if answer.render is None:
             return Response(status_code=answer.status)
         if answer.after is not None:
-            with self.store.change() as tx:
+            with self.state.change() as tx:
                 content = answer.render(tx)
         return JSONResponse(content, answer.status)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from localcloud.api import droplets, images, reserved_ips, volumes
 from localcloud.api.call import Answer, Call, Route
 from localcloud.state import lookup
+from localcloud.state.database import Transaction
 from localcloud.state.model import Demolition, Droplet, Image, ReservedIP, Volume, VolumeSnapshot
-from localcloud.state.store import Transaction
 from localcloud.wire import Json, conflict, not_found, now, unprocessable
 
 Resource = ReservedIP | Image | Volume | VolumeSnapshot

@@ -1,4 +1,4 @@
-"""One request as a handler sees it, and its answer. Handlers run inside one transaction of the store: whatever
+"""One request as a handler sees it, and its answer. Handlers run inside one transaction of the state: whatever
 they raise undoes all they did."""
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from localcloud.state import lookup
 from localcloud.state.catalog import REGIONS
+from localcloud.state.database import Transaction
 from localcloud.state.model import Droplet, Row
-from localcloud.state.store import Transaction
 from localcloud.wire import Body, Json, not_found, page, unprocessable
-from localcloud.work.guests import Site
+from localcloud.work.guests import PublicNetwork
 
 R = TypeVar("R", bound=Row)
 
@@ -29,7 +29,7 @@ class Answer:
 @dataclass(frozen=True)
 class Call:
     tx: Transaction
-    site: Site
+    public_net: PublicNetwork
     base: str
     path: str
     params: Mapping[str, Any]

@@ -7,8 +7,8 @@ import re
 
 from localcloud.api import projects, views
 from localcloud.api.call import GONE, Answer, Call, Route
-from localcloud.state.model import Domain, Record
-from localcloud.state.store import Transaction
+from localcloud.state.database import Transaction
+from localcloud.state.model import Domain, DomainRecord
 from localcloud.wire import Body, not_found, unprocessable
 
 NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*")
@@ -26,8 +26,8 @@ MIN_TTL = 30
 MAX_TTL = 2**31 - 1
 
 
-def records_of(tx: Transaction, domain: str) -> list[Record]:
-    return [record for record in tx.all(Record) if record.domain == domain]
+def records_of(tx: Transaction, domain: str) -> list[DomainRecord]:
+    return [record for record in tx.all(DomainRecord) if record.domain == domain]
 
 
 def create(call: Call) -> Answer:
@@ -46,8 +46,8 @@ def create(call: Call) -> Answer:
     return call.one("domain", row, views.domain, 201)
 
 
-def _add(tx: Transaction, domain: str, **values: object) -> Record:
-    return tx.put(Record.model_validate({"id": tx.next_number("record"), "domain": domain, **values}))
+def _add(tx: Transaction, domain: str, **values: object) -> DomainRecord:
+    return tx.put(DomainRecord.model_validate({"id": tx.next_number("record"), "domain": domain, **values}))
 
 
 def delete(call: Call) -> Answer:
@@ -68,7 +68,7 @@ def listing(call: Call) -> Answer:
     return call.listing("domain_records", rows, views.record)
 
 
-def _full_name(row: Record) -> str:
+def _full_name(row: DomainRecord) -> str:
     return row.domain if row.name == "@" else f"{row.name}.{row.domain}"
 
 
@@ -124,8 +124,8 @@ def _data(kind: str, body: Body) -> str:
     return data
 
 
-def _record(call: Call) -> Record:
-    row = call.row(Record, "record_id")
+def _record(call: Call) -> DomainRecord:
+    row = call.row(DomainRecord, "record_id")
     if row.domain != call.params["domain"]:
         raise not_found()
     return row

@@ -11,8 +11,8 @@ from localcloud.api.droplet_create import check_name, refuse_without_ipv6
 from localcloud.api.images import find_image
 from localcloud.state import lookup
 from localcloud.state.catalog import SIZES
+from localcloud.state.database import Transaction
 from localcloud.state.model import Action, Droplet, Image
-from localcloud.state.store import Transaction
 from localcloud.wire import Body, Json, unprocessable
 
 # raises the 422, or answers what the worker's job needs to know
@@ -176,7 +176,7 @@ def _begin(call: Call, row: Droplet) -> Action:
     tx, body = call.tx, call.body
     type = body.choice("type", TYPES)
     if type == "enable_ipv6":
-        refuse_without_ipv6(call.site)
+        refuse_without_ipv6(call.public_net)
     actions.refuse_when_busy(tx, row.id)
     verb, check = TYPES[type]
     extra = check(tx, row, body)

@@ -10,10 +10,10 @@ from localcloud.api.images import find_image
 from localcloud.api.volumes import attachable
 from localcloud.state import lookup
 from localcloud.state.catalog import DROPLET_LIMIT, DROPLETS_PER_CREATE, SIZES, VOLUMES_PER_DROPLET
+from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Action, BackupPolicy, Counter, Droplet, Image, Volume
-from localcloud.state.store import Transaction
 from localcloud.wire import HOSTNAME, Body, now, unprocessable
-from localcloud.work.guests import Site
+from localcloud.work.guests import PublicNetwork
 
 USER_DATA_LIMIT = 64 * 1024
 PUBLIC_HOSTS = (10, 199)
@@ -30,7 +30,7 @@ def create(call: Call) -> Answer:
     if several and volumes:
         raise unprocessable("volumes cannot be attached when several Droplets are created")
     made = [_make(call, row, name, volumes) for name in names]
-    view = views.DropletsView(call.site)
+    view = views.DropletsView(call.public_net)
     shown = [view(call.tx, droplet) for droplet, _ in made]
     links = {"actions": [views.action_link(call.base, action, "create") for _, action in made]}
     body = {"droplets": shown, "links": links} if several else {"droplet": shown[0], "links": links}
@@ -66,7 +66,7 @@ def _template(call: Call) -> Droplet:
         raise unprocessable("User data is too long, it must be 64 KiB or less")
     backups = _backups(body)
     if body.flag("ipv6", False):
-        refuse_without_ipv6(call.site)
+        refuse_without_ipv6(call.public_net)
     features = {
         "private_networking": True,
         "monitoring": body.flag("monitoring", False),
@@ -91,8 +91,8 @@ def _template(call: Call) -> Droplet:
     )
 
 
-def refuse_without_ipv6(site: Site) -> None:
-    if not site.ipv6:
+def refuse_without_ipv6(public_net: PublicNetwork) -> None:
+    if not public_net.ipv6:
         raise unprocessable("this computer's kernel has IPv6 switched off, so the local cloud has none")
 
 
@@ -105,7 +105,7 @@ def _make(call: Call, template: Droplet, name: str, volumes: tuple[str, ...]) ->
     vpc = tx.get(VPC, template.vpc_uuid)
     assert vpc is not None, "it was found a moment ago, in this transaction"
     public_ip = _public_ip(call)
-    ipv6 = call.site.ipv6_of(public_ip) if "ipv6" in template.features else None
+    ipv6 = call.public_net.ipv6_of(public_ip) if "ipv6" in template.features else None
     addresses = {"public_ip": public_ip, "private_ip": _private_ip(tx, vpc), "ipv6": ipv6}
     row = tx.put(template.model_copy(update={"id": tx.next_number("droplet"), "name": name, **addresses}))
     _attach(tx, row, volumes)
@@ -156,7 +156,7 @@ def _public_keys(tx: Transaction, body: Body) -> tuple[str, ...]:
 
 def _public_ip(call: Call) -> str:
     return take_address(
-        call.tx, "public_ip", call.site.cidr, {d.public_ip for d in call.tx.all(Droplet)}, *PUBLIC_HOSTS
+        call.tx, "public_ip", call.public_net.cidr, {d.public_ip for d in call.tx.all(Droplet)}, *PUBLIC_HOSTS
     )
 
 

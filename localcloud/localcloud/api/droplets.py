@@ -5,8 +5,8 @@ from __future__ import annotations
 from localcloud.api import actions, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
+from localcloud.state.database import Transaction
 from localcloud.state.model import Droplet, Firewall, Image, Volume
-from localcloud.state.store import Transaction
 from localcloud.wire import unprocessable
 
 
@@ -18,7 +18,7 @@ def listing(call: Call) -> Answer:
         rows = [row for row in rows if row.name == name]
     if call.query.get("type") == "gpus":
         rows = []
-    return call.listing("droplets", rows, views.DropletsView(call.site))
+    return call.listing("droplets", rows, views.DropletsView(call.public_net))
 
 
 def delete(call: Call) -> Answer:
@@ -80,7 +80,7 @@ def backups(call: Call) -> Answer:
 ROUTES: list[Route] = [
     ("GET", "/v2/droplets", listing),
     ("DELETE", "/v2/droplets", delete_by_tag),
-    ("GET", "/v2/droplets/{droplet_id}", lambda c: c.one("droplet", c.droplet(), views.DropletsView(c.site))),
+    ("GET", "/v2/droplets/{droplet_id}", lambda c: c.one("droplet", c.droplet(), views.DropletsView(c.public_net))),
     ("DELETE", "/v2/droplets/{droplet_id}", delete),
     ("GET", "/v2/droplets/{droplet_id}/snapshots", snapshots),
     ("GET", "/v2/droplets/{droplet_id}/firewalls", firewalls),

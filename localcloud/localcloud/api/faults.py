@@ -13,16 +13,16 @@ from starlette.responses import JSONResponse, Response
 from localcloud.api.misbehave import CONTROL
 from localcloud.state.faults import PROFILES, Fault, Faults
 from localcloud.wire import Body, Json, forbidden, not_found, unprocessable
-from localcloud.work.guests import Site
+from localcloud.work.guests import PublicNetwork
 
 FaultHandler = Callable[[Mapping[str, Any], Body], Response]
 
 
 class Control:
-    def __init__(self, faults: Faults, cut_power: Callable[[str], int], site: Site) -> None:
+    def __init__(self, faults: Faults, cut_power: Callable[[str], int], public_net: PublicNetwork) -> None:
         self._faults = faults
         self._cut_power = cut_power
-        self._site = site
+        self._public_net = public_net
 
     @property
     def routes(self) -> list[tuple[str, str, FaultHandler]]:
@@ -36,9 +36,9 @@ class Control:
 
     def refuse_droplets(self, request: Request) -> None:
         """Nobody else than they and this computer can reach the API, and they cannot but use their own addresses."""
-        caller = request.client.host if request.client else self._site.gateway
-        within = ipaddress.ip_address(caller) in ipaddress.ip_network(self._site.cidr)
-        if within and caller != self._site.nameserver:
+        caller = request.client.host if request.client else self._public_net.gateway
+        within = ipaddress.ip_address(caller) in ipaddress.ip_network(self._public_net.cidr)
+        if within and caller != self._public_net.nameserver:
             raise forbidden()
 
     def _list(self, _: Mapping[str, Any], __: Body) -> Response:

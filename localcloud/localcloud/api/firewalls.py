@@ -10,8 +10,8 @@ from localcloud.api import views
 from localcloud.api.call import Answer, Call, Route
 from localcloud.state import lookup
 from localcloud.state.catalog import DROPLETS_PER_FIREWALL, RULES_PER_FIREWALL, TAGS_PER_FIREWALL
+from localcloud.state.database import Transaction
 from localcloud.state.model import Firewall, FirewallPeers, FirewallRule, Tag
-from localcloud.state.store import Transaction
 from localcloud.wire import Body, conflict, now, unprocessable
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
+from localcloud.state.database import Transaction
 from localcloud.state.model import Image, Job, VolumeSnapshot
-from localcloud.state.store import Transaction
 from localcloud.wire import forbidden, not_found, unprocessable
 
 

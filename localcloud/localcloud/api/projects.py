@@ -8,8 +8,8 @@ from uuid import uuid4
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
+from localcloud.state.database import Transaction
 from localcloud.state.model import Assignment, Domain, Project, ReservedIP, Volume
-from localcloud.state.store import Transaction
 from localcloud.wire import ApiError, Body, Json, conflict, not_found, now, unprocessable
 
 PURPOSES = (
@@ -29,22 +29,6 @@ TEXT_LIMIT = 255
 URN_KINDS = ("dbaas", "domain", "droplet", "floatingip", "loadbalancer", "space", "volume", "kubernetes", "vpc")
 
 Find = Callable[[Call], Project]
-
-
-def ensure_default(tx: Transaction) -> None:
-    if not tx.all(Project):
-        tx.put(
-            Project(
-                id=str(uuid4()),
-                name="local cloud",
-                description="Everything on this computer",
-                purpose="Operational / Developer tooling",
-                environment="Development",
-                is_default=True,
-                created_at=now(),
-                updated_at=now(),
-            )
-        )
 
 
 def create(call: Call) -> Answer:

@@ -7,8 +7,8 @@ from localcloud.api.call import Answer, Call, Route
 from localcloud.api.droplet_create import take_address
 from localcloud.state import lookup
 from localcloud.state.catalog import RESERVED_IP_LIMIT
+from localcloud.state.database import Transaction
 from localcloud.state.model import Action, Droplet, ReservedIP
-from localcloud.state.store import Transaction
 from localcloud.wire import Json, unprocessable
 
 HOSTS = (200, 250)
@@ -24,15 +24,15 @@ def create(call: Call, name: str) -> Answer:
     taken = {row.ip for row in tx.all(ReservedIP)}
     if len(taken) >= RESERVED_IP_LIMIT:
         raise unprocessable("You have reached your reserved IP limit.")
-    row = tx.put(ReservedIP(ip=take_address(tx, "reserved_ip", call.site.cidr, taken, *HOSTS), region=region))
+    row = tx.put(ReservedIP(ip=take_address(tx, "reserved_ip", call.public_net.cidr, taken, *HOSTS), region=region))
     if project := call.body.optional_text("project_id"):
         projects.put(tx, _urn(row), project)
     if droplet is None:
         job = tx.enqueue("network.apply", "network")
-        return Answer(202, call.one(name, row, views.ReservedIPsView(call.site)).render, after=job.id)
+        return Answer(202, call.one(name, row, views.ReservedIPsView(call.public_net)).render, after=job.id)
     action = _point(tx, row, droplet)
     body: Json = {
-        name: views.ReservedIPsView(call.site)(tx, row),
+        name: views.ReservedIPsView(call.public_net)(tx, row),
         "links": {
             "droplets": [{"id": droplet.id, "rel": "droplet", "href": f"{call.base}/v2/droplets/{droplet.id}"}],
             "actions": [views.action_link(call.base, action, "assign_ip")],
@@ -111,10 +111,10 @@ def _show_action(call: Call) -> Answer:
 
 def _routes(root: str, one: str, many: str) -> list[Route]:
     def listing(call: Call) -> Answer:
-        return call.listing(many, call.tx.all(ReservedIP), views.ReservedIPsView(call.site))
+        return call.listing(many, call.tx.all(ReservedIP), views.ReservedIPsView(call.public_net))
 
     def show(call: Call) -> Answer:
-        return call.one(one, call.row(ReservedIP, "ip"), views.ReservedIPsView(call.site))
+        return call.one(one, call.row(ReservedIP, "ip"), views.ReservedIPsView(call.public_net))
 
     return [
         ("GET", root, listing),

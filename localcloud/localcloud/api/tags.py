@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
+from localcloud.state.database import Transaction
 from localcloud.state.model import Droplet, Firewall, Image, Row, Tag, Volume, VolumeSnapshot
-from localcloud.state.store import Transaction
 from localcloud.wire import TAG, not_found, unprocessable
 
 CARRIERS: dict[str, type[Droplet] | type[Image] | type[Volume] | type[VolumeSnapshot]] = {

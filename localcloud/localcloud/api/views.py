@@ -16,18 +16,19 @@ from localcloud.state.catalog import (
     SIZES,
     WEEKDAYS,
 )
+from localcloud.state.database import Transaction
 from localcloud.state.model import (
     VPC,
     Action,
     AlertPolicy,
     BackupPolicy,
     Domain,
+    DomainRecord,
     Droplet,
     Firewall,
     FirewallRule,
     Image,
     Project,
-    Record,
     ReservedIP,
     SSHKey,
     Tag,
@@ -37,9 +38,8 @@ from localcloud.state.model import (
     Volume,
     VolumeSnapshot,
 )
-from localcloud.state.store import Transaction
 from localcloud.wire import TIME_FORMAT, Json
-from localcloud.work.guests import IPV6_PREFIX, Site
+from localcloud.work.guests import IPV6_PREFIX, PublicNetwork
 
 
 def region(slug: str) -> Json:
@@ -152,8 +152,8 @@ def backup_policy(_: Transaction, row: Droplet) -> Json:
 class DropletsView:
     """A droplet's view needs to know the public network's mask and gateway."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    def __init__(self, public_net: PublicNetwork) -> None:
+        self._public_net = public_net
 
     def __call__(self, tx: Transaction, row: Droplet) -> Json:
         of_size = SIZES[row.size]
@@ -183,7 +183,7 @@ class DropletsView:
         }
 
     def _networks(self, tx: Transaction, row: Droplet) -> Json:
-        own: Json = {"ip_address": row.ipv6, "netmask": IPV6_PREFIX, "gateway": self._site.ipv6_gateway}
+        own: Json = {"ip_address": row.ipv6, "netmask": IPV6_PREFIX, "gateway": self._public_net.ipv6_gateway}
         return {"v4": self._addresses(tx, row), "v6": [{**own, "type": "public"}] if row.ipv6 else []}
 
     def _addresses(self, tx: Transaction, row: Droplet) -> list[Json]:
@@ -191,10 +191,10 @@ class DropletsView:
         assert vpc is not None, "a VPC with members cannot be deleted"
         entries = [
             _address(row.private_ip, vpc.ip_range, None, "private"),
-            _address(row.public_ip, self._site.cidr, self._site.gateway, "public"),
+            _address(row.public_ip, self._public_net.cidr, self._public_net.gateway, "public"),
         ]
         if reserved := lookup.reserved_ip_of(tx, row.id):
-            entries.append(_address(reserved.ip, self._site.cidr, self._site.gateway, "public"))
+            entries.append(_address(reserved.ip, self._public_net.cidr, self._public_net.gateway, "public"))
         return entries
 
 
@@ -224,8 +224,8 @@ def volume(_: Transaction, row: Volume) -> Json:
 
 
 class ReservedIPsView:
-    def __init__(self, site: Site) -> None:
-        self._droplet = DropletsView(site)
+    def __init__(self, public_net: PublicNetwork) -> None:
+        self._droplet = DropletsView(public_net)
 
     def __call__(self, tx: Transaction, row: ReservedIP) -> Json:
         owner = lookup.droplet(tx, row.droplet_id)
@@ -266,17 +266,17 @@ def domain(tx: Transaction, row: Domain) -> Json:
 
 
 def zone_file(tx: Transaction, row: Domain) -> str:
-    records = [record for record in tx.all(Record) if record.domain == row.name]
+    records = [record for record in tx.all(DomainRecord) if record.domain == row.name]
     lines = [f"$ORIGIN {row.name}.", f"$TTL {row.ttl}"]
     lines += [f"{_owner(record, row)} {record.ttl} IN {record.type} {_zone_data(record)}" for record in records]
     return "\n".join(lines) + "\n"
 
 
-def _owner(record: Record, row: Domain) -> str:
+def _owner(record: DomainRecord, row: Domain) -> str:
     return f"{row.name}." if record.name == "@" else f"{record.name}.{row.name}."
 
 
-def _zone_data(record: Record) -> str:
+def _zone_data(record: DomainRecord) -> str:
     before: dict[str, list[object]] = {
         "MX": [record.priority],
         "SRV": [record.priority, record.weight, record.port],
@@ -288,7 +288,7 @@ def _zone_data(record: Record) -> str:
     return " ".join(str(entry) for entry in [*(word or 0 for word in before.get(record.type, [])), data])
 
 
-def record(_: Transaction, row: Record) -> Json:
+def record(_: Transaction, row: DomainRecord) -> Json:
     return row.model_dump(exclude={"domain"})
 
 

@@ -10,8 +10,8 @@ from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.api.images import delete_volume_snapshot
 from localcloud.state import lookup
 from localcloud.state.catalog import REGIONS, VOLUME_LIMIT, VOLUMES_PER_DROPLET
+from localcloud.state.database import Transaction
 from localcloud.state.model import Action, Droplet, Volume, VolumeSnapshot
-from localcloud.state.store import Transaction
 from localcloud.wire import Body, conflict, not_found, now, unprocessable
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")

@@ -4,57 +4,25 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from uuid import uuid4
 
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
-from localcloud.state import lookup
-from localcloud.state.catalog import REGIONS
+from localcloud.state import lookup, vpcs
+from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Droplet
-from localcloud.state.store import Transaction
-from localcloud.wire import ApiError, Json, conflict, not_found, now, unprocessable
+from localcloud.wire import ApiError, Json, conflict, not_found, unprocessable
 
 NAME = re.compile(r"[a-zA-Z0-9.-]{1,255}")
 DESCRIPTION_LIMIT = 255
 PRIVATE = [ipaddress.IPv4Network(range) for range in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
-# generated ranges: /20s, away from 10.0/16 (often somebody's LAN) and from Docker's own
-GENERATED = ipaddress.IPv4Network("10.96.0.0/11")
-
-
-def ensure_defaults(tx: Transaction) -> None:
-    known = {vpc.region for vpc in tx.all(VPC) if vpc.default}
-    for region in REGIONS:
-        if region not in known:
-            _put(tx, f"default-{region}", region, _free_range(tx), default=True)
-
-
-def _put(tx: Transaction, name: str, region: str, ip_range: str, description: str = "", default: bool = False) -> VPC:
-    row = VPC(
-        id=str(uuid4()),
-        name=name,
-        region=region,
-        ip_range=ip_range,
-        description=description,
-        default=default,
-        created_at=now(),
-    )
-    return tx.put(row)
-
-
-def _free_range(tx: Transaction) -> str:
-    taken = [ipaddress.IPv4Network(vpc.ip_range) for vpc in tx.all(VPC)]
-    for candidate in GENERATED.subnets(new_prefix=20):
-        if not any(candidate.overlaps(other) for other in taken):
-            return str(candidate)
-    raise unprocessable("there is no free range left for another VPC")
 
 
 def create(call: Call) -> Answer:
     name = _name(call, None)
     region = call.region("region is invalid")
     asked = call.body.optional_text("ip_range")
-    ip_range = _checked_range(call.tx, asked) if asked else _free_range(call.tx)
-    row = _put(call.tx, name, region, ip_range, call.body.short_text("description", DESCRIPTION_LIMIT, ""))
+    ip_range = _checked_range(call.tx, asked) if asked else vpcs.free_range(call.tx)
+    row = vpcs.add(call.tx, name, region, ip_range, call.body.short_text("description", DESCRIPTION_LIMIT, ""))
     return call.one("vpc", row, views.vpc, 201)
 
 

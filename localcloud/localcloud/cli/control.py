@@ -1,8 +1,7 @@
-"""start, stop, status, reset and console: what a person does with the cloud as a whole."""
+"""start, stop and reset: what a person does with the cloud as a whole."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -17,18 +16,16 @@ from localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, give
 from localcloud.host import claims
 from localcloud.host.home import Home, LocalCloudError
 from localcloud.host.processes import Process
-from localcloud.host.program import program
 from localcloud.host.waiting import until
 from localcloud.machines import NspawnDriver
 from localcloud.machines.pool import Pool
-from localcloud.machines.record import Record as MachineRecord
-from localcloud.machines.record import records as machine_records
+from localcloud.machines.record import machine_records
 from localcloud.network.namespace import Network
 from localcloud.services.supervisor import stop_leftovers
 from localcloud.stand_ins.build import ensure_images
 from localcloud.state import lookup
-from localcloud.state.model import KINDS, Counter, Image, ReservedIP, Row, Tag, Volume
-from localcloud.state.store import Store
+from localcloud.state.database import State
+from localcloud.state.model import KINDS, Counter, Image, ReservedIP, Row, Tag
 from localcloud.work.sweep import sweep
 
 TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
@@ -64,7 +61,7 @@ def start(home: Home, progress: Progress) -> dict[str, Any]:
             except Exception:
                 _give_back(home)
                 raise
-        return _endpoints(home)
+        return home.read_endpoints()
 
 
 def _refuse_what_cannot_be(home: Home) -> None:
@@ -123,7 +120,7 @@ def _addressed(home: Home) -> tuple[int, int]:
     """How many droplets there are, and reserved IPs: they have addresses of the range."""
     if not home.state.exists():
         return 0, 0
-    with closing(Store(home.state)) as store, store.change() as tx:
+    with closing(State(home.state)) as state, state.change() as tx:
         return len(lookup.droplets(tx)), len(tx.all(ReservedIP))
 
 
@@ -162,11 +159,6 @@ def _await_ready(home: Home, daemon: Process | None) -> None:
 def _last_line(path: Path) -> str:
     lines = path.read_text(errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else "(nothing in its log)"
-
-
-def _endpoints(home: Home) -> dict[str, Any]:
-    known: dict[str, Any] = json.loads(home.endpoints.read_text())
-    return known
 
 
 def stop(home: Home, progress: Progress) -> None:
@@ -233,66 +225,18 @@ def reset(home: Home, progress: Progress, *, images: bool) -> None:
 
 
 def _forget(home: Home, driver: NspawnDriver) -> None:
-    with closing(Store(home.state)) as store:
-        with store.change() as tx:
+    with closing(State(home.state)) as state:
+        with state.change() as tx:
             tags = {tag for image in tx.all(Image) for tag in image.tags}
             for kind in KINDS:
                 for row in tx.all(kind):
                     if not _outlives_reset(row, tags):
                         tx.delete(row)
         driver.open()
-        sweep(store, driver)
+        sweep(state, driver)
     driver.close()
 
 
 def _outlives_reset(row: Row, tags: set[str]) -> bool:
     # numbers go on: an id that was seen once never means something else
     return isinstance(row, (Image, Counter)) or (isinstance(row, Tag) and row.name in tags)
-
-
-def status(home: Home) -> dict[str, Any]:
-    running = home.daemon() is not None
-    known: dict[str, Any] = {"running": running, "home": str(home.path), "ready": running and home.endpoints.exists()}
-    if known["ready"]:
-        ends = _endpoints(home)
-        known["endpoints"] = {"api": ends["api"], "dns": ends["dns"], "spaces": ends["spaces"]["endpoint"]}
-        known["endpoints"] |= {"acme": ends["acme"]["directory"], "registry": ends["registry_mirror"]}
-        if "mail" in ends:  # not in a cloud that an earlier version started
-            known["endpoints"]["inbox"] = ends["mail"]["inbox"]
-    if home.state.exists():
-        with closing(Store(home.state)) as store, store.change() as tx:
-            known["droplets"] = [
-                {"id": d.id, "name": d.name, "status": d.status, "ip": d.public_ip} for d in lookup.droplets(tx)
-            ]
-            known["volumes"] = [{"id": v.id, "name": v.name, "droplet": v.droplet_id} for v in tx.all(Volume)]
-            known["images"] = [{"id": i.id, "name": i.name} for i in tx.all(Image)]
-    return known
-
-
-def _machine(home: Home, name: str) -> MachineRecord:
-    if not home.state.exists():
-        raise LocalCloudError(f"there is no local cloud yet: {program()} start", 4)
-    with closing(Store(home.state)) as store, store.change() as tx:
-        found = [d for d in lookup.droplets(tx) if name in (d.name, d.key)]
-        names = ", ".join(sorted(d.name for d in lookup.droplets(tx))) or "none"
-    if not found:
-        raise LocalCloudError(f"there is no droplet {name}; there are: {names}", 4)
-    return MachineRecord(home.path, found[-1].id)
-
-
-def console(home: Home, name: str) -> Path:
-    """The file with what the machine's console said, over all its boots."""
-    require_root()
-    record = _machine(home, name)
-    if not record.console.exists():
-        raise LocalCloudError(f"droplet {name} has not booted yet, or its console's log was lost on request", 4)
-    return record.console
-
-
-def shell(home: Home, name: str) -> list[str]:
-    """The argv of a root shell inside the machine."""
-    require_root()
-    run = _machine(home, name).run()
-    if run is None or run.init is None or not run.init.alive():
-        raise LocalCloudError(f"droplet {name} is not running", 4)
-    return ["nsenter", "--target", str(run.init.pid), "--all", "/bin/bash", "--login"]

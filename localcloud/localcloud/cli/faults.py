@@ -118,7 +118,7 @@ def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[st
     home = Home.of_environment()
     if not home.endpoints.exists():
         raise LocalCloudError(f"the local cloud does not run: {program()} start", 4)
-    ends = json.loads(home.endpoints.read_text())
+    ends = home.read_endpoints()
     headers = {"authorization": f"Bearer {ends['token']}"}
     try:
         # no proxy of the environment stands between this computer and itself

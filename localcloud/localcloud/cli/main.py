@@ -137,9 +137,9 @@ def status(as_json: bool) -> None:
     \b
     localcloud status --json
     """
-    from localcloud.cli import control
+    from localcloud.cli import look
 
-    known = control.status(_home())
+    known = look.status(_home())
     if as_json:
         click.echo(json.dumps(known, indent=1))
         return
@@ -180,12 +180,12 @@ def console(name: str, shell: bool) -> None:
     """
     import shutil
 
-    from localcloud.cli import control
+    from localcloud.cli import look
 
     if shell:
-        argv = control.shell(_home(), name)
+        argv = look.shell(_home(), name)
         os.execvp(argv[0], argv)  # noqa: S606 (no shell is the point)
-    with control.console(_home(), name).open("rb") as text:
+    with look.console(_home(), name).open("rb") as text:
         shutil.copyfileobj(text, sys.stdout.buffer)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from localcloud.host.files import locked, write_atomically
 from localcloud.host.processes import Process
@@ -52,6 +53,10 @@ class Home:
     @property
     def endpoints(self) -> Path:
         return self.path / "endpoints.json"
+
+    def read_endpoints(self) -> dict[str, Any]:
+        """Of a cloud that is ready: the file is there for as long as it is."""
+        return dict(json.loads(self.endpoints.read_text()))
 
     @property
     def log(self) -> Path:

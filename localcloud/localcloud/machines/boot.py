@@ -17,7 +17,7 @@ from localcloud.machines import cgroup, devices, guest
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.memory import MemoryLimit
 from localcloud.machines.pool import Pool
-from localcloud.machines.record import Record, Run
+from localcloud.machines.record import MachineRecord, Run
 from localcloud.network.namespace import Network
 
 LAUNCHER = "localcloud.machines.launch"
@@ -26,14 +26,14 @@ BOOT_S = 60
 REBOOT = 133
 
 
-def network_of(record: Record) -> Network:
+def network_of(record: MachineRecord) -> Network:
     """For this machine's links only: the rules are the daemon's."""
     known = record.network()
     return Network(known["name"], known["cidr"], Path(known["home"]))
 
 
 def supervise(home: Path, machine: int) -> None:
-    record = Record(home, machine)
+    record = MachineRecord(home, machine)
     me = Process.of(os.getpid())
     assert me is not None, "this process runs"
     record.write_run(Run(me))
@@ -48,7 +48,7 @@ def supervise(home: Path, machine: int) -> None:
     record.forget_run()
 
 
-def clean(home: Path, record: Record) -> None:
+def clean(home: Path, record: MachineRecord) -> None:
     """What a run leaves on the host goes: loop devices, links, the memory group. Idempotent."""
     pool = Pool(home)
     with record.lock():
@@ -59,7 +59,7 @@ def clean(home: Path, record: Record) -> None:
     cgroup.remove(_memory(record).name)
 
 
-def _boot(home: Path, record: Record, me: Process) -> int:
+def _boot(home: Path, record: MachineRecord, me: Process) -> int:
     """One life of the guest, from power-on to power-off or reboot."""
     spec, pool = record.spec(), Pool(home)
     root = pool.machines / str(spec.id)
@@ -134,7 +134,7 @@ def nspawn(spec: MachineSpec, root: Path, name: str) -> list[str]:
     ]
 
 
-def _memory(record: Record) -> MemoryLimit:
+def _memory(record: MachineRecord) -> MemoryLimit:
     return MemoryLimit(network_of(record).machine_namespace(record.machine), record.spec().memory_mb)
 
 
@@ -175,7 +175,7 @@ def _systemd_listens(init: Process) -> bool:
     return os.path.lexists(PROC / str(init.pid) / "root" / "run" / "systemd" / "private")
 
 
-def _connect_volumes(record: Record, pool: Pool, run: Run) -> None:
+def _connect_volumes(record: MachineRecord, pool: Pool, run: Run) -> None:
     assert run.init is not None
     with record.lock():
         for volume, name in record.volumes().items():

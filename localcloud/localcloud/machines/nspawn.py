@@ -7,11 +7,10 @@ daemon; this class only starts supervisors, reads their records and signals gues
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from localcloud.host.processes import Process
 from localcloud.host.waiting import until, within
 from localcloud.machines import base, boot, devices, pool
 from localcloud.machines.driver import MachineError, MachineSpec
-from localcloud.machines.record import Record, Run, records
+from localcloud.machines.guarding import attempt, checked, errors, numbers
+from localcloud.machines.record import MachineRecord, Run, machine_records
 from localcloud.network.namespace import Network
 
 SUPERVISOR = "localcloud.machines.supervise"
@@ -32,7 +32,6 @@ PAUSE_S = 0.05
 POWER_OFF = signal.SIGRTMIN + 4
 # where the supervisor has the lock that it inherits (record.py)
 CLAIM = 3
-REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
 class NspawnDriver:
@@ -47,19 +46,19 @@ class NspawnDriver:
     def open(self) -> None:
         """Idempotent; what a crash left (a run whose processes are gone) is cleaned up."""
         self.pool.open()
-        for record in records(self.home):
+        for record in machine_records(self.home):
             if not self.running(record.machine):
                 self._clean(record)
 
     def close(self) -> None:
         """Stop every machine and unmount; disks stay."""
-        for record in records(self.home):
+        for record in machine_records(self.home):
             self.stop(record.machine, graceful=True, timeout_s=30)
         self.pool.close()
 
     def delete(self) -> None:
         """Nothing is left: no machine, no disk, no pool."""
-        for record in records(self.home):
+        for record in machine_records(self.home):
             self.stop(record.machine, graceful=False)
             record.delete()
         self.pool.delete()
@@ -78,7 +77,7 @@ class NspawnDriver:
     ) -> list[str]:
         """Deletes what is neither named nor a base image, and closes what nobody has open: a crash may leave such.
         Answers what was there, and what would not go."""
-        known = {record.machine for record in records(self.home)} | set(_numbers(self.pool.machines))
+        known = {record.machine for record in machine_records(self.home)} | set(numbers(self.pool.machines))
         stray: list[tuple[str, Callable[[], None]]] = [
             *((f"machine {machine}", partial(self.destroy, machine)) for machine in known - set(machines)),
             *(
@@ -96,7 +95,7 @@ class NspawnDriver:
                 if file.stem not in snapshots
             ),
         ]
-        found = [_attempt(what, delete) for what, delete in stray]
+        found = [attempt(what, delete) for what, delete in stray]
         for file in self.pool.volumes.glob("*.raw"):
             if self._holder(file.stem) is None:
                 devices.close_loop(file)
@@ -114,34 +113,34 @@ class NspawnDriver:
         return sorted(entry.name for entry in self.pool.images.iterdir() if entry.is_dir() and entry.name[0] != ".")
 
     def snapshot(self, machine: int, image: str) -> float:
-        with _errors(machine):
+        with errors(machine):
             root = self._root(machine)
             if not root.exists():
                 raise MachineError("it has no disk to take a snapshot of")
             run(["btrfs", "filesystem", "sync", str(root)])
-            target = self.pool.images / _checked(image)
+            target = self.pool.images / checked(image)
             pool.clone(root, target, read_only=True)
             return pool.size_gib(target)
 
     def delete_image(self, image: str) -> None:
-        with _errors():
-            pool.delete(self.pool.images / _checked(image))
+        with errors():
+            pool.delete(self.pool.images / checked(image))
             (self.pool.images / f"{image}.json").unlink(missing_ok=True)
 
     # machines ---------------------------------------------------------------------------------------------------
 
     def create(self, spec: MachineSpec, image: str) -> None:
-        with _errors(spec.id):
-            source = self.pool.images / _checked(image)
+        with errors(spec.id):
+            source = self.pool.images / checked(image)
             if not source.exists():
                 raise MachineError(f"there is no image {image}")
-            Record(self.home, spec.id).make()
+            MachineRecord(self.home, spec.id).make()
             if not self._root(spec.id).exists():
                 pool.clone(source, self._root(spec.id))
 
     def start(self, spec: MachineSpec) -> None:
-        with _errors(spec.id):
-            record = Record(self.home, spec.id)
+        with errors(spec.id):
+            record = MachineRecord(self.home, spec.id)
             record.make()
             if self._runs_or_ended(record):
                 return
@@ -150,8 +149,8 @@ class NspawnDriver:
             self._supervise(record)
 
     def stop(self, machine: int, *, graceful: bool, timeout_s: float = 60) -> None:
-        record = Record(self.home, machine)
-        with _errors(machine):
+        record = MachineRecord(self.home, machine)
+        with errors(machine):
             if self.running(machine):
                 record.stopping = True
                 if not (graceful and self._power_off(record, timeout_s)):
@@ -160,16 +159,16 @@ class NspawnDriver:
                 self._clean(record)
 
     def running(self, machine: int) -> bool:
-        return self._under_way(Record(self.home, machine))
+        return self._under_way(MachineRecord(self.home, machine))
 
     def destroy(self, machine: int) -> None:
         self.stop(machine, graceful=False)
-        with _errors(machine):
+        with errors(machine):
             pool.delete(self._root(machine))
-            Record(self.home, machine).delete()
+            MachineRecord(self.home, machine).delete()
 
     def console(self, machine: int) -> Path:
-        return Record(self.home, machine).console
+        return MachineRecord(self.home, machine).console
 
     # volumes ----------------------------------------------------------------------------------------------------
 
@@ -177,7 +176,7 @@ class NspawnDriver:
         self, volume: str, size_gb: int, snapshot: str | None = None, filesystem: str = "", label: str = ""
     ) -> None:
         file = self._volume(volume)
-        with _errors():
+        with errors():
             if file.exists():
                 return
             fresh = file.with_suffix(".new")
@@ -193,7 +192,7 @@ class NspawnDriver:
 
     def resize_volume(self, volume: str, size_gb: int) -> None:
         file = self._volume(volume)
-        with _errors():
+        with errors():
             os.truncate(file, max(size_gb * pool.GIB, file.stat().st_size))
             if loop := devices.loop_of(file):
                 run(["losetup", "--set-capacity", str(loop)])
@@ -207,7 +206,7 @@ class NspawnDriver:
 
     def snapshot_volume(self, volume: str, snapshot: str) -> float:
         source, target = self._volume(volume), self._volume_snapshot(snapshot)
-        with _errors():
+        with errors():
             # what the guest has written to its disk is in the file; what it still caches, a power cut would lose too
             if loop := devices.loop_of(source):
                 run(["blockdev", "--flushbufs", str(loop)])
@@ -219,18 +218,18 @@ class NspawnDriver:
         self._volume_snapshot(snapshot).unlink(missing_ok=True)
 
     def attach(self, machine: int, volume: str, name: str) -> None:
-        record = Record(self.home, machine)
+        record = MachineRecord(self.home, machine)
         if not record.path.exists():
             raise MachineError(f"volume {volume}: there is no machine {machine}")
         if not self._volume(volume).exists():
             raise MachineError(f"volume {volume}: does not exist")
-        with _errors(machine), self._volumes_lock():
+        with errors(machine), self._volumes_lock():
             holder = self._holder(volume)
             if holder is not None and holder.machine != machine:
                 raise MachineError(f"volume {volume}: attached to machine {holder.machine}, detach it there first")
             with record.lock():
                 before = record.volumes()
-                record.write_volumes({**before, volume: _checked(name)})
+                record.write_volumes({**before, volume: checked(name)})
                 try:
                     self._plug_in(record, volume, name)
                 except (CommandError, MachineError):
@@ -239,17 +238,17 @@ class NspawnDriver:
                         devices.close_loop(self._volume(volume))
                     raise
 
-    def _plug_in(self, record: Record, volume: str, name: str) -> None:
+    def _plug_in(self, record: MachineRecord, volume: str, name: str) -> None:
         """While the machine boots, its supervisor sees to it."""
         known = self._run(record)
         if known is not None and known.init is not None and known.init.alive():
             devices.appear(known.init, devices.open_loop(self._volume(volume)), name)
 
     def detach(self, machine: int, volume: str) -> None:
-        record = Record(self.home, machine)
+        record = MachineRecord(self.home, machine)
         if not record.path.exists():
             return
-        with _errors(machine), self._volumes_lock(), record.lock():
+        with errors(machine), self._volumes_lock(), record.lock():
             volumes = record.volumes()
             name = volumes.pop(volume, None)
             if name is None:
@@ -263,7 +262,7 @@ class NspawnDriver:
 
     # ------------------------------------------------------------------------------------------------------------
 
-    def _supervise(self, record: Record) -> None:
+    def _supervise(self, record: MachineRecord) -> None:
         argv = [sys.executable, "-m", SUPERVISOR, str(self.home), str(record.machine)]
         with record.supervisor_log.open("ab") as log, record.claim() as claim:
             # --fork: init takes it over, the daemon need not be its parent to the end
@@ -291,7 +290,7 @@ class NspawnDriver:
         if known.error:
             raise MachineError(f"{known.error} ({record.console})")
 
-    def _runs_or_ended(self, record: Record) -> bool:
+    def _runs_or_ended(self, record: MachineRecord) -> bool:
         """A run that is just ending (or rebooting) is waited for: it must not be taken for a running machine."""
 
         def runs() -> bool:
@@ -306,18 +305,18 @@ class NspawnDriver:
         )
         return runs()
 
-    def _under_way(self, record: Record) -> bool:
+    def _under_way(self, record: MachineRecord) -> bool:
         """A supervisor that has only just begun has written nothing yet."""
         return record.supervised() or self._run(record) is not None
 
-    def _run(self, record: Record) -> Run | None:
+    def _run(self, record: MachineRecord) -> Run | None:
         """The run that is under way: one of its processes lives."""
         known = record.run()
         if known and any(p is not None and p.alive() for p in (known.supervisor, known.nspawn, known.init)):
             return known
         return None
 
-    def _power_off(self, record: Record, timeout_s: float) -> bool:
+    def _power_off(self, record: MachineRecord, timeout_s: float) -> bool:
         asked: set[Process] = set()
 
         def ended() -> bool:
@@ -330,7 +329,7 @@ class NspawnDriver:
 
         return within(ended, timeout_s=timeout_s, pause_s=PAUSE_S)
 
-    def _kill(self, record: Record) -> None:
+    def _kill(self, record: MachineRecord) -> None:
         def ended() -> bool:
             # the init: with it the kernel ends everything in the machine, then nspawn and the supervisor tidy up
             if (known := self._run(record)) is not None and known.init is not None:
@@ -350,7 +349,7 @@ class NspawnDriver:
             late=lambda: MachineError("it does not die"),
         )
 
-    def _clean(self, record: Record) -> None:
+    def _clean(self, record: MachineRecord) -> None:
         if (record.path / "machine.json").exists():
             boot.clean(self.home, record)
         record.forget_run()
@@ -360,46 +359,18 @@ class NspawnDriver:
         net = self.network
         return {"name": net.name, "cidr": net.range.cidr, "home": str(net.home)}
 
-    def _holder(self, volume: str) -> Record | None:
-        return next((record for record in records(self.home) if volume in record.volumes()), None)
+    def _holder(self, volume: str) -> MachineRecord | None:
+        return next((record for record in machine_records(self.home) if volume in record.volumes()), None)
 
     def _root(self, machine: int) -> Path:
         return self.pool.machines / str(machine)
 
     def _volume(self, volume: str) -> Path:
-        return self.pool.volumes / f"{_checked(volume)}.raw"
+        return self.pool.volumes / f"{checked(volume)}.raw"
 
     def _volume_snapshot(self, snapshot: str) -> Path:
-        return self.pool.volume_snapshots / f"{_checked(snapshot)}.raw"
+        return self.pool.volume_snapshots / f"{checked(snapshot)}.raw"
 
     def _volumes_lock(self) -> AbstractContextManager[None]:
         """One attach or detach at a time: who holds a volume is read from all machines' records."""
         return locked(self.home / "volumes.lock")
-
-
-def _numbers(folder: Path) -> Iterator[int]:
-    return (int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
-
-
-def _attempt(what: str, delete: Callable[[], None]) -> str:
-    """One that cannot be deleted must not keep the cloud from starting."""
-    try:
-        delete()
-    except (CommandError, MachineError, OSError) as failed:
-        return f"{what} stays: {failed}"
-    return f"{what} deleted"
-
-
-def _checked(reference: str) -> str:
-    """References become file names."""
-    if not REFERENCE.fullmatch(reference):
-        raise MachineError(f"{reference!r}: a name has letters, digits, '.', '_' and '-' only")
-    return reference
-
-
-@contextmanager
-def _errors(machine: int | None = None) -> Iterator[None]:
-    try:
-        yield
-    except (CommandError, MachineError, OSError) as failed:
-        raise MachineError(f"machine {machine}: {failed}" if machine is not None else str(failed)) from failed

@@ -40,7 +40,7 @@ class Run:
     error: str | None = None
 
 
-class Record:
+class MachineRecord:
     def __init__(self, home: Path, machine: int) -> None:
         self.machine = machine
         self.path = home / "machines" / str(machine)
@@ -139,6 +139,6 @@ class Record:
             return None
 
 
-def records(home: Path) -> list[Record]:
+def machine_records(home: Path) -> list[MachineRecord]:
     folder = home / "machines"
-    return [Record(home, int(entry.name)) for entry in sorted(folder.glob("[0-9]*"))] if folder.is_dir() else []
+    return [MachineRecord(home, int(entry.name)) for entry in sorted(folder.glob("[0-9]*"))] if folder.is_dir() else []

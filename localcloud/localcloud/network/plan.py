@@ -1,4 +1,4 @@
-"""The network as data: the store makes a NetworkPlan, `render.py` turns it into an nftables ruleset (pure),
+"""The network as data: the state makes a NetworkPlan, `render.py` turns it into an nftables ruleset (pure),
 `namespace.py` applies it atomically. The local cloud never edits rules one by one."""
 
 from __future__ import annotations

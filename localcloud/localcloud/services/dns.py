@@ -37,7 +37,7 @@ RESERVED = ("test", "invalid", "example", "localhost")
 Ask = Callable[[bytes, str], Awaitable[bytes]]
 
 
-class Records:
+class ZoneFile:
     """The zones of a file, read again whenever it was replaced. A file that cannot be read leaves the last ones."""
 
     def __init__(self, path: Path) -> None:
@@ -104,8 +104,8 @@ async def ask_tcp(query: bytes, server: str) -> bytes:
 
 
 class Resolver:
-    def __init__(self, records: Records, upstream: list[str], own_address: str) -> None:
-        self._records = records
+    def __init__(self, zones: ZoneFile, upstream: list[str], own_address: str) -> None:
+        self._file = zones
         self._upstream = upstream
         self._own_address = own_address
 
@@ -117,7 +117,7 @@ class Resolver:
             return None
         if query.header.qr or not query.questions:
             return None
-        reply = self._records.zones().answer(query) or self._reserved(query)
+        reply = self._file.zones().answer(query) or self._reserved(query)
         if reply is None:
             return await self._forward(query, raw, ask)
         packed = bytes(reply.pack())
@@ -210,7 +210,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--upstream", action="append", default=[], help="instead of /etc/resolv.conf; may be repeated")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    resolver = Resolver(Records(arguments.records), arguments.upstream, arguments.address)
+    resolver = Resolver(ZoneFile(arguments.records), arguments.upstream, arguments.address)
     asyncio.run(serve(resolver, arguments.address, arguments.port))
 
 

@@ -65,7 +65,7 @@ def rdata(record: Mapping[str, Any], zone: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Record:
+class Entry:
     kind: str
     data: Any
     ttl: int
@@ -74,26 +74,26 @@ class Record:
 class Zone:
     def __init__(self, name: str, records: Iterable[Mapping[str, Any]], serial: int) -> None:
         self.name = _key(name)
-        self.nodes: dict[str, list[Record]] = {self.name: []}
+        self.nodes: dict[str, list[Entry]] = {self.name: []}
         primary = f"ns1.{self.name}"
         for record in records:
             if str(record["type"]).upper() == "SOA":
                 continue  # DigitalOcean's SOA record only carries a TTL: the rest is ours to say
             relative = str(record["name"])
             owner = self.name if relative in ("@", "") else f"{_key(relative)}.{self.name}"
-            entry = Record(str(record["type"]).upper(), rdata(record, self.name), int(record.get("ttl") or DEFAULT_TTL))
+            entry = Entry(str(record["type"]).upper(), rdata(record, self.name), int(record.get("ttl") or DEFAULT_TTL))
             self.nodes.setdefault(owner, []).append(entry)
             if entry.kind == "NS" and owner == self.name:
                 primary = _key(str(entry.data.label))
         times = (serial, 10800, 3600, 604800, DEFAULT_TTL)
-        self.soa = Record("SOA", SOA(primary, f"hostmaster.{self.name}", times), DEFAULT_TTL)
+        self.soa = Entry("SOA", SOA(primary, f"hostmaster.{self.name}", times), DEFAULT_TTL)
         self.nodes[self.name].append(self.soa)
 
     def _exists(self, name: str) -> bool:
         """Also true of a name that only stands between two others (an empty non-terminal)."""
         return name in self.nodes or any(owner.endswith(f".{name}") for owner in self.nodes)
 
-    def find(self, name: str) -> list[Record] | None:
+    def find(self, name: str) -> list[Entry] | None:
         """The records of a name, by wildcard when it does not exist itself (RFC 4592); None when nothing matches."""
         if self._exists(name):
             return self.nodes.get(name, [])
@@ -145,6 +145,6 @@ class Zones:
         return reply
 
     @staticmethod
-    def _add(reply: DNSRecord, name: str, records: list[Record]) -> None:
+    def _add(reply: DNSRecord, name: str, records: list[Entry]) -> None:
         for record in records:
             reply.add_answer(RR(DNSLabel(name), getattr(QTYPE, record.kind), ttl=record.ttl, rdata=record.data))

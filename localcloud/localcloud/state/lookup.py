@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 
 from localcloud.state.catalog import SIZES
+from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Action, Assignment, Droplet, Firewall, Image, Project, ReservedIP, Volume
-from localcloud.state.store import Transaction
 
 
 def droplets(tx: Transaction) -> list[Droplet]:

@@ -1,4 +1,4 @@
-"""What the cloud remembers: one frozen row per thing. Rows refer to each other by key; `store.py` keeps them."""
+"""What the cloud remembers: one frozen row per thing. Rows refer to each other by key; `state.py` keeps them."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Domain(Row):
         return self.name
 
 
-class Record(Row):
+class DomainRecord(Row):
     id: int
     domain: str
     type: str
@@ -326,7 +326,7 @@ KINDS: tuple[type[Row], ...] = (
     ReservedIP,
     Firewall,
     Domain,
-    Record,
+    DomainRecord,
     Tag,
     VPC,
     Project,

@@ -12,8 +12,8 @@ from localcloud.network.plan import Guest, Interface, NetworkPlan, Rule
 from localcloud.network.range import Range
 from localcloud.state import lookup
 from localcloud.state.catalog import SIZES
+from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
-from localcloud.state.store import Transaction
 
 # DigitalOcean's images let root in with a key and make no other user; the stand-in learns it from here.
 VENDOR_DATA = "#cloud-config\ndisable_root: false\nssh_pwauth: false\nusers: []\n"
@@ -24,7 +24,7 @@ IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True)
-class Site:
+class PublicNetwork:
     """Where this cloud's public addresses are: droplets have .10 to .199, reserved IPs .200 to .250. `ipv6` says
     whether this computer's kernel has it."""
 
@@ -47,13 +47,13 @@ def mac(droplet_id: int, interface: int) -> str:
     return ":".join(f"{byte:02x}" for byte in raw)
 
 
-def machine_spec(tx: Transaction, droplet: Droplet, site: Site) -> MachineSpec:
+def machine_spec(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -> MachineSpec:
     size = SIZES[droplet.size]
     vpc = tx.get(VPC, droplet.vpc_uuid)
     assert vpc is not None, "a VPC with members cannot be deleted"
-    public = Interface("eth0", mac(droplet.id, 0), droplet.public_ip, _prefix(site.cidr), site.gateway)
+    public = Interface("eth0", mac(droplet.id, 0), droplet.public_ip, _prefix(public_net.cidr), public_net.gateway)
     if droplet.ipv6:
-        public = replace(public, ipv6=droplet.ipv6, ipv6_gateway=site.ipv6_gateway)
+        public = replace(public, ipv6=droplet.ipv6, ipv6_gateway=public_net.ipv6_gateway)
     private = Interface("eth1", mac(droplet.id, 1), droplet.private_ip, _prefix(vpc.ip_range), None)
     return MachineSpec(
         id=droplet.id,
@@ -62,12 +62,12 @@ def machine_spec(tx: Transaction, droplet: Droplet, site: Site) -> MachineSpec:
         vcpus=size.vcpus,
         disk_gb=lookup.disk_gb(droplet),
         interfaces=(public, private),
-        nameservers=(site.nameserver,),
-        config_drive=config_drive(droplet, (public, private), site),
+        nameservers=(public_net.nameserver,),
+        config_drive=config_drive(droplet, (public, private), public_net),
     )
 
 
-def config_drive(droplet: Droplet, interfaces: tuple[Interface, ...], site: Site) -> dict[str, bytes]:
+def config_drive(droplet: Droplet, interfaces: tuple[Interface, ...], public_net: PublicNetwork) -> dict[str, bytes]:
     meta = {
         "uuid": str(droplet.id),
         "name": droplet.name,
@@ -100,7 +100,7 @@ def config_drive(droplet: Droplet, interfaces: tuple[Interface, ...], site: Site
         for i in interfaces
         if i.ipv6
     ]
-    services = [{"type": "dns", "address": site.nameserver}]
+    services = [{"type": "dns", "address": public_net.nameserver}]
     files = {
         "meta_data.json": json.dumps(meta),
         "network_data.json": json.dumps({"links": links, "networks": networks, "services": services}),

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from localcloud.machines.driver import MachineDriver, MachineSpec
 from localcloud.network.plan import NetworkPlan
 from localcloud.state import lookup
+from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Droplet, Image, Job, ReservedIP, Row, Volume, VolumeSnapshot
-from localcloud.state.store import Store, Transaction
 from localcloud.wire import now
 from localcloud.work import guests
-from localcloud.work.guests import Site
+from localcloud.work.guests import PublicNetwork
 
 Finish = Callable[[Transaction], None]
 # these end with a machine that runs, or they failed
@@ -31,11 +31,13 @@ class Network(Protocol):
 class Jobs:
     """A step drives the machine and returns what records its effect: the transaction that ends the job does that."""
 
-    def __init__(self, store: Store, driver: MachineDriver, network: Network, site: Site, faults: Faults) -> None:
-        self._store = store
+    def __init__(
+        self, state: State, driver: MachineDriver, network: Network, public_net: PublicNetwork, faults: Faults
+    ) -> None:
+        self._state = state
         self._driver = driver
         self._network = network
-        self._site = site
+        self._public_net = public_net
         self._faults = faults
         # active by a fault's doing: no machine runs, and none is missed
         self.lifeless: set[int] = set()
@@ -83,10 +85,10 @@ class Jobs:
     # --- droplets
 
     def _spec(self, droplet: int) -> Any:
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             row = tx.get(Droplet, droplet)
             assert row is not None, "a droplet's row outlives its jobs"
-            return guests.machine_spec(tx, row, self._site), row.image.ref, lookup.volumes_of(tx, droplet)
+            return guests.machine_spec(tx, row, self._public_net), row.image.ref, lookup.volumes_of(tx, droplet)
 
     def _create(self, droplet: int) -> Finish:
         spec, image, _ = self._spec(droplet)
@@ -142,10 +144,10 @@ class Jobs:
 
     def _enable_ipv6(self, droplet: int) -> Finish:
         """The network lets it through from now on; the guest gets its address with the next boot."""
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             if (row := tx.get(Droplet, droplet)) and not row.deleted:
                 features = tuple(dict.fromkeys((*row.features, "ipv6")))
-                tx.update(row, ipv6=self._site.ipv6_of(row.public_ip), features=features)
+                tx.update(row, ipv6=self._public_net.ipv6_of(row.public_ip), features=features)
         return self._apply_network()
 
     def _rebuild(self, droplet: int, image: dict[str, Any]) -> Finish:
@@ -232,7 +234,7 @@ class Jobs:
     def _apply_network(self) -> Finish:
         """The lock makes the last plan applied the newest one."""
         with self._network_lock:
-            with self._store.change() as tx:
+            with self._state.change() as tx:
                 plan = guests.network_plan(tx)
                 waiting = guests.pending_firewalls(tx)
             self._network.apply(plan)
@@ -245,7 +247,7 @@ class Jobs:
         return succeeded
 
     def _point(self, ip: str, droplet: int | None) -> Finish:
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             row = tx.get(ReservedIP, ip)
             if row and (droplet is None or lookup.droplet(tx, droplet)):
                 tx.update(row, droplet_id=droplet)

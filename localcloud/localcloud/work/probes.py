@@ -19,8 +19,8 @@ import dns.exception
 import dns.resolver
 
 from localcloud.host.command import CommandError, succeeds
+from localcloud.state.database import State
 from localcloud.state.model import UptimeCheck, UptimeState
-from localcloud.state.store import Store
 from localcloud.wire import now
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ def after(state: UptimeState, good: bool, at: str) -> UptimeState:
 
 
 class Prober:
-    def __init__(self, store: Store, probe: Probe, every_s: float = EVERY_S) -> None:
-        self._store = store
+    def __init__(self, state: State, probe: Probe, every_s: float = EVERY_S) -> None:
+        self._state = state
         self._probe = probe
         self._every_s = every_s
         self._ended = threading.Event()
@@ -65,7 +65,7 @@ class Prober:
     def _loop(self) -> None:
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="probe") as pool:
             while not self._ended.wait(self._every_s):
-                with self._store.change() as tx:
+                with self._state.change() as tx:
                     checks = [check for check in tx.all(UptimeCheck) if check.enabled]
                 list(pool.map(self._make, checks))
 
@@ -76,7 +76,7 @@ class Prober:
             # one check that cannot be made must not end all others
             log.exception("uptime check %s cannot be made", check.name)
             return
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             if tx.get(UptimeCheck, check.id) == check and (state := tx.get(UptimeState, check.id)):
                 tx.put(after(state, good, now()))
 

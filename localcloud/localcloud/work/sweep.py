@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 
 from localcloud.machines import NspawnDriver
+from localcloud.state.database import State
 from localcloud.state.model import Droplet, Image, Job, Volume, VolumeSnapshot
-from localcloud.state.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def sweep(store: Store, driver: NspawnDriver) -> None:
+def sweep(state: State, driver: NspawnDriver) -> None:
     """Before the worker begins: what a job that waits is about to make or to take away is its own to see to."""
-    with store.change() as tx:
+    with state.change() as tx:
         awaited = [value for job in tx.all(Job) for value in job.args.values()]
         images = {image.ref for image in tx.all(Image)}
         images |= {str(value["ref"]) for value in awaited if isinstance(value, dict) and "ref" in value}

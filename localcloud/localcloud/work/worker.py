@@ -1,6 +1,6 @@
-"""Makes machines, volumes and the network agree with the state: takes jobs from the store and has jobs.py do them.
+"""Makes machines, volumes and the network agree with the state: takes jobs from the state and has jobs.py do them.
 
-A job's effect and its end are recorded in one transaction. A job that a crash cut short is still in the store and is
+A job's effect and its end are recorded in one transaction. A job that a crash cut short is still in the state and is
 done again at the next start; everything the driver and the network offer may be done twice.
 """
 
@@ -14,12 +14,13 @@ from fnmatch import fnmatchcase
 
 from localcloud.machines.driver import MachineDriver
 from localcloud.state import lookup
-from localcloud.state.faults import Faults, Pace
+from localcloud.state.database import State, Transaction
+from localcloud.state.faults import Faults
 from localcloud.state.model import Action, Droplet, Job, Row
-from localcloud.state.store import Store, Transaction
 from localcloud.wire import now
-from localcloud.work.guests import Site
+from localcloud.work.guests import PublicNetwork
 from localcloud.work.jobs import Finish, Jobs, Network, set_status
+from localcloud.work.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,14 @@ WATCH_EVERY_S = 2.0
 
 
 class Worker:
-    def __init__(self, store: Store, driver: MachineDriver, network: Network, site: Site, faults: Faults) -> None:
-        self._store = store
+    def __init__(
+        self, state: State, driver: MachineDriver, network: Network, public_net: PublicNetwork, faults: Faults
+    ) -> None:
+        self._state = state
         self._driver = driver
         self.faults = faults
         self._pace = Pace(faults)
-        self._steps = Jobs(store, driver, network, site, faults)
+        self._steps = Jobs(state, driver, network, public_net, faults)
         self._pool = ThreadPoolExecutor(PARALLEL_JOBS, thread_name_prefix="job")
         self._wake = threading.Event()
         self._ended = threading.Condition()
@@ -43,7 +46,7 @@ class Worker:
         self._missing: set[int] = set()
         self._watched = 0.0
         self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
-        store.listen(self._hear)
+        state.listen(self._hear)
         self.faults.listen(self._wake.set)
 
     def start(self) -> None:
@@ -52,7 +55,7 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when the jobs under way have ended; the others wait in the store."""
+        """Returns when the jobs under way have ended; the others wait in the state."""
         self._stopping = True
         self._wake.set()
         self._thread.join()
@@ -74,16 +77,16 @@ class Worker:
             self._wake.set()
 
     def _exists(self, job_id: int) -> bool:
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             return tx.get(Job, job_id) is not None
 
     def _jobs(self) -> list[Job]:
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             return tx.all(Job)
 
     def cut_power(self, pattern: str) -> int:
         """Of all droplets that run under such a name, when what is under way with them has ended; how many they are."""
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             hit = [d for d in lookup.droplets(tx) if d.status == "active" and fnmatchcase(d.name, pattern)]
             for droplet in hit:
                 tx.enqueue("droplet.power_cut", f"droplet:{droplet.id}", droplet=droplet.id)
@@ -123,7 +126,7 @@ class Worker:
     def _pause(self, job: Job) -> float:
         if job.action_id is None:
             return 0
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             action = tx.get(Action, job.action_id)
             droplet = tx.get(Droplet, action.droplet_id) if action else None
         return self._pace.wait(job.id, action.type, droplet.name if droplet else "") if action else 0
@@ -144,7 +147,7 @@ class Worker:
         if failure:
             with self._ended:
                 self._failures[job.id] = failure
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             if finish:
                 finish(tx)
             if failure:
@@ -161,7 +164,7 @@ class Worker:
     # --- agreement with the machines
 
     def _recover(self) -> None:
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             jobs = tx.all(Job)
             awaited = {job.action_id for job in jobs}
             for action in tx.all(Action):
@@ -187,11 +190,11 @@ class Worker:
         if time.monotonic() - self._watched < WATCH_EVERY_S:
             return
         self._watched = time.monotonic()
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             held = {hold for job in tx.all(Job) for hold in job.holds}
             quiet = [d.id for d in tx.all(Droplet) if d.status == "active" and f"droplet:{d.id}" not in held]
         gone = {machine for machine in quiet if not self._driver.running(machine)} - self._steps.lifeless
-        with self._store.change() as tx:
+        with self._state.change() as tx:
             held = {hold for job in tx.all(Job) for hold in job.holds}
             for machine in gone & self._missing:
                 if f"droplet:{machine}" not in held:

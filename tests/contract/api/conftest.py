@@ -21,17 +21,17 @@ from starlette.types import Message, Receive, Scope, Send
 
 from localcloud.api.app import Api, RateLimit
 from localcloud.api.contract import Contract
-from localcloud.api.seed import plant
+from localcloud.state.database import State
 from localcloud.state.faults import Faults
 from localcloud.state.model import Image
-from localcloud.state.store import Store
-from localcloud.work.guests import Site
+from localcloud.state.seed import plant
+from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
 from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
 from tests.waiting import until
 
 TOKEN = "test-token"
-SITE = Site("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
+PUBLIC_NET = PublicNetwork("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
 CONTRACT = Path(__file__).parent / "openapi.json"
 
 
@@ -89,7 +89,7 @@ def _is_end(message: Message) -> bool:
 
 @dataclass
 class Cloud:
-    """One cloud with its home; `stop` and `start` are those of the daemon, `kill` is SIGKILL as the store sees it."""
+    """One cloud with its home; `stop` and `start` are those of the daemon, `kill` is SIGKILL as the state sees it."""
 
     home: Path
     contract: Contract | None
@@ -98,10 +98,10 @@ class Cloud:
     # of tokens that may not do everything
     tokens: dict[str, list[str]] = field(default_factory=dict)
 
-    def start(self, limit: RateLimit | None = None, site: Site = SITE) -> None:
-        self.store = Store(self.home / "state.sqlite")
+    def start(self, limit: RateLimit | None = None, public_net: PublicNetwork = PUBLIC_NET) -> None:
+        self.state = State(self.home / "state.sqlite")
         plant(
-            self.store,
+            self.state,
             Image(
                 id=1,
                 ref="base",
@@ -114,9 +114,9 @@ class Cloud:
             ),
         )
         self.faults = Faults()
-        self.worker = Worker(self.store, self.driver, self.network, site, self.faults)
+        self.worker = Worker(self.state, self.driver, self.network, public_net, self.faults)
         self.worker.start()
-        api = Api(self.store, self.worker, site, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
+        api = Api(self.state, self.worker, public_net, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
         self.judge = Judge(api.app(), self.contract)
         self._server = uvicorn.Server(uvicorn.Config(self.judge, port=0, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -131,7 +131,7 @@ class Cloud:
         self._server.should_exit = True
         self._thread.join()
         self.worker.stop()
-        self.store.close()
+        self.state.close()
 
     @property
     def options(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError
 from localcloud.api.app import RateLimit
 from localcloud.state.model import Droplet
 from localcloud.work.guests import machine_spec
-from tests.contract.api.conftest import SITE, Cloud
+from tests.contract.api.conftest import PUBLIC_NET, Cloud
 from tests.waiting import until
 
 
@@ -85,9 +85,9 @@ def test_rename(cloud: Cloud) -> None:
         droplet.rename("under_score!")
     done(droplet.rename("after", return_dict=False))
     assert droplet.load().name == "after"
-    with cloud.store.change() as tx:
+    with cloud.state.change() as tx:
         row = tx.get(Droplet, droplet.id)
-        assert row and machine_spec(tx, row, SITE).hostname == "after"
+        assert row and machine_spec(tx, row, PUBLIC_NET).hostname == "after"
 
 
 def test_rebuild_and_restore(cloud: Cloud) -> None:

@@ -11,9 +11,9 @@ import digitalocean
 import httpx
 import pytest
 
-from localcloud.api import metadata
+from localcloud import metadata
 from localcloud.cli.main import main
-from tests.contract.api.conftest import SITE, TOKEN, Cloud
+from tests.contract.api.conftest import PUBLIC_NET, TOKEN, Cloud
 from tests.waiting import until
 
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
@@ -180,7 +180,7 @@ def test_metadata_late(cloud: Cloud) -> None:
     arm(cloud, "metadata-late", droplet="web", seconds=0.3)
 
     async def ask() -> tuple[str, float]:
-        app = metadata.app(cloud.store, SITE, cloud.faults)
+        app = metadata.app(cloud.state, PUBLIC_NET, cloud.faults)
         transport = httpx.ASGITransport(app=app, client=(droplet.ip_address, 40000))
         async with httpx.AsyncClient(transport=transport, base_url="http://169.254.169.254") as client:
             began = time.monotonic()

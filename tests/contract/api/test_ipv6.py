@@ -9,11 +9,11 @@ from typing import Any
 import digitalocean
 import pytest
 
-from localcloud.api import metadata
+from localcloud import metadata
 from localcloud.machines.guest import networkd
 from localcloud.network.plan import Guest
 from localcloud.state.model import Droplet
-from tests.contract.api.conftest import SITE, Cloud
+from tests.contract.api.conftest import PUBLIC_NET, Cloud
 
 GATEWAY = "fdbc:c633:6400::1"
 
@@ -28,10 +28,10 @@ def guest(cloud: Cloud, droplet: digitalocean.Droplet) -> Guest:
 
 def told(cloud: Cloud, droplet: digitalocean.Droplet) -> Any:
     """v1.json as the droplet gets it, and one line of the plain tree."""
-    with cloud.store.change() as tx:
+    with cloud.state.change() as tx:
         row = tx.get(Droplet, droplet.id)
         assert row is not None
-        document = metadata.document(tx, row, SITE)
+        document = metadata.document(tx, row, PUBLIC_NET)
     public = document["interfaces"]["public"][0]
     return public.get("ipv6"), metadata.walk(document, "interfaces/public/0/ipv6/address")
 
@@ -90,7 +90,7 @@ def test_a_peer_of_a_firewall_is_known_by_both_addresses(cloud: Cloud) -> None:
 
 def test_where_the_host_has_none_it_is_refused(cloud: Cloud) -> None:
     cloud.stop()
-    cloud.start(site=replace(SITE, ipv6=False))
+    cloud.start(public_net=replace(PUBLIC_NET, ipv6=False))
     with refused("switched off"):
         cloud.droplet(ipv6=True)
     droplet = cloud.droplet()

@@ -57,7 +57,7 @@ class World:
         return value
 
     def state(self) -> list[str]:
-        with self.cloud.store.change() as tx:
+        with self.cloud.state.change() as tx:
             return [row.model_dump_json() for kind in KINDS for row in tx.all(kind)]
 
 

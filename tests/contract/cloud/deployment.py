@@ -21,7 +21,7 @@ from bootstrap.operations.create import run as create
 from localcloud.network.plan import Guest
 from localcloud.state.faults import Fault
 from localcloud.state.lookup import droplets
-from localcloud.state.model import VPC, Domain, Firewall, Image, Record, ReservedIP, SSHKey, Tag, Volume
+from localcloud.state.model import VPC, Domain, DomainRecord, Firewall, Image, ReservedIP, SSHKey, Tag, Volume
 from tests.contract.api.conftest import TOKEN, Cloud
 from tests.fakes.world import DOMAIN, RELEASE, Machine, Surroundings, public_key
 from tools.failure_matrix import BEFORE
@@ -65,9 +65,9 @@ class Deployment(Surroundings):
         self._counts: Counter[tuple[str, str]] = Counter()
         self._machines: dict[int, Machine] = {}
         # no power is cut here, and each commit would wait for the disk
-        with server.store._lock:
-            server.store._database.execute("PRAGMA synchronous = OFF")
-        with server.store.change() as tx:
+        with server.state._lock:
+            server.state._database.execute("PRAGMA synchronous = OFF")
+        with server.state.change() as tx:
             tx.put(_image())
         server.judge.hear = self._hear
 
@@ -122,15 +122,15 @@ class Deployment(Surroundings):
         return self._machine(met[0].machine) if met else None
 
     def addresses(self, relative: str) -> list[str]:
-        with self.server.store.change() as tx:
-            found = [record for record in tx.all(Record) if record.domain == DOMAIN]
+        with self.server.state.change() as tx:
+            found = [record for record in tx.all(DomainRecord) if record.domain == DOMAIN]
         return [record.data for record in found if (record.type, record.name) == ("A", relative)]
 
     # --- what stands
 
     def census(self) -> Census:
         """All that the account holds and how it hangs together, without what differs from run to run."""
-        with self.server.store.change() as tx:
+        with self.server.state.change() as tx:
             live = droplets(tx)
             held = {volume.id: volume.droplet_id for volume in tx.all(Volume)}
             address = {ip.ip: ip.droplet_id for ip in tx.all(ReservedIP)}
@@ -144,7 +144,7 @@ class Deployment(Surroundings):
                 "domains": [domain.name for domain in tx.all(Domain)],
                 "records": sorted(
                     f"{r.name} to {'the reserved ip' if r.data in address else r.data}"
-                    for r in tx.all(Record)
+                    for r in tx.all(DomainRecord)
                     if r.type == "A"
                 ),
                 "ssh keys": [key.name for key in tx.all(SSHKey)],
@@ -154,7 +154,7 @@ class Deployment(Surroundings):
 
     def check_serves(self) -> None:
         """The one machine there is does what it is for, and offers the key that its droplet's tag pins."""
-        with self.server.store.change() as tx:
+        with self.server.state.change() as tx:
             (droplet,) = droplets(tx)
         machine = self.at(droplet.public_ip)
         assert machine.up and self.certified and machine.timers and machine.mounted
@@ -201,7 +201,7 @@ def _create(deployment: Deployment, from_backup: str | None = None) -> None:
 def _create_from_backup(deployment: Deployment) -> None:
     deployment.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(MANIFEST).encode()
     _create(deployment, "latest")
-    with deployment.server.store.change() as tx:
+    with deployment.server.state.change() as tx:
         (droplet,) = droplets(tx)
     assert deployment.at(droplet.public_ip).restored
 

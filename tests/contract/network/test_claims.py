@@ -19,8 +19,8 @@ from localcloud.host import claims
 from localcloud.host.home import Home
 from localcloud.network import Network, NetworkError
 from localcloud.services import spaces
+from localcloud.state.database import State
 from localcloud.state.model import ReservedIP
-from localcloud.state.store import Store
 
 pytestmark = [
     pytest.mark.root,
@@ -99,7 +99,7 @@ def test_but_not_where_addresses_of_it_were_given_out(tmp_path: Path, first: Net
     again = Home(tmp_path / "again", tmp_path)
     again.path.mkdir()
     (again.path / "range").write_text(first.range.cidr)
-    with closing(Store(again.state)) as store, store.change() as tx:
+    with closing(State(again.state)) as state, state.change() as tx:
         tx.put(ReservedIP(ip=str(first.range.network[200]), region="nyc3"))
     with pytest.raises(NetworkError, match="in use by the route"):
         take_place(again)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from localcloud.host import home as homes
 from localcloud.host.home import Home, LocalCloudError
 from localcloud.host.processes import PROC, Process
-from localcloud.machines.record import Record
+from localcloud.machines.record import MachineRecord
+from localcloud.state.database import State
+from localcloud.state.model import DomainRecord
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_a_daemon_that_cannot_be_told_from_another_process_is_left_to_the_operat
 
 
 def test_its_machine_is_known_by_the_same_clock(tmp_path: Path) -> None:
-    record = Record(tmp_path, 7)
+    record = MachineRecord(tmp_path, 7)
     record.make()
     me = [os.getpid(), ticks(os.getpid())]
     known = {"supervisor": me, "nspawn": [1, 17.5], "init": None, "booted": True, "error": None}
@@ -57,3 +60,20 @@ def test_its_machine_is_known_by_the_same_clock(tmp_path: Path) -> None:
     run = record.run()
     assert run is not None and run.booted and run.init is None and run.nspawn is None
     assert run.supervisor == Process.of(os.getpid())
+
+
+def test_its_rows_are_read_by_the_names_that_they_have_now(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    row = DomainRecord(id=5, domain="a.test", type="A", name="www", data="192.0.2.1")
+    state = State(path)
+    with state.change() as tx:
+        tx.put(row)
+    state.close()
+    with sqlite3.connect(path) as database:
+        assert database.execute("UPDATE rows SET kind = 'Record'").rowcount == 1
+    database.close()
+    for _ in range(2):
+        state = State(path)
+        with state.change() as tx:
+            assert tx.all(DomainRecord) == [row]
+        state.close()

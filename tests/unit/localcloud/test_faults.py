@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from localcloud.state.faults import KINDS, REALISTIC, Fault, Faults, Latency, Pace
+from localcloud.state.faults import KINDS, REALISTIC, Fault, Faults, Latency
+from localcloud.work.pace import Pace
 
 
 def hits(faults: Faults, kind: str, *abouts: dict[str, str]) -> list[bool]:

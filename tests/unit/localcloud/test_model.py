@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from localcloud.api import metadata
-from localcloud.api.seed import base_image, plant
+from localcloud import metadata
 from localcloud.network.plan import Rule
 from localcloud.state import lookup
+from localcloud.state.database import State, Transaction
 from localcloud.state.model import Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
-from localcloud.state.store import Store, Transaction
-from localcloud.work.guests import Site, machine_spec, network_plan
+from localcloud.state.seed import base_image, plant
+from localcloud.work.guests import PublicNetwork, machine_spec, network_plan
 
-SITE = Site("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
+PUBLIC_NET = PublicNetwork("198.51.100.0/24", "198.51.100.1", "198.51.100.2")
 BASE = base_image("base", "Debian GNU/Linux 13", True)
 
 
 @pytest.fixture
 def tx(tmp_path: Path) -> Iterator[Transaction]:
-    store = Store(tmp_path / "state.sqlite")
-    plant(store, BASE)
-    with store.change() as tx:
+    state = State(tmp_path / "state.sqlite")
+    plant(state, BASE)
+    with state.change() as tx:
         yield tx
 
 
@@ -51,9 +51,12 @@ def rule(ports: str, **peers: Any) -> FirewallRule:
 
 def test_machine_spec(tx: Transaction) -> None:
     row = droplet(tx, 10, public_keys=("ssh-ed25519 AAAA",), user_data="#cloud-config\n")
-    spec = machine_spec(tx, row, SITE)
+    spec = machine_spec(tx, row, PUBLIC_NET)
     assert (spec.memory_mb, spec.vcpus, spec.disk_gb) == (2048, 2, 60)
-    assert [(i.name, i.prefix, i.gateway) for i in spec.interfaces] == [("eth0", 24, SITE.gateway), ("eth1", 20, None)]
+    assert [(i.name, i.prefix, i.gateway) for i in spec.interfaces] == [
+        ("eth0", 24, PUBLIC_NET.gateway),
+        ("eth1", 20, None),
+    ]
     assert len({i.mac for i in spec.interfaces}) == 2
     meta = json.loads(spec.config_drive["openstack/latest/meta_data.json"])
     assert (meta["uuid"], meta["hostname"], list(meta["public_keys"].values())) == (
@@ -124,5 +127,5 @@ def test_addresses_go_round() -> None:
     ],
 )
 def test_metadata_paths(tx: Transaction, path: str, answer: str | None) -> None:
-    known = metadata.document(tx, droplet(tx, 10, user_data="#cloud-config\n"), SITE)
+    known = metadata.document(tx, droplet(tx, 10, user_data="#cloud-config\n"), PUBLIC_NET)
     assert metadata.walk(known, path) == answer

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.state.database import State
 from localcloud.state.model import UptimeCheck, UptimeState
-from localcloud.state.store import Store
 from localcloud.work.probes import HostProbe, Prober, after
 
 # nobody answers there: names cannot be resolved
@@ -60,8 +60,8 @@ def test_what_is_known_after_each_probe() -> None:
 
 
 def test_enabled_checks_are_probed_again_and_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "state.sqlite")
-    with store.change() as tx:
+    state = State(tmp_path / "state.sqlite")
+    with state.change() as tx:
         for id, enabled in (("on", True), ("broken", True), ("off", False)):
             tx.put(check("198.51.100.1", id=id, enabled=enabled))
             tx.put(UptimeState(id=id, status="CHECKING", changed_at=""))
@@ -71,13 +71,13 @@ def test_enabled_checks_are_probed_again_and_again(tmp_path: Path) -> None:
             raise RuntimeError("no tool for it")
         return True
 
-    prober = Prober(store, probe, every_s=0.01)
+    prober = Prober(state, probe, every_s=0.01)
     prober.start()
     deadline = time.monotonic() + 10
     known: dict[str, UptimeState] = {}
     while not known or known["on"].probes < 2:
         assert time.monotonic() < deadline
-        with store.change() as tx:
+        with state.change() as tx:
             known = {state.id: state for state in tx.all(UptimeState)}
     prober.stop()
     assert known["on"].status == "UP"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dnslib import QTYPE, RCODE, DNSRecord
 
-from localcloud.services.dns import Records
+from localcloud.services.dns import ZoneFile
 from localcloud.services.zones import Zones
 
 RECORDS = {
@@ -89,7 +89,7 @@ def test_a_name_of_others_is_not_answered() -> None:
 
 def test_records_follow_the_file_and_outlive_a_broken_one(tmp_path: Path) -> None:
     path = tmp_path / "records.json"
-    records = Records(path)
+    records = ZoneFile(path)
 
     def owned() -> bool:
         return records.zones().owner("www.example.com") is not None

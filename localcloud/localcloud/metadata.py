@@ -13,16 +13,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from localcloud.state import lookup
+from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import VPC, Droplet
-from localcloud.state.store import Store, Transaction
-from localcloud.work.guests import IPV6_PREFIX, VENDOR_DATA, Site, mac
+from localcloud.work.guests import IPV6_PREFIX, VENDOR_DATA, PublicNetwork, mac
 
 # in the plain-text tree some names differ from those in v1.json
 NAMES_IN_JSON = {"id": "droplet_id"}
 
 
-def document(tx: Transaction, droplet: Droplet, site: Site) -> dict[str, Any]:
+def document(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -> dict[str, Any]:
     """v1.json."""
     vpc = tx.get(VPC, droplet.vpc_uuid)
     assert vpc is not None, "a VPC with members cannot be deleted"
@@ -37,20 +37,20 @@ def document(tx: Transaction, droplet: Droplet, site: Site) -> dict[str, Any]:
         "region": droplet.region,
         "interfaces": {
             "private": [_interface(droplet, 1, "private", droplet.private_ip, vpc.ip_range, None)],
-            "public": [_public(droplet, site)],
+            "public": [_public(droplet, public_net)],
         },
         "floating_ip": {"ipv4": address},
         "reserved_ip": {"ipv4": address},
-        "dns": {"nameservers": [site.nameserver]},
+        "dns": {"nameservers": [public_net.nameserver]},
         "tags": list(droplet.tags),
         "features": {"dhcp_enabled": False},
     }
 
 
-def _public(droplet: Droplet, site: Site) -> dict[str, Any]:
-    shown = _interface(droplet, 0, "public", droplet.public_ip, site.cidr, site.gateway)
+def _public(droplet: Droplet, public_net: PublicNetwork) -> dict[str, Any]:
+    shown = _interface(droplet, 0, "public", droplet.public_ip, public_net.cidr, public_net.gateway)
     if droplet.ipv6:
-        shown["ipv6"] = {"ip_address": droplet.ipv6, "cidr": IPV6_PREFIX, "gateway": site.ipv6_gateway}
+        shown["ipv6"] = {"ip_address": droplet.ipv6, "cidr": IPV6_PREFIX, "gateway": public_net.ipv6_gateway}
     return shown
 
 
@@ -99,15 +99,15 @@ def _label(name: str, value: Any) -> str:
     return "address" if plain == "ip_address" else (plain if plain == "droplet_id" else plain.replace("_", "-"))
 
 
-def app(store: Store, site: Site, faults: Faults) -> Starlette:
+def app(state: State, public_net: PublicNetwork, faults: Faults) -> Starlette:
     def answering(render: Callable[[dict[str, Any], Request], Response]) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
             caller = request.client.host if request.client else ""
-            with store.change() as tx:
+            with state.change() as tx:
                 droplet = next((d for d in lookup.droplets(tx) if d.public_ip == caller), None)
                 if droplet is None:
                     return PlainTextResponse("not found", 404)
-                known = document(tx, droplet, site)
+                known = document(tx, droplet, public_net)
             if late := faults.take(("metadata-late",), droplet=droplet.name):
                 faults.hold(late)
             return render(known, request)

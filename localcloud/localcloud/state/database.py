@@ -1,6 +1,6 @@
 """The cloud's memory: every row in RAM, every change in SQLite before anybody hears of it.
 
-`with store.change() as tx:` is one transaction: it holds the only lock, reads see its own writes, leaving it commits to
+`with state.change() as tx:` is one transaction: it holds the only lock, reads see its own writes, leaving it commits to
 disk (WAL, fsync), an exception undoes all of it.
 """
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from localcloud.state.model import KINDS, Counter, Job, Row
+from localcloud.state.model import KINDS, Counter, DomainRecord, Job, Row
 
 R = TypeVar("R", bound=Row)
 Listener = Callable[["Transaction", frozenset[type[Row]]], None]
@@ -24,6 +24,8 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 CREATE TABLE IF NOT EXISTS rows (kind TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL, UNIQUE (kind, key));
 """
+# what an earlier version called it
+RENAMED = (("Record", DomainRecord.__name__),)
 PUT = "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET json = excluded.json"
 
 
@@ -63,13 +65,14 @@ class Transaction:
         return self.put(Job(id=self.next_number("job", 1), kind=kind, holds=holds, args=args, action_id=action_id))
 
 
-class Store:
+class State:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.executescript(SCHEMA)
+        self._database.executemany("UPDATE rows SET kind = ?2 WHERE kind = ?1", RENAMED)
         self._rows = self._load()
         self._listeners: list[Listener] = []
 
