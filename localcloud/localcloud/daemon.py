@@ -72,7 +72,7 @@ def driver_of(home: Home, network: Network) -> NspawnDriver:
 
 
 def serve(home: Home, lock: int | None) -> None:
-    """Until SIGTERM or SIGINT. `start` (control.py) has made the network and the base image before, and taken the
+    """Until SIGTERM or SIGINT. `start` (cli/control.py) has made the network and the base image before, and taken the
     daemon's lock for this process."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

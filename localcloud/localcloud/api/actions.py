@@ -1,4 +1,4 @@
-"""Actions: work that takes time. A POST answers with one in progress; the worker completes it."""
+"""Actions: work that takes time. A POST answers with one in progress; the worker (work/) completes it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import os
 import queue
 import threading
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from localcloud.host.files import write_atomically
+from localcloud.host.home import LocalCloudError
 
 log = logging.getLogger(__name__)
 
@@ -118,5 +120,7 @@ def checked(app: ASGIApp, home: Path) -> ASGIApp:
     document = os.environ.get(VARIABLE)
     if not document:
         return app
+    if find_spec("openapi_core") is None:
+        raise LocalCloudError(f"{VARIABLE} needs one more package: pip install 'localcloud[contract]'", 11)
     log.info("every answer is held against %s", document)
     return Checked(app, Path(document), home)

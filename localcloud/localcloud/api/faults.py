@@ -1,4 +1,5 @@
-"""/_faults: what shall go wrong. For this computer only: a droplet must not break the cloud that it runs in."""
+"""/_faults: faults that tests set, and how long actions take. For this computer only: a droplet must not break the
+cloud that it runs in."""
 
 from __future__ import annotations
 

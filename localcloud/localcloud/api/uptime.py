@@ -1,4 +1,4 @@
-"""Uptime checks, what their probes saw (probes.py makes them), and their alerts."""
+"""Uptime checks, what their probes saw (work/probes.py makes them), and their alerts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The command line: `main.py` and `faults.py` parse, `control.py` acts, `look.py` looks."""

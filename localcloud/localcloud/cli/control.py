@@ -67,7 +67,11 @@ def start(home: Home, progress: Progress) -> dict[str, Any]:
 def _refuse_what_cannot_be(home: Home) -> None:
     """Before anything of it is on this host."""
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
-        raise LocalCloudError(f"not installed on this host: {', '.join(missing)}; run `make setup` as root", 11)
+        raise LocalCloudError(
+            f"not installed on this host: {', '.join(missing)}; docs/local-cloud.md names their packages, "
+            "and `make setup` as root in bootstrap's repository installs them",
+            11,
+        )
     if lack := Pool(home.path).lack():
         raise LocalCloudError(lack, 11)
 
@@ -201,7 +205,7 @@ def _power_off(home: Home, driver: NspawnDriver, progress: Progress) -> None:
 
 
 def reset(home: Home, progress: Progress, *, images: bool) -> None:
-    """Machines, volumes and all state are gone; baked images stay unless told. The shared cache stays."""
+    """Machines, volumes and all state are gone; with `images` the baked images too. The shared cache stays."""
     require_root()
     if not home.path.exists():
         return

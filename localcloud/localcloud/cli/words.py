@@ -24,7 +24,6 @@ class Command(click.Command):
 
 class Group(Command, click.Group):
     command_class = Command
-    group_class = type
 
 
 class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases of click only

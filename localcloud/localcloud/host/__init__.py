@@ -1,0 +1,1 @@
+"""What everything else needs of this computer: files, tools, processes, ports, the folder of one cloud."""

@@ -4,7 +4,6 @@
     net.up()                                  # idempotent; at each start of the daemon
     net.range.service                         # all services of the local cloud listen on this address (the host has it)
     net.range.gateway, net.range.prefix       # for Interface(gateway=…, prefix=…) of eth0; eth1 has gateway None
-    net.range.guest_addresses()               # addresses for droplets and reserved IPs, in order
     net.apply(NetworkPlan(guests=…, idle_reserved_ips=…))   # after every change, and BEFORE a machine starts
     net.flush_connections(reserved_ip)        # after a reserved IP moved or a firewall got tighter
     net.down()                                # machines stopped first

@@ -1,5 +1,5 @@
-"""The network as data: the state makes a NetworkPlan, `render.py` turns it into an nftables ruleset (pure),
-`namespace.py` applies it atomically. The local cloud never edits rules one by one."""
+"""The network as data: `work/guests.py` makes a NetworkPlan of the state, `render.py` turns it into an nftables ruleset
+(pure), `namespace.py` applies it atomically. The local cloud never edits rules one by one."""
 
 from __future__ import annotations
 

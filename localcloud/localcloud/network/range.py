@@ -79,10 +79,6 @@ class Range:
         """The one of them that a droplet has from the beginning."""
         return str(self.ipv6_block(address)[1])
 
-    def guest_addresses(self) -> Iterator[str]:
-        """What droplets and reserved addresses may have, in order."""
-        return (str(self.network[n]) for n in range(10, self.network.num_addresses - 1))
-
 
 def public_link(machine: int) -> str:
     return f"pub{machine}"

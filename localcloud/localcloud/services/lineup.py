@@ -2,10 +2,9 @@
 
     supervisor = Supervisor(services(home, cache, address, Ports()), home / "run")
     supervisor.start()          # ready when it returns; ServiceError (one line) when one does not come up
-    supervisor.status()         # for `bootstrap cloud status`
     supervisor.stop()
 
-`stop_leftovers(home / "run")` ends what a killed daemon left. `standins.ensure_images(cache, progress)` fills the
+`stop_leftovers(home / "run")` ends what a killed daemon left. `stand_ins/build.py` fills the
 registry; it may run before, during or without all this. For endpoints.json: `spaces.credentials(home)`,
 `mail.credentials(home)` and `acme.Files(home / "acme")`. The DNS reads `home / "dns" / "records.json"` (its form:
 zones.py).

@@ -1,7 +1,7 @@
 """The container registry that guests use as a mirror of Docker Hub: Debian's docker-registry over CACHE/registry.
 
 Guests only read: what is in the cache is shared by every cloud on this computer, so the one who fills it is
-`standins.ensure_images`, through a writable registry of its own on loopback.
+`stand_ins/build.py`, through a writable registry of its own on loopback.
 """
 
 from __future__ import annotations

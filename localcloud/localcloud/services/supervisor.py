@@ -161,7 +161,9 @@ class _Child:
                     start_new_session=True,
                 )
             except FileNotFoundError as error:
-                raise ServiceError(f"{service.name}: {service.argv[0]} is not installed: run `make setup`") from error
+                raise ServiceError(
+                    f"{service.name}: {service.argv[0]} is not installed; docs/local-cloud.md names its package"
+                ) from error
         process = Process.of(child.pid)
         child.returncode = 0  # the pidfd watches it from here on; Popen must not warn that it still runs
         if process is None:

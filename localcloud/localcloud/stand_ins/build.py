@@ -104,7 +104,7 @@ def _run(argv: Sequence[str], *, log: Path | None = None) -> str:
                 argv, stdin=subprocess.DEVNULL, stdout=output, stderr=error, timeout=COMMAND_DEADLINE_S, check=False
             )
     except FileNotFoundError as missing:
-        raise ServiceError(f"{argv[0]} is not installed: run `make setup` as root") from missing
+        raise ServiceError(f"{argv[0]} is not installed; docs/local-cloud.md names its package") from missing
     except subprocess.TimeoutExpired as late:
         raise ServiceError(f"{argv[0]}: did not end within {COMMAND_DEADLINE_S} s") from late
     if done.returncode != 0:

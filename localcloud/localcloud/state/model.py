@@ -1,4 +1,4 @@
-"""What the cloud remembers: one frozen row per thing. Rows refer to each other by key; `state.py` keeps them."""
+"""What the cloud remembers: one frozen row per thing. Rows refer to each other by key; `database.py` keeps them."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ class Action(Row):
 
 
 class Job(Row):
-    """Work for the machine driver or the network: done by `worker.py`, deleted in the transaction that records its
+    """Work for the machine driver or the network: done by `work/worker.py`, deleted in the transaction that records its
     effect, so a job that is still here was not finished and is done again after a crash. Jobs that share one of
     `holds` run one after the other, in the order of their ids."""
 

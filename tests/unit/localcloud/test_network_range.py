@@ -37,7 +37,6 @@ def test_a_range_that_cannot_be_used_is_refused(cidr: str) -> None:
 
 def test_addresses_of_the_range() -> None:
     net = Range("198.51.100.0/24")
-    assert (net.gateway, net.service, next(net.guest_addresses())) == ("198.51.100.1", "198.51.100.2", "198.51.100.10")
+    assert (net.gateway, net.service) == ("198.51.100.1", "198.51.100.2")
     assert (net.ipv6_gateway, net.ipv6_of("198.51.100.10")) == ("fdbc:c633:6400::1", "fdbc:c633:6400::a1")
     assert net.ipv6 != Range("198.51.101.0/24").ipv6
-    assert "198.51.100.255" not in set(net.guest_addresses())
