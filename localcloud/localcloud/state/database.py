@@ -24,8 +24,8 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 CREATE TABLE IF NOT EXISTS rows (kind TEXT NOT NULL, key TEXT NOT NULL, json TEXT NOT NULL, UNIQUE (kind, key));
 """
-# what an earlier version called it
-RENAMED = (("Record", DomainRecord.__name__),)
+# what a kind is called on disk: an earlier version, which reads the same state, knows no other name for it
+NAMES: dict[type[Row], str] = {**{kind: kind.__name__ for kind in KINDS}, DomainRecord: "Record"}
 PUT = "INSERT INTO rows VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET json = excluded.json"
 
 
@@ -44,7 +44,7 @@ class Transaction:
 
     def put(self, row: R) -> R:
         self.changed.add(type(row))
-        self._database.execute(PUT, (type(row).__name__, row.key, row.model_dump_json()))
+        self._database.execute(PUT, (NAMES[type(row)], row.key, row.model_dump_json()))
         self._rows[type(row)][row.key] = row
         return row
 
@@ -53,7 +53,7 @@ class Transaction:
 
     def delete(self, row: Row) -> None:
         self.changed.add(type(row))
-        self._database.execute("DELETE FROM rows WHERE kind = ? AND key = ?", (type(row).__name__, row.key))
+        self._database.execute("DELETE FROM rows WHERE kind = ? AND key = ?", (NAMES[type(row)], row.key))
         self._rows[type(row)].pop(row.key, None)
 
     def next_number(self, name: str, first: int = FIRST_ID) -> int:
@@ -72,7 +72,6 @@ class State:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.executescript(SCHEMA)
-        self._database.executemany("UPDATE rows SET kind = ?2 WHERE kind = ?1", RENAMED)
         self._rows = self._load()
         self._listeners: list[Listener] = []
 
@@ -102,7 +101,7 @@ class State:
             self._database.close()
 
     def _load(self) -> dict[type[Row], dict[str, Row]]:
-        kinds = {kind.__name__: kind for kind in KINDS}
+        kinds = {name: kind for kind, name in NAMES.items()}
         rows: dict[type[Row], dict[str, Row]] = {kind: {} for kind in KINDS}
         for name, key, json in self._database.execute("SELECT kind, key, json FROM rows ORDER BY rowid"):
             rows[kinds[name]][key] = kinds[name].model_validate_json(json)

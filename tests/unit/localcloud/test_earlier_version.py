@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -62,18 +63,15 @@ def test_its_machine_is_known_by_the_same_clock(tmp_path: Path) -> None:
     assert run.supervisor == Process.of(os.getpid())
 
 
-def test_its_rows_are_read_by_the_names_that_they_have_now(tmp_path: Path) -> None:
+def test_it_reads_the_rows_of_this_one_by_the_names_that_it_knows(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     row = DomainRecord(id=5, domain="a.test", type="A", name="www", data="192.0.2.1")
-    state = State(path)
-    with state.change() as tx:
+    with closing(State(path)) as state, state.change() as tx:
         tx.put(row)
-    state.close()
-    with sqlite3.connect(path) as database:
-        assert database.execute("UPDATE rows SET kind = 'Record'").rowcount == 1
-    database.close()
-    for _ in range(2):
-        state = State(path)
-        with state.change() as tx:
-            assert tx.all(DomainRecord) == [row]
-        state.close()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT kind, key FROM rows").fetchall() == [("Record", "5")]
+    with closing(State(path)) as state, state.change() as tx:
+        assert tx.all(DomainRecord) == [row]
+        tx.delete(row)
+    with closing(State(path)) as state, state.change() as tx:
+        assert tx.all(DomainRecord) == []
