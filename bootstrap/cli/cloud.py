@@ -43,12 +43,12 @@ class _HandedOver(click.Command):
         return [CompletionItem(value, type=kind) for kind, _, value in found]
 
 
-@click.command(cls=_HandedOver, add_help_option=False)
+@click.command(cls=_HandedOver, add_help_option=False, options_metavar="COMMAND [OPTIONS] [ARGS]...")
 @click.pass_context
 def cloud(ctx: click.Context) -> NoReturn:
     """Run the local cloud: a DigitalOcean on this machine.
 
-    All words go to the program `localcloud` as they are.
+    It hands all words to the program `localcloud`: `bootstrap cloud --help` lists them.
 
     \b
     bootstrap cloud start

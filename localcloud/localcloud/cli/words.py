@@ -16,10 +16,8 @@ from localcloud.host.program import NAME, program
 class Command(click.Command):
     """Its examples are written for `localcloud`."""
 
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        written, self.help = self.help, re.sub(rf"^( *){NAME} ", rf"\1{program()} ", self.help or "", flags=re.M)
-        super().format_help_text(ctx, formatter)
-        self.help = written
+    def get_help(self, ctx: click.Context) -> str:
+        return re.sub(rf"^( +){NAME} ", rf"\1{program()} ", super().get_help(ctx), flags=re.M)
 
 
 class Group(Command, click.Group):
