@@ -60,14 +60,6 @@ class Service:
 
 
 @dataclass(frozen=True)
-class ServiceStatus:
-    name: str
-    state: str  # "running", "waiting" (to be started again) or "stopped"
-    pid: int | None
-    restarts: int
-
-
-@dataclass(frozen=True)
 class Started:
     """What a service's file says: the process, and the recipe that it was started by."""
 
@@ -130,7 +122,6 @@ class _Child:
         self.descriptor: int | None = None
         self.since = 0.0
         self.failures = 0
-        self.restarts = 0
 
     def adopt(self) -> bool:
         """Take over what a killed daemon left running, or end it when it is not what we would start."""
@@ -262,19 +253,6 @@ class Supervisor:
         self._watchers.clear()
         self._end_all()
 
-    def status(self) -> list[ServiceStatus]:
-        return [
-            ServiceStatus(
-                child.service.name, self._state(child), child.process.pid if child.process else None, child.restarts
-            )
-            for child in self._children
-        ]
-
-    def _state(self, child: _Child) -> str:
-        if child.process is not None:
-            return "running"
-        return "stopped" if self._stopping.is_set() else "waiting"
-
     def _end_all(self) -> None:
         for child in reversed(self._children):
             child.end()
@@ -296,7 +274,6 @@ class Supervisor:
             return
         try:
             child.spawn()
-            child.restarts += 1
             child.wait_until_ready(self._stopping)
         except (ServiceError, OSError) as error:
             log.error("%s", error)

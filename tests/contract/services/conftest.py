@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,10 @@ class Running:
     home: Path
     cache: Path
     ports: Ports
-    supervisor: Supervisor
+
+    def pids(self) -> dict[str, int]:
+        """Of the services, by name, as the supervisor keeps them for the daemon after it."""
+        return {path.stem: json.loads(path.read_text())["pid"] for path in (self.home / "run").glob("*.json")}
 
 
 def free_ports(count: int) -> list[int]:
@@ -50,5 +54,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ports = Ports(*free_ports(9))
     supervisor = Supervisor(services(home, cache, ADDRESS, ports), home / "run")
     supervisor.start()
-    yield Running(home, cache, ports, supervisor)
+    yield Running(home, cache, ports)
     supervisor.stop()

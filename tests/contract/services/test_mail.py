@@ -16,7 +16,6 @@ import pytest
 
 from localcloud.services import mail, mailbox
 from tests.contract.services.conftest import ADDRESS, Running
-from tests.contract.services.test_services import pid_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
@@ -87,8 +86,9 @@ def test_what_is_sent_is_found_newest_first_by_whom_it_is_for(running: Running) 
 
 def test_a_mail_that_was_taken_outlives_a_crash(running: Running) -> None:
     send(running, letter(subject="Kept"))
-    os.kill(pid_of(running, "mail"), signal.SIGKILL)
-    until(lambda: next(s.restarts for s in running.supervisor.status() if s.name == "mail") >= 1)
+    before = running.pids()["mail"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: running.pids()["mail"] != before)
     until(lambda: answers(running))
     assert [m["subject"] for m in messages(running)] == ["Kept"]
 

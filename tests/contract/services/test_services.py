@@ -43,14 +43,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def pid_of(running: Running, name: str) -> int:
-    pid = next(status.pid for status in running.supervisor.status() if status.name == name)
-    assert pid is not None
-    return pid
-
-
 def test_every_socket_is_on_the_service_address_alone(running: Running) -> None:
-    pids = {str(status.pid) for status in running.supervisor.status()}
+    pids = {str(pid) for pid in running.pids().values()}
     lines = subprocess.run(["ss", "-Hltunp"], capture_output=True, text=True, check=True).stdout.splitlines()
     ours = [line.split()[4] for line in lines if set(re.findall(r"pid=(\d+)", line)) & pids]
     assert len(ours) >= 8
@@ -59,8 +53,8 @@ def test_every_socket_is_on_the_service_address_alone(running: Running) -> None:
 
 def test_no_secret_stands_in_a_process_list(running: Running) -> None:
     secrets = spaces.credentials(running.home).secret_key, mail.credentials(running.home).password
-    for status in running.supervisor.status():
-        command = Path(f"/proc/{status.pid}/cmdline").read_bytes().decode()
+    for pid in running.pids().values():
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
         assert not any(secret in command for secret in secrets)
     for name in ("spaces", "mail"):
         assert (running.home / name / "credentials.json").stat().st_mode & 0o777 == 0o600
@@ -157,7 +151,7 @@ def test_acme_is_trusted_by_our_ca_and_keeps_every_root(running: Running) -> Non
     assert f":{running.ports.acme}/" in directory(running)["newOrder"]
     roots = acme.Files(running.home / "acme").roots
     before = x509.load_pem_x509_certificates(roots.read_bytes())
-    os.kill(pid_of(running, "acme"), signal.SIGKILL)
+    os.kill(running.pids()["acme"], signal.SIGKILL)
     until(lambda: len(x509.load_pem_x509_certificates(roots.read_bytes())) == len(before) + 2)
     after = x509.load_pem_x509_certificates(roots.read_bytes())
     assert after[: len(before)] == before
@@ -194,8 +188,9 @@ def test_spaces_keeps_versions_and_parts_across_a_crash(running: Running) -> Non
     for body in (b"one", b"two"):
         client.put_object(Bucket="backups", Key="small", Body=body)
 
-    os.kill(pid_of(running, "spaces"), signal.SIGKILL)
-    until(lambda: next(s.restarts for s in running.supervisor.status() if s.name == "spaces") == 1)
+    before = running.pids()["spaces"]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: running.pids()["spaces"] != before)
     until(lambda: answers(client))
 
     assert client.get_object(Bucket="backups", Key="big")["Body"].read() == part + b"end"
