@@ -13,16 +13,16 @@ from localcloud.host.program import program
 PATTERNS = ("method", "path", "action", "droplet")
 
 
-def _kinds() -> list[str]:
+def _kinds() -> dict[str, str]:
     from localcloud.state.faults import KINDS
 
-    return list(KINDS)
+    return {name: kind.about for name, kind in KINDS.items()}
 
 
-def _profiles() -> list[str]:
+def _profiles() -> dict[str, str]:
     from localcloud.state.faults import PROFILES
 
-    return list(PROFILES)
+    return dict.fromkeys(PROFILES, "")
 
 
 @click.group(cls=Group)

@@ -4,7 +4,7 @@ Nothing heavy is imported at the top of `cli/`: `--help` and TAB are quick."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
 import click
@@ -25,9 +25,9 @@ class Group(Command, click.Group):
 
 
 class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases of click only
-    """A choice whose values are imported when they are needed."""
+    """A choice whose values, each with what it means, are imported when they are needed."""
 
-    def __init__(self, name: str, values: Callable[[], Collection[str]]) -> None:
+    def __init__(self, name: str, values: Callable[[], Mapping[str, str]]) -> None:
         self.name = name
         self._values = values
 
@@ -38,7 +38,8 @@ class OneOf(click.ParamType):  # type: ignore[type-arg]  # generic in newer rele
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return [CompletionItem(value) for value in self._values() if value.startswith(incomplete)]
+        known = self._values().items()
+        return [CompletionItem(value, help=about or None) for value, about in known if value.startswith(incomplete)]
 
 
 def misunderstood(error: click.ClickException) -> str:
