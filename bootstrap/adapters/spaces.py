@@ -62,7 +62,7 @@ class Spaces:
         with self._explained(prefix):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return [
-                StoredObject(item["Key"], item["Size"], item["LastModified"].isoformat())
+                StoredObject(item["Key"], item["Size"], item["LastModified"])
                 for page in pages
                 for item in page.get("Contents", [])
             ]

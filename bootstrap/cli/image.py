@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def list_(context: Context, as_json: bool) -> None:
         context.console.hint("there is no image yet: bootstrap image build")
         return
     rows = [
-        (i.image.id, i.image.name, i.image.created_at, f"{i.image.size_gb:.2f}", " ".join(i.used_by) or "-")
+        (i.image.id, i.image.name, _text(i.image.created_at), f"{i.image.size_gb:.2f}", " ".join(i.used_by) or "-")
         for i in items
     ]
     context.console.table(("id", "name", "built", "GB", "used by"), rows)
@@ -142,11 +143,15 @@ def _plain(item: Image) -> dict[str, Any]:
     return {
         "id": item.id,
         "name": item.name,
-        "built_at": item.created_at,
+        "built_at": _text(item.created_at),
         "size_gb": item.size_gb,
         "min_disk_gb": item.min_disk_gb,
         "regions": list(item.regions),
     }
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _described(item: Baked) -> dict[str, Any]:

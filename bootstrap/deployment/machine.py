@@ -103,10 +103,9 @@ def make_ready(env: Environment, droplet: Droplet) -> tuple[Droplet, Host]:
 def _patience_s(env: Environment, droplet: Droplet) -> float:
     """One that was created long ago has booted by now, or never will; powered off, it boots now."""
     longest = env.settings.boot_timeout_s
-    if droplet.status == "off" or not droplet.created_at:
+    if droplet.status == "off":
         return longest
-    created = datetime.fromisoformat(droplet.created_at.replace("Z", "+00:00"))
-    left = longest - (datetime.now(timezone.utc) - created).total_seconds()
+    left = longest - (datetime.now(timezone.utc) - droplet.created_at).total_seconds()
     return min(longest, max(left, SECOND_LOOK_S))
 
 

@@ -218,5 +218,5 @@ def _unfinished(image: Image) -> bool:
     )
 
 
-def _age_s(created_at: str) -> float:
-    return time.time() - datetime.fromisoformat(created_at.replace("Z", "+00:00")).timestamp()
+def _age_s(created_at: datetime) -> float:
+    return (datetime.now(timezone.utc) - created_at).total_seconds()

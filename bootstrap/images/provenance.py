@@ -45,8 +45,7 @@ def check_ours(image: Image, stack_name: str) -> None:
 
 def of(image: Image, checkout: Commit | None) -> Provenance:
     commit = next((tag.removeprefix(GIT_TAG) for tag in image.tags if tag.startswith(GIT_TAG)), "unknown")
-    made = datetime.fromisoformat(image.created_at.replace("Z", "+00:00"))
-    return Provenance(commit, (datetime.now(timezone.utc) - made).days, _difference(commit, checkout))
+    return Provenance(commit, (datetime.now(timezone.utc) - image.created_at).days, _difference(commit, checkout))
 
 
 def _difference(commit: str, checkout: Commit | None) -> str | None:

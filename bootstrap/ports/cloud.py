@@ -6,6 +6,7 @@ Semantics every implementation keeps (tests/contract/cloud runs one suite agains
   without looking first whether the earlier one took effect.
 - `delete_*` and `detach_*` succeed when the thing is already gone.
 - A call returns when its action has completed, or raises CloudError after its deadline.
+- Times are aware of their zone, UTC.
 - CloudError.retryable is True for time-outs, 429 and 5xx; these were already retried within the deadline.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 
@@ -57,7 +59,7 @@ class Image:
 
     id: int
     name: str
-    created_at: str
+    created_at: datetime
     slug: str | None = None
     regions: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -81,8 +83,8 @@ class Droplet:
     tags: tuple[str, ...] = ()
     volume_ids: tuple[str, ...] = ()
     vpc_uuid: str | None = None
-    created_at: str = ""
     memory_mb: int = 0
+    created_at: datetime = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class VolumeSnapshot:
     id: str
     name: str
     volume_id: str
-    created_at: str
+    created_at: datetime
     tags: tuple[str, ...] = ()
 
 

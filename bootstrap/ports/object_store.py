@@ -10,6 +10,7 @@ Implementation: `adapters/spaces.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -17,7 +18,7 @@ from typing import Protocol
 class StoredObject:
     key: str
     size: int
-    modified: str
+    modified: datetime
 
 
 class ObjectStore(Protocol):

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 from bootstrap.errors import CloudError, ConflictError, NotFoundError
@@ -30,16 +30,18 @@ from bootstrap.ports.cloud import (
 )
 
 K = TypeVar("K")
+# of images, unless a test says otherwise; what else is made comes later
+EPOCH = datetime(2026, 11, 24, 10, tzinfo=timezone.utc)
 
 
-def ago(seconds: float) -> str:
-    """As the cloud writes times."""
-    return datetime.fromtimestamp(time.time() - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def ago(seconds: float) -> datetime:
+    """In whole seconds, as the cloud tells times."""
+    return datetime.fromtimestamp(int(time.time() - seconds), timezone.utc)
 
 
-def _time(number: int) -> str:
+def _time(number: int) -> datetime:
     """Later for what was made later."""
-    return f"2026-11-24T{number // 3600 + 12:02}:{number // 60 % 60:02}:{number % 60:02}Z"
+    return EPOCH + timedelta(hours=2, seconds=number)
 
 
 class Killed(BaseException):
@@ -107,7 +109,7 @@ class FakeCloud:
         self._vpcs: dict[str, VPC] = {}
         self._domains: dict[str, dict[int, Record]] = {}
 
-    def add_image(self, name: str, *tags: str, created_at: str = "2026-11-24T10:00:00Z", region: str = "nyc3") -> Image:
+    def add_image(self, name: str, *tags: str, created_at: datetime = EPOCH, region: str = "nyc3") -> Image:
         image = Image(self._id(), name, created_at, regions=(region,), tags=tags, min_disk_gb=25)
         self._images[image.id] = image
         return image

@@ -19,7 +19,7 @@ from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap.ports.object_store import StoredObject
 from bootstrap.ports.web import ProbeReport, WebAnswer
 from bootstrap.settings import Settings
-from tests.fakes.cloud import Effects, FakeCloud
+from tests.fakes.cloud import EPOCH, Effects, FakeCloud
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.com"
@@ -196,7 +196,7 @@ class FakeStore:
 
     def list(self, prefix: str) -> list[StoredObject]:
         found = [(key, body) for key, body in self._bucket().items() if key.startswith(prefix)]
-        return [StoredObject(key, len(body), "2026-11-24T02:00:00Z") for key, body in sorted(found)]
+        return [StoredObject(key, len(body), EPOCH) for key, body in sorted(found)]
 
     def read(self, key: str) -> bytes:
         if key not in self._bucket():

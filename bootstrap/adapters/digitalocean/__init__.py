@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bootstrap.adapters.digitalocean.account import AccountPart
-from bootstrap.adapters.digitalocean.client import Client, Patience
-from bootstrap.adapters.digitalocean.droplets import DropletPart
-from bootstrap.adapters.digitalocean.network import NetworkPart
-from bootstrap.adapters.digitalocean.volumes import VolumePart
+from bootstrap.adapters.digitalocean.account import AccountResources
+from bootstrap.adapters.digitalocean.client import Client
+from bootstrap.adapters.digitalocean.droplets import DropletResources
+from bootstrap.adapters.digitalocean.network import NetworkResources
+from bootstrap.adapters.digitalocean.patience import Patience
+from bootstrap.adapters.digitalocean.volumes import VolumeResources
 
 __all__ = ["DigitalOcean", "Patience"]
 
 
-class DigitalOcean(AccountPart, DropletPart, VolumePart, NetworkPart):
+class DigitalOcean(AccountResources, DropletResources, VolumeResources, NetworkResources):
     """Implements `ports.cloud.Cloud`."""
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bootstrap.adapters.digitalocean import convert
-from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.adapters.digitalocean.resources import Resources
 from bootstrap.errors import CredentialsError
 from bootstrap.ports.cloud import Account, Image, Region, Size, SSHKey
 
@@ -22,17 +22,9 @@ _CREATES = {
 }
 
 
-class AccountPart(Part):
+class AccountResources(Resources):
     def account(self) -> Account:
-        item = self._api.get("account")["account"]
-        return Account(
-            item["email"],
-            item["droplet_limit"],
-            item["status"],
-            volume_limit=item.get("volume_limit"),
-            # the older name of the same
-            reserved_ip_limit=item.get("reserved_ip_limit", item.get("floating_ip_limit")),
-        )
+        return convert.account(self._api.get("account")["account"])
 
     def lacks(self, scopes: Sequence[str]) -> list[str]:
         """The API tells nobody what a token may do. So each is asked with an empty body: 403 without the right, else

@@ -1,12 +1,18 @@
-"""DigitalOcean's JSON into the port's dataclasses."""
+"""DigitalOcean's JSON into the port's dataclasses, through python-digitalocean's objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from typing import Any
 
+import digitalocean
+
+from bootstrap.adapters.digitalocean.failures import PROXY
+from bootstrap.errors import CloudError
 from bootstrap.ports.cloud import (
     VPC,
+    Account,
     Droplet,
     Firewall,
     FirewallRule,
@@ -23,98 +29,145 @@ from bootstrap.ports.cloud import (
 Json = dict[str, Any]
 
 
+def moment(text: str | None) -> datetime:
+    """As the API writes times: 2026-01-31T12:00:00Z."""
+    try:
+        return datetime.fromisoformat((text or "").replace("Z", "+00:00")).astimezone(timezone.utc)
+    except ValueError:
+        raise CloudError(f"the API tells a time that is none: {text!r}", PROXY) from None
+
+
+def _made(kind: type, item: Json, *needed: str) -> Any:
+    """python-digitalocean's object: it has an attribute for whatever an answer leaves out, but `needed` must be there.
+    Without a token, as nothing is to be asked through it."""
+    if lacking := [name for name in needed if item.get(name) is None]:
+        raise CloudError(f"the answer's {kind.__name__} holds no {', '.join(lacking)}", PROXY)
+    return kind(**item, token="")
+
+
+def account(item: Json) -> Account:
+    found = _made(digitalocean.Account, item, "email", "droplet_limit", "status")
+    return Account(
+        email=found.email,
+        droplet_limit=found.droplet_limit,
+        status=found.status,
+        volume_limit=item.get("volume_limit"),
+        # the library knows the older name of the same
+        reserved_ip_limit=item.get("reserved_ip_limit", found.floating_ip_limit),
+    )
+
+
 def region(item: Json) -> Region:
-    return Region(item["slug"], item["name"], item["available"], tuple(item.get("sizes") or ()))
+    found = _made(digitalocean.Region, item, "slug", "name", "available")
+    return Region(found.slug, found.name, found.available, tuple(found.sizes or ()))
 
 
 def size(item: Json) -> Size:
+    found = _made(digitalocean.Size, item, "slug", "memory", "vcpus", "disk", "price_monthly")
     return Size(
-        slug=item["slug"],
-        memory_mb=item["memory"],
-        vcpus=item["vcpus"],
-        disk_gb=item["disk"],
-        price_monthly_usd=float(item["price_monthly"]),
-        regions=tuple(item.get("regions") or ()),
+        slug=found.slug,
+        memory_mb=found.memory,
+        vcpus=found.vcpus,
+        disk_gb=found.disk,
+        price_monthly_usd=float(found.price_monthly),
+        regions=tuple(found.regions or ()),
     )
 
 
 def ssh_key(item: Json) -> SSHKey:
-    return SSHKey(item["id"], item["name"], item["fingerprint"], item["public_key"])
+    found = _made(digitalocean.SSHKey, item, "id", "name", "fingerprint", "public_key")
+    return SSHKey(found.id, found.name, found.fingerprint, found.public_key)
 
 
 def image(item: Json) -> Image:
+    found = _made(digitalocean.Image, item, "id", "name", "created_at")
     return Image(
-        id=item["id"],
-        name=item["name"],
-        created_at=item["created_at"],
-        slug=item.get("slug"),
-        regions=tuple(item.get("regions") or ()),
-        tags=tuple(item.get("tags") or ()),
-        size_gb=float(item.get("size_gigabytes") or 0),
-        min_disk_gb=item.get("min_disk_size") or 0,
-        description=item.get("description") or "",
+        id=found.id,
+        name=found.name,
+        created_at=moment(found.created_at),
+        slug=found.slug,
+        regions=tuple(found.regions or ()),
+        tags=tuple(found.tags or ()),
+        size_gb=float(found.size_gigabytes or 0),
+        min_disk_gb=found.min_disk_size or 0,
+        description=found.description or "",
     )
 
 
 def droplet(item: Json) -> Droplet:
+    found = _made(
+        digitalocean.Droplet,
+        item,
+        *("id", "name", "status", "region", "size_slug", "image", "networks", "created_at", "memory"),
+    )
     return Droplet(
-        id=item["id"],
-        name=item["name"],
-        status=item["status"],
-        region=item["region"]["slug"],
-        size=item["size_slug"],
-        image_id=item["image"]["id"],
-        public_ip=_address(item, "public"),
-        private_ip=_address(item, "private"),
-        tags=tuple(item.get("tags") or ()),
+        id=found.id,
+        name=found.name,
+        status=found.status,
+        region=found.region["slug"],
+        size=found.size_slug,
+        image_id=found.image["id"],
+        public_ip=_address(found.networks, "public"),
+        private_ip=_address(found.networks, "private"),
+        tags=tuple(found.tags or ()),
         volume_ids=tuple(item.get("volume_ids") or ()),
-        vpc_uuid=item.get("vpc_uuid"),
-        created_at=item["created_at"],
-        memory_mb=item["memory"],
+        vpc_uuid=found.vpc_uuid,
+        created_at=moment(found.created_at),
+        memory_mb=found.memory,
     )
 
 
-def _address(item: Json, type: str) -> str | None:
+def _address(networks: Json, type: str) -> str | None:
     """The first address is the droplet's own: a reserved IP is listed after it, as public too."""
-    return next((v4["ip_address"] for v4 in item["networks"].get("v4", []) if v4["type"] == type), None)
+    return next((v4["ip_address"] for v4 in networks.get("v4", []) if v4["type"] == type), None)
 
 
 def volume(item: Json) -> Volume:
+    found = _made(digitalocean.Volume, item, "id", "name", "region", "size_gigabytes")
     return Volume(
-        id=item["id"],
-        name=item["name"],
-        region=item["region"]["slug"],
-        size_gb=item["size_gigabytes"],
-        droplet_ids=tuple(item.get("droplet_ids") or ()),
-        tags=tuple(item.get("tags") or ()),
+        id=found.id,
+        name=found.name,
+        region=found.region["slug"],
+        size_gb=found.size_gigabytes,
+        droplet_ids=tuple(found.droplet_ids or ()),
+        tags=tuple(found.tags or ()),
     )
 
 
 def snapshot(item: Json) -> VolumeSnapshot:
+    found = _made(digitalocean.Snapshot, item, "id", "name", "resource_id", "created_at")
     tags = tuple(item.get("tags") or ())
-    return VolumeSnapshot(item["id"], item["name"], str(item["resource_id"]), item["created_at"], tags)
+    return VolumeSnapshot(found.id, found.name, str(found.resource_id), moment(found.created_at), tags)
 
 
 def reserved_ip(item: Json) -> ReservedIP:
-    holder = item.get("droplet")
-    return ReservedIP(item["ip"], item["region"]["slug"], holder["id"] if holder else None)
+    # the library knows it by its older name
+    found = _made(digitalocean.FloatingIP, item, "ip", "region")
+    return ReservedIP(found.ip, found.region["slug"], found.droplet["id"] if found.droplet else None)
 
 
 def vpc(item: Json) -> VPC:
-    return VPC(item["id"], item["name"], item["region"], item["ip_range"])
+    found = _made(digitalocean.VPC, item, "id", "name", "region", "ip_range")
+    return VPC(found.id, found.name, found.region, found.ip_range)
+
+
+def domain(item: Json) -> str:
+    return str(_made(digitalocean.Domain, item, "name").name)
 
 
 def record(item: Json) -> Record:
-    return Record(item["id"], item["type"], item["name"], item.get("data") or "", item.get("ttl") or 0)
+    found = _made(digitalocean.Record, item, "id", "type", "name")
+    return Record(found.id, found.type, found.name, found.data or "", found.ttl or 0)
 
 
 def firewall(item: Json) -> Firewall:
+    found = _made(digitalocean.Firewall, item, "id", "name")
     return Firewall(
-        id=item["id"],
-        name=item["name"],
-        inbound=tuple(_rule(rule) for rule in item.get("inbound_rules") or ()),
-        tags=tuple(item.get("tags") or ()),
-        droplet_ids=tuple(item.get("droplet_ids") or ()),
+        id=found.id,
+        name=found.name,
+        inbound=tuple(_rule(rule) for rule in found.inbound_rules or ()),
+        tags=tuple(found.tags or ()),
+        droplet_ids=tuple(found.droplet_ids or ()),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bootstrap.adapters.digitalocean import convert
-from bootstrap.adapters.digitalocean.part import Part, resource
+from bootstrap.adapters.digitalocean.resources import Resources, tagged
 from bootstrap.errors import CloudError, NotFoundError
 from bootstrap.ports.cloud import Droplet, DropletSpec
 
@@ -11,7 +11,7 @@ CREATE_S = 300
 SHUTDOWN_S = 120
 
 
-class DropletPart(Part):
+class DropletResources(Resources):
     def droplets(self, tag: str | None = None) -> list[Droplet]:
         return [convert.droplet(item) for item in self._api.get("droplets", tag_name=tag)["droplets"]]
 
@@ -89,7 +89,7 @@ class DropletPart(Part):
         self._tag("droplet", droplet_id, tag, lambda: self._has(droplet_id, tag))
 
     def untag_droplet(self, droplet_id: int, tag: str) -> None:
-        self._api.delete(f"tags/{tag}/resources", resource("droplet", droplet_id))
+        self._api.delete(f"tags/{tag}/resources", tagged("droplet", droplet_id))
         self.drop_tag(tag)
 
     def drop_tag(self, tag: str) -> None:

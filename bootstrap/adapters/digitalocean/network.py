@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bootstrap.adapters.digitalocean import convert
-from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.adapters.digitalocean.resources import Resources
 from bootstrap.ports.cloud import VPC, Firewall, FirewallRule, Record, ReservedIP
 
 ASSIGN_S = 120
 
 
-class NetworkPart(Part):
+class NetworkResources(Resources):
     def reserved_ips(self) -> list[ReservedIP]:
         """Settled: one on its way to a droplet names none yet, and whoever looks for it would reserve another."""
         listed = self._listed_ips()
@@ -90,7 +90,7 @@ class NetworkPart(Part):
         )
 
     def domains(self) -> list[str]:
-        return [item["name"] for item in self._api.get("domains")["domains"]]
+        return [convert.domain(item) for item in self._api.get("domains")["domains"]]
 
     def create_domain(self, name: str) -> None:
         self._api.create(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bootstrap.adapters.digitalocean import convert
-from bootstrap.adapters.digitalocean.part import Part
+from bootstrap.adapters.digitalocean.resources import Resources
 from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.ports.cloud import Volume, VolumeSnapshot
 
 ACTION_S = 120
 
 
-class VolumePart(Part):
+class VolumeResources(Resources):
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
         found = [convert.volume(item) for item in self._api.get("volumes", region=region, name=name)["volumes"]]
         return [volume for volume in found if tag is None or tag in volume.tags]

@@ -63,7 +63,7 @@ def image(patient: Patient) -> str | Doubt:
     if not here:
         where = f" in {patient.settings.region}" if images else ""
         raise NotFoundError(f"there is no image of {patient.stack.name}{where}", "bootstrap image build")
-    days = _days_since(here[0].created_at)
+    days = (datetime.now(timezone.utc) - here[0].created_at).days
     text = f"{here[0].name}, {days} days old"
     return Doubt(text, "bake a new one, then redeploy: bootstrap image build") if days > MAX_AGE_DAYS else text
 
@@ -99,10 +99,6 @@ def delegation(patient: Patient) -> str | Doubt:
     if strangers := [server for server in servers if not server.endswith(OURS)]:
         raise HostError(f"{name} is delegated to {', '.join(strangers)}", remedy)
     return ", ".join(servers)
-
-
-def _days_since(moment: str) -> int:
-    return (datetime.now(timezone.utc) - datetime.fromisoformat(moment.replace("Z", "+00:00"))).days
 
 
 GROUP = "this account"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import digitalocean
 import pytest
 
+import bootstrap.adapters.digitalocean
 from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.errors import CloudError, ConflictError, CredentialsError
 
+ADAPTER = Path(bootstrap.adapters.digitalocean.__file__).parent
 Answer = tuple[int, dict[str, str], Any]
 VOLUME = {
     "id": "v1",
@@ -46,12 +53,14 @@ class Api:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.authorized: list[str | None] = []
         self.script: list[Answer | Callable[[], Answer]] = []
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 api.asked.append(f"{self.command} {self.path.split('?')[0]}")
+                api.authorized.append(self.headers.get("authorization"))
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 step = api.script.pop(0)
                 status, headers, body = step() if callable(step) else step
@@ -291,3 +300,67 @@ def test_a_connection_that_nobody_takes_is_one_line() -> None:
     with pytest.raises(CloudError) as failure:
         DigitalOcean("t", "http://127.0.0.1:9", patience=QUICK).volumes()
     assert "\n" not in failure.value.message and failure.value.retryable and failure.value.remedy
+
+
+def test_a_redirect_takes_the_token_nowhere(api: Api) -> None:
+    elsewhere = Api()
+    api.script = [(302, {"location": f"{elsewhere.url}/v2/volumes"}, {})] * 200
+    with pytest.raises(CloudError, match=r"no JSON \(HTTP 302\)"):
+        DigitalOcean("t", api.url, patience=replace(QUICK, request_s=0)).volumes()
+    assert elsewhere.asked == []
+    elsewhere.server.shutdown()
+    elsewhere.server.server_close()
+
+
+def test_the_token_is_sent_whatever_netrc_says(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    api.script = [(200, {}, {"volumes": []})]
+    DigitalOcean("t", api.url).volumes()
+    assert api.authorized == ["Bearer t"]
+
+
+def test_an_answer_without_what_it_must_hold_is_told_in_a_line(api: Api) -> None:
+    api.script = [(200, {}, {"droplets": [{**DROPLET, "created_at": "yesterday"}]})]
+    with pytest.raises(CloudError, match="a time that is none: 'yesterday'"):
+        DigitalOcean("t", api.url).droplets()
+    api.script = [(200, {}, {"volumes": [{**VOLUME, "region": None}]})]
+    with pytest.raises(CloudError, match="the answer's Volume holds no region"):
+        DigitalOcean("t", api.url).volumes()
+
+
+def test_times_know_their_zone(api: Api) -> None:
+    for told in ("2026-11-24T10:00:00Z", "2026-11-24T10:00:00.000Z", "2026-11-24T12:00:00+02:00"):
+        api.script = [(200, {}, {"droplet": {**DROPLET, "created_at": told}})]
+        found = DigitalOcean("t", api.url).droplet(7)
+        assert found is not None and found.created_at == datetime(2026, 11, 24, 10, tzinfo=timezone.utc)
+
+
+def test_of_the_library_only_public_classes_are_used(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its next release makes of its insides, and of its transport, nothing here notices."""
+    names = {name for file in ADAPTER.glob("*.py") for name in of_the_library(file)}
+    assert {"Droplet", "Volume"} <= names <= {*vars(digitalocean)}
+    assert not [name for name in names if not isinstance(getattr(digitalocean, name), type)]
+    for name, value in list(vars(digitalocean.baseapi.BaseAPI).items()):
+        if callable(value) and (name == "get_data" or name.startswith("_BaseAPI__")):
+            monkeypatch.delattr(digitalocean.baseapi.BaseAPI, name)
+    following = {"pages": {"next": f"{api.url}/v2/volumes?page=2&per_page=1"}}
+    api.script = [
+        (200, {}, {"volumes": [VOLUME], "links": following}),
+        (200, {}, {"volumes": []}),
+        (201, {}, {"volume": VOLUME}),
+        (204, {}, b""),
+    ]
+    cloud = DigitalOcean("t", api.url)
+    assert cloud.volumes() == [cloud.create_volume("data", "nyc3", 10, [])]
+    cloud.delete_volume("v1")
+
+
+def of_the_library(file: Path) -> set[str]:
+    """The names that a module of the adapter takes from it."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert not [module for module in modules if module.split(".")[0] == "digitalocean"], file
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
+    return {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "digitalocean"}

@@ -172,7 +172,7 @@ def test_prune_keeps_the_newest_and_those_in_use(shop: images.Workshop, cloud: F
     b = cloud.add_image("b", "bootstrap-image", "bootstrap-image:b", created_at=ago(5))
     unfinished = cloud.add_image(name, created_at=ago(images.ABANDONED_S + 60))
     being_tagged, mine = cloud.add_image(name, created_at=ago(10)), cloud.add_image("mine", created_at=ago(9))
-    cloud._droplets[1] = Droplet(1, "example.com-1", "active", "nyc3", "s", a[1].id, None, None)
+    cloud._droplets[1] = Droplet(1, "example.com-1", "active", "nyc3", "s", a[1].id, None, None, created_at=ago(60))
     deleted = images.prune(shop.cloud, shop.progress, keep=1)
     assert {image.id for image in deleted} == {a[0].id, a[2].id, unfinished.id}
     assert {image.id for image in cloud.images()} == {a[1].id, a[3].id, b.id, being_tagged.id, mine.id}

@@ -4,6 +4,7 @@ import copy
 import functools
 import itertools
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bootstrap.operations.create import run as create
 from bootstrap.operations.redeploy import actions as replacing
 from bootstrap.settings import Settings
 from bootstrap.stack import model as stack
+from tests.fakes.cloud import EPOCH
 from tests.fakes.world import DOMAIN, ROOT, World
 
 Deployed = Callable[[], World]
@@ -34,7 +36,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Deployed from the image before the newest, with a size and a firewall that are not the defaults."""
     world = World(tmp_path_factory.mktemp("first"), size="s-4vcpu-8gb", ssh_from=["192.0.2.7/32"])
     create.create(world.env(), plan.check(world.env()))
-    world.cloud.add_image("newer", *world.image.tags, created_at="2026-11-25T10:00:00Z")
+    world.cloud.add_image("newer", *world.image.tags, created_at=EPOCH + timedelta(days=1))
     world.settings = Settings(domain=DOMAIN, stack=ROOT / "stack", ssh_key=world.settings.ssh_key)
     world.effects.calls.clear()
     return world

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from bootstrap.errors import (
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as operation
 from bootstrap.ports.dns import Answer, Caa
-from tests.fakes.cloud import Killed, Trip
+from tests.fakes.cloud import EPOCH, Killed, Trip
 from tests.fakes.world import ROOT, FakeHost, World, public_key
 
 
@@ -304,7 +305,7 @@ def test_a_droplet_that_held_secrets_is_never_replaced_for_its_cloud_init(world:
 def test_until_it_has_served_another_image_may_take_its_place(world: World) -> None:
     # not the newest, so the first create takes the other
     tags = ("bootstrap-image", "bootstrap-image:ticket-tracking")
-    fixed = world.cloud.add_image("bootstrap-ticket-tracking-fixed", *tags, created_at="2026-11-23T10:00:00Z")
+    fixed = world.cloud.add_image("bootstrap-ticket-tracking-fixed", *tags, created_at=EPOCH - timedelta(days=1))
     create(world)
     (served,) = world.cloud.droplets()
     world.settings = world.settings.model_copy(update={"image": fixed.id})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import timedelta
 
 import pytest
 
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, CloudError, ConflictError, HostKeyError, UnhealthyError
 from bootstrap.operations.redeploy.run import Report, redeploy
-from tests.fakes.cloud import Killed, Trip
+from tests.fakes.cloud import EPOCH, Killed, Trip
 from tests.fakes.world import World
 from tests.unit.operations.conftest import Deployed
 
@@ -29,7 +30,7 @@ def standing(world: World, role: str | None = None) -> list[str]:
 
 def ill_image(world: World) -> int:
     """With it the stack does not get healthy. The oldest: nobody gets it who does not ask for it."""
-    image = world.cloud.add_image("ill", *world.image.tags, created_at="2026-11-20T10:00:00Z")
+    image = world.cloud.add_image("ill", *world.image.tags, created_at=EPOCH - timedelta(days=4))
     world.ill_images.add(image.id)
     return image.id
 

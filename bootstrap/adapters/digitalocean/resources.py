@@ -1,4 +1,4 @@
-"""What the parts of the adapter share."""
+"""What the kinds of resources of the adapter share."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from bootstrap.adapters.digitalocean.client import Client
 
 
-class Part:
+class Resources:
     def __init__(self, client: Client) -> None:
         self._api = client
 
     def _tag(self, type: str, id: int, tag: str, has: Callable[[], bool]) -> None:
         self._create_tags((tag,))
         self._api.create(
-            lambda: self._api.post(f"tags/{tag}/resources", resource(type, id)),
+            lambda: self._api.post(f"tags/{tag}/resources", tagged(type, id)),
             lambda: {} if has() else None,
         )
 
@@ -24,5 +24,6 @@ class Part:
             self._api.create(lambda tag=tag: self._api.post("tags", {"name": tag}), lambda: None)  # type: ignore[misc]
 
 
-def resource(type: str, id: int) -> dict[str, list[dict[str, str]]]:
+def tagged(type: str, id: int) -> dict[str, list[dict[str, str]]]:
+    """The body that puts a tag on one resource, or takes it off."""
     return {"resources": [{"resource_id": str(id), "resource_type": type}]}
