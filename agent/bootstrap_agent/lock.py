@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap_agent.contract.errors import ConflictError
 from bootstrap_agent.run import note
+from bootstrap_agent.waiting import until
 
 LOCK = Path("/run/lock/bootstrap-agent.lock")
 WAIT_S = 30
@@ -21,7 +21,7 @@ def exclusive(command: str, path: Path = LOCK, wait_s: float = WAIT_S) -> Iterat
     """Waits a moment for a short command (a renewal); gives up on a long one (a backup) and names it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        _acquire(descriptor, time.monotonic() + wait_s)
+        _acquire(descriptor, wait_s)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{command} (pid {os.getpid()})".encode(), 0)
         yield
@@ -29,20 +29,26 @@ def exclusive(command: str, path: Path = LOCK, wait_s: float = WAIT_S) -> Iterat
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, deadline: float) -> None:
-    told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another command"
-            if time.monotonic() >= deadline:
-                raise ConflictError(
-                    f"the droplet is busy with: bootstrap-agent {holder}", "wait until it ends, then run again"
-                ) from None
-            if not told:
-                note(f"waiting for bootstrap-agent {holder}")
-            told = True
-            time.sleep(0.2)
-        else:
-            return
+def _acquire(descriptor: int, wait_s: float) -> None:
+    if _locked(descriptor):
+        return
+    note(f"waiting for bootstrap-agent {_holder(descriptor)}")
+    until(lambda: _locked(descriptor), timeout_s=wait_s, late=lambda: _busy(descriptor))
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _busy(descriptor: int) -> ConflictError:
+    return ConflictError(
+        f"the droplet is busy with: bootstrap-agent {_holder(descriptor)}", "wait until it ends, then run again"
+    )
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 200, 0).decode(errors="replace") or "another command"

@@ -14,6 +14,7 @@ from bootstrap_agent.deployment import Deployment, Release
 from bootstrap_agent.facts import Facts
 from bootstrap_agent.run import last_line, note, run
 from bootstrap_agent.secrets import environment
+from bootstrap_agent.waiting import until
 
 HEALTHY_S = 240
 JOB_S = 600
@@ -96,19 +97,27 @@ class Starting:
                 raise UnhealthyError(f"docker compose up: {' | '.join(tail(started.err, 2))}")
 
     def wait(self, services: Collection[str]) -> None:
-        while True:
-            containers = [container for container in self._compose.containers() if container.service in services]
-            ready = {container.service for container in containers if container.ready}
-            if ready == set(services):
-                return
-            # a container counts for as long as it lives: what happened before today is no failure of today
-            since = {key: count - self._before.get(key, 0) for key, count in _restarts(containers).items()}
-            failed = first_failed(containers, services, since)
-            if failed is None and time.monotonic() > self._deadline:
-                failed = min(set(services) - ready)
-            if failed is not None:
-                raise _unhealthy(self._compose, failed, containers)
-            time.sleep(0.5)
+        left = max(0.0, self._deadline - time.monotonic())
+        until(lambda: self._ready(services), timeout_s=left, pause_s=0.5, late=lambda: self._late(services))
+
+    def _ready(self, services: Collection[str]) -> bool:
+        containers = self._of(services)
+        if _ready_ones(containers) == set(services):
+            return True
+        # a container counts for as long as it lives: what happened before today is no failure of today
+        since = {key: count - self._before.get(key, 0) for key, count in _restarts(containers).items()}
+        failed = first_failed(containers, services, since)
+        if failed is not None:
+            raise _unhealthy(self._compose, failed, containers)
+        return False
+
+    def _late(self, services: Collection[str]) -> UnhealthyError:
+        containers = self._of(services)
+        slow = set(services) - _ready_ones(containers)
+        return _unhealthy(self._compose, min(slow or services), containers)
+
+    def _of(self, services: Collection[str]) -> list[Container]:
+        return [container for container in self._compose.containers() if container.service in services]
 
 
 def reconcile(compose: Compose, facts: Facts, services: Collection[str]) -> None:
@@ -157,6 +166,10 @@ def first_failed(containers: Sequence[Container], services: Collection[str], res
         if not container.ready and restarts.get(container.id, 0) >= RESTARTS:
             return container.service
     return None
+
+
+def _ready_ones(containers: Sequence[Container]) -> set[str]:
+    return {container.service for container in containers if container.ready}
 
 
 def _restarts(containers: Sequence[Container]) -> dict[str, int]:

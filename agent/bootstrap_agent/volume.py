@@ -7,13 +7,13 @@ there fails instead of beginning a second, empty life of its data.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from bootstrap_agent.contract.errors import ConflictError, HostError
 from bootstrap_agent.facts import Facts
 from bootstrap_agent.run import note, run
+from bootstrap_agent.waiting import until
 
 DATA = Path("/srv/data")
 LETSENCRYPT = DATA / "letsencrypt"
@@ -56,19 +56,7 @@ def mount(volume: str, facts: Facts) -> dict[str, object]:
 def unmount(volume: str) -> dict[str, object]:
     """Returns when no one on this droplet has the device open, so that detaching it loses nothing."""
     device = device_of(volume)
-    deadline = time.monotonic() + RELEASE_WAIT_S
-    while True:
-        # the folders that Docker has mounted live on without /srv/data: with them the device stays in use
-        others = [target for target in _mounts_of(device) if target != str(DATA)]
-        if not others and is_mounted():
-            os.sync()
-            run(["umount", str(DATA)], check=False)
-        if not is_mounted() and not _is_busy(device):
-            break
-        if time.monotonic() > deadline:
-            holders = ", ".join(others or sorted(_holders(DATA))) or "the kernel"
-            raise HostError(f"{DATA} is still in use by {holders}", "stop what uses it: `bootstrap-agent stack down`")
-        time.sleep(0.2)
+    until(lambda: _released(device), timeout_s=RELEASE_WAIT_S, late=lambda: _in_use(device))
     return {"mounted": False, "device": str(device), "formatted": False}
 
 
@@ -80,16 +68,26 @@ def usage() -> dict[str, object]:
     return {"mounted": True, "used_bytes": size - stats.f_bfree * stats.f_frsize, "size_bytes": size}
 
 
+def _released(device: Path) -> bool:
+    # the folders that Docker has mounted live on without /srv/data: with them the device stays in use
+    if is_mounted() and not _other_mounts(device):
+        os.sync()
+        run(["umount", str(DATA)], check=False)
+    return not is_mounted() and not _is_busy(device)
+
+
+def _in_use(device: Path) -> HostError:
+    holders = ", ".join(_other_mounts(device) or sorted(_holders(DATA))) or "the kernel"
+    return HostError(f"{DATA} is still in use by {holders}", "stop what uses it: `bootstrap-agent stack down`")
+
+
 def _wait_for(device: Path) -> None:
-    deadline = time.monotonic() + DEVICE_WAIT_S
     if not device.exists():
         note(f"waiting for {device}")
-    while not device.exists():
-        if time.monotonic() > deadline:
-            raise HostError(
-                f"{device} did not appear within {DEVICE_WAIT_S} s", "is the volume attached? see `bootstrap status`"
-            )
-        time.sleep(0.2)
+    late = HostError(
+        f"{device} did not appear within {DEVICE_WAIT_S} s", "is the volume attached? see `bootstrap status`"
+    )
+    until(device.exists, timeout_s=DEVICE_WAIT_S, late=lambda: late)
 
 
 def _ensure_file_system(device: Path) -> bool:
@@ -153,14 +151,15 @@ def _is_busy(device: Path) -> bool:
     return False
 
 
-def _mounts_of(device: Path) -> list[str]:
+def _other_mounts(device: Path) -> list[str]:
+    """Where else than on /srv/data a file system on the device is mounted."""
     try:
         number = device.stat().st_rdev
     except FileNotFoundError:
         return []
     wanted = f"{os.major(number)}:{os.minor(number)}"
     lines = (line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return [fields[4] for fields in lines if fields[2] == wanted]
+    return [fields[4] for fields in lines if fields[2] == wanted and fields[4] != str(DATA)]
 
 
 def _holders(folder: Path) -> set[str]:
