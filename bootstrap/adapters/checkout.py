@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bootstrap.adapters import process
 from bootstrap.errors import BootstrapError, RequirementError
 from bootstrap.ports.checkout import Commit
 
@@ -47,17 +46,13 @@ class GitCheckout:
             target = source / file.relative_to(agent)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
-        done = subprocess.run(
-            [sys.executable, "-m", "flit_core.wheel", "--outdir", str(into), str(source)],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH},
-        )
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["flit said nothing"])[-1]
-            raise BootstrapError(
-                f"the agent's wheel could not be built: {reason}", f"{sys.executable} -m flit_core.wheel {agent}"
-            )
+        build = [sys.executable, "-m", "flit_core.wheel"]
+        done = process.run([*build, "--outdir", str(into), str(source)], env={"SOURCE_DATE_EPOCH": _EPOCH})
+        if done.code != 0:
+            reason = process.last_line(done.stderr) or "flit said nothing"
+            # the copy is gone when a person reads this
+            by_hand = process.line([*build, str(agent)])
+            raise process.blamed(BootstrapError(f"the agent's wheel could not be built: {reason}", by_hand), by_hand)
         (wheel,) = into.glob("*.whl")
         return wheel
 
@@ -66,5 +61,6 @@ def _git(folder: Path, *argv: str) -> str | None:
     """None when there is no git, or `folder` is in no repository."""
     if shutil.which("git") is None:
         return None
-    done = subprocess.run(["git", "-C", str(folder), *argv], capture_output=True, text=True)
-    return done.stdout if done.returncode == 0 else None
+    # names of files among it, whatever their encoding
+    done = process.run(["git", "-C", str(folder), *argv], errors="surrogateescape")
+    return done.stdout if done.code == 0 else None

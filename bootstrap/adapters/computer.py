@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from bootstrap.adapters import process
 from bootstrap.errors import HostError
 
 _ANSWER_S = 10
@@ -28,13 +28,10 @@ class ThisComputer:
         return shutil.which(program) is not None
 
     def says(self, *argv: str) -> str | None:
-        # Packer would ask its maker for a newer version
-        environment = {**os.environ, "CHECKPOINT_DISABLE": "1"}
         try:
-            done = subprocess.run(
-                argv, capture_output=True, text=True, errors="replace", timeout=_ANSWER_S, env=environment
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            # Packer would ask its maker for a newer version
+            done = process.run(argv, timeout_s=_ANSWER_S, env={"CHECKPOINT_DISABLE": "1"})
+        except OSError:
             return None
         # ssh tells its version on stderr
         lines = (done.stdout.strip() or done.stderr.strip()).splitlines()

@@ -3,7 +3,7 @@
 The rules of the terminal:
 - the answer of a command goes to stdout, everything said on the way to stderr, so `--json` can be piped
 - `--json`: one document on stdout, whatever happens; a failure is `{"error": …}` there and its line on stderr too
-- lower case, no full stop; `error:`, `hint:` and `warning:` each start a line of their own
+- lower case, no full stop; `error:`, `hint:`, `warning:` and `command:` each start a line of their own
 - a terminal gets colour (but for NO_COLOR) and a live line; a pipe, CI or TERM=dumb get plain lines with the time
 - a step shows how long it took, and a failure inside marks it; where there is no live line, each silent minute is told
 - marks that the stream's encoding lacks are spelled in ASCII
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ALIVE_S = 60
 AUTO, PLAIN, JSON = "auto", "plain", "json"
+LAST_WORDS = ("error", "hint", "command")
 
 
 class _Voice(Protocol):
@@ -39,7 +40,7 @@ class _Voice(Protocol):
     def begin(self, text: str) -> None: ...
     def end(self, text: str, seconds: float, failed: bool) -> None: ...
     def say(self, kind: str, text: str) -> None:
-        """`kind`: note, warning, error, hint or total."""
+        """`kind`: note, warning, error, hint, command or total."""
 
 
 class Console:
@@ -49,6 +50,8 @@ class Console:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._answered = False
+        # whether the child process that failed is shown
+        self.debug = False
         self._began: float | None = None
         self._depth = self._steps = 0
         self.progress(progress)
@@ -95,6 +98,10 @@ class Console:
         self._voice.say("error", error.message)
         if error.remedy:
             self.hint(error.remedy)
+
+    def command(self, line: str) -> None:
+        """The child process that failed, for whoever wants to run it by hand."""
+        self._voice.say("command", line)
 
     def total(self) -> None:
         """How long all steps took; one step has said so itself."""
@@ -162,8 +169,8 @@ class _Lines:
         self._print(f"{self._marks.failed if failed else self._marks.done} {text} ({_duration(seconds)})")
 
     def say(self, kind: str, text: str) -> None:
-        if kind in ("error", "hint"):
-            # the last words: for whoever searches a log, at the start of the line
+        if kind in LAST_WORDS:
+            # for whoever searches a log, at the start of the line
             self._write(f"{kind}: {text}")
         else:
             self._print(f"warning: {text}" if kind == "warning" else text)
@@ -212,9 +219,9 @@ class _Terminal:
         self._print(f"{mark} {text} ({_duration(seconds)})", "red" if failed else "green")
 
     def say(self, kind: str, text: str) -> None:
-        if kind in ("error", "hint"):
+        if kind in LAST_WORDS:
             last = _fit(self._stream, f"{kind}: {text}")
-            self._rich.print(last, style=self._STYLES[kind], markup=False, soft_wrap=True)
+            self._rich.print(last, style=self._STYLES.get(kind), markup=False, soft_wrap=True)
         else:
             self._print(f"warning: {text}" if kind == "warning" else text, self._STYLES.get(kind))
 

@@ -8,10 +8,11 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bootstrap.adapters import process
 from bootstrap.errors import CloudError, RequirementError
 from bootstrap.scratch import Scratch
 
@@ -49,7 +50,7 @@ class PackerProcess:
             values.write_text(json.dumps(variables))
             environment = {
                 **os.environ,
-                **{f"PKR_VAR_{name}": value for name, value in secrets.items()},
+                **{_variable(name): value for name, value in secrets.items()},
                 "CHECKPOINT_DISABLE": "1",
                 "PACKER_CACHE_DIR": str(work / "cache"),
                 "PACKER_NO_COLOR": "1",
@@ -57,15 +58,23 @@ class PackerProcess:
             folder = template
             if version >= PLUGINS_SINCE:
                 folder = _with_plugins(template, work / "template")
-                self._run(["init", str(folder)], environment, line)
-            self._run(["build", "-color=false", f"-var-file={values}", str(folder)], environment, line)
+                init = ["init", str(folder)]
+                self._run(init, environment, line, shown=self._line(["init", str(template / "current")]))
+            build = ["build", "-color=false"]
+            # what a person can run again: the file's folder and the template's copy are gone by then
+            given = [word for name, value in variables.items() for word in ("-var", f"{name}={_text(value)}")]
+            shown = self._line([*build, *given, str(template)], secrets)
+            self._run([*build, f"-var-file={values}", str(folder)], environment, line, shown=shown)
+
+    def _line(self, argv: Sequence[str], secrets: Iterable[str] = ()) -> str:
+        return process.line([self._program, *argv], map(_variable, secrets))
 
     def _version(self) -> tuple[int, ...]:
         if shutil.which(self._program) is None:
             raise RequirementError(
                 "packer is not installed", "apt install packer, or https://developer.hashicorp.com/packer/install"
             )
-        answer = subprocess.run([self._program, "version"], capture_output=True, text=True, check=False).stdout
+        answer = process.run([self._program, "version"]).stdout
         found = re.search(r"v(\d+)\.(\d+)\.(\d+)", answer)
         if found is None:
             raise RequirementError(
@@ -73,11 +82,11 @@ class PackerProcess:
             )
         return tuple(int(part) for part in found.groups())
 
-    def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None]) -> None:
+    def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None], *, shown: str) -> None:
         reason = last = script = ""
-        with _process([self._program, *argv], environment) as process:
-            assert process.stdout is not None
-            for text in process.stdout:
+        with _process([self._program, *argv], environment) as child:
+            assert child.stdout is not None
+            for text in child.stdout:
                 if not (text := _COLOUR.sub("", text).rstrip()):
                     continue
                 line(text)
@@ -89,11 +98,22 @@ class PackerProcess:
                 elif found := _ERROR.search(text):
                     reason = reason or found[1] or found[2]
                 last = _PREFIX.sub("", text) or last
-        if process.returncode != 0:
-            raise CloudError(
+        if child.returncode != 0:
+            error = CloudError(
                 f"packer {argv[0]} failed: {script}{reason or last}",
                 "its output above says where; the next build deletes what this one left",
             )
+            raise process.blamed(error, shown)
+
+
+def _variable(name: str) -> str:
+    """The environment variable that Packer reads it from."""
+    return f"PKR_VAR_{name}"
+
+
+def _text(value: object) -> str:
+    """As Packer reads it after `-var`: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _with_plugins(template: Path, folder: Path) -> Path:
@@ -107,7 +127,7 @@ def _with_plugins(template: Path, folder: Path) -> Path:
 @contextmanager
 def _process(argv: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A session of its own: Ctrl-C reaches Packer once, from here, as a second one would make it leave its droplet."""
-    process = subprocess.Popen(
+    child = subprocess.Popen(
         argv,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -118,14 +138,14 @@ def _process(argv: list[str], environment: Mapping[str, str]) -> Iterator[subpro
         start_new_session=True,
     )
     try:
-        yield process
-        process.wait()
+        yield child
+        child.wait()
     except BaseException:
-        process.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGINT)
         try:
             # read on: a full pipe would keep it from finishing
-            process.communicate(timeout=CLEAN_UP_S)
+            child.communicate(timeout=CLEAN_UP_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            child.kill()
+            child.wait()
         raise

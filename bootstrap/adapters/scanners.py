@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bootstrap.adapters import process
 from bootstrap.errors import HostError, RequirementError
 from bootstrap.scratch import Scratch
 
@@ -41,10 +41,11 @@ class ScannerProcesses:
             raise RequirementError("ssh-audit is not installed", "pip install 'bootstrap[audit]'")
         # Its rate test opens dozens of connections in a moment: what fail2ban would see is an attack.
         done = _run([program, "--json", "--no-colors", "--skip-rate-test", address], SSH_S)
-        told = _json(done.stdout)
-        if not isinstance(told, dict) or "kex" not in told:
-            raise HostError(f"{address}: ssh-audit says: {_last_line(done.stderr or done.stdout)}")
-        return told
+        found = _json(done.stdout)
+        if not isinstance(found, dict) or "kex" not in found:
+            said = process.last_line(done.stderr or done.stdout) or "nothing"
+            raise process.blamed(HostError(f"{address}: ssh-audit says: {said}"), process.line(done.argv))
+        return found
 
     def tls(self, domain: str, address: str, roots: Path | None) -> list[dict[str, str]]:
         program = _program("testssl") or _program("testssl.sh")
@@ -56,12 +57,17 @@ class ScannerProcesses:
         trusted = ["--add-ca", str(roots)] if roots else []
         with Scratch("testssl") as folder:
             answer = Path(folder) / "findings.json"
-            how = ["--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--jsonfile", str(answer)]
-            done = _run([program, *TLS_PARTS, *how, *trusted, "--ip", address, f"https://{domain}/"], TLS_S)
-            told = _json(answer.read_text()) if answer.exists() else None
-        if not isinstance(told, list) or not any(item["id"] == "overall_grade" for item in told):
-            raise HostError(f"{address}: testssl.sh gave no grade: {_last_line(done.stdout + done.stderr)}")
-        return told
+            quiet = ["--quiet", "--color", "0", "--warnings", "off", "--jsonfile", str(answer)]
+            what = [*TLS_PARTS, "--nodns", "none", *trusted, "--ip", address, f"https://{domain}/"]
+            done = _run([program, *quiet, *what], TLS_S)
+            found = _json(answer.read_text()) if answer.exists() else None
+        if not isinstance(found, list) or not any(item["id"] == "overall_grade" for item in found):
+            said = process.last_line(done.stdout + done.stderr) or "nothing"
+            # whoever pastes it reads the screen: the file's folder is gone
+            raise process.blamed(
+                HostError(f"{address}: testssl.sh gave no grade: {said}"), process.line([program, *what])
+            )
+        return found
 
 
 def _program(name: str, beside: Path | None = None) -> str | None:
@@ -77,14 +83,13 @@ def _testssl_version(program: str) -> tuple[int, ...]:
     return tuple(int(part) for part in found.groups())
 
 
-def _run(argv: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def _run(argv: Sequence[str], timeout_s: float) -> process.Done:
     """Their exit codes count findings: what they wrote tells whether they ran."""
-    try:
-        return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s
-        )
-    except subprocess.TimeoutExpired:
-        raise HostError(f"{Path(argv[0]).name} took longer than {timeout_s:.0f} s", retryable=True) from None
+    done = process.run(argv, timeout_s=timeout_s)
+    if done.code is None:
+        error = HostError(f"{Path(argv[0]).name} took longer than {timeout_s:.0f} s", retryable=True)
+        raise process.blamed(error, process.line(argv))
+    return done
 
 
 def _json(text: str) -> Any:
@@ -92,7 +97,3 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return None
-
-
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "nothing")

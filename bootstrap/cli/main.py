@@ -103,9 +103,16 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     show_envvar=True,
     help="Progress on stderr: a live line on a terminal, plain lines, or one JSON object a line.",
 )
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="BOOTSTRAP_DEBUG",
+    show_envvar=True,
+    help="When a program that bootstrap ran fails, show it as one line to paste into a shell.",
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
-def root(ctx: click.Context, cloud: str, config: Path, progress: str) -> None:
+def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: bool) -> None:
     """Put a Docker Compose application on DigitalOcean, safely.
 
     \b
@@ -118,6 +125,7 @@ def root(ctx: click.Context, cloud: str, config: Path, progress: str) -> None:
         raise UsageError(f"{config}: there is no such file", "check --config")
     console = ctx.ensure_object(Console)
     console.progress(progress)
+    console.debug = debug
     ctx.obj = Context(cloud_name=cloud, config=config, console=console)
 
 
@@ -127,8 +135,7 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     console = Console()
-    # what follows `--` is a command for the droplet
-    as_json = "--json" in (argv[: argv.index("--")] if "--" in argv else argv)
+    as_json = "--json" in _own_words(argv)
     try:
         # without standalone_mode click returns the code of ctx.exit(), or what the command returned
         code = root.main(args=list(argv), prog_name="bootstrap", standalone_mode=False, obj=console)
@@ -136,6 +143,7 @@ def run(argv: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except BootstrapError as error:
         console.error(error, as_json)
+        _show_command(console, error)
         return error.exit_code
     except click.ClickException as error:
         console.error(_usage(error), as_json)
@@ -151,7 +159,24 @@ def run(argv: Sequence[str]) -> int:
         from bootstrap.cli.crash import told
 
         console.error(told(error), as_json)
+        _show_command(console, error)
         return 1
+
+
+def _own_words(argv: Sequence[str]) -> Sequence[str]:
+    """Without the command for a droplet: what follows `--`, or `ssh`, which has no --json of its own."""
+    ends = (argv.index(word) for word in ("--", "ssh") if word in argv)
+    return argv[: min(ends, default=len(argv))]
+
+
+def _show_command(console: Console, error: BaseException) -> None:
+    if not console.debug:
+        return
+    from bootstrap.adapters.process import failed_command
+    from bootstrap.cli.crash import redact
+
+    if line := failed_command(error):
+        console.command(redact(line))
 
 
 def _usage(error: click.ClickException) -> UsageError:

@@ -11,26 +11,43 @@ _COMMAND = "bootstrap.ssh.command"
 
 
 class _TwoParts(click.Command):
-    """What follows `--` is for the droplet; click would only drop the `--`."""
+    """Ours, and a command for the droplet whose words click must not read."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        at = args.index("--") if "--" in args else len(args)
-        ctx.meta[_COMMAND] = args[at + 1 :]
-        return super().parse_args(ctx, args[:at])
+        ours, ctx.meta[_COMMAND] = _parts(args)
+        return super().parse_args(ctx, ours)
+
+
+def _parts(args: list[str]) -> tuple[list[str], list[str]]:
+    """The command begins after `--`, or at the second word that is no option."""
+    named = False
+    for n, word in enumerate(args):
+        if word == "--":
+            return args[:n], args[n + 1 :]
+        if not word.startswith("-"):
+            if named:
+                return args[:n], args[n:]
+            named = True
+    return args, []
 
 
 @click.command(cls=_TwoParts, options_metavar="[OPTIONS]")
-@click.argument("domain", required=False, shell_complete=domains, metavar="[DOMAIN] [-- COMMAND…]")
+@click.argument("domain", required=False, shell_complete=domains, metavar="[DOMAIN] [--] [COMMAND…]")
 @click.pass_context
 @pass_context
 def ssh(context: Context, ctx: click.Context, /, domain: str | None) -> None:
     """Open a shell on the live droplet, or run one command there.
 
+    The first word is the domain, unless `--` comes before it. As with ssh, the words after it are joined by spaces and
+    read by the droplet's shell: quote what this computer's shell is to leave alone.
+
     The host key is the one pinned on the droplet; the exit code is the command's.
 
     \b
     bootstrap ssh
-    bootstrap ssh example.com -- docker ps
+    bootstrap ssh example.com docker ps
+    bootstrap ssh example.com 'docker ps | wc -l; uptime'
+    bootstrap ssh -- docker ps
     """
     from bootstrap.deployment.find import find_live
     from bootstrap.deployment.remote import connect
@@ -38,7 +55,7 @@ def ssh(context: Context, ctx: click.Context, /, domain: str | None) -> None:
     env = context.environment(domain)
     host = connect(env, find_live(env)[1])
     try:
-        code = host.interactive(ctx.meta[_COMMAND])
+        code = host.interactive(" ".join(ctx.meta[_COMMAND]))
     finally:
         host.close()
     ctx.exit(code)

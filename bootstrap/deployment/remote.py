@@ -9,7 +9,7 @@ from bootstrap import errors
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.hostkeys import pins
 from bootstrap.ports.cloud import Droplet
-from bootstrap.ports.host import Host, HostAddress
+from bootstrap.ports.host import Host, HostAddress, HostResult
 
 USER = "deploy"
 # `stack up` and `stack down`
@@ -35,7 +35,7 @@ def agent(host: Host, *argv: str, stdin: Any = None, timeout_s: float = 120) -> 
     text = json.dumps(stdin) if stdin is not None else None
     result = host.run([*AGENT, *argv], stdin=text, timeout_s=timeout_s, check=False)
     if result.exit_code != 0:
-        raise _failure(argv, result.exit_code, result.stderr)
+        raise _failure(argv, result)
     try:
         return json.loads(result.stdout)
     except ValueError:
@@ -50,13 +50,15 @@ def health_paths(host: Host) -> tuple[str, ...]:
     return tuple(agent(host, "info").get("health") or ("/",))
 
 
-def _failure(argv: tuple[str, ...], exit_code: int, stderr: str) -> errors.BootstrapError:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+def _failure(argv: tuple[str, ...], result: HostResult) -> errors.BootstrapError:
+    lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
-    message = said[-1] if said else lines[-1] if lines else f"exit code {exit_code}"
-    kind = _BY_EXIT_CODE.get(exit_code, errors.HostError)
-    return kind(f"agent {' '.join(argv)}: {message}", hints[-1] if hints else None)
+    message = said[-1] if said else lines[-1] if lines else f"exit code {result.exit_code}"
+    kind = _BY_EXIT_CODE.get(result.exit_code, errors.HostError)
+    error = kind(f"agent {' '.join(argv)}: {message}", hints[-1] if hints else None)
+    error.command = result.command
+    return error
 
 
 _BY_EXIT_CODE = {kind.exit_code: kind for kind in errors.BootstrapError.__subclasses__()}

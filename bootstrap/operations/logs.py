@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ def show(env: Environment, wanted: Wanted) -> int:
     _, live = find.find_live(env)
     with closing(remote.connect(env, live)) as host:
         if wanted.units:
-            return host.interactive(journal_argv(wanted))
-        return host.interactive(compose_argv(wanted, remote.agent(host, "info")["release"]))
+            return host.interactive(shlex.join(journal_argv(wanted)))
+        return host.interactive(shlex.join(compose_argv(wanted, remote.agent(host, "info")["release"])))
 
 
 def compose_argv(wanted: Wanted, release: Mapping[str, Any]) -> list[str]:

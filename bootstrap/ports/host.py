@@ -19,6 +19,8 @@ class HostResult:
     exit_code: int
     stdout: str
     stderr: str
+    # one line that does the same from this computer's shell; what stdin was, it does not say
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class Host(Protocol):
     def wait_until_reachable(self, timeout_s: float) -> None:
         """Returns when a command ran; raises HostError at the deadline, HostKeyError at once."""
 
-    def interactive(self, argv: Sequence[str]) -> int:
-        """Hands the terminal over; returns the exit code."""
+    def interactive(self, command: str) -> int:
+        """Hands the terminal to `command`, which the far side's shell reads, or to that shell when it is empty; returns
+        the exit code."""
 
     def host_keys(self) -> tuple[str, ...]:
         """The public keys offered now, as `type base64`, among the pinned ones."""

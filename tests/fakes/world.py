@@ -142,8 +142,8 @@ class FakeHost:
     def wait_until_reachable(self, timeout_s: float) -> None:
         self.run(["true"])
 
-    def interactive(self, argv: Sequence[str]) -> int:
-        self._world.effects.calls.append(" ".join(argv))
+    def interactive(self, command: str) -> int:
+        self._world.effects.calls.append(command)
         return 0
 
     def host_keys(self) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class BootstrapError(Exception):
     call may succeed later without any change."""
 
     exit_code = 1
+    # of the child process that failed, one line for a shell, without secrets
+    command: str | None = None
 
     def __init__(self, message: str, remedy: str | None = None, *, retryable: bool = False) -> None:
         super().__init__(message)
