@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap.adapters.ssh import SSHHost, ssh_hosts
+from bootstrap.deployment import hostkeys
 from bootstrap.errors import HostError, KeptOutError
 from bootstrap.ports.host import HostAddress
-from tests.contract.host.conftest import Daemon
+from tests.contract.host.conftest import ADDRESS, Daemon
 
 pytestmark = pytest.mark.root
 
@@ -36,6 +37,41 @@ def test_a_command_that_is_killed_there_is_not_told_as_its_own_last_words(host: 
     with pytest.raises(HostError, match=r"sh -c .* was cut off: .* its last words: at work") as failure:
         host.run(["sh", "-c", "echo at work >&2; kill -9 $$"], check=False)
     assert failure.value.retryable
+
+
+def test_a_failed_command_can_be_pasted_and_checks_the_same_host_key(host: SSHHost, daemon: Daemon) -> None:
+    with pytest.raises(HostError) as failure:
+        host.run(["sh", "-c", "echo 'it is me' >&2; exit 3"])
+    host.close()
+    line = str(failure.value.command)
+    assert "\n" not in line
+    pasted = subprocess.run(line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    assert (pasted.returncode, pasted.stderr) == (3, "it is me\n")
+    other = hostkeys.generate().public
+    strange = subprocess.run(
+        line.replace(daemon.public_key, other), shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert strange.returncode == 255 and "Host key verification failed" in strange.stderr
+
+
+def test_every_failure_on_the_way_shows_what_failed(daemon: Daemon) -> None:
+    refused = ssh_hosts(daemon.folder / "host")(HostAddress(ADDRESS, getpass.getuser(), (daemon.pin,)))
+    cases = [
+        (lambda: refused.run(["true"]), f"{getpass.getuser()}@{ADDRESS}"),
+        (lambda: daemon.host("0" * 64).run(["true"]), f"ssh-keyscan -T 5 -t ed25519 {ADDRESS}"),
+        (lambda: daemon.host().run(["sleep", "30"], timeout_s=1), "-- 'sleep 30'"),
+        (lambda: daemon.host().run(["sh", "-c", "kill -9 $$"]), "kill -9 $$"),
+    ]
+    for fails, shown in cases:
+        with pytest.raises(HostError) as failure:
+            fails()
+        assert shown in str(failure.value.command), failure.value
+    assert daemon.host().run(["false"], check=False).command.endswith("-- false")
+
+
+def test_a_shell_over_there_reads_the_command(host: SSHHost, capfd: pytest.CaptureFixture[str]) -> None:
+    assert host.interactive("echo one; echo two | tr o 0; echo $((1 + 2)) 'a  b'; exit 4") == 4
+    assert capfd.readouterr().out == "one\ntw0\n3 a  b\n"
 
 
 def test_a_slow_command_ends_at_its_deadline(host: SSHHost) -> None:

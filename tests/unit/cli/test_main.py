@@ -12,8 +12,12 @@ from pathlib import Path
 import click
 import pytest
 
+from bootstrap.adapters.packer import PackerProcess
+from bootstrap.adapters.process import blamed, line
 from bootstrap.cli import crash, main
-from bootstrap.errors import CredentialsError
+from bootstrap.errors import CloudError, ConflictError, CredentialsError
+
+TOKEN = "dop_v1_0123456789"
 
 HEAVY = ("pydantic", "boto3", "digitalocean", "httpx", "rich", "yaml", "cryptography", "jinja2", "dns", "stamina")
 
@@ -152,3 +156,55 @@ def test_a_failure_is_json_too_where_json_was_asked_for(argv: list[str], capsys:
     said = json.loads(out)["error"]
     assert (said["exit_code"], f"error: {said['message']}") == (code, err.splitlines()[0])
     assert said["class"] in ("CredentialsError", "UsageError") and said["remedy"]
+
+
+def failing(folder: Path) -> click.Command:
+    """Runs a real child with a secret in its environment; what it says is told in other words."""
+    program = folder / "packer"
+    program.write_text('#!/bin/sh\ntest "$1" = version && echo Packer v1.6.6 && exit 0\necho boom\nexit 3\n')
+    program.chmod(0o755)
+
+    def callback() -> None:
+        try:
+            PackerProcess(str(program)).build(
+                folder, variables={"region": "a b", "tags": ["x"]}, secrets={"token": TOKEN}, line=lambda _: None
+            )
+        except CloudError as error:
+            raise ConflictError(f"not baked: {error.message}") from None
+
+    return click.Command("status", callback=callback)
+
+
+@pytest.mark.parametrize("how", ["--debug", "BOOTSTRAP_DEBUG", None])
+def test_the_child_that_failed_is_shown_as_a_line_to_paste(
+    how: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", TOKEN)
+    monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: failing(tmp_path))
+    if how == "BOOTSTRAP_DEBUG":
+        monkeypatch.setenv(how, "1")
+    code, out, err = run(*(["--debug"] if how == "--debug" else []), "status", capsys=capsys)
+    assert (code, out, TOKEN in err) == (5, "", False)
+    first, *more = err.splitlines()
+    assert first == "error: not baked: packer build failed: boom"
+    argv = f"{tmp_path}/packer build -color=false -var 'region=a b' -var 'tags=[\"x\"]' {tmp_path}"
+    assert more == ([f"command: PKR_VAR_token=[secret] {argv}"] if how else [])
+    if how:
+        pasted = more[0].removeprefix("command: ")
+        again = subprocess.run(pasted, shell=True, capture_output=True, text=True)
+        assert (again.returncode, again.stdout) == (3, "boom\n")
+
+
+def test_a_secret_that_stands_in_a_line_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", TOKEN)
+    error = blamed(CredentialsError("refused"), line(["curl", TOKEN, "password=hunter2", "a b"]))
+    monkeypatch.setattr(main.LazyGroup, "get_command", lambda *_: raising(error))
+    err = run("--debug", "status", capsys=capsys)[2]
+    assert err == "error: refused\ncommand: curl [secret] password=[secret] 'a b'\n"
+
+
+@pytest.mark.parametrize("argv", [["ssh", "a.example", "cat", "--json"], ["ssh", "--", "cat", "--json"]])
+def test_the_words_of_a_command_over_there_are_not_ours(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*argv, capsys=capsys)[:2] == (3, "")
