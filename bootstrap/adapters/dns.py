@@ -21,13 +21,19 @@ _ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 class AuthorityNames:
-    """`server` is the authority to ask (the local cloud's); None means: find the domain's own."""
+    """`resolver` is asked which servers a name's authority are: by default the system's. `server` is every name's
+    authority instead, and the resolver too: the local cloud's zones name DigitalOcean's servers, as the account does,
+    and only the local cloud knows what is in them."""
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, resolver: str | None = None) -> None:
         self._server = server
+        self._asked = resolver or server
 
     def answers(self, name: str) -> list[Answer]:
-        return [_answer(name, label, address) for label, address in self._servers(name)]
+        return [
+            _answer(name, label, address) if address else Answer(label, problem="it has no address")
+            for label, address in self._servers(name)
+        ]
 
     def caa(self, name: str) -> list[Caa]:
         # a top-level domain says nothing about its domains
@@ -38,11 +44,8 @@ class AuthorityNames:
         return []
 
     def name_servers(self, domain: str) -> list[str]:
-        resolver = dns.resolver.Resolver(configure=self._server is None)
-        if self._server:
-            resolver.nameservers = [self._server]
         try:
-            answer = resolver.resolve(domain, "NS", lifetime=_TIMEOUT_S)
+            answer = self._resolver().resolve(domain, "NS", lifetime=_TIMEOUT_S)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError) as error:
@@ -57,7 +60,7 @@ class AuthorityNames:
             servers = self._servers(name)
         except HostError:
             return []
-        for _, address in servers:
+        for address in (address for _, address in servers if address):
             try:
                 found = _ask(name, address, dns.rdatatype.CAA)
             except (dns.exception.DNSException, OSError):
@@ -65,8 +68,37 @@ class AuthorityNames:
             return [Caa(item.tag.decode().lower(), item.value.decode()) for item in found]
         return []
 
-    def _servers(self, name: str) -> list[tuple[str, str]]:
-        return [(self._server, self._server)] if self._server else _authority(name)
+    def _servers(self, name: str) -> list[tuple[str, str | None]]:
+        """Name and address of each."""
+        return [(self._server, self._server)] if self._server else self._authority(name)
+
+    def _authority(self, name: str) -> list[tuple[str, str | None]]:
+        """Of each server of the zone `name` lies in, as the parent zones delegate it."""
+        resolver = self._resolver()
+        try:
+            zone = dns.resolver.zone_for_name(dns.name.from_text(name), lifetime=_TIMEOUT_S, resolver=resolver)
+            servers = sorted(str(item.target).rstrip(".") for item in resolver.resolve(zone, "NS", lifetime=_TIMEOUT_S))
+        except (dns.exception.DNSException, OSError) as error:
+            raise HostError(
+                f"the name servers of {name} are not found: {error}",
+                "is the domain registered and delegated?",
+                retryable=True,
+            ) from None
+        return [(server, address) for server in servers for address in _addresses(resolver, server) or [None]]
+
+    def _resolver(self) -> dns.resolver.Resolver:
+        resolver = dns.resolver.Resolver(configure=self._asked is None)
+        if self._asked:
+            resolver.nameservers = [self._asked]
+        return resolver
+
+
+def _addresses(resolver: dns.resolver.Resolver, server: str) -> list[str | None]:
+    """One server that is misspelled, or gone, must not hide what the others say."""
+    try:
+        return [item.address for item in resolver.resolve(server, "A", lifetime=_TIMEOUT_S)]
+    except (dns.exception.DNSException, OSError):
+        return []
 
 
 def _answer(name: str, label: str, address: str) -> Answer:
@@ -84,21 +116,3 @@ def _ask(name: str, server: str, kind: dns.rdatatype.RdataType) -> list[Any]:
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         raise OSError(f"it says {dns.rcode.to_text(answer.rcode())}")
     return [item for rrset in answer.answer if rrset.rdtype == kind for item in rrset]
-
-
-def _authority(name: str) -> list[tuple[str, str]]:
-    """Name and address of each server of the zone `name` lies in, as the parent zones delegate it."""
-    try:
-        zone = dns.resolver.zone_for_name(dns.name.from_text(name), lifetime=_TIMEOUT_S)
-        servers = sorted(str(item.target).rstrip(".") for item in dns.resolver.resolve(zone, "NS", lifetime=_TIMEOUT_S))
-        return [
-            (server, item.address)
-            for server in servers
-            for item in dns.resolver.resolve(server, "A", lifetime=_TIMEOUT_S)
-        ]
-    except (dns.exception.DNSException, OSError) as error:
-        raise HostError(
-            f"the name servers of {name} are not found: {error}",
-            "is the domain registered and delegated?",
-            retryable=True,
-        ) from None

@@ -1,4 +1,5 @@
-"""What `ports/dns.py` promises: the adapter against the local cloud's DNS server, and the fake of the unit tests."""
+"""What `ports/dns.py` promises: the adapter against the local cloud's DNS server, and against several of them that
+delegate to each other, as it meets them in production; and the fake of the unit tests."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from typing import Protocol
 import pytest
 
 from bootstrap.adapters.dns import AuthorityNames
+from bootstrap.errors import HostError
 from bootstrap.ports.dns import Answer, Caa, Names
 from localcloud.host.files import write_atomically
 from localcloud.services.dns import service
@@ -21,6 +23,7 @@ from tests.loopback import own
 
 # the port is DNS's own, as the adapter asks there
 SERVER, NOBODY = own(86), own(87)
+RESOLVER, HOSTER, OTHER = own(88), own(89), own(90)
 
 
 class Subject(Protocol):
@@ -36,8 +39,11 @@ class Authority:
     records: Path
 
     def say(self, *records: tuple[str, str, str]) -> None:
-        written = [{"type": kind, "name": name, "data": data, "ttl": 60} for kind, name, data in records]
-        write_atomically(self.records, json.dumps({DOMAIN: written}))
+        write_atomically(self.records, json.dumps({DOMAIN: zone(*records)}))
+
+
+def zone(*records: tuple[str, str, str]) -> list[dict[str, object]]:
+    return [{"type": kind, "name": name, "data": data, "ttl": 60} for kind, name, data in records]
 
 
 @dataclass
@@ -108,3 +114,64 @@ def test_whom_a_domain_is_delegated_to(subject: Subject) -> None:
 def test_a_server_that_is_silent_is_a_problem_and_no_exception() -> None:
     (silent,) = AuthorityNames(NOBODY).answers(DOMAIN)
     assert silent == Answer(NOBODY, problem=silent.problem) and silent.problem
+
+
+# --- as in production: nobody says which server is the authority
+
+
+@pytest.fixture(scope="module")
+def delegated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthorityNames]:
+    """A resolver with old answers, and two name servers that it leads to: the domain's, and that of a zone below it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs port 53 of loopback addresses: root")
+    servers = [f"ns{n}.hoster.example." for n in (1, 2, 3)]
+    zones = {
+        RESOLVER: {
+            DOMAIN: zone(("A", "@", "192.0.2.99"), *(("NS", "@", name) for name in servers)),
+            f"shop.{DOMAIN}": zone(("NS", "@", "ns.other.example."), ("A", "@", "192.0.2.99")),
+            f"gone.{DOMAIN}": zone(("NS", "@", "ns.nowhere.example.")),
+            # the third has no address
+            "hoster.example": zone(("A", "ns1", HOSTER), ("A", "ns2", NOBODY)),
+            "other.example": zone(("A", "ns", OTHER)),
+        },
+        HOSTER: {DOMAIN: zone(("A", "@", "192.0.2.1"), ("A", "www", "192.0.2.2"), ("CAA", "@", "0 issue pki.example"))},
+        OTHER: {f"shop.{DOMAIN}": zone(("A", "@", "192.0.2.3"), ("AAAA", "@", "2001:db8::3"))},
+    }
+    running = []
+    for address, served in zones.items():
+        home = tmp_path_factory.mktemp("dns")
+        write_atomically(home / "dns" / "records.json", json.dumps(served))
+        running.append(Supervisor([service(home, address, 53)], home / "run"))
+        running[-1].start()
+    yield AuthorityNames(resolver=RESOLVER)
+    for supervisor in running:
+        supervisor.stop()
+
+
+def test_each_authority_is_found_and_asked_itself(delegated: AuthorityNames) -> None:
+    first, second, third = delegated.answers(DOMAIN)
+    assert first == Answer("ns1.hoster.example", ("192.0.2.1",)), "not the resolver's old one"
+    assert second == Answer("ns2.hoster.example", problem=second.problem) and second.problem
+    assert third == Answer("ns3.hoster.example", problem="it has no address")
+    assert delegated.answers(f"www.{DOMAIN}")[0].addresses == ("192.0.2.2",)
+    assert delegated.name_servers(DOMAIN) == [f"ns{n}.hoster.example" for n in (1, 2, 3)]
+
+
+def test_a_zone_below_has_an_authority_of_its_own(delegated: AuthorityNames) -> None:
+    expected = Answer("ns.other.example", ("192.0.2.3", "2001:db8::3"))
+    assert delegated.answers(f"shop.{DOMAIN}") == [expected]
+
+
+def test_caa_is_asked_of_each_zones_own_authority(delegated: AuthorityNames) -> None:
+    for name in (DOMAIN, f"www.{DOMAIN}", f"shop.{DOMAIN}"):
+        assert delegated.caa(name) == [Caa("issue", "pki.example")]
+
+
+def test_an_authority_without_any_address_is_a_problem_of_its_server(delegated: AuthorityNames) -> None:
+    assert delegated.answers(f"gone.{DOMAIN}") == [Answer("ns.nowhere.example", problem="it has no address")]
+
+
+def test_a_resolver_that_is_silent_is_told() -> None:
+    with pytest.raises(HostError, match=f"the name servers of {DOMAIN} are not found") as failure:
+        AuthorityNames(resolver=NOBODY).answers(DOMAIN)
+    assert failure.value.retryable and failure.value.remedy
