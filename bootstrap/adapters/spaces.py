@@ -11,6 +11,7 @@ from typing import Any
 
 from bootstrap.errors import CloudError, CredentialsError, NotFoundError
 from bootstrap.ports.object_store import StoredObject
+from bootstrap_agent.contract import spaces
 
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden"}
 _MISSING = {"NoSuchBucket", "NoSuchKey", "404", "NotFound"}
@@ -38,9 +39,7 @@ class Spaces:
             connect_timeout=10,
             read_timeout=60,
             retries={"mode": "standard", "total_max_attempts": self._attempts},
-            # Spaces wants no checksum trailers, which newer boto3 sends by itself
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
+            **spaces.CLIENT,
         )
         client = boto3.client("s3", endpoint_url=self._endpoint, region_name=self._region, config=config, **self._keys)
         client.meta.events.register("before-call.s3.PutBucketLifecycleConfiguration", _add_md5)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bootstrap_agent.backup import manifest
 from bootstrap_agent.backup.manifest import Manifest
+from bootstrap_agent.contract import spaces
 from bootstrap_agent.contract.errors import BackupError, BootstrapError, CloudError, CredentialsError, NotFoundError
 from bootstrap_agent.deployment import Deployment, SpacesKey, load_spaces_key
 
@@ -145,10 +146,7 @@ def _client(deployment: Deployment, key: SpacesKey, patient: bool) -> Any:
         connect_timeout=10 if patient else 3,
         read_timeout=120 if patient else 5,
         retries={"mode": "standard", "total_max_attempts": 6 if patient else 1},
-        s3={"addressing_style": "path"},
-        # the checksums that boto3 adds by default are not everybody's S3
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
+        **spaces.CLIENT,
     )
     return boto3.client(
         "s3",

@@ -15,6 +15,8 @@ import pytest
 from bootstrap.adapters.spaces import Spaces
 from bootstrap.errors import CloudError, CredentialsError, NotFoundError
 from bootstrap.ports.object_store import ObjectStore
+from bootstrap_agent import deployment as agent
+from bootstrap_agent.backup.store import Store as AgentsStore
 from localcloud.services import spaces
 from tests.contract.services.conftest import spaces_alone
 from tests.fakes.cloud import Effects
@@ -98,6 +100,7 @@ class Stumbling(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Stumble)
         self.stumbles = stumbles
         self.asked = 0
+        self.paths: list[str] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def store(self, attempts: int) -> Spaces:
@@ -109,6 +112,7 @@ class _Stumble(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
+        self.server.paths.append(f"{self.headers['host'].split(':')[0]} {self.path.split('?')[0]}")
         busy = self.server.asked <= self.server.stumbles
         body = b"<Error><Code>SlowDown</Code></Error>" if busy else b"<ListBucketResult/>"
         self.send_response(503 if busy else 200)
@@ -132,6 +136,26 @@ def test_a_server_that_stumbles_is_asked_again_and_one_that_falls_is_told_as_ret
     with pytest.raises(CloudError) as failure:
         Spaces("http://127.0.0.1:1", "nyc3", BUCKET, "key", "secret", 1).list("a/")
     assert failure.value.retryable and failure.value.remedy
+
+
+@pytest.mark.parametrize("bucket", ["bootstrap-example-com", "backups.example.com"])
+@pytest.mark.parametrize("style", ["virtual", "auto", "path"])
+def test_both_sides_name_the_bucket_in_the_path_whatever_the_computer_is_set_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: str, style: str
+) -> None:
+    (tmp_path / "config").write_text(f"[default]\ns3 =\n  addressing_style = {style}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    # or it goes by what it read when it was first used
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with Stumbling(0) as server:
+        # a name: before an address every client does so
+        endpoint = f"http://localhost:{server.server_address[1]}"
+        place = agent.Spaces(endpoint, "nyc3", bucket, "a/")
+        deployment = agent.Deployment("example.com", (), "v", agent.Acme("d", None, None), place, 7, {})
+        assert Spaces(endpoint, "nyc3", bucket, "key", "secret", 1).list("a/") == []
+        assert AgentsStore(deployment, agent.SpacesKey("key", "secret"), patient=False).object_keys() == []
+        assert server.paths == [f"localhost /{bucket}"] * 2
+        server.shutdown()
 
 
 class Between(ThreadingHTTPServer):
