@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -19,6 +18,7 @@ from bootstrap.ports.cloud import VPC, Droplet, DropletSpec, FirewallRule, Image
 from bootstrap.ports.host import Host
 from bootstrap.settings import Settings
 from bootstrap.userdata import render
+from bootstrap_agent.waiting import until
 
 BOOT_S = 300
 # for a machine that had its time to boot in an earlier run
@@ -129,23 +129,22 @@ def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Dro
 
 def _wait_for_key(host: Host, fresh: str) -> None:
     """sshd takes a moment to reload: it offers the old key until then, and for an instant nobody listens."""
-    deadline = time.monotonic() + RELOAD_S
-    while (wrong := _lacks_key(host, fresh)) is not None:
-        if time.monotonic() > deadline:
-            raise wrong
-        time.sleep(0.2)
+    old = last = HostError(f"sshd still offers its old host key after {RELOAD_S} s", "run the same command again")
+
+    def offered() -> bool:
+        nonlocal last
+        try:
+            keys = host.host_keys()
+        except HostError as error:
+            if not error.retryable:
+                raise
+            last = error
+            return False
+        last = old
+        return fresh in map(hostkeys.pin, keys)
+
+    until(offered, timeout_s=RELOAD_S, late=lambda: last)
     host.close()
-
-
-def _lacks_key(host: Host, fresh: str) -> HostError | None:
-    try:
-        if fresh in {hostkeys.pin(key) for key in host.host_keys()}:
-            return None
-    except HostError as error:
-        if not error.retryable:
-            raise
-        return error
-    return HostError(f"sshd still offers its old host key after {RELOAD_S} s", "run the same command again")
 
 
 def forget_pins(env: Environment, droplet: Droplet) -> None:
@@ -190,21 +189,26 @@ def _with_role(env: Environment, role: str) -> Droplet | None:
 def _until_active(env: Environment, droplet: Droplet) -> Droplet:
     """An earlier run may have left it being created, or someone powered it off. Not before its first contact: what
     failed in the first boot, cloud-init does not try in the second, and then finds nothing wrong."""
-    deadline = time.monotonic() + BOOT_S
     if droplet.status == "off" and carries(env.settings, droplet, FIRST_CONTACT):
         raise HostError(f"droplet {droplet.name} is off before its first contact", "run the same command again")
     if droplet.status == "off":
         with env.progress.step(f"power on {droplet.name}"):
             env.cloud.power_on_droplet(droplet.id)
-    while droplet.status != "active" or droplet.public_ip is None:
-        if time.monotonic() > deadline:
-            raise CloudError(f"droplet {droplet.name} is {droplet.status} for {BOOT_S} s", "look at it, then run again")
-        time.sleep(1)
-        found = env.cloud.droplet(droplet.id)
-        if found is None:
-            raise NotFoundError(f"droplet {droplet.name} went away while it was created", "run the same command again")
-        droplet = found
-    return droplet
+
+    def active() -> Droplet | None:
+        nonlocal droplet
+        if droplet.status != "active" or droplet.public_ip is None:
+            found = env.cloud.droplet(droplet.id)
+            if found is None:
+                gone = f"droplet {droplet.name} went away while it was created"
+                raise NotFoundError(gone, "run the same command again")
+            droplet = found
+        return droplet if droplet.status == "active" and droplet.public_ip is not None else None
+
+    def late() -> CloudError:
+        return CloudError(f"droplet {droplet.name} is {droplet.status} for {BOOT_S} s", "look at it, then run again")
+
+    return until(active, timeout_s=BOOT_S, pause_s=1, late=late)
 
 
 def _ensure_ssh_key(env: Environment, keypair: Keypair) -> SSHKey:

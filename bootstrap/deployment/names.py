@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CertificateError, HostError
 from bootstrap.ports.dns import Answer
+from bootstrap_agent.waiting import until
 
 # what each authority calls itself in a CAA record, by the domain of its directory
 IDENTITIES = {"letsencrypt.org": "letsencrypt.org"}
@@ -32,21 +33,25 @@ def addresses(env: Environment, name: str) -> list[str]:
 
 
 def _wait_until_it_leads_to(env: Environment, name: str, address: str, deadline: float) -> None:
-    while True:
-        answers: list[Answer] = []
+    wrong: str | None = None
+
+    def leads() -> list[Answer] | None:
+        nonlocal wrong
         try:
             answers = env.names.answers(name)
-            wrong = problem(name, answers, address)
         except HostError as error:
             wrong = error.message
-        if wrong is None:
-            break
-        if time.monotonic() > deadline:
-            raise CertificateError(
-                f"{wrong}; no certificate was asked for",
-                "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar, then run again",
-            )
-        time.sleep(1)
+            return None
+        wrong = problem(name, answers, address)
+        return answers if wrong is None else None
+
+    def late() -> CertificateError:
+        return CertificateError(
+            f"{wrong}; no certificate was asked for",
+            "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar, then run again",
+        )
+
+    answers = until(leads, timeout_s=deadline - time.monotonic(), pause_s=1, late=late)
     for silent in (answer for answer in answers if answer.problem):
         env.progress.warn(f"name server {silent.server} does not answer for {name}: {silent.problem}")
 

@@ -20,6 +20,7 @@ from bootstrap.ports.progress import Progress
 from bootstrap.scratch import Scratch
 from bootstrap.stack import model as stacks
 from bootstrap.stack.model import Stack
+from bootstrap_agent.waiting import until
 
 TAG = "bootstrap-image"
 STACK_TAG, GIT_TAG, SOURCE_TAG = f"{TAG}:", f"{TAG}-git:", f"{TAG}-src:"
@@ -173,14 +174,12 @@ def _bake(
 
 
 def _find(cloud: Cloud, name: str) -> Image:
-    deadline = time.monotonic() + LIST_S
-    while True:
-        for image in cloud.images():
-            if image.name == name:
-                return image
-        if time.monotonic() > deadline:
-            raise CloudError(f"packer succeeded, but there is no snapshot {name}", "bootstrap image build")
-        time.sleep(1)
+    return until(
+        lambda: next((image for image in cloud.images() if image.name == name), None),
+        timeout_s=LIST_S,
+        pause_s=1,
+        late=lambda: CloudError(f"packer succeeded, but there is no snapshot {name}", "bootstrap image build"),
+    )
 
 
 def _tagged(cloud: Cloud, image: Image, tags: Sequence[str]) -> Image:

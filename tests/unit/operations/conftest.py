@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack, "load", functools.cache(stack.load))
 
     monkeypatch.setattr("bootstrap.lines.os.fsync", lambda _: None)
-    monkeypatch.setattr("bootstrap.deployment.machine.time.sleep", lambda _: None)
+    monkeypatch.setattr("bootstrap_agent.waiting.time.sleep", lambda _: None)
 
 
 @pytest.fixture(scope="module")
