@@ -85,7 +85,7 @@ class Droplet:
     domain: str
 
     def run(self, *argv: str, stdin: bytes = b"") -> bytes:
-        return bootstrap("ssh", self.domain, "--", *argv, stdin=stdin)
+        return bootstrap("ssh", self.domain, shlex.join(argv), stdin=stdin)
 
     def ask(self, program: str) -> Any:
         return json.loads(self.run("python3", "-", stdin=program.encode()))

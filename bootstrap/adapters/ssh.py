@@ -46,8 +46,8 @@ class SSHHost:
         command = shlex.join(argv)
         done = process.run(self._argv(command), stdin=stdin or "", timeout_s=timeout_s)
         if done.code is None:
-            told = f"{self._address.ip}: {_named(command)} took longer than {timeout_s:.0f} s"
-            raise process.blamed(HostError(told, retryable=True), self._line(command))
+            late = f"{self._address.ip}: {_named(command)} took longer than {timeout_s:.0f} s"
+            raise process.blamed(HostError(late, retryable=True), self._line(command))
         if done.code == 255:
             raise process.blamed(self._cut_off(command, done.stderr), self._line(command))
         if check and done.code != 0:

@@ -13,7 +13,7 @@ from bootstrap.cli.places import state_dir
 from bootstrap.errors import BootstrapError
 
 
-def told(error: BaseException) -> BootstrapError:
+def reported(error: BaseException) -> BootstrapError:
     """The one line, and where the rest stands, if it can be written anywhere."""
     what = f"unexpected {type(error).__name__} in bootstrap itself"
     try:

@@ -156,9 +156,9 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from bootstrap.cli.crash import told
+        from bootstrap.cli.crash import reported
 
-        console.error(told(error), as_json)
+        console.error(reported(error), as_json)
         _show_command(console, error)
         return 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import subprocess
 import tempfile
@@ -49,12 +50,12 @@ class Inside:
 
     def _within(self, service: str, *argv: str, stdin: str = "") -> Answer:
         docker = ["docker", "exec", "-i", self.containers[service]["Id"], *argv]
-        return self.bootstrap("ssh", self.site.domain, "--", *docker, stdin=stdin, unlogged=True)
+        return self.bootstrap("ssh", self.site.domain, shlex.join(docker), stdin=stdin, unlogged=True)
 
 
 @contextmanager
 def inside(bootstrap: Bootstrap, site: Site) -> Iterator[Inside]:
-    told = bootstrap("ssh", site.domain, "--", "sh", "-c", "docker inspect $(docker ps -q)", unlogged=True).json()
+    told = bootstrap("ssh", site.domain, "docker inspect $(docker ps -q)", unlogged=True).json()
     containers = {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in told}
     local = {service: _free_port() for service in PORTS}
     forwards = [f"127.0.0.1:{local[name]}:{_address(containers[name])}:{port}" for name, port in PORTS.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,7 +40,7 @@ def test_what_is_loosened_is_found(bootstrap: Bootstrap, site: Site) -> None:
 @contextmanager
 def loosened(bootstrap: Bootstrap) -> Iterator[None]:
     def on_droplet(script: str) -> None:
-        bootstrap("ssh", DOMAIN, "--", "sudo", "sh", "-c", script)
+        bootstrap("ssh", DOMAIN, f"sudo sh -c {shlex.quote(script)}")
 
     try:
         on_droplet("docker run --detach --privileged --network host --name loose --entrypoint sleep nginx:1.26 600")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import ssl
 import subprocess
 import sys
@@ -174,7 +175,7 @@ def test_create_after_each_step(matrix: Matrix) -> None:
 
 
 def on_droplet(matrix: Matrix, command: str) -> str:
-    return matrix.cli("ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", command, unlogged=True).out
+    return matrix.cli("ssh", DOMAIN, f"sudo -n sh -c {shlex.quote(command)}", unlogged=True).out
 
 
 def sum_of_photo(matrix: Matrix) -> str:
@@ -244,7 +245,8 @@ def test_the_power_is_cut_in_a_backup(matrix: Matrix, photo: str) -> None:
 @contextmanager
 def at_the_trigger(matrix: Matrix, command: str) -> Iterator[subprocess.Popen[str]]:
     """A shell on the droplet that has logged in and waits for a line: what it does then takes no second."""
-    argv = ["ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", f"echo ready; read now && {command}"]
+    script = f"echo ready; read now && {command}"
+    argv = ["ssh", DOMAIN, f"sudo -n sh -c {shlex.quote(script)}"]
     with subprocess.Popen(
         [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *argv],
         cwd=matrix.cli.work,

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import re
 import secrets
+import shlex
 import subprocess
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_no_secret_leaves_its_file(bootstrap: Bootstrap, site: Site, cloud: dict
         "images": "docker image ls -q | sort -u | xargs docker image inspect",
     }
     texts = {
-        where: bootstrap("ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", command, unlogged=True).out
+        where: bootstrap("ssh", DOMAIN, f"sudo -n sh -c {shlex.quote(command)}", unlogged=True).out
         for where, command in look.items()
     }
     texts["transcript of every command"] = bootstrap.transcript.read_text()
@@ -139,7 +140,7 @@ def test_no_secret_leaves_its_file(bootstrap: Bootstrap, site: Site, cloud: dict
 
 def test_a_droplet_has_the_memory_its_size_says(bootstrap: Bootstrap, site: Site) -> None:
     hungry = "import sys; blocks = [bytearray(b'x' * (64 << 20)) for _ in range(48)]; sys.exit(0)"
-    killed = bootstrap("ssh", DOMAIN, "--", "python3", "-c", hungry, check=False)
+    killed = bootstrap("ssh", DOMAIN, f"python3 -c {shlex.quote(hungry)}", check=False)
     assert killed.code in (137, 247, 255, 9), f"3 GiB fit into a 2 GB droplet: exit {killed.code} {killed.err}"
     assert site.request("GET", "/").status_code == 200
     assert status(bootstrap)["healthy"] is True

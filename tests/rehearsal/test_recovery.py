@@ -4,6 +4,7 @@ of it in the other services: nothing is missing, nothing is there twice."""
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 import time
 import uuid
@@ -113,7 +114,7 @@ def at_work(people: list[Person]) -> Iterator[list[Work]]:
 
 
 def on_droplet(bootstrap: Bootstrap, command: str) -> str:
-    return bootstrap("ssh", DOMAIN, "--", "sudo", "-n", "sh", "-c", command, unlogged=True).out
+    return bootstrap("ssh", DOMAIN, f"sudo -n sh -c {shlex.quote(command)}", unlogged=True).out
 
 
 def state(bootstrap: Bootstrap, service: str) -> dict[str, Any]:

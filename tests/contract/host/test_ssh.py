@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.adapters.ssh import SSHHost, ssh_hosts
-from bootstrap.deployment import hostkeys
-from bootstrap.errors import HostError, KeptOutError
+from bootstrap.deployment import hostkeys, remote
+from bootstrap.errors import BootstrapError, HostError, KeptOutError
 from bootstrap.ports.host import HostAddress
 from tests.contract.host.conftest import ADDRESS, Daemon
 
@@ -66,6 +66,9 @@ def test_every_failure_on_the_way_shows_what_failed(daemon: Daemon) -> None:
         with pytest.raises(HostError) as failure:
             fails()
         assert shown in str(failure.value.command), failure.value
+    with pytest.raises(BootstrapError) as agents:
+        remote.agent(daemon.host(), "nonsense")
+    assert str(agents.value.command).endswith("-- 'sudo -n /usr/local/bin/bootstrap-agent nonsense'")
     assert daemon.host().run(["false"], check=False).command.endswith("-- false")
 
 
