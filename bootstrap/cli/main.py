@@ -165,8 +165,9 @@ def run(argv: Sequence[str]) -> int:
 
 def _own_words(argv: Sequence[str]) -> Sequence[str]:
     """Without the command for a droplet: what follows `--`, or `ssh`, which has no --json of its own."""
-    ends = (argv.index(word) for word in ("--", "ssh") if word in argv)
-    return argv[: min(ends, default=len(argv))]
+    end = argv.index("--") if "--" in argv else len(argv)
+    command = next((n for n, word in enumerate(argv[:end]) if word in COMMANDS), end)
+    return argv[:command] if command < end and argv[command] == "ssh" else argv[:end]
 
 
 def _show_command(console: Console, error: BaseException) -> None:

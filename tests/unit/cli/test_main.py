@@ -150,7 +150,7 @@ def test_redaction_keeps_what_is_not_secret() -> None:
     assert crash.redact("region: nyc3, DB_PASSWORD: x1") == "region: nyc3, DB_PASSWORD: [secret]"
 
 
-@pytest.mark.parametrize("argv", [["status", "a.example"], ["status", "--nonsense"], ["nonsense"]])
+@pytest.mark.parametrize("argv", [["status", "a.example"], ["status", "--nonsense"], ["nonsense"], ["status", "ssh"]])
 def test_a_failure_is_json_too_where_json_was_asked_for(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(*argv, "--json", capsys=capsys)
     said = json.loads(out)["error"]
