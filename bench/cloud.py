@@ -130,7 +130,7 @@ Firsts = Mapping[str, float]
 
 
 def health_paths() -> tuple[str, ...]:
-    from bootstrap.stack.model import load
+    from bootstrap.stack.loading import load
 
     return load(STACK).bootstrap.health
 

@@ -20,7 +20,7 @@ import digitalocean
 from bench.cloud import STACK
 from bench.machine import Machine
 from bootstrap.deployment import secrets
-from bootstrap.stack.model import load
+from bootstrap.stack.loading import load
 
 APP = "/home/deploy/apps/Ticket-Tracking-System"
 DOCKER = f"{APP}/Docker"

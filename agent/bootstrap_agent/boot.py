@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from bootstrap_agent.contract.units import AT_BOOT
 from bootstrap_agent.run import run
-
-UNITS = ("bootstrap-volume.service", "bootstrap-stack.service")
 
 
 def enable() -> None:
-    run(["systemctl", "--quiet", "enable", *UNITS])
+    run(["systemctl", "--quiet", "enable", *AT_BOOT])
 
 
 def disable() -> None:
-    run(["systemctl", "--quiet", "disable", *UNITS])
+    run(["systemctl", "--quiet", "disable", *AT_BOOT])

@@ -16,9 +16,13 @@ from urllib.parse import urlsplit
 
 from bootstrap_agent import volume
 from bootstrap_agent.compose import Compose
+from bootstrap_agent.contract import answers
+from bootstrap_agent.contract.answers import Ensured
+from bootstrap_agent.contract.deployment import Acme, Deployment
 from bootstrap_agent.contract.errors import CertificateError
-from bootstrap_agent.deployment import Acme, Deployment, Release
-from bootstrap_agent.facts import Facts, Step
+from bootstrap_agent.contract.paths import LETSENCRYPT, WEBROOT
+from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import Step, XBootstrap
 from bootstrap_agent.files import write_atomic
 from bootstrap_agent.run import Result, last_line, note, run
 
@@ -48,31 +52,31 @@ class Certificate:
     not_after: datetime
     names: frozenset[str]
 
-    def answer(self) -> dict[str, str]:
-        return {"issuer": self.issuer, "not_after": f"{self.not_after:%Y-%m-%dT%H:%M:%SZ}"}
+    def answer(self) -> answers.Certificate:
+        return answers.Certificate(self.issuer, self.not_after)
 
 
-def ensure(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
-    if facts.certificate is None:
-        return {"issuer": None, "not_after": None, "changed": False}
+def ensure(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Ensured:
+    if x.certificate is None:
+        return Ensured(None, None, False)
     volume.require_mounted()
     found = read(lineage(deployment) / "fullchain.pem")
     if found is None or not good(found, deployment, _server_of(deployment), datetime.now(timezone.utc)):
         note(f"certificate for {', '.join(deployment.names)} from {urlsplit(deployment.acme.directory).hostname}")
         _obtain(deployment)
-    changed = install(release, deployment, facts)
-    _reload(compose, facts.certificate.reload)
+    changed = install(release, deployment, x)
+    _reload(compose, x.certificate.reload_step)
     kept = read(lineage(deployment) / "fullchain.pem")
     if kept is None:
         raise CertificateError(f"certbot left no certificate in {lineage(deployment)}", f"its log is {LOG}")
-    return {**kept.answer(), "changed": changed}
+    return Ensured(kept.issuer, kept.not_after, changed)
 
 
-def install(release: Release, deployment: Deployment, facts: Facts) -> bool:
+def install(release: Release, deployment: Deployment, x: XBootstrap) -> bool:
     """Copies what the volume holds to where the stack reads it; the key first, so that a chain never lacks its key."""
-    if facts.certificate is None:
+    if x.certificate is None:
         return False
-    source, target = lineage(deployment), release.stack_dir / facts.certificate.folder
+    source, target = lineage(deployment), release.folder / x.certificate.install
     target.mkdir(parents=True, exist_ok=True)
     if not (source / "privkey.pem").exists():
         _install_throw_away(target, deployment)
@@ -85,9 +89,9 @@ def install(release: Release, deployment: Deployment, facts: Facts) -> bool:
     return changed
 
 
-def installed(release: Release, facts: Facts) -> Certificate | None:
+def installed(release: Release, x: XBootstrap) -> Certificate | None:
     """The one that the stack reads."""
-    return read(release.stack_dir / facts.certificate.folder / "fullchain.pem") if facts.certificate else None
+    return read(release.folder / x.certificate.install / "fullchain.pem") if x.certificate else None
 
 
 def good(found: Certificate, deployment: Deployment, server: str | None, now: datetime) -> bool:
@@ -117,7 +121,7 @@ def parse(text: str) -> Certificate:
 
 
 def lineage(deployment: Deployment) -> Path:
-    return volume.LETSENCRYPT / "live" / deployment.domain
+    return LETSENCRYPT / "live" / deployment.domain
 
 
 def certbot_argv(deployment: Deployment) -> list[str]:
@@ -129,12 +133,12 @@ def certbot_argv(deployment: Deployment) -> list[str]:
         "--agree-tos",
         *(["--email", email, "--no-eff-email"] if email else ["--register-unsafely-without-email"]),
         "--config-dir",
-        str(volume.LETSENCRYPT),
+        str(LETSENCRYPT),
         "--server",
         deployment.acme.directory,
         "--webroot",
         "--webroot-path",
-        str(volume.WEBROOT),
+        str(WEBROOT),
         "--cert-name",
         deployment.domain,
         "--key-type",
@@ -222,13 +226,13 @@ def _roots(acme: Acme) -> Path | None:
         return None
     RUN.mkdir(exist_ok=True)
     bundle = RUN / "acme-roots.pem"
-    write_atomic(bundle, SYSTEM_ROOTS.read_bytes() + b"\n" + acme.ca_file.read_bytes(), 0o644)
+    write_atomic(bundle, SYSTEM_ROOTS.read_bytes() + b"\n" + Path(acme.ca_file).read_bytes(), 0o644)
     return bundle
 
 
 def _account_folder(acme: Acme) -> Path:
     address = urlsplit(acme.directory)
-    return volume.LETSENCRYPT / "accounts" / address.netloc / address.path.lstrip("/")
+    return LETSENCRYPT / "accounts" / address.netloc / address.path.lstrip("/")
 
 
 def _install_throw_away(target: Path, deployment: Deployment) -> None:
@@ -247,7 +251,7 @@ def _install_throw_away(target: Path, deployment: Deployment) -> None:
 
 def _server_of(deployment: Deployment) -> str | None:
     """The authority that gave the certificate: one from a test authority is not kept for the real one."""
-    path = volume.LETSENCRYPT / "renewal" / f"{deployment.domain}.conf"
+    path = LETSENCRYPT / "renewal" / f"{deployment.domain}.conf"
     if not path.exists():
         return None
     found = re.search(r"^server\s*=\s*(\S+)", path.read_text(), re.MULTILINE)

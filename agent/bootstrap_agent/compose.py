@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, Any
 
+from bootstrap_agent.contract.answers import Service
 from bootstrap_agent.contract.errors import BootstrapError, HostError
-from bootstrap_agent.deployment import Release
+from bootstrap_agent.contract.paths import ENV_FILE
+from bootstrap_agent.contract.release import Release
 from bootstrap_agent.run import LINE_LENGTH, Result, last_line, run
-from bootstrap_agent.secrets import ENV_FILE
 
 JOBS_PROFILE = "jobs"
 PROJECT, SERVICE, ONE_OFF = (f"com.docker.compose.{name}" for name in ("project", "service", "oneoff"))
@@ -33,17 +34,17 @@ class Container:
 
     @property
     def ready(self) -> bool:
-        return self.state == "running" and self.health in ("", "healthy")
+        return self.answer().well
 
-    def answer(self) -> dict[str, str]:
-        return {"name": self.service, "state": self.state, "health": self.health}
+    def answer(self) -> Service:
+        return Service(self.service, self.state, self.health)
 
 
 class Compose:
     """Never builds, never pulls: the image carries everything."""
 
     def __init__(self, release: Release) -> None:
-        self.folder = release.stack_dir
+        self.folder = release.folder
         self._env = {"RELEASE": release.name, "COMPOSE_PROGRESS": "quiet"}
         self._base = [
             "docker",
@@ -166,6 +167,10 @@ def _ended(job: str, process: subprocess.Popen[bytes], deadline: float) -> Resul
     except subprocess.TimeoutExpired:
         raise HostError(f"job {job} did not end in time", retryable=True) from None
     return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def states(containers: Iterable[Container]) -> tuple[Service, ...]:
+    return tuple(container.answer() for container in containers)
 
 
 def parse_inspected(text: str) -> list[Container]:

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bootstrap_agent import certificate, volume
 from bootstrap_agent.backup import age
-from bootstrap_agent.compose import Compose
+from bootstrap_agent.compose import Compose, states
+from bootstrap_agent.contract.answers import BackupAge, Certificate, Service, Status
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BootstrapError
-from bootstrap_agent.deployment import Deployment, Release
-from bootstrap_agent.facts import Facts
+from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import XBootstrap
 
 
-def status(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
+def status(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Status:
     data = volume.usage()
-    answer: dict[str, Any] = {"healthy": False, "services": [], "certificate": None}
+    healthy, services, services_error = _services(compose)
+    found, certificate_error = _certificate(release, x)
+    backup, backup_error = _backup(deployment)
+    return Status(
+        healthy=healthy and data.mounted,
+        services=services,
+        certificate=found,
+        backup=backup,
+        volume=data,
+        services_error=services_error,
+        certificate_error=certificate_error,
+        backup_error=backup_error,
+    )
+
+
+def _services(compose: Compose) -> tuple[bool, tuple[Service, ...], str | None]:
+    services: tuple[Service, ...] = ()
     try:
-        containers = compose.containers()
-        answer["services"] = [container.answer() for container in containers]
-        ready = {container.service for container in containers if container.ready}
-        answer["healthy"] = bool(data["mounted"]) and ready >= set(compose.services())
+        services = states(compose.containers())
+        ready = {service.name for service in services if service.well}
+        return ready >= set(compose.services()), services, None
     except BootstrapError as error:
-        answer["services_error"] = error.message
+        return False, services, error.message
+
+
+def _certificate(release: Release, x: XBootstrap) -> tuple[Certificate | None, str | None]:
     try:
-        found = certificate.installed(release, facts)
-        answer["certificate"] = found.answer() if found else None
+        found = certificate.installed(release, x)
     except BootstrapError as error:
-        answer["certificate_error"] = error.message
+        return None, error.message
+    return found.answer() if found else None, None
+
+
+def _backup(deployment: Deployment) -> tuple[BackupAge, str | None]:
     try:
-        answer["backup"] = age.newest(deployment)
+        return age.newest(deployment), None
     except BootstrapError as error:
-        answer["backup"] = {"last": None, "age_s": None}
-        answer["backup_error"] = error.message
-    answer["volume"] = data
-    return answer
+        return BackupAge(None, None), error.message

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bootstrap_agent.contract.answers import HostKey
 from bootstrap_agent.files import write_atomic
 from bootstrap_agent.run import run
 
 KEY = Path("/etc/ssh/ssh_host_ed25519_key")
 
 
-def rotate(key: Path = KEY) -> dict[str, str]:
+def rotate(key: Path = KEY) -> HostKey:
     pending = _pending(key)
     if not pending.exists():
         unfinished = pending.with_suffix(".unfinished")
@@ -23,10 +24,10 @@ def rotate(key: Path = KEY) -> dict[str, str]:
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(unfinished)])
         unfinished.with_name(unfinished.name + ".pub").unlink()
         unfinished.rename(pending)
-    return {"public_key": _public(pending)}
+    return HostKey(_public(pending))
 
 
-def commit(key: Path = KEY) -> dict[str, str]:
+def commit(key: Path = KEY) -> HostKey:
     """Sessions that are open go on; the next one meets the new key."""
     pending = _pending(key)
     if pending.exists():
@@ -35,7 +36,7 @@ def commit(key: Path = KEY) -> dict[str, str]:
     write_atomic(key.with_name(key.name + ".pub"), f"{public}\n".encode(), 0o644)
     run(["sshd", "-t"])
     run(["systemctl", "reload-or-restart", "ssh.service"])
-    return {"public_key": public}
+    return HostKey(public)
 
 
 def _pending(key: Path) -> Path:

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bootstrap_agent.contract import paths
 from bootstrap_agent.contract.errors import ConflictError
 from bootstrap_agent.run import note
 from bootstrap_agent.waiting import until
 
-LOCK = Path("/run/lock/bootstrap-agent.lock")
 WAIT_S = 30
 
 
 @contextmanager
-def exclusive(command: str, path: Path = LOCK, wait_s: float = WAIT_S) -> Iterator[None]:
+def exclusive(command: str, path: Path = paths.LOCK, wait_s: float = WAIT_S) -> Iterator[None]:
     """Waits a moment for a short command (a renewal); gives up on a long one (a backup) and names it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from bootstrap_agent import facts as facts_file
+from bootstrap_agent import loading
 from bootstrap_agent.compose import Compose
+from bootstrap_agent.contract import answers, form, paths
+from bootstrap_agent.contract.answers import COMMANDS, Command
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BootstrapError, Cancelled, HostError, RequirementError
-from bootstrap_agent.deployment import Deployment, Release, load_deployment, load_release
-from bootstrap_agent.facts import Facts
+from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.lock import exclusive
 from bootstrap_agent.run import interruptible
 
@@ -24,15 +26,15 @@ class Droplet:
 
     @cached_property
     def release(self) -> Release:
-        return load_release()
+        return loading.release()
 
     @cached_property
     def deployment(self) -> Deployment:
-        return load_deployment()
+        return loading.deployment()
 
     @cached_property
-    def facts(self) -> Facts:
-        return facts_file.load(self.release.stack_dir / self.release.compose_file)
+    def x_bootstrap(self) -> XBootstrap:
+        return loading.x_bootstrap(self.release.folder / self.release.compose_file)
 
     @cached_property
     def compose(self) -> Compose:
@@ -42,94 +44,103 @@ class Droplet:
     def environment(self) -> dict[str, str]:
         from bootstrap_agent import secrets
 
-        return secrets.environment(self.release.stack_dir)
+        return secrets.environment(self.release.folder)
 
 
-Command = Callable[[Droplet, argparse.Namespace], Any]
+Run = Callable[[Droplet, argparse.Namespace], Any]
 
 
-def info(droplet: Droplet, _: argparse.Namespace) -> Any:
+def info(droplet: Droplet, _: argparse.Namespace) -> answers.Info:
     from bootstrap_agent import cloudinit
-    from bootstrap_agent.deployment import ETC
 
-    deployment = droplet.deployment.raw if (ETC / "deployment.json").exists() else None
-    return {
-        "release": droplet.release.raw,
-        "deployment": deployment,
-        "cloud_init": cloudinit.status(),
-        "health": list(droplet.facts.health),
-    }
+    deployment = droplet.deployment if paths.DEPLOYMENT.exists() else None
+    return answers.Info(droplet.release, deployment, cloudinit.status(), droplet.x_bootstrap.health)
 
 
-def volume(droplet: Droplet, options: argparse.Namespace) -> Any:
+def volume(droplet: Droplet, options: argparse.Namespace) -> answers.Volume:
     from bootstrap_agent import volume as module
 
     if options.action == "mount":
-        return module.mount(droplet.deployment.volume, droplet.facts)
+        return module.mount(droplet.deployment.volume, droplet.x_bootstrap)
     return module.unmount(droplet.deployment.volume)
 
 
-def secrets(droplet: Droplet, options: argparse.Namespace) -> Any:
+def secrets(droplet: Droplet, options: argparse.Namespace) -> answers.Written | answers.Secrets:
     from bootstrap_agent import secrets as module
 
     if options.action == "put":
-        return module.put(sys.stdin.read(), droplet.release.stack_dir)
-    return module.get(droplet.release.stack_dir)
+        return module.put(sys.stdin.read(), droplet.release.folder)
+    return module.get(droplet.release.folder)
 
 
-def stack(droplet: Droplet, options: argparse.Namespace) -> Any:
+def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services:
     from bootstrap_agent import stack as module
 
     if options.action == "up":
-        return module.up(droplet.release, droplet.deployment, droplet.facts, droplet.compose)
-    return module.down(droplet.facts, droplet.compose)
+        return module.up(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+    return module.down(droplet.x_bootstrap, droplet.compose)
 
 
-def status(droplet: Droplet, _: argparse.Namespace) -> Any:
+def status(droplet: Droplet, _: argparse.Namespace) -> answers.Status:
     from bootstrap_agent import health
 
-    return health.status(droplet.release, droplet.deployment, droplet.facts, droplet.compose)
+    return health.status(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
-def certificate(droplet: Droplet, _: argparse.Namespace) -> Any:
+def certificate(droplet: Droplet, _: argparse.Namespace) -> answers.Ensured:
     from bootstrap_agent import certificate as module
 
-    return module.ensure(droplet.release, droplet.deployment, droplet.facts, droplet.compose)
+    return module.ensure(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
-def hostkey(_: Droplet, options: argparse.Namespace) -> Any:
+def hostkey(_: Droplet, options: argparse.Namespace) -> answers.HostKey:
     from bootstrap_agent import hostkey as module
 
     return module.rotate() if options.action == "rotate" else module.commit()
 
 
 def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
-    from bootstrap_agent.backup import create, manifest
-    from bootstrap_agent.backup.store import Store
+    from bootstrap_agent.backup import create
+    from bootstrap_agent.backup.store import BackupStore
+    from bootstrap_agent.contract import manifest
 
     if options.action == "list":
-        return [json.loads(found.render()) for found in Store(droplet.deployment).manifests()]
+        return BackupStore(droplet.deployment).manifests()
     if options.action == "prune":
         return create.prune(droplet.deployment)
     kind = {"now": manifest.FULL}.get(options.action, options.action)
-    made = create.create(kind, droplet.release, droplet.deployment, droplet.facts, droplet.compose, droplet.environment)
+    made = create.create(
+        kind, droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment
+    )
     create.prune(droplet.deployment)
-    return json.loads(made.render())
+    return made
 
 
-def restore(droplet: Droplet, options: argparse.Namespace) -> Any:
+def restore(droplet: Droplet, options: argparse.Namespace) -> answers.Restored:
     from bootstrap_agent.backup import restore as module
 
-    return module.restore(options.id, droplet.deployment, droplet.facts, droplet.compose, droplet.environment)
+    return module.restore(options.id, droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment)
 
 
-def timers(droplet: Droplet, options: argparse.Namespace) -> Any:
+def timers(droplet: Droplet, options: argparse.Namespace) -> answers.Timers:
     from bootstrap_agent import timers as module
 
-    return module.enable(droplet.facts) if options.action == "enable" else module.disable()
+    return module.enable(droplet.x_bootstrap) if options.action == "enable" else module.disable()
 
 
-READ_ONLY = {("info", None), ("status", None), ("secrets", "get"), ("backup", "list")}
+# in the order of `--help`; each takes the commands of the contract that begin with its name
+RUNS: tuple[tuple[Run, str], ...] = (
+    (info, "the release, the deployment and how far cloud-init is"),
+    (volume, f"the data volume on {paths.DATA}"),
+    (secrets, "secrets from stdin, or to stdout"),
+    (stack, "start everything and wait until healthy, or stop it cleanly while visitors wait"),
+    (status, "services, certificate, backup and volume"),
+    (certificate, "obtain, keep or renew the certificate"),
+    (hostkey, "make a new SSH host key, then put it in place"),
+    (backup, "into Spaces"),
+    (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),
+    (timers, "backups and certificate renewal by themselves"),
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -137,51 +148,39 @@ def parser() -> argparse.ArgumentParser:
         prog="bootstrap-agent", description="the part of bootstrap that runs on the droplet, as root; answers in JSON"
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def add(run: Command, help_text: str, *actions: str) -> argparse.ArgumentParser:
+    for run, help_text in RUNS:
         command = commands.add_parser(run.__name__, help=help_text, description=help_text)
         command.set_defaults(run=run, action=None)
-        if actions:
+        known = [one for one in COMMANDS.values() if one.words[0] == run.__name__]
+        if actions := [one.words[1] for one in known if len(one.words) > 1]:
             command.add_argument("action", choices=actions)
-        return command
-
-    add(info, "the release, the deployment and how far cloud-init is")
-    add(volume, "the data volume on /srv/data", "mount", "unmount")
-    add(secrets, "secrets from stdin, or to stdout", "put", "get")
-    add(stack, "start everything and wait until healthy, or stop it cleanly while visitors wait", "up", "down")
-    add(status, "services, certificate, backup and volume")
-    add(certificate, "obtain, keep or renew the certificate", "ensure", "renew")
-    add(hostkey, "make a new SSH host key, then put it in place", "rotate", "commit")
-    add(backup, "into Spaces", "now", "database", "media", "list", "prune")
-    add(restore, "databases and media from Spaces; then run `stack up`").add_argument(
-        "id", help="a backup's id, or latest"
-    )
-    add(timers, "backups and certificate renewal by themselves", "enable", "disable")
+        for argument in filter(None, (one.argument for one in known)):
+            command.add_argument(argument)
     return root
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
-    name = " ".join(filter(None, (options.command, options.action)))
+    command = COMMANDS[" ".join(filter(None, (options.command, options.action)))]
     try:
-        answer = _run(options, name)
+        answer = _run(options, command)
     except BootstrapError as error:
         return _fail(error)
     except KeyboardInterrupt as interrupt:
-        return _fail(Cancelled(f"{name} was ended by {interrupt or 'a signal'}", "run it again"))
+        return _fail(Cancelled(f"{command.name} was ended by {interrupt or 'a signal'}", "run it again"))
     except OSError as error:
-        return _fail(HostError(f"{name}: {error}"))
-    print(json.dumps(answer))
+        return _fail(HostError(f"{command.name}: {error}"))
+    print(form.encode(answer))
     return 0
 
 
-def _run(options: argparse.Namespace, name: str) -> Any:
+def _run(options: argparse.Namespace, command: Command[Any]) -> Any:
     if os.geteuid() != 0:
-        raise RequirementError("bootstrap-agent needs root", f"sudo bootstrap-agent {name}")
+        raise RequirementError("bootstrap-agent needs root", f"sudo bootstrap-agent {command.name}")
     with interruptible():
-        if (options.command, options.action) in READ_ONLY:
+        if not command.changes:
             return options.run(Droplet(), options)
-        with exclusive(name):
+        with exclusive(command.name):
             return options.run(Droplet(), options)
 
 

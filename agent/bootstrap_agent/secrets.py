@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import pwd
 from pathlib import Path
-from typing import Any
 
-from bootstrap_agent import dotenv
+from bootstrap_agent.contract import dotenv, form, paths
+from bootstrap_agent.contract.answers import Credentials, Secrets, Written
+from bootstrap_agent.contract.dotenv import DotenvError
 from bootstrap_agent.contract.errors import HostError, NotFoundError
-from bootstrap_agent.deployment import ETC
 from bootstrap_agent.files import write_atomic
 
-ENV_FILE = ".env.production"
-CREDENTIALS = ETC / "credentials.json"
-OWNER = "deploy"
 
-
-def put(text: str, stack_dir: Path) -> dict[str, Any]:
+def put(text: str, stack_dir: Path) -> Written:
     """Both files are rendered before the first is written."""
-    env, credentials = _checked(text)
-    rendered = dotenv.render(env).encode()
-    owner = pwd.getpwnam(OWNER)
-    write_atomic(stack_dir / ENV_FILE, rendered, 0o600, owner.pw_uid, owner.pw_gid)
-    write_atomic(CREDENTIALS, json.dumps(credentials, indent=1).encode(), 0o600)
-    return {"written": [str(stack_dir / ENV_FILE), str(CREDENTIALS)]}
+    env_file, credentials_file = stack_dir / paths.ENV_FILE, paths.CREDENTIALS
+    try:
+        secrets = form.decode(text, Secrets)
+        rendered = dotenv.render(secrets.env).encode()
+    except (form.FormError, DotenvError) as error:
+        # neither repeats a value: they are nothing but secrets
+        raise HostError(f'secrets put: stdin must be {{"env": {{…}}, "credentials": {{…}}}}: {error}') from None
+    owner = pwd.getpwnam(paths.USER)
+    write_atomic(env_file, rendered, 0o600, owner.pw_uid, owner.pw_gid)
+    write_atomic(credentials_file, form.encode(secrets.credentials, indent=1).encode(), 0o600)
+    return Written((str(env_file), str(credentials_file)))
 
 
-def get(stack_dir: Path) -> dict[str, Any]:
-    credentials = json.loads(CREDENTIALS.read_text()) if CREDENTIALS.exists() else {}
-    return {"env": environment(stack_dir), "credentials": credentials}
+def get(stack_dir: Path) -> Secrets:
+    env = environment(stack_dir)
+    if not paths.CREDENTIALS.exists():
+        return Secrets(env, Credentials())
+    try:
+        return Secrets(env, form.decode(paths.CREDENTIALS.read_text(), Credentials))
+    except form.FormError as error:
+        raise HostError(f"{paths.CREDENTIALS}: {error}", "run `bootstrap create` again: it delivers the key") from None
 
 
 def environment(stack_dir: Path) -> dict[str, str]:
-    path = stack_dir / ENV_FILE
+    path = stack_dir / paths.ENV_FILE
     try:
-        return dotenv.parse(path.read_text(), str(path))
+        return dotenv.final(path.read_text(), str(path))
     except FileNotFoundError:
         raise NotFoundError(f"{path} does not exist", "deliver the secrets: run `bootstrap create` again") from None
-
-
-def _checked(text: str) -> tuple[dict[str, str], dict[str, Any]]:
-    """A message here never repeats the input: it is nothing but secrets."""
-    try:
-        raw = json.loads(text)
-        env, credentials = raw["env"], raw["credentials"]
-    except (ValueError, KeyError, TypeError):
-        raise HostError('secrets put: stdin must be {"env": {…}, "credentials": {…}}') from None
-    if not isinstance(env, dict) or not all(isinstance(value, str) for value in env.values()):
-        raise HostError("secrets put: every value of env must be a string")
-    if not isinstance(credentials, dict):
-        raise HostError("secrets put: credentials must be an object")
-    return env, credentials
+    except DotenvError as error:
+        raise HostError(str(error), error.remedy) from None

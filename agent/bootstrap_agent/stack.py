@@ -8,10 +8,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from bootstrap_agent import boot, certificate, hold, volume
-from bootstrap_agent.compose import Compose, Container, tail
+from bootstrap_agent.compose import Compose, Container, states, tail
+from bootstrap_agent.contract.answers import Services
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import HostError, UnhealthyError
-from bootstrap_agent.deployment import Deployment, Release
-from bootstrap_agent.facts import Facts
+from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import last_line, note, run
 from bootstrap_agent.secrets import environment
 from bootstrap_agent.waiting import until
@@ -25,52 +27,52 @@ SETTLE_S = 2.0
 RESTARTS = 5
 
 
-def up(release: Release, deployment: Deployment, facts: Facts, compose: Compose) -> dict[str, Any]:
+def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
     volume.require_mounted()
-    environment(release.stack_dir)
+    environment(release.folder)
     check_images(release, compose)
-    certificate.install(release, deployment, facts)
+    certificate.install(release, deployment, x)
     try:
-        start_data(compose, facts)
+        start_data(compose, x)
         note("all services")
         start(compose, compose.services(), everything=True)
     finally:
         # also when one of them failed: what the others answer is better than no answer
         hold.release()
     boot.enable()
-    return {"services": [container.answer() for container in compose.containers()]}
+    return Services(states(compose.containers()))
 
 
-def down(facts: Facts, compose: Compose) -> dict[str, Any]:
+def down(x: XBootstrap, compose: Compose) -> Services:
     """From here on this droplet starts nothing by itself: its volume may already be elsewhere when it boots again.
     New visitors wait; those who are being answered get their answer before anything behind it stops."""
     boot.disable()
     hold.hold()
     running = {container.service for container in compose.containers() if container.state == "running"}
-    front = [name for name in facts.drain or compose.published() if name in running]
+    front = [name for name in x.drain or compose.published() if name in running]
     if front:
         time.sleep(SETTLE_S)
         note(f"drain {', '.join(front)}")
         compose.run("stop", *front, timeout_s=STOP_S)
     compose.run("--profile=jobs", "stop", timeout_s=STOP_S)
     compose.run("--profile=jobs", "down", timeout_s=STOP_S)
-    return {"services": [container.answer() for container in compose.containers()]}
+    return Services(states(compose.containers()))
 
 
-def start_data(compose: Compose, facts: Facts) -> None:
+def start_data(compose: Compose, x: XBootstrap) -> None:
     """Jobs begin when what they need is there: a message broker boots meanwhile, and takes longest of all."""
     starting = Starting(compose)
-    if facts.data_services:
+    if x.data_services:
         # to Compose, no name means every service
-        starting.up(facts.data_services)
-    needed = compose.needed_by(name for group in facts.jobs for name in group) & set(facts.data_services)
-    later = {service for service in facts.data_services if needed and service not in needed}
-    soon = set(facts.data_services) - later
+        starting.up(x.data_services)
+    needed = compose.needed_by(name for group in x.jobs for name in group) & set(x.data_services)
+    later = {service for service in x.data_services if needed and service not in needed}
+    soon = set(x.data_services) - later
     starting.wait(soon)
-    reconcile(compose, facts, soon)
-    run_jobs(compose, facts)
+    reconcile(compose, x, soon)
+    run_jobs(compose, x)
     starting.wait(later)
-    reconcile(compose, facts, later)
+    reconcile(compose, x, later)
 
 
 def start(compose: Compose, services: Sequence[str], *, everything: bool = False) -> None:
@@ -120,17 +122,17 @@ class Starting:
         return [container for container in self._compose.containers() if container.service in services]
 
 
-def reconcile(compose: Compose, facts: Facts, services: Collection[str]) -> None:
+def reconcile(compose: Compose, x: XBootstrap, services: Collection[str]) -> None:
     """Accounts in the data services agree with .env.production, whichever droplet they were made on."""
-    for step in facts.reconcile:
+    for step in x.reconcile:
         if step.service in services:
             note(f"reconcile {step.service}")
             compose.execute(step.service, step.command, error=UnhealthyError, what=f"reconcile {step.service}")
 
 
-def run_jobs(compose: Compose, facts: Facts) -> None:
+def run_jobs(compose: Compose, x: XBootstrap) -> None:
     compose.remove_one_offs()
-    for group in facts.jobs:
+    for group in x.jobs:
         note(f"job {', '.join(group)}")
         for job, done in compose.jobs(group, JOB_S).items():
             if done.code != 0:

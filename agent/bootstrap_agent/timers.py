@@ -3,27 +3,19 @@ those for which the stack has something."""
 
 from __future__ import annotations
 
-from bootstrap_agent.facts import Facts
+from bootstrap_agent.contract.answers import Timers
+from bootstrap_agent.contract.stack import XBootstrap
+from bootstrap_agent.contract.units import TIMERS, timers_of
 from bootstrap_agent.run import run
 
-DATABASE, MEDIA, CERTIFICATE = (
-    f"bootstrap-{name}.timer" for name in ("backup-database", "backup-media", "certificate")
-)
 
-
-def wanted(facts: Facts) -> list[str]:
-    reasons = {DATABASE: facts.databases, MEDIA: facts.media, CERTIFICATE: facts.certificate}
-    return [timer for timer, reason in reasons.items() if reason]
-
-
-def enable(facts: Facts) -> dict[str, object]:
-    timers = wanted(facts)
+def enable(x: XBootstrap) -> Timers:
+    timers = timers_of(x)
     if timers:
         run(["systemctl", "--quiet", "enable", "--now", *timers])
-    return {"enabled": True, "timers": timers}
+    return Timers(True, timers)
 
 
-def disable() -> dict[str, object]:
-    timers = [DATABASE, MEDIA, CERTIFICATE]
-    run(["systemctl", "--quiet", "disable", "--now", *timers])
-    return {"enabled": False, "timers": timers}
+def disable() -> Timers:
+    run(["systemctl", "--quiet", "disable", "--now", *TIMERS])
+    return Timers(False, TIMERS)

@@ -10,20 +10,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootstrap_agent.contract.answers import Usage, Volume
 from bootstrap_agent.contract.errors import ConflictError, HostError
-from bootstrap_agent.facts import Facts
+from bootstrap_agent.contract.paths import DATA, LETSENCRYPT, WEBROOT, device_of
+from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note, run
 from bootstrap_agent.waiting import until
 
-DATA = Path("/srv/data")
-LETSENCRYPT = DATA / "letsencrypt"
-WEBROOT = DATA / "acme-webroot"
 DEVICE_WAIT_S = 120
 RELEASE_WAIT_S = 30
-
-
-def device_of(volume: str) -> Path:
-    return Path(f"/dev/disk/by-id/scsi-0DO_Volume_{volume}")
 
 
 def is_mounted(path: Path = DATA) -> bool:
@@ -35,7 +30,7 @@ def require_mounted() -> None:
         raise HostError(f"the data volume is not mounted on {DATA}", "run `bootstrap-agent volume mount` first")
 
 
-def mount(volume: str, facts: Facts) -> dict[str, object]:
+def mount(volume: str, x: XBootstrap) -> Volume:
     device = device_of(volume)
     _wait_for(device)
     formatted = False
@@ -48,24 +43,24 @@ def mount(volume: str, facts: Facts) -> dict[str, object]:
         run(["mount", "-t", "ext4", "-o", "noatime", str(device), str(DATA)])
     # a volume that was made larger in the cloud is larger here too; nothing to do costs nothing
     run(["resize2fs", str(device)])
-    _make_folders(facts)
+    _make_folders(x)
     _link_letsencrypt()
-    return {"mounted": True, "device": str(device), "formatted": formatted}
+    return Volume(True, str(device), formatted)
 
 
-def unmount(volume: str) -> dict[str, object]:
+def unmount(volume: str) -> Volume:
     """Returns when no one on this droplet has the device open, so that detaching it loses nothing."""
     device = device_of(volume)
     until(lambda: _released(device), timeout_s=RELEASE_WAIT_S, late=lambda: _in_use(device))
-    return {"mounted": False, "device": str(device), "formatted": False}
+    return Volume(False, str(device), False)
 
 
-def usage() -> dict[str, object]:
+def usage() -> Usage:
     if not is_mounted():
-        return {"mounted": False, "used_bytes": None, "size_bytes": None}
+        return Usage(False, None, None)
     stats = os.statvfs(DATA)
     size = stats.f_blocks * stats.f_frsize
-    return {"mounted": True, "used_bytes": size - stats.f_bfree * stats.f_frsize, "size_bytes": size}
+    return Usage(True, size - stats.f_bfree * stats.f_frsize, size)
 
 
 def _released(device: Path) -> bool:
@@ -114,9 +109,9 @@ def _seal_mount_point() -> None:
     run(["chattr", "+i", str(DATA)])
 
 
-def _make_folders(facts: Facts) -> None:
+def _make_folders(x: XBootstrap) -> None:
     DATA.chmod(0o755)
-    folders = {**{name: (uid, 0o755) for name, uid in facts.volumes.items()}, WEBROOT.name: (0, 0o755)}
+    folders = {**{name: (uid, 0o755) for name, uid in x.volumes.items()}, WEBROOT.name: (0, 0o755)}
     folders[LETSENCRYPT.name] = (0, 0o700)
     for name, (uid, mode) in folders.items():
         folder = DATA / name

@@ -31,13 +31,14 @@ def now(context: Context, domain: str | None, as_json: bool) -> None:
     bootstrap backup now example.com --json
     """
     from bootstrap.operations.backup import backup_now
+    from bootstrap_agent.contract import form
 
     manifest = backup_now(context.environment(domain))
     if as_json:
-        context.console.json(manifest)
+        context.console.json(form.plain(manifest))
     else:
-        parts = [*manifest["databases"], *(manifest["media"] or {}).get("folders", ())]
-        context.console.print(f"backup {manifest['id']}: {', '.join(parts)}")
+        parts = [*manifest.databases, *(manifest.media.folders if manifest.media else ())]
+        context.console.print(f"backup {manifest.id}: {', '.join(parts)}")
 
 
 @backup.command("list")

@@ -21,6 +21,7 @@ def restore(context: Context, backup_id: str, domain: str | None, yes: bool, as_
     bootstrap restore 20261124_020000 example.com --yes
     """
     from bootstrap.operations.restore import choose_backup, restore
+    from bootstrap_agent.contract import form
 
     env = context.environment(domain)
     backup = choose_backup(env, backup_id)
@@ -29,6 +30,6 @@ def restore(context: Context, backup_id: str, domain: str | None, yes: bool, as_
         context.console.confirm(env.settings.domain, what)
     restored = restore(env, backup_id)
     if as_json:
-        context.console.json(restored)
+        context.console.json(form.plain(restored))
     else:
         context.console.print(f"https://{env.settings.domain}/ serves the data of {backup.time}")

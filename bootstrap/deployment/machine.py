@@ -18,6 +18,7 @@ from bootstrap.ports.cloud import VPC, Droplet, DropletSpec, FirewallRule, Image
 from bootstrap.ports.host import Host
 from bootstrap.settings import Settings
 from bootstrap.userdata import render
+from bootstrap_agent.contract import answers
 from bootstrap_agent.waiting import until
 
 BOOT_S = 300
@@ -111,9 +112,9 @@ def _patience_s(env: Environment, droplet: Droplet) -> float:
 
 def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Droplet, Host]:
     """Until the end both keys are pinned and FIRST_CONTACT stays on the droplet: killed at any point, run again."""
-    fresh = hostkeys.pin(remote.agent(host, "hostkey", "rotate")["public_key"])
+    fresh = hostkeys.pin(remote.agent(host, answers.HOSTKEY_ROTATE).public_key)
     env.cloud.tag_droplet(droplet.id, fresh)
-    remote.agent(host, "hostkey", "commit")
+    remote.agent(host, answers.HOSTKEY_COMMIT)
     host.close()
 
     _wait_for_key(remote.connect(env, replace(droplet, tags=(*droplet.tags, fresh))), fresh)

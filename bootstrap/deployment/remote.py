@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, TypeVar
 
 from bootstrap import errors
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.hostkeys import pins
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.host import Host, HostAddress, HostResult
+from bootstrap_agent.contract import answers, form, paths
+from bootstrap_agent.contract.answers import Command
 
-USER = "deploy"
 # `stack up` and `stack down`
 STACK_S = 900
-AGENT = ("sudo", "-n", "/usr/local/bin/bootstrap-agent")
+AGENT = ("sudo", "-n", str(paths.AGENT))
+
+A = TypeVar("A")
 
 
 def connect(env: Environment, droplet: Droplet) -> Host:
@@ -27,36 +29,38 @@ def connect(env: Environment, droplet: Droplet) -> Host:
             f"droplet {droplet.name} has no pinned host key: no tag bootstrap-hostkey:… is on it",
             "someone removed the tag: redeploy to a new droplet, or restore the tag",
         )
-    return env.hosts(HostAddress(droplet.public_ip, USER, hashes))
+    return env.hosts(HostAddress(droplet.public_ip, paths.USER, hashes))
 
 
-def agent(host: Host, *argv: str, stdin: Any = None, timeout_s: float = 120) -> Any:
-    """Runs one agent command and returns its JSON; its failure is raised here as the class its exit code names."""
-    text = json.dumps(stdin) if stdin is not None else None
-    result = host.run([*AGENT, *argv], stdin=text, timeout_s=timeout_s, check=False)
+def agent(host: Host, command: Command[A], *arguments: str, stdin: Any = None, timeout_s: float = 120) -> A:
+    """Runs one agent command and returns its answer; its failure is raised here as the class its exit code names.
+    `stdin` is a struct of the contract. What a newer agent says beyond the contract is left out."""
+    text = form.encode(stdin) if stdin is not None else None
+    result = host.run([*AGENT, *command.words, *arguments], stdin=text, timeout_s=timeout_s, check=False)
     if result.exit_code != 0:
-        raise _failure(argv, result)
+        raise _failure(command.name, result)
     try:
-        return json.loads(result.stdout)
-    except ValueError:
+        answer: A = form.decode(result.stdout, command.form)
+    except form.FormError as error:
         raise errors.HostError(
-            f"agent {' '.join(argv)}: the answer is not JSON", "is the image newer than this bootstrap?"
+            f"agent {command.name}: its answer is not what this bootstrap expects: {error.problems[0]}",
+            "image and bootstrap differ: bootstrap image build, then bootstrap redeploy",
         ) from None
+    return answer
 
 
 def health_paths(host: Host) -> tuple[str, ...]:
     """What the release on the droplet is asked from outside; the stack's folder here may be another one's."""
-    # an agent of an earlier image does not say
-    return tuple(agent(host, "info").get("health") or ("/",))
+    return agent(host, answers.INFO).health
 
 
-def _failure(argv: tuple[str, ...], result: HostResult) -> errors.BootstrapError:
+def _failure(command: str, result: HostResult) -> errors.BootstrapError:
     lines = [line.strip() for line in result.stderr.splitlines() if line.strip()]
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     hints = [line.removeprefix("hint: ") for line in lines if line.startswith("hint: ")]
     message = said[-1] if said else lines[-1] if lines else f"exit code {result.exit_code}"
     kind = _BY_EXIT_CODE.get(result.exit_code, errors.HostError)
-    error = kind(f"agent {' '.join(argv)}: {message}", hints[-1] if hints else None)
+    error = kind(f"agent {command}: {message}", hints[-1] if hints else None)
     error.command = result.command
     return error
 

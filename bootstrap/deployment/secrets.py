@@ -6,13 +6,14 @@ import secrets
 import string
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bootstrap.deployment import remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CredentialsError, NotFoundError, UsageError
 from bootstrap.ports.host import Host
-from bootstrap.stack.model import Stack, parse_env
+from bootstrap.stack.model import Stack
+from bootstrap_agent.contract import answers, dotenv
+from bootstrap_agent.contract.answers import Credentials, Secrets, SpacesKey
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -39,7 +40,7 @@ def _mail(env: Environment, stack: Stack) -> dict[str, str]:
 
 
 def read_env_file(path: Path | None) -> dict[str, str]:
-    """The operator's own values; they win over everything."""
+    """The operator's own values; they win over everything. A dollar in them is a dollar."""
     if path is None:
         return {}
     try:
@@ -47,7 +48,10 @@ def read_env_file(path: Path | None) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"env_file {path}: {reason}", "check `env_file` in bootstrap.yaml, or --env-file") from None
-    return parse_env(text, str(path))
+    try:
+        return dotenv.literal(text, str(path))
+    except dotenv.DotenvError as error:
+        raise UsageError(str(error), error.remedy) from None
 
 
 def check_given(stack: Stack, domain: str, given: Mapping[str, str]) -> None:
@@ -60,41 +64,36 @@ def compose(stack: Stack, domain: str, *, given: Mapping[str, str], existing: Ma
 
     A value that the template derives from others (`${NAME}`) is derived anew, unless someone had set it."""
     fresh = {name: _generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
-    derived = {name for name, value in stack.env_template.items() if "${" in value}
-    kept = {name: value for name, value in existing.items() if name not in derived}
+    template = stack.env_template
+    kept = {name: value for name, value in existing.items() if name not in template.derived}
     if existing:
-        as_derived = stack.render_env(domain, fresh, kept)
-        kept |= {name: existing[name] for name in derived & existing.keys() if existing[name] != as_derived[name]}
-    return stack.render_env(domain, fresh, {**kept, **given})
+        as_derived = template.render(domain, fresh, kept)
+        derived = template.derived & existing.keys()
+        kept |= {name: existing[name] for name in derived if existing[name] != as_derived[name]}
+    return template.render(domain, fresh, {**kept, **given})
 
 
-def read(host: Host) -> dict[str, Any]:
-    """`{"env": …, "credentials": …}` as the droplet holds them; empty before the first delivery."""
+def read(host: Host) -> Secrets:
+    """As the droplet holds them; empty before the first delivery."""
     try:
-        answer = remote.agent(host, "secrets", "get")
+        return remote.agent(host, answers.SECRETS_GET)
     except NotFoundError:
-        return {"env": {}, "credentials": {}}
-    return {"env": answer["env"], "credentials": answer["credentials"]}
+        return Secrets({}, Credentials())
 
 
-def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str], existing: Mapping[str, Any]) -> bool:
+def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str], existing: Secrets) -> bool:
     """Writes what `existing` (of this droplet, or of the one it replaces) and `given` make; True when that changed
     anything on this droplet. On stdin of an SSH session: never in argv, never in user-data."""
-    wanted = {
-        "env": compose(stack, env.settings.domain, given=given, existing=existing["env"]),
-        "credentials": _credentials(env) or existing["credentials"],
-    }
+    values = compose(stack, env.settings.domain, given=given, existing=existing.env)
+    wanted = Secrets(values, _credentials(env) or existing.credentials)
     if wanted == read(host):
         return False
-    remote.agent(host, "secrets", "put", stdin=wanted)
+    remote.agent(host, answers.SECRETS_PUT, stdin=wanted)
     return True
 
 
-def _credentials(env: Environment) -> dict[str, Any]:
-    if env.spaces_credentials is None:
-        return {}
-    access_key, secret_key = env.spaces_credentials
-    return {"spaces": {"access_key": access_key, "secret_key": secret_key}}
+def _credentials(env: Environment) -> Credentials | None:
+    return Credentials(SpacesKey(*env.spaces_credentials)) if env.spaces_credentials else None
 
 
 def _generate(length: int) -> str:

@@ -18,7 +18,7 @@ from bootstrap.ports.cloud import Cloud, Image
 from bootstrap.ports.packer import Packer
 from bootstrap.ports.progress import Progress
 from bootstrap.scratch import Scratch
-from bootstrap.stack import model as stacks
+from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
 from bootstrap_agent.waiting import until
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from bootstrap.ports.checkout import Checkout
-from bootstrap.stack.model import ENV_EXAMPLE, Stack
+from bootstrap.stack.model import Stack
+from bootstrap_agent.contract.paths import ENV_EXAMPLE
 
 
 @dataclass(frozen=True)

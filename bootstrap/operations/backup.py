@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import remote
@@ -14,6 +11,8 @@ from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.ports.object_store import ObjectStore
+from bootstrap_agent.contract import answers, form
+from bootstrap_agent.contract.manifest import Manifest, manifest_key
 
 # a dump is as long as its database, and so is the way back
 BACKUP_S = 6 * 3600
@@ -31,12 +30,12 @@ class Backup:
     release: str | None
 
 
-def backup_now(env: Environment) -> Any:
+def backup_now(env: Environment) -> Manifest:
     """Databases and media, now; returns the manifest."""
     with alone(env):
         _, live = finding.find_live(env)
         with closing(remote.connect(env, live)) as host, env.progress.step("backup of databases and media to Spaces"):
-            return remote.agent(host, "backup", "now", timeout_s=BACKUP_S)
+            return remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
 
 
 def list_backups(env: Environment) -> list[Backup]:
@@ -52,7 +51,7 @@ def list_backups(env: Environment) -> list[Backup]:
 
 def stored_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
-    store, prefix = store_of(env), f"{env.settings.prefix}manifest_"
+    store, prefix = store_of(env), manifest_key(env.settings.prefix, "").removesuffix(".json")
     try:
         keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
     except NotFoundError:
@@ -72,20 +71,18 @@ def store_of(env: Environment) -> ObjectStore:
 
 def _read(store: ObjectStore, key: str) -> Backup:
     try:
-        raw = json.loads(store.read(key))
-        return _backup(raw)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BackupError(f"{key} in the bucket is no manifest of a backup", "delete or repair this object") from None
+        return _backup(form.decode(store.read(key), Manifest))
+    except form.FormError as error:
+        what = f"{key} in the bucket is no manifest of a backup: {error.problems[0]}"
+        raise BackupError(what, "delete or repair this object") from None
 
 
-def _backup(raw: Mapping[str, Any]) -> Backup:
-    databases = raw["databases"]
-    media = raw.get("media") or {}
+def _backup(manifest: Manifest) -> Backup:
     return Backup(
-        id=str(raw["id"]),
-        kind=str(raw["kind"]),
-        time=str(raw["created_at"]),
-        size=sum(int(part["size"]) for part in databases.values()) + int(media.get("size", 0)),
-        databases=tuple(sorted(databases)),
-        release=raw.get("release"),
+        id=manifest.id,
+        kind=manifest.kind,
+        time=form.plain(manifest.created_at),
+        size=sum(part.size for part in manifest.parts),
+        databases=tuple(sorted(manifest.databases)),
+        release=manifest.release,
     )

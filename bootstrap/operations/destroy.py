@@ -14,6 +14,7 @@ from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.ports.cloud import Droplet, ReservedIP
+from bootstrap_agent.contract import answers
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
         return
     try:
         with closing(remote.connect(env, droplet)) as host:
-            remote.agent(host, "stack", "down", timeout_s=180)
-            remote.agent(host, "volume", "unmount")
+            remote.agent(host, answers.STACK_DOWN, timeout_s=180)
+            remote.agent(host, answers.VOLUME_UNMOUNT)
     except BootstrapError as error:
         env.progress.note(f"the stack could not be stopped first: {error.message}")
 

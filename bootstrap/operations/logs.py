@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 from bootstrap.deployment import find, remote
 from bootstrap.deployment.environment import Environment
+from bootstrap_agent.contract import answers, paths, units
+from bootstrap_agent.contract.release import Release
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ def show(env: Environment, wanted: Wanted) -> int:
     with closing(remote.connect(env, live)) as host:
         if wanted.units:
             return host.interactive(shlex.join(journal_argv(wanted)))
-        return host.interactive(shlex.join(compose_argv(wanted, remote.agent(host, "info")["release"])))
+        return host.interactive(shlex.join(compose_argv(wanted, remote.agent(host, answers.INFO).release)))
 
 
-def compose_argv(wanted: Wanted, release: Mapping[str, Any]) -> list[str]:
-    folder = release["stack_dir"]
+def compose_argv(wanted: Wanted, release: Release) -> list[str]:
+    folder = release.stack_dir
     return [
-        *("sudo", "-n", "env", f"RELEASE={release['name']}", "docker", "compose"),
-        *("--env-file", f"{folder}/.env.production", "-f", f"{folder}/{release['compose_file']}"),
+        *("sudo", "-n", "env", f"RELEASE={release.name}", "docker", "compose"),
+        *("--env-file", f"{folder}/{paths.ENV_FILE}", "-f", f"{folder}/{release.compose_file}"),
         *("logs", "--tail", str(wanted.lines)),
         *(["--follow"] if wanted.follow else []),
         *(["--since", wanted.since] if wanted.since else []),
@@ -45,7 +45,7 @@ def compose_argv(wanted: Wanted, release: Mapping[str, Any]) -> list[str]:
 
 def journal_argv(wanted: Wanted) -> list[str]:
     return [
-        *("sudo", "-n", "journalctl", "--no-pager", "--unit", "bootstrap-*", "--lines", str(wanted.lines)),
+        *("sudo", "-n", "journalctl", "--no-pager", "--unit", units.PATTERN, "--lines", str(wanted.lines)),
         *(["--follow"] if wanted.follow else []),
         *(["--since", _journal_time(wanted.since)] if wanted.since else []),
     ]

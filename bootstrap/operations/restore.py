@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import gate, remote
@@ -12,6 +11,7 @@ from bootstrap.deployment.lock import alone
 from bootstrap.errors import NotFoundError
 from bootstrap.operations.backup import BACKUP_S, Backup, stored_backups
 from bootstrap.ports.host import Host
+from bootstrap_agent.contract import answers
 
 LATEST = "latest"
 
@@ -29,7 +29,7 @@ def choose_backup(env: Environment, wanted: str) -> Backup:
     return next((backup for backup in found if backup.databases), found[0])
 
 
-def restore(env: Environment, wanted: str) -> Any:
+def restore(env: Environment, wanted: str) -> answers.Restored:
     """Returns what the agent restored, after the stack serves again."""
     with alone(env):
         deployment, live = finding.find_live(env)
@@ -43,11 +43,11 @@ def restore(env: Environment, wanted: str) -> Any:
         return restored
 
 
-def _replace_data(env: Environment, host: Host, wanted: str) -> Any:
+def _replace_data(env: Environment, host: Host, wanted: str) -> answers.Restored:
     """A restore that fails leaves the data that were there: they are served again before it is told."""
     try:
         with env.progress.step(f"databases and media of backup {wanted}"):
-            return remote.agent(host, "restore", wanted, timeout_s=BACKUP_S)
+            return remote.agent(host, answers.RESTORE, wanted, timeout_s=BACKUP_S)
     finally:
         with env.progress.step("stack up"):
-            remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
+            remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)

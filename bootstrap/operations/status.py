@@ -10,14 +10,11 @@ from bootstrap.deployment import cost, find, gate, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.ports.cloud import Droplet
+from bootstrap_agent.contract import answers, form
+from bootstrap_agent.contract.answers import Info, Status
+from bootstrap_agent.contract.release import Release
 
-# what stays unknown while the droplet does not answer
-_SILENT: dict[str, Any] = {
-    "services": [],
-    "certificate": None,
-    "backup": {"last": None, "age_s": None},
-    "health": ("/",),
-}
+_UNKNOWN = answers.BackupAge(None, None)
 
 
 def status(env: Environment) -> dict[str, Any]:
@@ -26,26 +23,26 @@ def status(env: Environment) -> dict[str, Any]:
     deployment = find.find(env)
     if not deployment.exists:
         raise NotFoundError(f"{settings.domain} is not deployed", f"bootstrap create --domain {settings.domain}")
-    told = _ask_agent(env, deployment.live)
+    status, info, problem = _ask_agent(env, deployment.live)
     address = deployment.reserved_ip.ip if deployment.reserved_ip else None
     # on this computer: another one knows nothing of it
     before = steps.interrupted(steps.path_of(env))
-    outside = _from_outside(env, told["health"], address)
+    outside = _from_outside(env, info.health if info else ("/",), address)
     return {
         "deployment": settings.key,
         "domain": settings.domain,
         "url": f"https://{settings.domain}/",
         "state": _state(deployment),
-        "healthy": bool(told.get("healthy")) and outside is None,
-        "problem": told.get("problem") or outside,
+        "healthy": status is not None and status.healthy and outside is None,
+        "problem": problem or outside,
         "interrupted": str(before) if before else None,
-        "release": told.get("release"),
+        "release": _release(info.release) if info else None,
         "droplet": _droplet(deployment.live),
         "reserved_ip": address,
         "volume": _volume(deployment),
-        "services": told["services"],
-        "certificate": told["certificate"],
-        "backup": told["backup"] or _SILENT["backup"],
+        "services": form.plain(status.services if status else ()),
+        "certificate": form.plain(status.certificate if status else None),
+        "backup": form.plain(status.backup if status else _UNKNOWN),
         "cost_month_usd": _cost(env, deployment),
     }
 
@@ -66,25 +63,24 @@ def _state(deployment: find.Deployment) -> str:
     return "live" if deployment.live.status == "active" else deployment.live.status
 
 
-def _ask_agent(env: Environment, live: Droplet | None) -> dict[str, Any]:
+def _ask_agent(env: Environment, live: Droplet | None) -> tuple[Status | None, Info | None, str | None]:
+    """What it says, or why it says nothing."""
     if live is None or live.status != "active":
-        return {**_SILENT, "problem": "no live droplet is active"}
+        return None, None, "no live droplet is active"
     try:
         with closing(remote.connect(env, live)) as host:
-            told = remote.agent(host, "status", timeout_s=60)
-            info = remote.agent(host, "info")
+            return remote.agent(host, answers.STATUS, timeout_s=60), remote.agent(host, answers.INFO), None
     except BootstrapError as error:
-        return {**_SILENT, "problem": error.message}
-    return {**_SILENT, **told, "release": _release(info["release"]), "health": info.get("health") or ("/",)}
+        return None, None, error.message
 
 
-def _release(release: dict[str, Any]) -> dict[str, Any]:
+def _release(release: Release) -> dict[str, Any]:
     return {
-        "image": release.get("name"),
-        "git": release.get("git_commit"),
-        "built_at": release.get("built_at"),
-        "base": release.get("base"),
-        "base_is_stand_in": release.get("base_is_stand_in"),
+        "image": release.name,
+        "git": release.git_commit,
+        "built_at": form.plain(release.built_at),
+        "base": release.base,
+        "base_is_stand_in": release.base_is_stand_in,
     }
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bootstrap.stack.model import XBootstrap
+from bootstrap_agent.contract.stack import XBootstrap
 
 _DATABASES = "postgres postgis timescaledb pgvector mysql mariadb percona mongo couchdb influxdb cassandra neo4j"
 _BROKERS = "rabbitmq redis valkey memcached kafka nats mosquitto emqx"

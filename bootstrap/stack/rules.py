@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from bootstrap.stack.compose_view import Mount, ServiceView, StackView, inside_the_stack, mapping, sequence
-from bootstrap.stack.model import DATA_ROOT, ENV_EXAMPLE
+from bootstrap_agent.contract.paths import DATA, ENV_EXAMPLE, LETSENCRYPT, WEBROOT
 
 ERROR, WARNING = "error", "warning"
 
@@ -21,7 +21,7 @@ _IN_A_URL = re.compile(r"://[^/\s:@]*:[^/\s:@<]+@")
 _VARIABLE = re.compile(r"(?<!\$)\$(?:\{(?P<name>[A-Za-z_]\w*)(?P<rest>[^}]*)\}|(?P<bare>[A-Za-z_]\w*))")
 # what the machine itself has, to be read
 _HARMLESS = ("/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/usr/share/zoneinfo", "/dev/", "/proc", "/sys")
-_BY_BOOTSTRAP = ("acme-webroot", "letsencrypt")
+_BY_BOOTSTRAP = (WEBROOT.name, LETSENCRYPT.name)
 # set by bootstrap beside .env.production
 _GIVEN = {"RELEASE"}
 
@@ -172,14 +172,14 @@ def named_volumes(stack: StackView) -> Findings:
         where = f"volumes.{name}"
         device = str(mapping(body.get("driver_opts")).get("device", ""))
         if body.get("external"):
-            yield Finding(ERROR, where, "is external: a new droplet has no such volume", f"put it on {DATA_ROOT}")
-        elif device.startswith(f"{DATA_ROOT}/"):
+            yield Finding(ERROR, where, "is external: a new droplet has no such volume", f"put it on {DATA}")
+        elif device.startswith(f"{DATA}/"):
             if stack.field and name not in stack.field.volumes:
                 remedy = f"add it: x-bootstrap.volumes: {{{name}: the uid that writes there}}"
                 yield Finding(ERROR, where, f"nothing makes the folder {device}", remedy)
         elif writers := [service for service, mount in stack.users_of(name) if _keeps_data(service, mount)]:
             severity = ERROR if any(service.kind for service in writers) else WARNING
-            remedy = f"add driver_opts: {{type: none, o: bind, device: {DATA_ROOT}/{name}}} and x-bootstrap.volumes"
+            remedy = f"add driver_opts: {{type: none, o: bind, device: {DATA}/{name}}} and x-bootstrap.volumes"
             yield Finding(severity, where, "is not on the data volume: lost at the next redeploy", remedy)
     for service, mount in stack.users_of(""):
         if mount.kind == "volume":
@@ -225,9 +225,9 @@ def doors(stack: StackView) -> Findings:
             "no service publishes port 80, where the certificate authority checks the domain",
             'add "80:80"',
         )
-    if f"{DATA_ROOT}/acme-webroot" not in binds:
+    if str(WEBROOT) not in binds:
         what = "no service answers the certificate authority's challenge"
-        yield Finding(ERROR, "services", what, f"mount {DATA_ROOT}/acme-webroot where /.well-known/acme-challenge/ is")
+        yield Finding(ERROR, "services", what, f"mount {WEBROOT} where /.well-known/acme-challenge/ is")
     if str(PurePosixPath(certificate.install)) not in binds:
         what = f"no service mounts ./{certificate.install}, where the certificate is put"
         yield Finding(
@@ -282,8 +282,8 @@ def _default_of(variable: re.Match[str]) -> str:
 
 def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
     source = mount.source
-    if source.startswith(f"{DATA_ROOT}/"):
-        folder = PurePosixPath(source).relative_to(DATA_ROOT).parts[0]
+    if source.startswith(f"{DATA}/"):
+        folder = PurePosixPath(source).relative_to(DATA).parts[0]
         if stack.field and folder not in (*stack.field.volumes, *_BY_BOOTSTRAP):
             yield (
                 "is a folder that nothing makes",
@@ -292,7 +292,7 @@ def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
         return
     if not inside_the_stack(source):
         if not (mount.read_only and source.startswith(_HARMLESS)):
-            yield "is outside of the stack: a new droplet does not have it", f"put it into the stack, or on {DATA_ROOT}"
+            yield "is outside of the stack: a new droplet does not have it", f"put it into the stack, or on {DATA}"
         return
     made = (stack.field.certificate.install if stack.field and stack.field.certificate else "", "logs")
     relative = str(PurePosixPath(source))

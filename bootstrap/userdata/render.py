@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from bootstrap.errors import RequirementError, UsageError
+from bootstrap_agent.contract import deployment as contract
+from bootstrap_agent.contract import form, paths
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "cloud-init"
 # DigitalOcean's: "may not exceed 64 KiB" (its openapi.json at 7c1300c, user_data of a new droplet)
 USER_DATA_LIMIT = 64 * 1024
-ACME_CA_FILE = "/etc/bootstrap/acme-ca.pem"
+ACME_CA_FILE = str(paths.ACME_CA)
 
 
 class Acme(Protocol):
@@ -63,7 +64,9 @@ def user_data(deployment: Deployment, host_private_key: str, host_public_key: st
         host_private_key=host_private_key,
         host_public_key=host_public_key.strip(),
         ssh_public_key=ssh_public_key.strip(),
-        deployment_json=json.dumps(deployment_document(deployment), indent=2),
+        deployment_json=form.encode(deployment_document(deployment), indent=2),
+        deployment_file=paths.DEPLOYMENT,
+        user=paths.USER,
         ca_pem=deployment.acme.ca_pem,
         ca_file=ACME_CA_FILE,
     )
@@ -74,27 +77,21 @@ def user_data(deployment: Deployment, host_private_key: str, host_public_key: st
     return text
 
 
-def deployment_document(deployment: Deployment) -> dict[str, Any]:
-    """deployment.json, as docs/architecture.md describes it."""
-    return {
-        "version": 1,
-        "domain": deployment.domain,
-        "names": list(deployment.names),
-        "key": deployment.key,
-        "volume": f"bootstrap-{deployment.slug}",
-        "acme": {
-            "directory": deployment.acme.directory,
-            "email": deployment.contact,
-            "ca_file": ACME_CA_FILE if deployment.acme.ca_pem else None,
-        },
-        "spaces": {
-            "endpoint": deployment.spaces_endpoint,
-            "region": deployment.spaces_region,
-            "bucket": deployment.bucket,
-            "prefix": deployment.prefix,
-        },
-        "backup": {"retention_days": deployment.backup.retention_days},
-    }
+def deployment_document(deployment: Deployment) -> contract.Deployment:
+    """deployment.json."""
+    return contract.Deployment(
+        domain=deployment.domain,
+        names=deployment.names,
+        key=deployment.key,
+        volume=f"bootstrap-{deployment.slug}",
+        acme=contract.Acme(
+            deployment.acme.directory, deployment.contact, ACME_CA_FILE if deployment.acme.ca_pem else None
+        ),
+        spaces=contract.Spaces(
+            deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
+        ),
+        backup=contract.Backup(deployment.backup.retention_days),
+    )
 
 
 @cache

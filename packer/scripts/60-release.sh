@@ -5,4 +5,4 @@ set -euo pipefail
 . /var/lib/bootstrap-build/files/lib.sh
 
 umask 022
-python3 "$BUILD/files/release.py" /etc/bootstrap/release.json
+/opt/bootstrap/venv/bin/python -m bootstrap_agent.inventory

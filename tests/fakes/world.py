@@ -1,177 +1,26 @@
-"""Everything around the cloud, faked: machines with an agent, a visitor, the name server, a bucket, a progress."""
+"""Everything around the cloud, faked: a visitor, the name server, a bucket, a progress, and machines on a cloud."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bootstrap.deployment import hostkeys
 from bootstrap.deployment.environment import Environment
-from bootstrap.errors import HostError, HostKeyError, NotFoundError
+from bootstrap.errors import HostError, NotFoundError
 from bootstrap.ports.cloud import Cloud, Droplet, DropletSpec
 from bootstrap.ports.dns import Answer, Caa
-from bootstrap.ports.host import HostAddress, HostResult
+from bootstrap.ports.host import HostResult
 from bootstrap.ports.object_store import StoredObject
 from bootstrap.ports.web import ProbeReport, WebAnswer
 from bootstrap.settings import Settings
 from tests.fakes.cloud import EPOCH, Effects, FakeCloud
+from tests.fakes.host import RELEASE, FakeHost, Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.com"
-
-
-@dataclass
-class Machine:
-    """What a droplet remembers, and what was sent to it. It is the `name`-th."""
-
-    user_data: str
-    offered: str
-    name: str = "1"
-    next_key: str | None = None
-    env: dict[str, str] = field(default_factory=dict)
-    credentials: dict[str, Any] = field(default_factory=dict)
-    mounted: bool = False
-    up: bool = False
-    # new visitors hear nothing
-    held: bool = False
-    healthy: bool = True
-    # its stack says that it is up, and does not answer
-    deaf: bool = False
-    timers: bool = False
-    restored: list[str] = field(default_factory=list)
-    stdin: list[str] = field(default_factory=list)
-    # what its cloud-init failed with, and the logs of that
-    boot_error: str | None = None
-    boot_log: str = ""
-
-
-class FakeHost:
-    def __init__(self, world: Surroundings, address: HostAddress) -> None:
-        self._world, self._address = world, address
-
-    @property
-    def _machine(self) -> Machine:
-        machine = self._world.at(self._address.ip)
-        key = hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN)
-        if key not in self._address.host_key_hashes:
-            raise HostKeyError(f"{self._address.ip} offers another host key than the one pinned", "compare them")
-        return machine
-
-    def run(
-        self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60, check: bool = True
-    ) -> HostResult:
-        result = self._result(self._machine, argv, stdin)
-        if check and result.exit_code:
-            last = (result.stderr.splitlines() or [f"exit code {result.exit_code}"])[-1]
-            raise HostError(f"{self._address.ip}: {last}")
-        return result
-
-    def _result(self, machine: Machine, argv: Sequence[str], stdin: str | None) -> HostResult:
-        if stdin is not None:
-            machine.stdin.append(stdin)
-        if argv[0] == "cloud-init":
-            return HostResult(1 if machine.boot_error else 0, json.dumps(_cloud_init(machine.boot_error)), "")
-        if "/var/log/cloud-init.log" in argv:
-            return HostResult(0, machine.boot_log, "")
-        if "bootstrap-agent" not in " ".join(argv):
-            printed = self._world.shell.get(argv[0], "")
-            return printed if isinstance(printed, HostResult) else HostResult(0, printed, "")
-        command = " ".join(argv[3:])
-        with self._world.effects.call(f"{machine.name} {command}"):
-            return self._agent(machine, command, json.loads(stdin) if stdin else None)
-
-    def _agent(self, machine: Machine, command: str, stdin: Any) -> HostResult:
-        changed = self._world.effects.log.append
-        answer: Any = {}
-        if command == "hostkey rotate":
-            machine.next_key = machine.next_key or hostkeys.generate().public
-            answer = {"public_key": machine.next_key}
-            changed(command)
-        elif command == "hostkey commit":
-            machine.offered, machine.next_key = machine.next_key or machine.offered, None
-            changed(command)
-        elif command == "secrets get" and not machine.env:
-            return HostResult(4, "", "error: .env.production does not exist\n")
-        elif command == "secrets get":
-            answer = {"env": machine.env, "credentials": machine.credentials}
-        elif command == "secrets put":
-            machine.env, machine.credentials = stdin["env"], stdin["credentials"]
-            changed(command)
-        elif command.startswith("restore "):
-            assert machine.mounted and machine.env
-            machine.restored.append(command.split()[1])
-            changed("restore")
-        elif command == "volume mount" and not self._world.has_volume(self._address.ip):
-            return HostResult(7, "", "error: the data volume is not attached\n")
-        elif command == "stack up" and not machine.mounted:
-            return HostResult(7, "", "error: /srv/data is not mounted\n")
-        elif command == "stack up" and not machine.healthy:
-            machine.held = False
-            return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
-        elif command == "status":
-            state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
-            answer = {
-                "healthy": machine.up,
-                "services": [{"name": "auth-service", "state": state, "health": health}],
-                "certificate": {"issuer": "Test", "not_after": "2027-01-01T00:00:00Z"},
-                "backup": {"last": None, "age_s": None},
-                "volume": {"mounted": machine.mounted, "used_bytes": 1, "size_bytes": 10},
-            }
-        elif command == "info":
-            answer = {"release": RELEASE, "deployment": {}, "cloud_init": "done", "health": ["/health/"]}
-        elif command == "certificate ensure":
-            answer = {"issuer": "Test", "not_after": "2027-01-01T00:00:00Z", "changed": not self._world.certified}
-            if not self._world.certified:
-                self._world.certified = True
-                changed(command)
-        if change := _SWITCHES.get(command):
-            assert command != "stack up" or machine.env, "the stack needs its secrets"
-            assert command != "volume unmount" or not machine.up, "unmounted below a running stack"
-            if getattr(machine, change[0]) != change[1] and not (command == "stack up" and machine.deaf):
-                setattr(machine, *change)
-                changed(command)
-        if command in ("stack up", "stack down"):
-            machine.held = command == "stack down"
-        return HostResult(0, json.dumps(answer), "")
-
-    def wait_until_reachable(self, timeout_s: float) -> None:
-        self.run(["true"])
-
-    def interactive(self, command: str) -> int:
-        self._world.effects.calls.append(command)
-        return 0
-
-    def host_keys(self) -> tuple[str, ...]:
-        return (self._machine.offered,)
-
-    def close(self) -> None:
-        self._world.closed += 1
-
-
-def _cloud_init(error: str | None) -> dict[str, Any]:
-    return {"status": "error" if error else "done", "errors": [error] if error else []}
-
-
-_SWITCHES: dict[str, tuple[str, bool]] = {
-    "volume mount": ("mounted", True),
-    "volume unmount": ("mounted", False),
-    "stack up": ("up", True),
-    "stack down": ("up", False),
-    "timers enable": ("timers", True),
-    "timers disable": ("timers", False),
-}
-RELEASE = {
-    "name": "bootstrap-ticket-tracking-20261124100000-abc1234",
-    "stack_dir": "/srv/stack",
-    "compose_file": "docker-compose.prod.yml",
-    "git_commit": "abc1234",
-    "built_at": "2026-11-24T10:00:00Z",
-}
 
 
 class FakeStore:
@@ -291,7 +140,7 @@ class World(Surroundings):
         super().__init__(folder, **settings)
         self.cloud = FakeCloud(self.effects)
         self.cloud.on_droplet, self.cloud.before = self._boot, self._before
-        self.image = self.cloud.add_image(RELEASE["name"], "bootstrap-image", "bootstrap-image:ticket-tracking")
+        self.image = self.cloud.add_image(RELEASE.name, "bootstrap-image", "bootstrap-image:ticket-tracking")
         self.machines: dict[str, Machine] = {}
         # what the next droplet offers instead of the key in its user-data
         self.impostor: str | None = None

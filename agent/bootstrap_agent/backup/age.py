@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from bootstrap_agent.backup.manifest import time_of
-from bootstrap_agent.backup.store import Store
-from bootstrap_agent.deployment import Deployment
+from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.contract.answers import BackupAge
+from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.manifest import time_of
 
 
-def newest(deployment: Deployment) -> dict[str, object]:
-    ids = Store(deployment, patient=False).manifest_ids()
+def newest(deployment: Deployment) -> BackupAge:
+    ids = BackupStore(deployment, patient=False).manifest_ids()
     if not ids:
-        return {"last": None, "age_s": None}
+        return BackupAge(None, None)
     age = datetime.now(timezone.utc) - time_of(ids[-1])
-    return {"last": ids[-1], "age_s": int(age.total_seconds())}
+    return BackupAge(ids[-1], int(age.total_seconds()))

@@ -11,7 +11,8 @@ from typing import IO
 from bootstrap_agent.backup.stream import child
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.errors import BackupError
-from bootstrap_agent.facts import Databases
+from bootstrap_agent.contract.paths import ENV_FILE
+from bootstrap_agent.contract.stack import Databases
 
 STAGED, REPLACED = "_restore", "_replaced"
 Child = AbstractContextManager["tuple[subprocess.Popen[bytes], Callable[[], None]]"]
@@ -58,11 +59,9 @@ class Database:
     def __init__(self, compose: Compose, databases: Databases, environment: Mapping[str, str]) -> None:
         self._compose = compose
         self._service = databases.service
-        if databases.admin_variable not in environment:
-            raise BackupError(
-                f"{databases.admin_variable} is not in .env.production", "bootstrap create delivers it again"
-            )
-        self._admin = environment[databases.admin_variable]
+        if databases.admin_user not in environment:
+            raise BackupError(f"{databases.admin_user} is not in {ENV_FILE}", "bootstrap create delivers it again")
+        self._admin = environment[databases.admin_user]
 
     @contextmanager
     def session(self, database: str) -> Iterator[Session]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bootstrap_agent.backup.stream import child
 from bootstrap_agent.contract.errors import BackupError
-from bootstrap_agent.volume import DATA
+from bootstrap_agent.contract.paths import DATA
 
 Child = AbstractContextManager["tuple[subprocess.Popen[bytes], Callable[[], None]]"]
 # tar's exit code 1: a file changed or went away while it was read, as files in use may

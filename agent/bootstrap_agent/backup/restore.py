@@ -7,39 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 from bootstrap_agent import stack, volume
 from bootstrap_agent.backup.database import STAGED, Database
-from bootstrap_agent.backup.manifest import Manifest, Part, time_of
 from bootstrap_agent.backup.media import Staging
-from bootstrap_agent.backup.store import Store
+from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import Received, feed
 from bootstrap_agent.compose import Compose
+from bootstrap_agent.contract.answers import Restored, RestoredDatabase
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, BootstrapError, NotFoundError
-from bootstrap_agent.deployment import Deployment
-from bootstrap_agent.facts import Facts
+from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart, time_of
+from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
 
 LATEST = "latest"
 
 
 def restore(
-    wanted: str, deployment: Deployment, facts: Facts, compose: Compose, environment: Mapping[str, str]
-) -> dict[str, Any]:
+    wanted: str, deployment: Deployment, x: XBootstrap, compose: Compose, environment: Mapping[str, str]
+) -> Restored:
     """Leaves the database running, if there is one, and everything else stopped: the caller goes on with `stack up`."""
     volume.require_mounted()
-    store = Store(deployment)
+    store = BackupStore(deployment)
     chosen = choose(store, wanted)
     databases, media = _parts(chosen)
-    _check(databases, media, facts)
-    _only_the_database(compose, facts)
-    target = Database(compose, facts.databases, environment) if facts.databases else None
+    _check(databases, media, x)
+    _only_the_database(compose, x)
+    target = Database(compose, x.databases, environment) if x.databases else None
     staging = Staging()
     try:
-        if target and facts.databases:
+        if target and x.databases:
             for name, part in databases.items():
-                _stage_database(store, target, name, facts.databases.owners[name], part)
+                _stage_database(store, target, name, x.databases.names[name], part)
         if media:
             _stage_media(store, staging, media)
     except BaseException:
@@ -49,16 +49,11 @@ def restore(
         target.swap(list(databases))
     if media:
         staging.swap(media.folders)
-    return {
-        "id": chosen[0].id,
-        "databases": {
-            name: {"tables": len(part.rows), "rows": sum(part.rows.values())} for name, part in databases.items()
-        },
-        "media": list(media.folders) if media else [],
-    }
+    counts = {name: RestoredDatabase(len(part.rows), sum(part.rows.values())) for name, part in databases.items()}
+    return Restored(chosen[0].id, counts, media.folders if media else ())
 
 
-def choose(store: Store, wanted: str) -> list[Manifest]:
+def choose(store: BackupStore, wanted: str) -> list[Manifest]:
     """The backup named; `latest` is the newest databases and the newest media, which may be two backups."""
     if wanted != LATEST:
         time_of(wanted)
@@ -77,33 +72,33 @@ def choose(store: Store, wanted: str) -> list[Manifest]:
     return chosen
 
 
-def _parts(chosen: Sequence[Manifest]) -> tuple[dict[str, Part], Part | None]:
+def _parts(chosen: Sequence[Manifest]) -> tuple[dict[str, DatabasePart], MediaPart | None]:
     databases = next((manifest.databases for manifest in chosen if manifest.databases), {})
     return databases, next((manifest.media for manifest in chosen if manifest.media), None)
 
 
-def _check(databases: Mapping[str, Part], media: Part | None, facts: Facts) -> None:
+def _check(databases: Mapping[str, DatabasePart], media: MediaPart | None, x: XBootstrap) -> None:
     """Before anything is stopped: does this stack know what the backup holds?"""
-    known = facts.databases.owners if facts.databases else {}
+    known = x.databases.names if x.databases else {}
     unknown = [name for name in databases if name not in known]
-    unknown += [name for name in media.folders if name not in facts.media] if media else []
+    unknown += [name for name in media.folders if name not in x.media] if media else []
     if unknown:
         raise BackupError(
             f"the backup holds {', '.join(unknown)}, which this release does not know", "use the release that made it"
         )
 
 
-def _only_the_database(compose: Compose, facts: Facts) -> None:
-    database = facts.databases.service if facts.databases else None
+def _only_the_database(compose: Compose, x: XBootstrap) -> None:
+    database = x.databases.service if x.databases else None
     if others := [service for service in compose.services() if service != database]:
         compose.run("stop", *others, timeout_s=stack.STOP_S)
     if database:
         stack.start(compose, [database])
         # makes the roles that own what is restored
-        stack.reconcile(compose, facts, [database])
+        stack.reconcile(compose, x, [database])
 
 
-def _stage_database(store: Store, target: Database, name: str, owner: str, part: Part) -> None:
+def _stage_database(store: BackupStore, target: Database, name: str, owner: str, part: DatabasePart) -> None:
     note(f"database {name}")
     staged = target.stage(name, owner)
     with target.load(staged) as (process, finish):
@@ -112,7 +107,7 @@ def _stage_database(store: Store, target: Database, name: str, owner: str, part:
         compare_rows(name, part.rows, session.count_rows())
 
 
-def _stage_media(store: Store, staging: Staging, media: Part) -> None:
+def _stage_media(store: BackupStore, staging: Staging, media: MediaPart) -> None:
     note(f"media {', '.join(media.folders)}")
     staging.begin(media.folders)
     with staging.extract() as (process, finish):
@@ -121,7 +116,7 @@ def _stage_media(store: Store, staging: Staging, media: Part) -> None:
 
 
 def _forget_staged(
-    target: Database | None, staging: Staging, databases: Mapping[str, Part], media: Part | None
+    target: Database | None, staging: Staging, databases: Mapping[str, DatabasePart], media: MediaPart | None
 ) -> None:
     """What cannot be removed now is removed by the next restore; the failure before it is the one to tell."""
     with suppress(BootstrapError):

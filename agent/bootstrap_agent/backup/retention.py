@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from bootstrap_agent.backup.manifest import Manifest, time_of
+from bootstrap_agent.contract.manifest import Manifest, time_of
 
 # a backup under way has objects and no manifest yet; none takes so long
 UNFINISHED = timedelta(days=1)

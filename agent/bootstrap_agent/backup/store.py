@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bootstrap_agent.backup import manifest
-from bootstrap_agent.backup.manifest import Manifest
-from bootstrap_agent.contract import spaces
+from bootstrap_agent import loading
+from bootstrap_agent.contract import manifest, spaces
+from bootstrap_agent.contract.answers import SpacesKey
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, BootstrapError, CloudError, CredentialsError, NotFoundError
-from bootstrap_agent.deployment import Deployment, SpacesKey, load_spaces_key
+from bootstrap_agent.contract.manifest import Manifest
 
 MIB = 1 << 20
 FIRST_PART = 16 * MIB
@@ -19,12 +20,12 @@ FIRST_PART = 16 * MIB
 PARTS_OF_A_SIZE = 2000
 
 
-class Store:
+class BackupStore:
     def __init__(self, deployment: Deployment, key: SpacesKey | None = None, *, patient: bool = True) -> None:
         """The key is this droplet's; `patient` is for transfers, a status waits a few seconds only."""
         self.bucket = deployment.spaces.bucket
         self.prefix = deployment.spaces.prefix
-        self._client = _client(deployment, key or load_spaces_key(), patient)
+        self._client = _client(deployment, key or loading.spaces_key(), patient)
 
     def object_keys(self, prefix: str = "") -> list[str]:
         with self._errors():

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from bootstrap_agent.backup.manifest import Part
-from bootstrap_agent.backup.store import MIB, Store
+from bootstrap_agent.backup.store import MIB, BackupStore
 from bootstrap_agent.contract.errors import BackupError
+from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.run import last_line
 
 GZIP = 31  # zlib's window bits for a gzip header and trailer
 
 
-def send(store: Store, key: str, source: IO[bytes], finish: Callable[[], None]) -> Part:
+def send(store: BackupStore, key: str, source: IO[bytes], finish: Callable[[], None]) -> StoredPart:
     """`finish` raises when the source ended by failing: then the upload is given up and no object remains."""
     compressor = zlib.compressobj(6, zlib.DEFLATED, GZIP)
     with store.upload(key) as upload:
@@ -27,13 +27,13 @@ def send(store: Store, key: str, source: IO[bytes], finish: Callable[[], None]) 
         finish()
         upload.write(compressor.flush())
         upload.complete()
-    return Part(key, upload.size, upload.sha256)
+    return StoredPart(key, upload.size, upload.sha256)
 
 
 class Received:
     """The content of a part, decompressed; whoever takes it all knows that it is what the manifest says."""
 
-    def __init__(self, chunks: Iterator[bytes], part: Part) -> None:
+    def __init__(self, chunks: Iterator[bytes], part: StoredPart) -> None:
         self._chunks = chunks
         self._part = part
         self._hash = hashlib.sha256()

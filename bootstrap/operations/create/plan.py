@@ -13,14 +13,15 @@ from bootstrap.images.bake import STACK_TAG, TAG, stack_of
 from bootstrap.operations.create import preflight
 from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, Image, Size
-from bootstrap.stack import model as stack
+from bootstrap.stack import loading as stacks
+from bootstrap.stack.model import Stack
 
 
 @dataclass(frozen=True)
 class Plan:
     """`image` is None when a droplet runs already and no image is needed; `from_backup` was found in the bucket."""
 
-    stack: stack.Stack
+    stack: Stack
     deployment: find.Deployment
     size: Size
     image: Image | None
@@ -32,7 +33,7 @@ class Plan:
 def check(env: Environment, from_backup: str | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
     settings = env.settings
-    loaded = stack.load(settings.stack)
+    loaded = stacks.load(settings.stack)
     given = secrets.given(env, loaded)
     secrets.check_given(loaded, settings.domain, given)
     sshkey.check(settings.ssh_key)

@@ -14,6 +14,7 @@ from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.create import plan
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
+from bootstrap_agent.contract import answers, form
 
 RECORD_TTL_S = 300
 HEALTH_S = 120
@@ -128,8 +129,8 @@ def _stop_never_served(env: Environment, droplet: Droplet) -> None:
     if find.carries(env.settings, droplet, find.FIRST_CONTACT) or droplet.status != "active":
         return
     with closing(remote.connect(env, droplet)) as host:
-        remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
-        remote.agent(host, "volume", "unmount")
+        remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
+        remote.agent(host, answers.VOLUME_UNMOUNT)
 
 
 def _new_droplet(
@@ -194,7 +195,7 @@ def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> No
     with env.progress.step("data volume mounted"):
         if volume.id not in droplet.volume_ids:
             env.cloud.attach_volume(volume.id, droplet.id)
-        remote.agent(host, "volume", "mount", timeout_s=300)
+        remote.agent(host, answers.VOLUME_MOUNT, timeout_s=300)
 
 
 def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
@@ -211,13 +212,13 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
             "add --from-backup latest, or bootstrap destroy",
         )
     with env.progress.step(f"backup {from_backup} restored"):
-        remote.agent(host, "restore", from_backup, timeout_s=BACKUP_S)
+        remote.agent(host, answers.RESTORE, from_backup, timeout_s=BACKUP_S)
     env.cloud.delete_tag(find.tag(env.settings, find.RESTORE_DUE))
 
 
 def _start(env: Environment, host: Host) -> None:
     with env.progress.step("stack up and healthy"):
-        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
+        remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
 
 
 def _certify(env: Environment, host: Host, address: str) -> str | None:
@@ -225,8 +226,8 @@ def _certify(env: Environment, host: Host, address: str) -> str | None:
     with env.progress.step("names lead to the reserved ip, and a certificate is allowed"):
         names.check(env, address)
     with env.progress.step("certificate"):
-        answer = remote.agent(host, "certificate", "ensure", timeout_s=300)
+        answer = remote.agent(host, answers.CERTIFICATE_ENSURE, timeout_s=300)
     with env.progress.step("timers for backups and renewal"):
-        remote.agent(host, "timers", "enable")
-    until: str | None = answer["not_after"]
+        remote.agent(host, answers.TIMERS_ENABLE)
+    until: str | None = form.plain(answer.not_after)
     return until

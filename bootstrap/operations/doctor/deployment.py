@@ -12,14 +12,13 @@ from bootstrap.operations.doctor.patient import Patient
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.table import FINAL
 from bootstrap.ports.cloud import FirewallRule
+from bootstrap_agent.contract import answers, paths, units
 
 # the agent renews a certificate thirty days before its end
 CERTIFICATE_DAYS = 21
 # one at 02:00 and one at 03:00, every day
 BACKUP_HOURS = 26
 FULL_WARNING, FULL = 80, 95
-BACKUP_TIMERS = ("bootstrap-backup-database.timer", "bootstrap-backup-media.timer")
-CERTIFICATE_TIMER = "bootstrap-certificate.timer"
 
 
 def deployed(patient: Patient) -> str:
@@ -94,21 +93,20 @@ def host_key(patient: Patient) -> str:
 
 def ssh(patient: Patient) -> str:
     patient.host.run(["true"])
-    return f"{remote.USER}@{patient.live.public_ip}"
+    return f"{paths.USER}@{patient.live.public_ip}"
 
 
 def agent(patient: Patient) -> str:
-    release = remote.agent(patient.host, "info")["release"]
-    return f"answers; release {release.get('name')}"
+    return f"answers; release {remote.agent(patient.host, answers.INFO).release.name}"
 
 
 def services(patient: Patient) -> str:
     told = patient.told
-    if not told.get("healthy"):
-        ill = [f"{s['name']} is {s['state']} {s['health'] or ''}".rstrip() for s in told["services"] if not _well(s)]
-        why = ", ".join(ill) or told.get("services_error") or "not everything runs"
+    if not told.healthy:
+        ill = ", ".join(str(service) for service in told.services if not service.well)
+        why = ill or told.services_error or "not everything runs"
         raise UnhealthyError(f"the stack is not healthy: {why}", "bootstrap logs, then bootstrap redeploy")
-    return f"{len(told['services'])} services healthy"
+    return f"{len(told.services)} services healthy"
 
 
 def outside(patient: Patient) -> str:
@@ -122,12 +120,12 @@ def outside(patient: Patient) -> str:
 
 
 def certificate(patient: Patient) -> str | Doubt:
-    found = patient.told["certificate"]
+    found, wrong = patient.told.certificate, patient.told.certificate_error
     if found is None:
-        if wrong := patient.told.get("certificate_error"):
+        if wrong:
             raise CertificateError(wrong, _create(patient))
         raise Absent
-    days = (datetime.fromisoformat(found["not_after"].replace("Z", "+00:00")) - datetime.now(timezone.utc)).days
+    days = (found.not_after - datetime.now(timezone.utc)).days
     if days < 0:
         raise CertificateError(f"the certificate ended {-days} days ago", _create(patient))
     text = f"{days} days left"
@@ -135,9 +133,7 @@ def certificate(patient: Patient) -> str | Doubt:
 
 
 def timers(patient: Patient) -> str | Doubt:
-    wanted = [CERTIFICATE_TIMER] if patient.told["certificate"] else []
-    wanted += [BACKUP_TIMERS[0]] if patient.stack.bootstrap.databases else []
-    wanted += [BACKUP_TIMERS[1]] if patient.stack.bootstrap.media else []
+    wanted = units.timers_of(patient.stack.bootstrap)
     if not wanted:
         raise Absent
     said = patient.host.run(["systemctl", "is-active", *wanted], check=False).stdout.split()
@@ -150,21 +146,21 @@ def timers(patient: Patient) -> str | Doubt:
 def backup(patient: Patient) -> str | Doubt:
     if _env(patient).store is None or not (patient.stack.bootstrap.databases or patient.stack.bootstrap.media):
         raise Absent
-    last = patient.told.get("backup") or {}
-    if wrong := patient.told.get("backup_error"):
+    newest = patient.told.backup
+    if wrong := patient.told.backup_error:
         return Doubt(wrong, "bootstrap backup list")
-    if not last.get("last"):
+    if newest.last is None or newest.age_s is None:
         return Doubt("there is no backup yet", "bootstrap backup now")
-    hours = int(last["age_s"]) // 3600
-    text = f"{last['last']}, {hours} h ago"
+    hours = newest.age_s // 3600
+    text = f"{newest.last}, {hours} h ago"
     return Doubt(text, "bootstrap logs --units, then bootstrap backup now") if hours >= BACKUP_HOURS else text
 
 
 def volume_space(patient: Patient) -> str | Doubt:
-    usage = patient.told["volume"]
-    if not usage["mounted"]:
+    usage = patient.told.volume
+    if not usage.mounted or not usage.size_bytes or usage.used_bytes is None:
         raise HostError("the data volume is not mounted", _create(patient))
-    return _full(int(100 * usage["used_bytes"] / usage["size_bytes"]), "make the volume larger in the control panel")
+    return _full(int(100 * usage.used_bytes / usage.size_bytes), "make the volume larger in the control panel")
 
 
 def root_space(patient: Patient) -> str | Doubt:
@@ -214,10 +210,6 @@ def _create(patient: Patient) -> str:
 def _by_port(rules: tuple[FirewallRule, ...]) -> dict[tuple[str, str], frozenset[str]]:
     # DigitalOcean says "0" for the ports of a protocol that has none
     return {(r.protocol, "all" if r.protocol == "icmp" else r.ports): frozenset(r.sources) for r in rules}
-
-
-def _well(service: dict[str, str]) -> bool:
-    return service["state"] == "running" and service["health"] in ("", "healthy", None)
 
 
 def _full(percent: int, remedy: str) -> str | Doubt:

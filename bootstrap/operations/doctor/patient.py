@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bootstrap.deployment import find, remote
 from bootstrap.deployment.environment import Environment
@@ -14,7 +13,9 @@ from bootstrap.ports.cloud import Account, Cloud, Droplet
 from bootstrap.ports.computer import Computer
 from bootstrap.ports.host import Host
 from bootstrap.settings import Settings
-from bootstrap.stack import model as stacks
+from bootstrap.stack import loading as stacks
+from bootstrap.stack.model import Stack
+from bootstrap_agent.contract import answers
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Patient:
         return self.sources.settings(None)
 
     @cached_property
-    def stack(self) -> stacks.Stack:
+    def stack(self) -> Stack:
         return stacks.load(self.settings.stack)
 
     @cached_property
@@ -74,10 +75,9 @@ class Patient:
         return remote.connect(self.env, self.live)
 
     @cached_property
-    def told(self) -> dict[str, Any]:
+    def told(self) -> answers.Status:
         """By the agent."""
-        answer: dict[str, Any] = remote.agent(self.host, "status", timeout_s=60)
-        return answer
+        return remote.agent(self.host, answers.STATUS, timeout_s=60)
 
     def close(self) -> None:
         if "host" in vars(self):

@@ -22,6 +22,7 @@ from bootstrap.operations.redeploy.table import State, Transition
 from bootstrap.ports.cloud import Droplet, Image, Volume
 from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
+from bootstrap_agent.contract import answers
 
 VOLUME_S = 180
 HEALTH_S = 120
@@ -150,16 +151,16 @@ class Replacement:
         self.new = new
         secrets.deliver(self.env, self.stack, self._host(new), self.given, existing=secrets.read(self._host(old)))
         # an image that cannot even read its stack is found out while the old one still serves
-        seen = remote.agent(self._host(new), "status")
-        if "services_error" in seen:
-            raise HostError(f"the candidate's stack cannot be read: {seen['services_error']}", "bake a new image")
+        seen = remote.agent(self._host(new), answers.STATUS)
+        if seen.services_error is not None:
+            raise HostError(f"the candidate's stack cannot be read: {seen.services_error}", "bake a new image")
 
     def stop_live(self) -> None:
         """From here on new visitors wait; they are answered by whoever has the address when this is over."""
         host = self._host(self._old())
-        remote.agent(host, "timers", "disable")
-        remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
-        remote.agent(host, "volume", "unmount", timeout_s=VOLUME_S)
+        remote.agent(host, answers.TIMERS_DISABLE)
+        remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
+        remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
 
     def snapshot_volume(self) -> None:
         settings = self.env.settings
@@ -172,9 +173,9 @@ class Replacement:
 
     def start_candidate(self) -> None:
         host = self._host(self._new())
-        remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
+        remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
         # installs the certificate that came with the volume; the authority could not reach this machine yet
-        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
+        remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
 
     def check_candidate(self) -> None:
         new = self._new()
@@ -205,9 +206,9 @@ class Replacement:
     def confirm(self) -> None:
         self._gate(self.address, HEALTH_S)
         host = self._host(self._new())
-        remote.agent(host, "timers", "enable")
+        remote.agent(host, answers.TIMERS_ENABLE)
         try:
-            remote.agent(host, "certificate", "ensure", timeout_s=CERTIFICATE_S)
+            remote.agent(host, answers.CERTIFICATE_ENSURE, timeout_s=CERTIFICATE_S)
         except CertificateError as error:
             self.env.progress.warn(f"served with the certificate as it is; its timer will try again: {error.message}")
 
@@ -231,8 +232,8 @@ class Replacement:
             return
         try:
             host = self._host(self.new)
-            remote.agent(host, "stack", "down", timeout_s=remote.STACK_S)
-            remote.agent(host, "volume", "unmount", timeout_s=VOLUME_S)
+            remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
+            remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
         except BootstrapError as error:
             self.env.progress.warn(f"the candidate does not stop cleanly, so it is powered off: {error.message}")
             self.env.cloud.shutdown_droplet(self.new.id)
@@ -243,11 +244,11 @@ class Replacement:
     def start_live(self) -> None:
         old = self._old()
         host = self._host(old)
-        remote.agent(host, "volume", "mount", timeout_s=VOLUME_S)
-        remote.agent(host, "stack", "up", timeout_s=remote.STACK_S)
+        remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
+        remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
         self.hold_address(old)
         self._gate(self.address, HEALTH_S)
-        remote.agent(host, "timers", "enable")
+        remote.agent(host, answers.TIMERS_ENABLE)
 
     def discard_candidate(self) -> None:
         """By its role: one that failed while it was created is not known here yet."""
@@ -267,11 +268,11 @@ class Replacement:
     def _suspects(self) -> str:
         """The candidate's own word on who is to blame: with it goes what could still be looked at."""
         try:
-            services = remote.agent(self._host(self._new()), "status")["services"]
+            services = remote.agent(self._host(self._new()), answers.STATUS).services
         except BootstrapError as error:
             return f"its services cannot be read: {error.message}"
-        ill = [f"{s['name']} is {s['state']} {s['health']}".rstrip() for s in services if not _is_well(s)]
-        return ", ".join(ill) or "its services say that they are healthy"
+        ill = ", ".join(str(service) for service in services if not service.well)
+        return ill or "its services say that they are healthy"
 
     def _role(self, role: str) -> str:
         return finding.tag(self.env.settings, role)
@@ -326,10 +327,6 @@ class Replacement:
         newest_first = sorted(mine, key=lambda snapshot: snapshot.created_at, reverse=True)
         for snapshot in newest_first[SNAPSHOTS_KEPT:]:
             self.env.cloud.delete_volume_snapshot(snapshot.id)
-
-
-def _is_well(service: Mapping[str, str]) -> bool:
-    return service["state"] == "running" and service["health"] in ("", "healthy")
 
 
 def facts_of(deployment: finding.Deployment) -> Facts:

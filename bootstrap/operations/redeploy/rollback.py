@@ -12,7 +12,7 @@ from bootstrap.images.bake import STACK_TAG
 from bootstrap.operations.create import plan
 from bootstrap.operations.redeploy.run import Report, redeploy, under_way
 from bootstrap.ports.cloud import Droplet
-from bootstrap.stack import model as stacks
+from bootstrap.stack import loading as stacks
 
 
 def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False) -> Report:

@@ -15,7 +15,7 @@ from bootstrap.operations.redeploy.resume import resume
 from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.web import ProbeReport
-from bootstrap.stack import model as stacks
+from bootstrap.stack import loading as stacks
 
 
 @dataclass(frozen=True)

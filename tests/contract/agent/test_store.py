@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
-from bootstrap_agent.backup.store import FIRST_PART, Store
+from bootstrap_agent.backup.store import FIRST_PART, BackupStore
 from bootstrap_agent.backup.stream import GZIP, Received, send
-from bootstrap_agent.deployment import Acme, Deployment, Spaces, SpacesKey
+from bootstrap_agent.contract.answers import SpacesKey
+from bootstrap_agent.contract.deployment import Acme, Backup, Deployment, Spaces
 from localcloud.services import spaces
 from tests.contract.services.conftest import spaces_alone
 
@@ -24,10 +25,18 @@ class Server:
     def __init__(self, endpoint: str, keys: spaces.Credentials) -> None:
         self._endpoint, self._keys = endpoint, keys
 
-    def store(self, bucket: str = BUCKET, secret_key: str | None = None) -> Store:
+    def store(self, bucket: str = BUCKET, secret_key: str | None = None) -> BackupStore:
         place = Spaces(self._endpoint, "nyc3", bucket, "example_com/")
-        deployment = Deployment("example.com", ("example.com",), "v", Acme("d", None, None), place, 7, {})
-        return Store(deployment, SpacesKey(self._keys.access_key, secret_key or self._keys.secret_key))
+        deployment = Deployment(
+            domain="example.com",
+            names=("example.com",),
+            key="example_com",
+            volume="v",
+            acme=Acme("d"),
+            spaces=place,
+            backup=Backup(7),
+        )
+        return BackupStore(deployment, SpacesKey(self._keys.access_key, secret_key or self._keys.secret_key))
 
 
 @pytest.fixture(scope="module")

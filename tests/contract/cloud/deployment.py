@@ -180,9 +180,9 @@ def _image() -> Image:
     return Image(
         id=2,
         ref="base",
-        name=RELEASE["name"],
+        name=RELEASE.name,
         distribution="Ubuntu",
-        created_at=RELEASE["built_at"],
+        created_at="2026-11-24T10:00:00Z",
         min_disk_size=25,
         size_gigabytes=2.0,
         region="nyc3",

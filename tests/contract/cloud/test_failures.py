@@ -18,7 +18,7 @@ import pytest
 
 from bootstrap.adapters.digitalocean import Patience
 from bootstrap.errors import NotFoundError
-from bootstrap.stack import model as stack
+from bootstrap.stack import loading as stack
 from localcloud.state.faults import HTTP_KINDS
 from tests.contract.api.conftest import running
 from tests.contract.cloud.deployment import COMMANDS, FROM_BACKUP, Call, Census, Deployment, Way

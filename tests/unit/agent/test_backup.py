@@ -12,23 +12,24 @@ from typing import Any, cast
 import pytest
 
 from bootstrap.errors import BackupError, NotFoundError
-from bootstrap_agent.backup import manifest, restore, retention, store, stream
-from bootstrap_agent.backup.manifest import Manifest, Part
+from bootstrap_agent.backup import restore, retention, store, stream
+from bootstrap_agent.contract import manifest
+from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart, StoredPart
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 
 
 def made(age_days: float, kind: str = "full") -> Manifest:
     backup_id = manifest.new_id(NOW - timedelta(days=age_days))
-    databases = {"auth_db": Part("k", 1, "0", rows={"public.user": 3})} if kind != "media" else {}
-    media = Part("m", 1, "0", folders=("media_files",)) if kind != "database" else None
-    return Manifest(backup_id, kind, "bootstrap-x", databases, media)
+    databases = {"auth_db": DatabasePart("k", 1, "0", rows={"public.user": 3})} if kind != "media" else {}
+    media = MediaPart("m", 1, "0", folders=("media_files",)) if kind != "database" else None
+    return manifest.make(backup_id, kind, "bootstrap-x", databases, media)
 
 
 @pytest.mark.parametrize("kind", ["full", "database", "media"])
 def test_a_manifest_survives_writing_and_reading(kind: str) -> None:
     written = made(0, kind)
-    data = written.render()
+    data = manifest.render(written)
     assert manifest.parse(data, "k") == written
     assert json.loads(data)["version"] == 1 and json.loads(data)["created_at"] == "2026-11-24T12:00:00Z"
 
@@ -70,8 +71,8 @@ def pieces(data: bytes) -> Iterator[bytes]:
     yield from (data[start : start + 100] for start in range(0, len(data), 100))
 
 
-def part_of(stored: bytes) -> Part:
-    return Part("key", len(stored), hashlib.sha256(stored).hexdigest())
+def part_of(stored: bytes) -> StoredPart:
+    return StoredPart("key", len(stored), hashlib.sha256(stored).hexdigest())
 
 
 def test_what_was_stored_comes_back() -> None:

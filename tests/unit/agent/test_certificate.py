@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from bootstrap_agent import certificate, facts
+from bootstrap_agent import certificate
 from bootstrap_agent.certificate import Certificate
 from bootstrap_agent.compose import Compose
-from bootstrap_agent.deployment import Acme, Deployment, Release, Spaces
+from bootstrap_agent.contract import form
+from bootstrap_agent.contract.answers import Ensured
+from bootstrap_agent.contract.deployment import Acme, Backup, Deployment, Spaces
+from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import parse
 from bootstrap_agent.files import write_atomic
 
 SHOWN = """issuer=CN=Pebble Intermediate CA 0dacfc,O=x
@@ -22,13 +26,13 @@ NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
 OURSELVES = (os.getuid(), os.getgid())
 NAMES = ("example.com", "www.example.com")
 DEPLOYMENT = Deployment(
-    "example.com",
-    NAMES,
-    "v",
-    Acme("https://ca.example/dir", None, Path("/ca.pem")),
-    Spaces("e", "r", "b", "p/"),
-    7,
-    {},
+    domain="example.com",
+    names=NAMES,
+    key="example_com",
+    volume="v",
+    acme=Acme("https://ca.example/dir", None, "/ca.pem"),
+    spaces=Spaces("e", "r", "b", "p/"),
+    backup=Backup(7),
 )
 FAILED = """Saving debug log to /var/log/letsencrypt/letsencrypt.log
 Certbot failed to authenticate some domains (authenticator: webroot). The Certificate Authority reported these problems:
@@ -50,7 +54,8 @@ Ask for help or search for solutions at https://community.letsencrypt.org.
 
 def test_openssls_answer_is_read() -> None:
     found = certificate.parse(SHOWN)
-    assert found.answer() == {"issuer": "Pebble Intermediate CA 0dacfc", "not_after": "2027-02-02T05:06:07Z"}
+    told = form.plain(found.answer())
+    assert told == {"issuer": "Pebble Intermediate CA 0dacfc", "not_after": "2027-02-02T05:06:07Z"}
     assert found.names == {"example.com", "www.example.com"}
 
 
@@ -83,23 +88,23 @@ def test_one_certificate_for_all_names_and_a_contact_only_when_given() -> None:
 
 
 def test_a_stack_that_gets_its_own_is_left_alone(tmp_path: Path) -> None:
-    release = Release("r", tmp_path / "stack", "docker-compose.prod.yml", {}, {})
-    found = facts.parse({"health": ["/"]})
-    assert certificate.install(release, DEPLOYMENT, found) is False and not release.stack_dir.exists()
+    release = Release(name="r", stack_dir=str(tmp_path / "stack"), compose_file="docker-compose.prod.yml", images={})
+    found = parse({"name": "x", "health": ["/"]})
+    assert certificate.install(release, DEPLOYMENT, found) is False and not release.folder.exists()
     answer = certificate.ensure(release, DEPLOYMENT, found, Compose(release))
-    assert answer == {"issuer": None, "not_after": None, "changed": False}
+    assert answer == Ensured(None, None, False)
 
 
 def test_before_there_is_a_certificate_the_stack_gets_one_to_start_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(certificate.volume, "LETSENCRYPT", tmp_path / "letsencrypt")
+    monkeypatch.setattr(certificate, "LETSENCRYPT", tmp_path / "letsencrypt")
     monkeypatch.setattr(certificate, "RUN", tmp_path / "run")
     monkeypatch.setattr(
         certificate, "write_atomic", lambda path, data, mode: write_atomic(path, data, mode, *OURSELVES)
     )
-    release = Release("r", tmp_path / "stack", "docker-compose.prod.yml", {}, {})
-    found = facts.parse({"health": ["/"], "certificate": {"install": "a/tls", "reload": ["web", "hup"]}})
+    release = Release(name="r", stack_dir=str(tmp_path / "stack"), compose_file="docker-compose.prod.yml", images={})
+    found = parse({"name": "x", "health": ["/"], "certificate": {"install": "a/tls", "reload": ["web", "hup"]}})
     assert certificate.install(release, DEPLOYMENT, found) is False
     first = certificate.installed(release, found)
     assert first is not None and first.names == set(NAMES)
@@ -110,7 +115,7 @@ def test_before_there_is_a_certificate_the_stack_gets_one_to_start_with(
     for name in ("privkey.pem", "fullchain.pem"):
         (kept / name).write_text("of the authority")
     assert certificate.install(release, DEPLOYMENT, found) is True
-    assert (release.stack_dir / "a/tls/privkey.pem").read_text() == "of the authority"
+    assert (release.folder / "a/tls/privkey.pem").read_text() == "of the authority"
 
 
 def problem(kind: str, *headers: str) -> str:

@@ -1,9 +1,17 @@
-"""Values of .env.production survive writing and reading; that Compose reads them the same is tested on a machine."""
+"""One grammar for every `.env`: what is written is read back, and what Compose would read otherwise is refused. That
+Compose reads what we write is tested on a machine."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bootstrap.errors import HostError
-from bootstrap_agent import dotenv
+from bootstrap_agent import secrets
+from bootstrap_agent.contract import dotenv
+from bootstrap_agent.contract.dotenv import DotenvError
 
 VALUES = {
     "EMPTY": "",
@@ -17,10 +25,29 @@ VALUES = {
     "LINES": "first\nsecond\ttab\r",
     "UNICODE": "pässword ✓",
 }
+ANY = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+# what a grammar is made of
+TRICKY = st.text(st.sampled_from("'\"\\$#{}= \t\n\rnabAX_0\u2028\x85\x0b"))
 
 
 def test_every_value_survives() -> None:
-    assert dotenv.parse(dotenv.render(VALUES)) == VALUES
+    assert dotenv.final(dotenv.render(VALUES)) == VALUES
+
+
+@given(st.one_of(ANY, TRICKY), st.one_of(ANY, TRICKY))
+def test_whatever_a_value_holds_it_is_read_back_for_an_operator_too(first: str, second: str) -> None:
+    written = dotenv.render({"A": first, "b_2": second})
+    assert dotenv.final(written) == dotenv.literal(written, "x") == {"A": first, "b_2": second}
+
+
+@given(st.one_of(ANY, TRICKY))
+def test_any_text_is_read_or_refused_in_one_line_and_what_was_read_survives(text: str) -> None:
+    try:
+        values = dotenv.final(text)
+    except DotenvError as error:
+        assert error.where.startswith(".env.production, line ") and error.remedy
+    else:
+        assert dotenv.final(dotenv.render(values)) == values
 
 
 def test_one_line_a_value() -> None:
@@ -30,10 +57,86 @@ def test_one_line_a_value() -> None:
 
 @pytest.mark.parametrize("line", ["A=$OTHER", 'A="$OTHER"', "A=x #y", "no value", "1A=x"])
 def test_what_would_change_its_meaning_is_refused(line: str) -> None:
-    with pytest.raises(HostError, match="line 1"):
-        dotenv.parse(line)
+    with pytest.raises(DotenvError, match="line 1"):
+        dotenv.final(line)
 
 
-def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(HostError, match="environment variable"):
-        dotenv.render({"A\nB": "x"})
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("A=x", "x"),
+        ("  export A = two words \t\r\n", "two words"),
+        ("A=", ""),
+        ("A=\nB=x", ""),
+        ("A=x#y", "x#y"),
+        ("A=#x", "#x"),
+        ("A=it's", "it's"),
+        ("A=a\\nb", "a\\nb"),
+        ("A=a$$b", "a$b"),
+        ("A='$x ${y} # \\n\"'", '$x ${y} # \\n"'),
+        ("A='it\\'s' # said", "it's"),
+        ("A='a\\\\'", "a\\\\"),
+        ("A='first\nsecond'", "first\nsecond"),
+        ('A="a\\n\\t\\"\\\\\\$b"#c', 'a\n\t"\\$b'),
+        ('A="\\d+ \\\' $$"', "\\d+ \\' $"),
+        ("\ufeff# comment\n\n\t# more\nA=x", "x"),
+    ],
+)
+def test_the_grammar_is_composes(text: str, value: str) -> None:
+    """compose-go's dotenv: parser.go and its tests."""
+    assert dotenv.final(text)["A"] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("B=1\nA='open", 2),
+        ("B='1\n2'\nA='x' y", 3),
+        ('A="open', 1),
+        ("A='open\\'", 1),
+        ("A: x", 1),
+        ("B=1\n\nA", 3),
+        ("A=1\nA=2", 2),
+        ("A-B=1", 1),
+        ("A= # nothing?", 1),
+        ('A="\\0101"', 1),
+        ("A=${B:-x}", 1),
+        ("A=100$", 1),
+    ],
+)
+def test_what_is_no_clear_value_is_named_with_its_line_and_not_shown(text: str, line: int) -> None:
+    with pytest.raises(DotenvError, match=f"^x, line {line}\\b") as caught:
+        dotenv.final(text, "x")
+    assert caught.value.remedy and "open" not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [dotenv.final, lambda text: dotenv.literal(text, "x")])
+def test_what_may_be_a_comment_is_never_cut_from_a_password(read: Callable[[str], object]) -> None:
+    with pytest.raises(DotenvError, match="begins a comment"):
+        read("A=secret #1")
+
+
+def test_an_operators_dollar_is_a_dollar() -> None:
+    text = "A=p${B}$$x$\nC=\"$B\\$\"\nD='$B'"
+    assert dotenv.literal(text, "x") == {"A": "p${B}$$x$", "C": "$B$", "D": "$B"}
+
+
+def test_references_are_told_from_text() -> None:
+    (entry,) = dotenv.entries("A=x-$B-${C_2}-$$-${D:-d}", "x")
+    assert [(found.name, found.text) for found in entry.references] == [("B", "$B"), ("C_2", "${C_2}"), (None, "$")]
+    assert entry.value == "x-$B-${C_2}-$$-${D:-d}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("A\nB", "x"), ("1A", "x"), ("A", "x\0"), ("A", "\ud800")])
+def test_what_no_environment_can_hold_is_refused(name: str, value: str) -> None:
+    with pytest.raises(DotenvError, match="environment variable"):
+        dotenv.render({name: value})
+
+
+def test_on_a_droplet_it_is_an_error_of_the_host(tmp_path: Path) -> None:
+    (tmp_path / ".env.production").write_text("A=$B\n")
+    with pytest.raises(HostError, match=r"\.env\.production, line 1 \(A\)"):
+        secrets.environment(tmp_path)
+    with pytest.raises(HostError, match=r"env\.A: Expected `str`") as caught:
+        secrets.put('{"env": {"A": 77}, "credentials": {}}', tmp_path)
+    assert "77" not in caught.value.message

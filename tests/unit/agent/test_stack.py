@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap_agent import stack
 from bootstrap_agent.compose import Container, in_order, parse_inspected, tail
-from bootstrap_agent.facts import parse
+from bootstrap_agent.contract.stack import parse
 from bootstrap_agent.run import Result
 
 
@@ -66,10 +66,10 @@ class Recorder:
     ],
 )
 def test_jobs_wait_for_what_they_need(needs: set[str], order: list[str]) -> None:
-    raw = {"data_services": ["db", "broker"], "jobs": ["migrate"], "health": ["/"]}
-    facts = parse({**raw, "reconcile": [{"service": name, "command": ["true"]} for name in ("db", "broker")]})
+    raw = {"data_services": ["db", "broker"], "jobs": ["migrate"], "health": ["/"], "name": "x"}
+    x = parse({**raw, "reconcile": [{"service": name, "command": ["true"]} for name in ("db", "broker")]})
     compose = Recorder({"migrate": needs})
-    stack.start_data(compose, facts)  # type: ignore[arg-type]
+    stack.start_data(compose, x)  # type: ignore[arg-type]
     assert compose.done == order
 
 
@@ -92,7 +92,7 @@ def test_visitors_wait_before_the_front_stops_and_the_front_before_the_rest(
     monkeypatch.setattr(stack.boot, "disable", lambda: done.append("not at boot"))
     monkeypatch.setattr(stack, "SETTLE_S", 0)
     monkeypatch.setattr(stack.hold, "hold", lambda: done.append("hold"))
-    stack.down(parse({"health": ["/"], "drain": drain}), Stopping())  # type: ignore[arg-type]
+    stack.down(parse({"name": "x", "health": ["/"], "drain": drain}), Stopping())  # type: ignore[arg-type]
     assert done == ["not at boot", "hold", *filter(None, [front]), "stop", "down"]
 
 

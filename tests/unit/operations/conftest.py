@@ -13,7 +13,7 @@ from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.operations.redeploy import actions as replacing
 from bootstrap.settings import Settings
-from bootstrap.stack import model as stack
+from bootstrap.stack import loading as stack
 from tests.fakes.cloud import EPOCH
 from tests.fakes.world import DOMAIN, ROOT, World
 

@@ -10,20 +10,21 @@ from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.operations.backup import list_backups
 from bootstrap.operations.create import plan
 from bootstrap.operations.create.run import create
-from bootstrap_agent.backup.manifest import Manifest, Part
+from bootstrap_agent.contract import manifest
+from bootstrap_agent.contract.manifest import DatabasePart, MediaPart
 from tests.fakes.world import World
 
 
 def put(world: World, backup_id: str, kind: str) -> None:
-    part = Part(f"{world.settings.prefix}part", 1000, "0" * 64)
-    manifest = Manifest(
+    stored = (f"{world.settings.prefix}part", 1000, "0" * 64)
+    made = manifest.make(
         backup_id,
         kind,
         "image-1",
-        {} if kind == "media" else {"auth_db": part},
-        None if kind == "database" else part,
+        {} if kind == "media" else {"auth_db": DatabasePart(*stored)},
+        None if kind == "database" else MediaPart(*stored),
     )
-    world.store.objects[f"{world.settings.prefix}manifest_{backup_id}.json"] = manifest.render()
+    world.store.objects[f"{world.settings.prefix}manifest_{backup_id}.json"] = manifest.render(made)
 
 
 def test_the_list_is_the_agents_manifests_newest_first_and_needs_no_droplet(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_status_has_the_fields_that_scripts_read(world: World) -> None:
         "live",
         True,
     )
-    assert now["release"]["image"] == RELEASE["name"] and now["release"]["git"] == "abc1234"
+    assert now["release"]["image"] == RELEASE.name and now["release"]["git"] == "abc1234"
     assert now["backup"] == {"last": None, "age_s": None}
     # droplet 18, volume 10 x 0.10, Spaces 5
     assert now["cost_month_usd"] == 24.0
@@ -133,5 +133,5 @@ def test_logs_are_asked_of_compose_and_of_the_journal() -> None:
     wanted = logs.Wanted("nginx", follow=True, since="10m", lines=5, units=False)
     argv = logs.compose_argv(wanted, RELEASE)
     assert argv[-7:] == ["logs", "--tail", "5", "--follow", "--since", "10m", "nginx"]
-    assert "RELEASE=" + RELEASE["name"] in argv
+    assert "RELEASE=" + RELEASE.name in argv
     assert logs.journal_argv(wanted)[-2:] == ["--since", "-10m"]

@@ -14,8 +14,8 @@ import yaml
 from bootstrap.cli import main
 from bootstrap.stack import rules as stack_rules
 from bootstrap.stack.check import check
-from bootstrap.stack.model import COMPOSE_FILE, ENV_EXAMPLE
 from bootstrap.stack.rules import is_secret
+from bootstrap_agent.contract.paths import COMPOSE_FILE, ENV_EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[3]
 Change = Callable[[dict[str, Any]], object]

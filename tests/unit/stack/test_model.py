@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from bootstrap.errors import UsageError
-from bootstrap.stack.model import COMPOSE_FILE, ENV_EXAMPLE, Stack, load
+from bootstrap.stack.loading import load
+from bootstrap.stack.model import Stack
+from bootstrap_agent.contract.paths import COMPOSE_FILE, ENV_EXAMPLE
 
 OURS = Path(__file__).resolve().parents[3] / "stack"
 SECRETS = {name: name.lower() * 9 for name in load(OURS).secrets_to_generate}
@@ -52,8 +54,8 @@ def test_our_own_stack_loads_and_needs_nothing_from_the_operator() -> None:
     assert stack.name == "ticket-tracking"
     assert stack.pulled_images == ("nginx:1.26", "postgres:17", "rabbitmq:4-management")
     assert {"ticket-tracking/auth-service:local", "ticket-tracking/frontend:local"} <= set(stack.built_images)
-    assert stack.required_env == ()
-    env = stack.render_env("tickets.example", SECRETS, {})
+    assert stack.env_template.required == ()
+    env = stack.env_template.render("tickets.example", SECRETS, {})
     assert env["DATABASE_URL"] == f"postgresql://auth_service:{SECRETS['AUTH_DB_PASSWORD']}@db:5432/auth_db"
     assert env["DJANGO_ALLOWED_HOSTS"] == "tickets.example,www.tickets.example"
 
@@ -62,7 +64,7 @@ def test_every_variable_of_our_compose_file_is_explained_in_the_example() -> Non
     import re
 
     used = set(re.findall(r"\$\{([A-Z_]+)[:}]", (OURS / COMPOSE_FILE).read_text())) - {"RELEASE"}
-    assert used and used <= set(load(OURS).env_template)
+    assert used and used <= set(load(OURS).env_template.values)
 
 
 def test_only_nginx_is_published_to_the_world() -> None:
@@ -79,7 +81,7 @@ def test_only_nginx_is_published_to_the_world() -> None:
 
 
 def test_given_values_win_and_are_taken_as_they_are(tmp_path: Path) -> None:
-    env = small(tmp_path).render_env(
+    env = small(tmp_path).env_template.render(
         "a.example", {"DB_PASSWORD": "generated"}, {"DB_PASSWORD": "p${DB_USER}$", "X": "1"}
     )
     assert env == {
@@ -104,7 +106,7 @@ def test_given_values_win_and_are_taken_as_they_are(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_rendered_is_named(tmp_path: Path, env: str, given: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError) as caught:
-        small(tmp_path, env).render_env("a.example", {"DB_PASSWORD": "x"}, given)
+        small(tmp_path, env).env_template.render("a.example", {"DB_PASSWORD": "x"}, given)
     assert said in caught.value.message and caught.value.remedy
 
 
@@ -121,7 +123,7 @@ def test_a_mail_server_is_put_into_the_variables_that_the_stack_names(tmp_path: 
 
 
 def test_what_the_operator_must_give_is_known(tmp_path: Path) -> None:
-    assert small(tmp_path, ENV + "MAIL=smtp://<user>@example.com\n").required_env == ("MAIL",)
+    assert small(tmp_path, ENV + "MAIL=smtp://<user>@example.com\n").env_template.required == ("MAIL",)
 
 
 def x(**changes: Any) -> Callable[[dict[str, Any]], None]:

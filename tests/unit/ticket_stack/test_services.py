@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.stack.model import load
+from bootstrap.stack.loading import load
 
 SERVICES = Path(__file__).resolve().parents[3] / "stack" / "services"
 STACK = load(SERVICES.parent)
@@ -26,7 +26,7 @@ ALL = {
 def manage(service: str, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
     secrets = {name: f"{name}-of-a-test-{'x' * length}" for name, length in STACK.secrets_to_generate.items()}
     given = {"DATABASE_URL": "sqlite://:memory:", "CELERY_BROKER_URL": "amqp://127.0.0.1:1/", **changes}
-    env = STACK.render_env("tickets.example", secrets, {}) | given
+    env = STACK.env_template.render("tickets.example", secrets, {}) | given
     python = {"PYTHONPATH": str(SERVICES), "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": ALL[service]}
     return subprocess.run(
         [sys.executable, "-m", "django", *argv],

@@ -7,37 +7,48 @@ from pathlib import Path
 import pytest
 
 from bootstrap.errors import HostError
-from bootstrap_agent import facts, timers
+from bootstrap_agent import loading
+from bootstrap_agent.contract.stack import parse
+from bootstrap_agent.contract.units import timers_of
 
 COMPOSE = Path(__file__).parents[3] / "stack" / "docker-compose.prod.yml"
 
 
 def test_the_stacks_x_bootstrap() -> None:
-    found = facts.load(COMPOSE)
+    found = loading.x_bootstrap(COMPOSE)
     assert found.databases and found.databases.service in found.data_services
     assert set(found.media) <= set(found.volumes)
-    assert found.databases.owners["auth_db"] == "auth_service"
+    assert found.databases.names["auth_db"] == "auth_service"
 
 
 def test_a_stack_says_only_what_it_has() -> None:
-    found = facts.parse({"name": "hello", "health": ["/health/"]})
+    found = parse({"name": "hello", "health": ["/health/"]})
     assert (found.databases, found.certificate, found.data_services, found.media) == (None, None, (), ())
-    assert timers.wanted(found) == []
-    kept = facts.parse(
-        {"health": ["/"], "media": ["notes"], "certificate": {"install": "tls", "reload": ["web", "hup"]}}
+    assert timers_of(found) == ()
+    kept = parse(
+        {"name": "x", "health": ["/"], "media": ["notes"], "certificate": {"install": "tls", "reload": ["web", "hup"]}}
     )
-    assert timers.wanted(kept) == ["bootstrap-backup-media.timer", "bootstrap-certificate.timer"]
+    assert timers_of(kept) == ("bootstrap-backup-media.timer", "bootstrap-certificate.timer")
 
 
 def test_jobs_come_one_after_the_other_but_those_of_a_list_side_by_side() -> None:
-    assert facts.parse({"health": ["/"], "jobs": ["a", ["b", "c"]]}).jobs == (("a",), ("b", "c"))
+    assert parse({"name": "x", "health": ["/"], "jobs": ["a", ["b", "c"]]}).jobs == (("a",), ("b", "c"))
 
 
 def test_a_file_without_it_is_named(tmp_path: Path) -> None:
     path = tmp_path / "docker-compose.prod.yml"
     path.write_text("services: {}\n")
     with pytest.raises(HostError, match="x-bootstrap"):
-        facts.load(path)
+        loading.x_bootstrap(path)
+
+
+def test_what_an_agent_does_not_know_keeps_no_stack_from_starting_and_what_is_wrong_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "docker-compose.prod.yml"
+    path.write_text("x-bootstrap: {name: x, health: [/], of_a_later_day: 1}\n")
+    assert loading.x_bootstrap(path).name == "x"
+    path.write_text("x-bootstrap: {name: x, health: [/], volumes: {data: nobody}}\n")
+    with pytest.raises(HostError, match=r"x-bootstrap\.volumes\.data: Expected `int`"):
+        loading.x_bootstrap(path)
 
 
 def test_help_needs_nothing_but_the_standard_library() -> None:

@@ -1,0 +1,196 @@
+"""The agent's commands, and the form of what each answers: one line of JSON on stdout.
+
+This list is the only one: the agent's parser is made of it, the CLI decodes by it, the tests' fake answers with it, and
+the suites that hold the fake and the real agent against it go through all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.manifest import Manifest
+from bootstrap_agent.contract.release import Release
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True)
+class Command(Generic[A]):
+    """`form` is A itself. Commands that change something exclude each other; one with an `argument` takes one word
+    more."""
+
+    words: tuple[str, ...]
+    form: Any
+    changes: bool = True
+    argument: str | None = None
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.words)
+
+
+class Info(msgspec.Struct, frozen=True):
+    """`cloud_init` in its own words. An agent of an earlier image says no `health`."""
+
+    release: Release
+    deployment: Deployment | None
+    cloud_init: str
+    health: tuple[str, ...] = ("/",)
+
+
+class Volume(msgspec.Struct, frozen=True):
+    mounted: bool
+    device: str
+    formatted: bool
+
+
+class SpacesKey(msgspec.Struct, frozen=True):
+    access_key: str
+    secret_key: str
+
+    def __repr__(self) -> str:
+        return f"SpacesKey({self.access_key!r}, …)"
+
+
+class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Also the form of credentials.json."""
+
+    spaces: SpacesKey | None = None
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What `secrets get` answers, and what `secrets put` takes on stdin. `env` holds variables and their values."""
+
+    env: dict[str, str]
+    credentials: Credentials
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self.env)} variables)"
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Paths."""
+
+    written: tuple[str, ...]
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A container in Docker's own words; `health` is empty where it has no health check."""
+
+    name: str
+    state: str
+    health: str
+
+    @property
+    def well(self) -> bool:
+        return self.state == "running" and self.health in ("", "healthy")
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.state} {self.health}".rstrip()
+
+
+class Services(msgspec.Struct, frozen=True):
+    services: tuple[Service, ...]
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    issuer: str
+    not_after: datetime
+
+
+class BackupAge(msgspec.Struct, frozen=True):
+    """The newest one's; both None before there is any."""
+
+    last: str | None
+    age_s: int | None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    mounted: bool
+    used_bytes: int | None
+    size_bytes: int | None
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`…_error` says why a part is missing."""
+
+    healthy: bool
+    services: tuple[Service, ...]
+    certificate: Certificate | None
+    backup: BackupAge
+    volume: Usage
+    services_error: str | None = None
+    certificate_error: str | None = None
+    backup_error: str | None = None
+
+
+class Ensured(msgspec.Struct, frozen=True):
+    """A stack that gets its certificate by itself has neither issuer nor end."""
+
+    issuer: str | None
+    not_after: datetime | None
+    changed: bool
+
+
+class HostKey(msgspec.Struct, frozen=True):
+    """As `ssh-ed25519 AAAA…`."""
+
+    public_key: str
+
+
+class Pruned(msgspec.Struct, frozen=True):
+    """Ids of backups."""
+
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+class RestoredDatabase(msgspec.Struct, frozen=True):
+    tables: int
+    rows: int
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """Of two backups, the id is the newer one's."""
+
+    id: str
+    databases: dict[str, RestoredDatabase]
+    media: tuple[str, ...]
+
+
+class Timers(msgspec.Struct, frozen=True):
+    """Names of units."""
+
+    enabled: bool
+    timers: tuple[str, ...]
+
+
+INFO: Command[Info] = Command(("info",), Info, changes=False)
+VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
+VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
+SECRETS_PUT: Command[Written] = Command(("secrets", "put"), Written)
+SECRETS_GET: Command[Secrets] = Command(("secrets", "get"), Secrets, changes=False)
+STACK_UP: Command[Services] = Command(("stack", "up"), Services)
+STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)
+STATUS: Command[Status] = Command(("status",), Status, changes=False)
+CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
+CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
+HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)
+HOSTKEY_COMMIT: Command[HostKey] = Command(("hostkey", "commit"), HostKey)
+BACKUP_NOW: Command[Manifest] = Command(("backup", "now"), Manifest)
+BACKUP_DATABASE: Command[Manifest] = Command(("backup", "database"), Manifest)
+BACKUP_MEDIA: Command[Manifest] = Command(("backup", "media"), Manifest)
+BACKUP_LIST: Command[tuple[Manifest, ...]] = Command(("backup", "list"), tuple[Manifest, ...], changes=False)
+BACKUP_PRUNE: Command[Pruned] = Command(("backup", "prune"), Pruned)
+RESTORE: Command[Restored] = Command(("restore",), Restored, argument="id")
+TIMERS_ENABLE: Command[Timers] = Command(("timers", "enable"), Timers)
+TIMERS_DISABLE: Command[Timers] = Command(("timers", "disable"), Timers)
+
+COMMANDS: dict[str, Command[Any]] = {
+    command.name: command for command in list(globals().values()) if isinstance(command, Command)
+}

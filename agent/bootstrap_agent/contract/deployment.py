@@ -1,0 +1,38 @@
+"""deployment.json: what a droplet serves. cloud-init writes it from user-data, so none of it is secret."""
+
+from __future__ import annotations
+
+import msgspec
+
+VERSION = 1
+
+
+class Acme(msgspec.Struct, frozen=True):
+    """`ca_file`: an authority of one's own, beside the system's roots."""
+
+    directory: str
+    email: str | None = None
+    ca_file: str | None = None
+
+
+class Spaces(msgspec.Struct, frozen=True):
+    endpoint: str
+    region: str
+    bucket: str
+    prefix: str
+
+
+class Backup(msgspec.Struct, frozen=True):
+    retention_days: int
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    domain: str
+    names: tuple[str, ...]
+    key: str
+    # the data volume's name in the cloud
+    volume: str
+    acme: Acme
+    spaces: Spaces
+    backup: Backup
+    version: int = VERSION

@@ -1,0 +1,38 @@
+"""Where things lie on a droplet, and who owns them. The table is in docs/architecture.md, "On the droplet"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# the SSH user; key only, passwordless sudo
+USER = "deploy"
+APPS = Path("/home/deploy/apps")
+
+ETC = Path("/etc/bootstrap")
+RELEASE = ETC / "release.json"
+DEPLOYMENT = ETC / "deployment.json"
+CREDENTIALS = ETC / "credentials.json"
+ACME_CA = ETC / "acme-ca.pem"
+
+AGENT = Path("/usr/local/bin/bootstrap-agent")
+LOCK = Path("/run/lock/bootstrap-agent.lock")
+
+# the data volume
+DATA = Path("/srv/data")
+LETSENCRYPT = DATA / "letsencrypt"
+WEBROOT = DATA / "acme-webroot"
+
+# in the stack's folder
+COMPOSE_FILE = "docker-compose.prod.yml"
+ENV_FILE = ".env.production"
+ENV_EXAMPLE = ".env.production.example"
+
+
+def stack_dir(directory: str) -> Path:
+    """`directory` is that of `x-bootstrap`, or the stack's name."""
+    return APPS / directory / "Docker"
+
+
+def device_of(volume: str) -> Path:
+    """Block storage, by the volume's name in the cloud."""
+    return Path(f"/dev/disk/by-id/scsi-0DO_Volume_{volume}")

@@ -1,0 +1,114 @@
+"""The form of `x-bootstrap` in a stack's Compose file. docs/your-own-stack.md explains each entry.
+
+The laptop refuses an entry that it does not know: a misspelled one would be silently without effect. The droplet
+leaves it out: its stack was checked when its image was baked, with this very module, and a line that somebody added to
+the file since must not keep a stack from starting again after a reboot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from bootstrap_agent.contract import form
+
+FIELD = "x-bootstrap"
+
+
+def _inside_the_stack(folder: str) -> str | None:
+    path = PurePosixPath(folder)
+    return "must be a folder inside the stack" if path.is_absolute() or ".." in path.parts else None
+
+
+def _paths(paths: tuple[str, ...]) -> str | None:
+    wrong = [path for path in paths if not path.startswith("/")]
+    return f"{wrong[0]!r} must start with /" if wrong else None
+
+
+def _long_enough(secrets: Mapping[str, int]) -> str | None:
+    short = [name for name, length in secrets.items() if not 16 <= length <= 1024]
+    return f"{short[0]} must have 16 to 1024 characters" if short else None
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A command in a running service."""
+
+    service: str
+    command: Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class Databases(msgspec.Struct, frozen=True):
+    """`names`: database → the role that owns it; `admin_user`: the variable with the superuser's name."""
+
+    service: str
+    names: Annotated[dict[str, str], Meta(min_length=1)]
+    admin_user: str
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """`install`: the stack's folder for fullchain.pem and privkey.pem; `reload`: a service, then a command in it."""
+
+    install: Annotated[str, Meta(extra={"rule": _inside_the_stack})]
+    reload: Annotated[tuple[str, ...], Meta(min_length=2)]
+
+    @property
+    def reload_step(self) -> Step:
+        return Step(self.reload[0], self.reload[1:])
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """Which variables hold the mail server; a stack without one for TLS or the account does without."""
+
+    host: str
+    port: str
+    user: str | None = None
+    password: str | None = None
+    use_tls: str | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Entry of the field → variable."""
+        return {entry: name for entry, name in msgspec.structs.asdict(self).items() if name is not None}
+
+
+class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
+    """`databases` is None for a stack without any, `certificate` for one that gets its own."""
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]*$")]
+    directory: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] | None = None
+    data_services: tuple[str, ...] = ()
+    # empty: the services that publish ports
+    drain: tuple[str, ...] = ()
+    reconcile: tuple[Step, ...] = ()
+    # groups in order; those of one group run side by side
+    jobs: tuple[tuple[str, ...], ...] = ()
+    databases: Databases | None = None
+    media: tuple[str, ...] = ()
+    # folder of the data volume → uid and gid
+    volumes: dict[str, int] = {}
+    health: Annotated[tuple[str, ...], Meta(min_length=1, extra={"rule": _paths})]
+    certificate: Certificate | None = None
+    # variable → how many letters and digits
+    secrets: Annotated[dict[str, int], Meta(extra={"rule": _long_enough})] = {}
+    mail: Mail | None = None
+
+    @property
+    def job_names(self) -> tuple[str, ...]:
+        return tuple(job for group in self.jobs for job in group)
+
+
+def parse(raw: object, *, closed: bool = False) -> XBootstrap:
+    """FormError with every problem; `closed` refuses entries that are not known."""
+    return form.read(_grouped(raw), XBootstrap, FIELD, closed=closed, strict=False)
+
+
+def _grouped(raw: object) -> object:
+    """A job by itself is a group of one."""
+    jobs: Any = raw.get("jobs") if isinstance(raw, Mapping) else None
+    if not (isinstance(raw, Mapping) and isinstance(jobs, list)):
+        return raw
+    return {**raw, "jobs": [[entry] if isinstance(entry, str) else entry for entry in jobs]}

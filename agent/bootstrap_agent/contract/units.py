@@ -1,0 +1,22 @@
+"""systemd's units of the image: packer/files/systemd/ holds them, the agent switches them, the CLI asks for them."""
+
+from __future__ import annotations
+
+from bootstrap_agent.contract.stack import XBootstrap
+
+# what a reboot starts again, in this order
+AT_BOOT = ("bootstrap-volume.service", "bootstrap-stack.service")
+
+DATABASE_TIMER = "bootstrap-backup-database.timer"
+MEDIA_TIMER = "bootstrap-backup-media.timer"
+CERTIFICATE_TIMER = "bootstrap-certificate.timer"
+TIMERS = (DATABASE_TIMER, MEDIA_TIMER, CERTIFICATE_TIMER)
+
+# for journalctl
+PATTERN = "bootstrap-*"
+
+
+def timers_of(stack: XBootstrap) -> tuple[str, ...]:
+    """Those for which the stack has something."""
+    reasons = {DATABASE_TIMER: stack.databases, MEDIA_TIMER: stack.media, CERTIFICATE_TIMER: stack.certificate}
+    return tuple(timer for timer, reason in reasons.items() if reason)

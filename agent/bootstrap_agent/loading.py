@@ -1,0 +1,67 @@
+"""What this droplet is, read from its disk: the files of /etc/bootstrap, and `x-bootstrap` of its stack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from bootstrap_agent.contract import form, paths, stack
+from bootstrap_agent.contract.answers import Credentials, SpacesKey
+from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.errors import CredentialsError, HostError
+from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import XBootstrap
+
+T = TypeVar("T", Release, Deployment)
+
+
+def release(path: Path = paths.RELEASE) -> Release:
+    return _read(path, Release, "this image was not baked by bootstrap: bake one with `bootstrap image build`")
+
+
+def deployment(path: Path = paths.DEPLOYMENT) -> Deployment:
+    return _read(path, Deployment, "cloud-init writes it: see /var/log/cloud-init-output.log")
+
+
+def spaces_key(path: Path = paths.CREDENTIALS) -> SpacesKey:
+    try:
+        key = form.decode(path.read_text(), Credentials).spaces
+    except (OSError, form.FormError):
+        key = None
+    if key is None:
+        raise CredentialsError(f"no Spaces key in {path}", "deliver it: run `bootstrap create` again for this domain")
+    return key
+
+
+def x_bootstrap(compose_file: Path) -> XBootstrap:
+    import yaml
+
+    try:
+        raw = yaml.safe_load(compose_file.read_text())[stack.FIELD]
+        return stack.parse(raw)
+    except FileNotFoundError:
+        raise HostError(f"{compose_file} does not exist", "the image is incomplete: bake a new one") from None
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise HostError(f"{compose_file} is not YAML: {where}", "mend it and bake a new image") from None
+    except (KeyError, TypeError):
+        raise HostError(f"{compose_file} has no {stack.FIELD} field", "see docs/your-own-stack.md") from None
+    except form.FormError as error:
+        raise HostError(f"{compose_file}: {error}", "see docs/your-own-stack.md") from None
+
+
+def _read(path: Path, kind: type[T], remedy: str) -> T:
+    try:
+        raw = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise HostError(f"{path} does not exist", remedy) from None
+    except ValueError as error:
+        raise HostError(f"{path} is no JSON: {error}", remedy) from None
+    if not isinstance(raw, dict) or raw.get("version") != 1:
+        raise HostError(f"{path} is not of version 1", "image and bootstrap differ too much: bake a new image")
+    try:
+        return form.read(raw, kind)
+    except form.FormError as error:
+        remedy = "bake a new image, or create the droplet again"
+        raise HostError(f"{path} is incomplete: {error}", remedy) from None

@@ -1,0 +1,177 @@
+"""Reading a stack's folder: a stack that loads can be baked and started, as its `x-bootstrap`, its Compose file and its
+`.env.production.example` agree. Nothing here starts anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from bootstrap.errors import UsageError
+from bootstrap.stack import env_template
+from bootstrap.stack.env_template import GENERATED, EnvTemplate
+from bootstrap.stack.errors import StackError
+from bootstrap.stack.model import Service, Stack
+from bootstrap_agent.contract import stack as form
+from bootstrap_agent.contract.form import FormError
+from bootstrap_agent.contract.paths import COMPOSE_FILE, DATA, ENV_EXAMPLE
+from bootstrap_agent.contract.stack import XBootstrap
+
+HELP = "see docs/your-own-stack.md"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """As much of a stack's folder as could be read; `stack` is there when nothing is `wrong`."""
+
+    document: dict[str, Any]
+    field: XBootstrap | None
+    template: EnvTemplate
+    stack: Stack | None
+    wrong: tuple[StackError, ...]
+
+
+def load(folder: Path) -> Stack:
+    """UsageError with the first thing that is wrong."""
+    found = examine(folder)
+    if found.stack is None:
+        raise UsageError(f"{folder}: {found.wrong[0].message}", found.wrong[0].remedy)
+    return found.stack
+
+
+def examine(folder: Path) -> Examined:
+    """All that is wrong, as far as one mistake does not hide another."""
+    wrong: list[StackError] = []
+
+    def read(make: Callable[..., T], *arguments: Any) -> T | None:
+        try:
+            return make(*arguments)
+        except StackError as error:
+            wrong.append(error)
+            return None
+
+    document = read(_document, folder / COMPOSE_FILE) or {}
+    template = read(_template, folder / ENV_EXAMPLE) or EnvTemplate()
+    field = read(_field, document, wrong) if document else None
+    bodies = (read(_mapping, document.get("services"), "services") or {}) if document else {}
+    services = tuple(service for name, body in bodies.items() if (service := read(_service, name, body)))
+    volumes = read(_mapping, document.get("volumes") or {}, "volumes") or {}
+    wrong += template.wrong_references()
+    stack = None
+    if field is not None and not wrong:
+        wrong += [*_services(field, services), *_volumes(field, volumes), *_environment(field, template)]
+        if not wrong:
+            stack = Stack(folder=folder, bootstrap=field, services=services, env_template=template)
+    return Examined(document, field, template, stack, tuple(wrong))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        remedy = f"a stack has one; {HELP}" if path.parent.is_dir() else "name a stack's folder with --stack"
+        raise StackError(path.name, f"cannot be read: {reason}", remedy) from None
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return _mapping(yaml.safe_load(_read(path)), path.name)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise StackError(
+            f"{path.name}{line}", getattr(error, "problem", None) or "not YAML", "correct the YAML"
+        ) from None
+
+
+def _template(path: Path) -> EnvTemplate:
+    return env_template.parse(_read(path))
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise StackError(where, "is not a mapping", "see the Compose specification")
+    return value
+
+
+def _field(document: Mapping[str, Any], wrong: list[StackError]) -> XBootstrap | None:
+    if form.FIELD not in document:
+        raise StackError(COMPOSE_FILE, f"has no {form.FIELD} field", HELP)
+    try:
+        return form.parse(document[form.FIELD], closed=True)
+    except FormError as error:
+        wrong += [StackError(problem.where, problem.what, HELP) for problem in error.problems]
+        return None
+
+
+def _service(name: str, value: Any) -> Service:
+    body = _mapping(value, f"services.{name}")
+    image = body.get("image")
+    if not isinstance(image, str):
+        raise StackError(
+            f"services.{name}",
+            "has no image",
+            "name one, also beside `build`: nothing is built on a droplet, so it is found by its name",
+        )
+    if "$" in image:
+        raise StackError(f"services.{name}.image", "holds a variable", "write the tag that is to be baked")
+    profiles = body.get("profiles") or []
+    if not isinstance(profiles, list):
+        raise StackError(f"services.{name}.profiles", "is not a list", "see the Compose specification")
+    return Service(name=name, image=image, built="build" in body, profiles=tuple(map(str, profiles)))
+
+
+def _unknown(what: str, name: str, among: Collection[str], kind: str) -> Iterator[StackError]:
+    if name not in among:
+        yield StackError(f"x-bootstrap.{what}", f"{name!r} is no {kind}", f"one of: {', '.join(among) or 'none'}")
+
+
+def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackError]:
+    among = {service.name: service for service in services}
+    named = [("data_services", name) for name in field.data_services]
+    named += [("drain", name) for name in field.drain]
+    named += [("reconcile", step.service) for step in field.reconcile]
+    named += [("jobs", name) for name in field.job_names]
+    named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []
+    named += [("databases.service", field.databases.service)] if field.databases else []
+    for what, name in named:
+        yield from _unknown(what, name, among, "service")
+    for name in field.job_names:
+        if name in among and "jobs" not in among[name].profiles:
+            yield StackError(f"services.{name}", "is a job without profile", "add `profiles: [jobs]`")
+
+
+def _volumes(field: XBootstrap, volumes: Mapping[str, Any]) -> Iterator[StackError]:
+    for name in field.media:
+        yield from _unknown("media", name, field.volumes, "entry of x-bootstrap.volumes")
+    for name in field.volumes:
+        yield from _unknown("volumes", name, volumes, "named volume")
+        if name in volumes and _device(volumes[name]) != f"{DATA}/{name}":
+            yield StackError(
+                f"volumes.{name}",
+                "does not lie on the data volume",
+                f"add driver_opts: {{type: none, o: bind, device: {DATA}/{name}}}",
+            )
+
+
+def _device(volume: Any) -> Any:
+    options = volume.get("driver_opts") if isinstance(volume, dict) else None
+    return options.get("device") if isinstance(options, dict) else None
+
+
+def _environment(field: XBootstrap, template: EnvTemplate) -> Iterator[StackError]:
+    for name in sorted(template.generated.difference(field.secrets)):
+        yield StackError(ENV_EXAMPLE, f"{name} is not in x-bootstrap.secrets", "add it there, with its length")
+    for name in sorted(set(field.secrets).difference(template.generated)):
+        yield StackError(f"x-bootstrap.secrets.{name}", f"is not in {ENV_EXAMPLE}", f"add a line {name}={GENERATED}")
+    variables = [("databases.admin_user", field.databases.admin_user)] if field.databases else []
+    variables += [(f"mail.{entry}", name) for entry, name in field.mail.variables.items()] if field.mail else []
+    for what, name in variables:
+        yield from _unknown(what, name, template.values, f"variable of {ENV_EXAMPLE}")

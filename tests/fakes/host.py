@@ -1,0 +1,229 @@
+"""Machines with an agent, faked. Every answer is a struct of the contract, so that none is made up here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+import yaml
+
+from bootstrap.deployment import hostkeys
+from bootstrap.errors import HostError, HostKeyError
+from bootstrap.ports.host import HostAddress, HostResult
+from bootstrap_agent.contract import answers, form, manifest, paths, units
+from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
+from bootstrap_agent.contract.release import Release
+from tests.fakes.cloud import EPOCH, Effects
+
+RELEASE = Release(
+    name="bootstrap-ticket-tracking-20261124100000-abc1234",
+    stack_dir="/srv/stack",
+    compose_file=paths.COMPOSE_FILE,
+    images={},
+    git_commit="abc1234",
+    built_at=EPOCH,
+)
+CERTIFIED_UNTIL = datetime(2027, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass
+class Machine:
+    """What a droplet remembers, and what was sent to it. It is the `name`-th."""
+
+    user_data: str
+    offered: str
+    name: str = "1"
+    next_key: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    credentials: answers.Credentials = field(default_factory=answers.Credentials)
+    mounted: bool = False
+    up: bool = False
+    # new visitors hear nothing
+    held: bool = False
+    healthy: bool = True
+    # its stack says that it is up, and does not answer
+    deaf: bool = False
+    timers: bool = False
+    restored: list[str] = field(default_factory=list)
+    stdin: list[str] = field(default_factory=list)
+    # what its cloud-init failed with, and the logs of that
+    boot_error: str | None = None
+    boot_log: str = ""
+
+    @property
+    def deployment(self) -> Deployment:
+        """As cloud-init writes it."""
+        files = yaml.safe_load(self.user_data)["write_files"]
+        (text,) = (file["content"] for file in files if file["path"] == str(paths.DEPLOYMENT))
+        return form.decode(text, Deployment, closed=True)
+
+
+class Around(Protocol):
+    """What a machine needs of what surrounds it."""
+
+    effects: Effects
+    shell: dict[str, str | HostResult]
+    certified: bool
+    closed: int
+
+    def at(self, ip: str) -> Machine: ...
+    def has_volume(self, ip: str) -> bool: ...
+
+
+class FakeHost:
+    def __init__(self, world: Around, address: HostAddress) -> None:
+        self._world, self._address = world, address
+
+    @property
+    def _machine(self) -> Machine:
+        machine = self._world.at(self._address.ip)
+        key = hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN)
+        if key not in self._address.host_key_hashes:
+            raise HostKeyError(f"{self._address.ip} offers another host key than the one pinned", "compare them")
+        return machine
+
+    def run(
+        self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60, check: bool = True
+    ) -> HostResult:
+        result = self._result(self._machine, argv, stdin)
+        if check and result.exit_code:
+            last = (result.stderr.splitlines() or [f"exit code {result.exit_code}"])[-1]
+            raise HostError(f"{self._address.ip}: {last}")
+        return result
+
+    def _result(self, machine: Machine, argv: Sequence[str], stdin: str | None) -> HostResult:
+        if stdin is not None:
+            machine.stdin.append(stdin)
+        if argv[0] == "cloud-init":
+            return HostResult(1 if machine.boot_error else 0, json.dumps(_cloud_init(machine.boot_error)), "")
+        if "/var/log/cloud-init.log" in argv:
+            return HostResult(0, machine.boot_log, "")
+        if str(paths.AGENT) not in argv:
+            printed = self._world.shell.get(argv[0], "")
+            return printed if isinstance(printed, HostResult) else HostResult(0, printed, "")
+        command = " ".join(argv[3:])
+        with self._world.effects.call(f"{machine.name} {command}"):
+            return self._agent(machine, command, stdin)
+
+    def _agent(self, machine: Machine, command: str, stdin: str | None) -> HostResult:
+        if refused := self._refused(machine, command):
+            return refused
+        changed = self._world.effects.log.append
+        if command == "hostkey rotate":
+            machine.next_key = machine.next_key or hostkeys.generate().public
+            changed(command)
+        elif command == "hostkey commit":
+            machine.offered, machine.next_key = machine.next_key or machine.offered, None
+            changed(command)
+        elif command == "secrets put":
+            sent = form.decode(stdin or "", answers.Secrets, closed=True)
+            machine.env, machine.credentials = sent.env, sent.credentials
+            changed(command)
+        elif command.startswith("restore "):
+            assert machine.mounted and machine.env
+            machine.restored.append(command.split()[1])
+            changed("restore")
+        answer = self._answer(machine, command.split())
+        if command == "certificate ensure" and not self._world.certified:
+            self._world.certified = True
+            changed(command)
+        self._switch(machine, command)
+        return HostResult(0, form.encode(answer), "")
+
+    def _refused(self, machine: Machine, command: str) -> HostResult | None:
+        if command == "secrets get" and not machine.env:
+            return HostResult(4, "", "error: .env.production does not exist\n")
+        if command == "volume mount" and not self._world.has_volume(self._address.ip):
+            return HostResult(7, "", "error: the data volume is not attached\n")
+        if command == "stack up" and not machine.mounted:
+            return HostResult(7, "", "error: /srv/data is not mounted\n")
+        if command == "stack up" and not machine.healthy:
+            machine.held = False
+            return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
+        return None
+
+    def _switch(self, machine: Machine, command: str) -> None:
+        if change := _SWITCHES.get(command):
+            assert command != "stack up" or machine.env, "the stack needs its secrets"
+            assert command != "volume unmount" or not machine.up, "unmounted below a running stack"
+            if getattr(machine, change[0]) != change[1] and not (command == "stack up" and machine.deaf):
+                setattr(machine, *change)
+                self._world.effects.log.append(command)
+        if command in ("stack up", "stack down"):
+            machine.held = command == "stack down"
+
+    def _answer(self, machine: Machine, words: list[str]) -> object:
+        match words:
+            case ["info"]:
+                return answers.Info(RELEASE, machine.deployment, "done", ("/health/",))
+            case ["status"]:
+                state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
+                return answers.Status(
+                    healthy=machine.up,
+                    services=(answers.Service("auth-service", state, health),),
+                    certificate=answers.Certificate("Test", CERTIFIED_UNTIL),
+                    backup=answers.BackupAge(None, None),
+                    volume=answers.Usage(machine.mounted, 1, 10),
+                )
+            case ["volume", action]:
+                device = paths.device_of(machine.deployment.volume)
+                return answers.Volume(action == "mount", str(device), formatted=False)
+            case ["stack", action]:
+                running = (answers.Service("auth-service", "running", "healthy"),)
+                return answers.Services(running if action == "up" else ())
+            case ["secrets", "get"]:
+                return answers.Secrets(machine.env, machine.credentials)
+            case ["secrets", "put"]:
+                return answers.Written((f"{RELEASE.stack_dir}/{paths.ENV_FILE}", str(paths.CREDENTIALS)))
+            case ["certificate", _]:
+                return answers.Ensured("Test", CERTIFIED_UNTIL, changed=not self._world.certified)
+            case ["hostkey", action]:
+                return answers.HostKey(machine.next_key or "" if action == "rotate" else machine.offered)
+            case ["timers", action]:
+                return answers.Timers(action == "enable", units.TIMERS)
+            case ["backup", "list"]:
+                return (_manifest("full"),)
+            case ["backup", "prune"]:
+                return answers.Pruned((), (_manifest("full").id,))
+            case ["backup", kind]:
+                return _manifest({"now": "full"}.get(kind, kind))
+            case ["restore", wanted]:
+                return answers.Restored(wanted, {"auth_db": answers.RestoredDatabase(1, 3)}, ("media_files",))
+        raise AssertionError(f"the agent has no command {' '.join(words)}")
+
+    def wait_until_reachable(self, timeout_s: float) -> None:
+        self.run(["true"])
+
+    def interactive(self, command: str) -> int:
+        self._world.effects.calls.append(command)
+        return 0
+
+    def host_keys(self) -> tuple[str, ...]:
+        return (self._machine.offered,)
+
+    def close(self) -> None:
+        self._world.closed += 1
+
+
+def _cloud_init(error: str | None) -> dict[str, Any]:
+    return {"status": "error" if error else "done", "errors": [error] if error else []}
+
+
+_SWITCHES: dict[str, tuple[str, bool]] = {
+    "volume mount": ("mounted", True),
+    "volume unmount": ("mounted", False),
+    "stack up": ("up", True),
+    "stack down": ("up", False),
+    "timers enable": ("timers", True),
+    "timers disable": ("timers", False),
+}
+
+
+def _manifest(kind: str) -> Manifest:
+    databases = {"auth_db": DatabasePart("d", 1, "0" * 64, {"public.user": 3})} if kind != "media" else {}
+    media = MediaPart("m", 1, "0" * 64, ("media_files",)) if kind != "database" else None
+    return manifest.make("20261124_020000", kind, RELEASE.name, databases, media)
