@@ -14,6 +14,7 @@ from bootstrap.deployment import hostkeys
 from bootstrap.errors import HostError, HostKeyError
 from bootstrap.ports.host import HostAddress, HostResult
 from bootstrap_agent.contract import answers, form, manifest, paths, units
+from bootstrap_agent.contract.answers import COMMANDS
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
 from bootstrap_agent.contract.release import Release
@@ -110,6 +111,9 @@ class FakeHost:
             return self._agent(machine, command, stdin)
 
     def _agent(self, machine: Machine, command: str, stdin: str | None) -> HostResult:
+        words = command.split()
+        known = COMMANDS.get(command) or COMMANDS.get(words[0])
+        assert known and len(words) == len(known.words) + bool(known.argument), f"the agent has no command {command}"
         if refused := self._refused(machine, command):
             return refused
         changed = self._world.effects.log.append
@@ -127,7 +131,7 @@ class FakeHost:
             assert machine.mounted and machine.env
             machine.restored.append(command.split()[1])
             changed("restore")
-        answer = self._answer(machine, command.split())
+        answer = self._answer(machine, words)
         if command == "certificate ensure" and not self._world.certified:
             self._world.certified = True
             changed(command)
@@ -193,7 +197,7 @@ class FakeHost:
                 return _manifest({"now": "full"}.get(kind, kind))
             case ["restore", wanted]:
                 return answers.Restored(wanted, {"auth_db": answers.RestoredDatabase(1, 3)}, ("media_files",))
-        raise AssertionError(f"the agent has no command {' '.join(words)}")
+        raise AssertionError(f"no fake answer to {' '.join(words)}")
 
     def wait_until_reachable(self, timeout_s: float) -> None:
         self.run(["true"])

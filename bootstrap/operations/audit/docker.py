@@ -13,6 +13,7 @@ from typing import Any
 
 from bootstrap.operations.audit.inspection import UNITS, Inspection
 from bootstrap.operations.audit.report import Finding, ToolResult
+from bootstrap_agent.contract import paths
 
 TOOL = "docker"
 HOST = ("",)
@@ -113,7 +114,7 @@ def _remote_api_is_guarded(found: Inspection) -> bool:
 
 CHECKS = (
     Check("1.1.1", "/var/lib/docker has no partition of its own", _host(lambda f: f.own_partition)),
-    Check("1.1.2", "somebody beside deploy controls Docker", lambda f: sorted(set(f.members) - {"deploy"})),
+    Check("1.1.2", "somebody beside deploy controls Docker", lambda f: sorted(set(f.members) - {paths.USER})),
     Check("1.1.3", "auditd does not watch dockerd", _audited("/usr/bin/dockerd")),
     Check("1.1.4", "auditd does not watch /run/containerd", _audited("/run/containerd")),
     Check("1.1.5", "auditd does not watch /var/lib/docker", _audited("/var/lib/docker")),
