@@ -100,7 +100,7 @@ STATUS = {
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ("Segmentation fault", "is no JSON"),
+        ("Segmentation fault", "is not JSON"),
         ([], "Expected `object`"),
         ({**STATUS, "healthy": "yes"}, "healthy: Expected `bool`"),
         ({**STATUS, "volume": {"mounted": True, "used_bytes": 1}}, "volume.size_bytes: Field required"),
