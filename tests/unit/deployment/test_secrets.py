@@ -1,0 +1,62 @@
+"""The operator's own file: every value arrives as it was meant, or is refused with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.deployment.secrets import compose, read_env_file
+from bootstrap.errors import UsageError
+from bootstrap.stack.loading import load
+from bootstrap_agent.contract import dotenv
+
+STACK = load(Path(__file__).resolve().parents[3] / "stack")
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "own.env"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_password_may_hold_anything_on_its_whole_way_to_the_droplet(tmp_path: Path) -> None:
+    password = "p$$w${DB_USER}'\"\\n #1"
+    own = read_env_file(write(tmp_path, "# mine\n" + dotenv.render({"DB_PASSWORD": password})))
+    assert own == {"DB_PASSWORD": password}
+    values = compose(STACK, "example.com", given=own, existing={})
+    assert dotenv.final(dotenv.render(values))["DB_PASSWORD"] == password
+
+
+def test_an_unquoted_dollar_is_a_dollar(tmp_path: Path) -> None:
+    assert read_env_file(write(tmp_path, "export A=p$$w${DB_USER}\nlower=b$\n")) == {
+        "A": "p$$w${DB_USER}",
+        "lower": "b$",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A=1\nPW=secret #1\n", "line 2 (PW)"),
+        ("A=1\nA=2\n", "line 2: A is set twice"),
+        ("secret\n", "line 1: not of the form NAME=value"),
+        ("PW='secret\n", "line 1 (PW)"),
+    ],
+)
+def test_what_is_not_clear_is_refused_with_its_line_and_not_shown(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        read_env_file(path)
+    assert f"{path}, {said}" in caught.value.message and "secret" not in caught.value.message and caught.value.remedy
+
+
+def test_what_the_template_makes_of_others_is_made_anew_unless_somebody_set_it() -> None:
+    first = compose(STACK, "example.com", given={}, existing={})
+    moved = compose(STACK, "example.com", given={"AUTH_DB_PASSWORD": "new"}, existing=first)
+    assert moved["DATABASE_URL"] == "postgresql://auth_service:new@db:5432/auth_db"
+    own = {**first, "DATABASE_URL": "postgresql://elsewhere/"}
+    assert (
+        compose(STACK, "example.com", given={"AUTH_DB_PASSWORD": "new"}, existing=own)["DATABASE_URL"]
+        == own["DATABASE_URL"]
+    )
