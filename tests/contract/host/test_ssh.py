@@ -15,6 +15,7 @@ from bootstrap.adapters.ssh import SSHHost, ssh_hosts
 from bootstrap.deployment import hostkeys, remote
 from bootstrap.errors import BootstrapError, HostError, KeptOutError
 from bootstrap.ports.host import HostAddress
+from bootstrap_agent.contract.answers import Command
 from tests.contract.host.conftest import ADDRESS, Daemon
 
 pytestmark = pytest.mark.root
@@ -67,7 +68,7 @@ def test_every_failure_on_the_way_shows_what_failed(daemon: Daemon) -> None:
             fails()
         assert shown in str(failure.value.command), failure.value
     with pytest.raises(BootstrapError) as agents:
-        remote.agent(daemon.host(), "nonsense")
+        remote.agent(daemon.host(), Command(("nonsense",), object))
     assert str(agents.value.command).endswith("-- 'sudo -n /usr/local/bin/bootstrap-agent nonsense'")
     assert daemon.host().run(["false"], check=False).command.endswith("-- false")
 
