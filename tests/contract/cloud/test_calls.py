@@ -14,7 +14,6 @@ from bootstrap.adapters.digitalocean import Patience
 from tests.contract.api.conftest import Cloud as Server
 from tests.contract.cloud.deployment import Call, Deployment
 
-
 # the lock: two lists of tags, one made, one deleted
 LOCK = 4
 LOCK_GIVEN_BACK = "DELETE /tags/{tag}"
