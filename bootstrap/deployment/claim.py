@@ -92,7 +92,8 @@ class Held:
         """TakenOverError when it is no longer ours. Asked before each step: the computer may have slept."""
         if self._lost is not None:
             raise self._lost
-        if (_now() - _parsed(self._own.seen)).total_seconds() > STALE_S / 2:
+        if (_now() - _parsed(self._own.seen)).total_seconds() > 2 * RENEW_S:
+            # the thread missed its turn
             self.renew()
 
     def renew(self) -> None:
