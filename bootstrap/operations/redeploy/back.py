@@ -45,3 +45,5 @@ def discard_candidate(work: Replacement) -> None:
             work.env.cloud.untag_droplet(droplet.id, work.role(finding.CANDIDATE))
         else:
             work.delete(droplet)
+    for what in (finding.CANDIDATE, finding.FIRST_CONTACT):
+        work.env.cloud.drop_tag(work.role(what))

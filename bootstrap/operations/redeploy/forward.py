@@ -120,6 +120,8 @@ def retire_old(work: Replacement) -> None:
                 cloud.shutdown_droplet(droplet.id)
         else:
             work.delete(droplet)
+    # unless one is kept, nothing carries it now
+    cloud.drop_tag(work.role(finding.RETIRED))
     # deleting the address's earlier owner has been seen to unassign it (terraform-provider-digitalocean#147)
     work.hold_address(new)
     _prune_snapshots(work)
