@@ -70,7 +70,7 @@ def create(
         plan = check(env, from_backup)
         _print_plan(context, env, plan, _origin(context, env, plan), as_json)
         return
-    created = operation.create(env, from_backup=from_backup, told=lambda plan: _origin(context, env, plan))
+    created = operation.create(env, from_backup=from_backup, on_plan=lambda plan: _origin(context, env, plan))
     completing.remember_domain(context.cloud_name, env.settings.domain)
     _print_summary(context, env, created, as_json)
 

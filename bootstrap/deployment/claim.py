@@ -62,7 +62,7 @@ class Claim:
     def is_stale(self) -> bool:
         return (_now() - _parsed(self.seen)).total_seconds() > STALE_S
 
-    def told(self) -> str:
+    def described(self) -> str:
         ago = max(0, int((_now() - _parsed(self.seen)).total_seconds()))
         return f"{self.holder} since {_parsed(self.began):%Y-%m-%d %H:%M:%S} UTC (its last sign of life: {ago} s ago)"
 
@@ -184,20 +184,20 @@ def held(env: Environment) -> Iterator[Environment]:
 class _Checked:
     """A progress that lets no step begin once the lock is lost."""
 
-    def __init__(self, told: Progress, claim: Held) -> None:
-        self._told, self._claim = told, claim
+    def __init__(self, progress: Progress, claim: Held) -> None:
+        self._progress, self._claim = progress, claim
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
         self._claim.check()
-        with self._told.step(text):
+        with self._progress.step(text):
             yield
 
     def note(self, text: str) -> None:
-        self._told.note(text)
+        self._progress.note(text)
 
     def warn(self, text: str) -> None:
-        self._told.warn(text)
+        self._progress.warn(text)
 
 
 def _clear(env: Environment, holder: str) -> None:
@@ -207,7 +207,7 @@ def _clear(env: Environment, holder: str) -> None:
     if living := sorted(claim for claim in others if not claim.is_stale):
         raise _busy(env, living[0])
     for other in others:
-        env.progress.note(f"taking over from {other.told()}: that run has ended, or sleeps")
+        env.progress.note(f"taking over from {other.described()}: that run has ended, or sleeps")
     for claim in listed:
         env.cloud.delete_tag(_tag(env, claim))
 
@@ -236,13 +236,13 @@ def _tag(env: Environment, claim: Claim) -> str:
 
 def _busy(env: Environment, by: Claim) -> ConflictError:
     return ConflictError(
-        f"another run of bootstrap works on {env.settings.domain}: {by.told()}",
+        f"another run of bootstrap works on {env.settings.domain}: {by.described()}",
         f"wait until it has ended; {STALE_S / 60:.0f} min after its last sign of life it is taken over",
     )
 
 
 def _taken_over(env: Environment, others: list[Claim]) -> TakenOverError:
-    by = f"by {min(others).told()}" if others else "away by somebody"
+    by = f"by {min(others).described()}" if others else "away by somebody"
     return TakenOverError(
         f"the lock of {env.settings.domain} was taken {by}: this run stopped",
         f"bootstrap status {env.settings.domain}; when the other run has ended, run the same command again",

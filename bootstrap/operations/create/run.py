@@ -32,9 +32,9 @@ class Created:
 
 
 def create(
-    env: Environment, *, from_backup: str | None = None, told: Callable[[plan.Plan], object] = lambda _: None
+    env: Environment, *, from_backup: str | None = None, on_plan: Callable[[plan.Plan], object] = lambda _: None
 ) -> Created:
-    """`told` hears the plan before anything is made."""
+    """`on_plan` hears the plan before anything is made."""
     with ExitStack() as until_done:
         try:
             env = until_done.enter_context(alone(env))
@@ -43,7 +43,7 @@ def create(
             plan.check(env, from_backup)
             raise
         planned = plan.check(env, from_backup)
-        told(planned)
+        on_plan(planned)
         recorded = steps.Recorded(steps.path_of(env), env.progress)
         if planned.deployment.live is None:
             recorded.begin()

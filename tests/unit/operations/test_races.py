@@ -95,7 +95,7 @@ def test_create_completes_what_another_one_made_meanwhile(world: World) -> None:
     destroy.destroy(world.env(), volume=True, backups=True)
     meanwhile(world, lambda: create.create(elsewhere(world)))
     plans: list[plan.Plan] = []
-    made = create.create(world.env(), told=plans.append)
+    made = create.create(world.env(), on_plan=plans.append)
     (droplet,) = world.cloud.droplets()
     assert [planned.deployment.live for planned in plans] == [droplet] and made.droplet.id == droplet.id
 
@@ -104,7 +104,7 @@ def test_what_create_is_told_is_told_before_anything_is_made(world: World) -> No
     destroy.destroy(world.env(), volume=True, backups=True)
     before = len(world.effects.log)
     seen: list[int] = []
-    create.create(world.env(), told=lambda planned: seen.append(len(world.effects.log)))
+    create.create(world.env(), on_plan=lambda planned: seen.append(len(world.effects.log)))
     assert seen == [before]
 
 
