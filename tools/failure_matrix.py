@@ -46,14 +46,15 @@ Whatever went wrong, in the end there stand:
 - after `create` and `backup now` exactly one droplet that serves, one data volume at it, one reserved IP that leads to
   it, one firewall, one host key, and one A record each for @ and www;
 - after `destroy` none of it: only the SSH key and the VPC, which the next deployment uses;
-- never a tag that nothing carries.
+- never a tag that nothing carries, nor a lock.
 
 **Killed** is the CLI by SIGKILL with all its children, on real machines of the local cloud with the stack
 `examples/hello` (`BOOTSTRAP_WRITE_DOCS=1 pytest tests/rehearsal/test_kill.py`). Each run goes on from what the killed
 one before it left, and is killed a step further, until one comes to its end. A step that takes milliseconds may be over
 before the kill arrives, and the row says so. *What stood* is what the account had more than in the beginning, asked
-right after the kill: never two of anything, but for the host keys of which one takes the other's place. On the laptop
-no process is left, and after `create` and `backup now` no folder of a run that was killed more than a minute before.
+right after the kill: never two of anything, but for the host keys of which one takes the other's place. A killed run
+leaves its lock, a tag, which the next run from the same computer takes over at once. On the laptop no process is left,
+and after `create` and `backup now` no folder of a run that was killed more than a minute before.
 
 **A call fails** means: each of these calls once, in each of these ways, before the local cloud's API over HTTP with a
 cloud of its own (`BOOTSTRAP_ALL_WAYS=1 BOOTSTRAP_WRITE_DOCS=1 pytest tests/contract/cloud/test_failures.py`). A number

@@ -48,7 +48,7 @@ ONLY_WHEN = {
 }
 _PACKAGE = Path(__file__).resolve().parents[1] / "bootstrap"
 _SOURCES = {
-    "create": ("cli/create.py", "operations/create/run.py", "deployment/machine.py"),
+    "create": ("operations/create/plan.py", "operations/create/run.py", "deployment/machine.py"),
     "backup now": ("operations/backup.py",),
     "destroy": ("operations/destroy.py",),
 }

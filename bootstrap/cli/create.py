@@ -66,15 +66,13 @@ def create(
     env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, **flags))
     if context.endpoints.base_is_stand_in:
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
-    with context.console.step("settings, account, size, image and deployment"):
-        plan = check(env, from_backup)
-    origin = _origin(context, env, plan)
     if dry_run:
-        _print_plan(context, env, plan, origin, as_json)
+        plan = check(env, from_backup)
+        _print_plan(context, env, plan, _origin(context, env, plan), as_json)
         return
-    created = operation.create(env, plan)
+    created = operation.create(env, from_backup=from_backup, on_plan=lambda plan: _origin(context, env, plan))
     completing.remember_domain(context.cloud_name, env.settings.domain)
-    _print_summary(context, env, plan, created, as_json)
+    _print_summary(context, env, created, as_json)
 
 
 def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None:
@@ -127,7 +125,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
     context.console.hint("nothing was created; the same line without --dry-run does it")
 
 
-def _print_summary(context: Context, env: Environment, plan: Plan, created: Created, as_json: bool) -> None:
+def _print_summary(context: Context, env: Environment, created: Created, as_json: bool) -> None:
     if as_json:
         context.console.json(
             {
@@ -146,10 +144,10 @@ def _print_summary(context: Context, env: Environment, plan: Plan, created: Crea
     )
     certificate = f"until {created.certificate_until}" if created.certificate_until else "managed by the stack itself"
     context.console.print(f"certificate {certificate}; ${created.cost_month_usd:.2f} a month")
-    if context.endpoints.inbox and plan.stack.bootstrap.mail:
+    if context.endpoints.inbox and created.stack.bootstrap.mail:
         context.console.print(f"its mail arrives at {context.endpoints.inbox}/")
     roots = env.settings.acme.roots_file
     if roots:
         # a rehearsal's names and roots are known to this machine only by these flags
-        domain, path = env.settings.domain, plan.stack.bootstrap.health[0]
+        domain, path = env.settings.domain, created.stack.bootstrap.health[0]
         context.console.print(f"curl --cacert {roots} --resolve {domain}:443:{created.address} https://{domain}{path}")

@@ -27,10 +27,11 @@ def destroy(context: Context, domain: str | None, volume: bool, backups: bool, y
     from bootstrap.operations import destroy as operation
 
     env = context.environment(domain)
-    deployment = operation.check_exists(env, volume=volume, backups=backups)
+    confirmed = None
     if not yes:
-        context.console.confirm(env.settings.domain, operation.plan_text(deployment, env, volume, backups))
-    done = operation.destroy(env, deployment, volume=volume, backups=backups)
+        confirmed = operation.check_exists(env, volume=volume, backups=backups)
+        context.console.confirm(env.settings.domain, operation.plan_text(confirmed, env, volume, backups))
+    done = operation.destroy(env, volume=volume, backups=backups, confirmed=confirmed)
     completing.remember_domain(context.cloud_name, env.settings.domain, gone=True)
     if as_json:
         context.console.json(vars(done))

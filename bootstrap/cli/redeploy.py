@@ -11,7 +11,7 @@ from bootstrap.cli.completing import images
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 
 if TYPE_CHECKING:
-    from bootstrap.operations.redeploy.run import Report
+    from bootstrap.operations.redeploy.run import Replaced
 
 
 @click.command()
@@ -52,7 +52,7 @@ def redeploy(
     )
 
 
-def show(console: Console, report: Report, as_json: bool) -> None:
+def show(console: Console, report: Replaced, as_json: bool) -> None:
     if as_json:
         console.json(asdict(report))
         return

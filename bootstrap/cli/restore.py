@@ -28,7 +28,7 @@ def restore(context: Context, backup_id: str, domain: str | None, yes: bool, as_
     if not yes:
         what = f"replace the data of {env.settings.domain} by those of {backup.time} (backup {backup.id})"
         context.console.confirm(env.settings.domain, what)
-    restored = restore(env, backup_id)
+    restored = restore(env, backup_id, None if yes else backup)
     if as_json:
         context.console.json(form.plain(restored))
     else:

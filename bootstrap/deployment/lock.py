@@ -1,4 +1,5 @@
-"""One run at a time on this computer. The kernel gives a lock back however its holder ends."""
+"""One run at a time: on this computer, where the kernel gives a lock back however its holder ends, and on all others,
+which see a tag (`claim.py`)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bootstrap.deployment import claim
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import ConflictError
 
@@ -28,8 +30,10 @@ def exclusive(path: Path, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def alone(env: Environment) -> Iterator[None]:
-    """One change of a deployment at a time."""
+def alone(env: Environment) -> Iterator[Environment]:
+    """One change of a deployment at a time; ConflictError when it is another's turn. Whatever a command decides by what
+    is there, it decides in here, and it works with the environment that this gives: no step of it begins once the lock
+    is somebody else's."""
     busy = f"another run of bootstrap works on {env.settings.domain} from this computer"
-    with exclusive(env.folder / "lock", busy):
-        yield
+    with exclusive(env.folder / "lock", busy), claim.held(env) as held:
+        yield held

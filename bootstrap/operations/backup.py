@@ -32,9 +32,10 @@ class Backup:
 
 def backup_now(env: Environment) -> Manifest:
     """Databases and media, now; returns the manifest."""
-    with alone(env):
-        _, live = finding.find_live(env)
-        with closing(remote.connect(env, live)) as host, env.progress.step("backup of databases and media to Spaces"):
+    with alone(env) as locked:
+        _, live = finding.find_live(locked)
+        step = locked.progress.step("backup of databases and media to Spaces")
+        with closing(remote.connect(locked, live)) as host, step:
             return remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
 
 

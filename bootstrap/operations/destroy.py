@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bootstrap.deployment import find, machine, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BootstrapError, NotFoundError
+from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import Droplet, ReservedIP
 from bootstrap_agent.contract import answers
 
@@ -32,9 +32,33 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
     return f"delete {', '.join(parts)} of {env.settings.domain}"
 
 
-def destroy(env: Environment, deployment: find.Deployment, *, volume: bool, backups: bool) -> Destroyed:
-    with alone(env):
-        return _destroy(env, deployment, volume, backups)
+def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.Deployment | None = None) -> Destroyed:
+    """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
+    there goes."""
+    with alone(env) as locked:
+        deployment = find.find(locked)
+        if confirmed is not None:
+            _check_unchanged(env, confirmed, deployment)
+        _check_exists(env, deployment, volume, backups)
+        return _destroy(locked, deployment, volume, backups)
+
+
+def _check_unchanged(env: Environment, confirmed: find.Deployment, now: find.Deployment) -> None:
+    before, after = _parts(confirmed), _parts(now)
+    changes = [f"{part} is gone" for part in before if part not in after]
+    changes += [f"{part} is new" for part in after if part not in before]
+    if changes:
+        raise ConflictError(
+            f"{env.settings.domain} is not what was confirmed: {', '.join(changes)}; nothing was deleted",
+            "run it again",
+        )
+
+
+def _parts(deployment: find.Deployment) -> list[str]:
+    parts = [f"droplet {droplet.name} ({droplet.id})" for droplet in deployment.droplets]
+    parts += [f"data volume {deployment.volume.id}"] if deployment.volume else []
+    parts += [f"reserved ip {deployment.reserved_ip.ip}"] if deployment.reserved_ip else []
+    return parts + ([f"firewall {deployment.firewall.id}"] if deployment.firewall else [])
 
 
 def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> Destroyed:
@@ -58,14 +82,19 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
 
 
 def check_exists(env: Environment, *, volume: bool, backups: bool) -> find.Deployment:
+    """What `destroy` would delete, for the question before it."""
     deployment = find.find(env)
+    _check_exists(env, deployment, volume, backups)
+    return deployment
+
+
+def _check_exists(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> None:
     if not deployment.exists and not (volume and deployment.volume) and not (backups and _has_backups(env)):
         kept = deployment.volume
         raise NotFoundError(
             f"{env.settings.domain} is not deployed",
             f"its data volume {kept.name} is kept: --volume deletes it too" if kept else None,
         )
-    return deployment
 
 
 def _has_backups(env: Environment) -> bool:

@@ -8,7 +8,7 @@ from bootstrap.deployment import find as finding
 from bootstrap.deployment import gate, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import NotFoundError
+from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.operations.backup import BACKUP_S, Backup, stored_backups
 from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers
@@ -29,17 +29,23 @@ def choose_backup(env: Environment, wanted: str) -> Backup:
     return next((backup for backup in found if backup.databases), found[0])
 
 
-def restore(env: Environment, wanted: str) -> answers.Restored:
-    """Returns what the agent restored, after the stack serves again."""
-    with alone(env):
-        deployment, live = finding.find_live(env)
-        with closing(remote.connect(env, live)) as host:
+def restore(env: Environment, wanted: str, confirmed: Backup | None = None) -> answers.Restored:
+    """Returns what the agent restored, after the stack serves again. `confirmed` is the backup that a person agreed to:
+    `latest` may be another one by now."""
+    with alone(env) as locked:
+        if confirmed is not None and (now := choose_backup(locked, wanted)) != confirmed:
+            raise ConflictError(
+                f"{wanted} is no longer backup {confirmed.id}, as was confirmed, but {now.id}: nothing was restored",
+                "run it again",
+            )
+        deployment, live = finding.find_live(locked)
+        with closing(remote.connect(locked, live)) as host:
             health = remote.health_paths(host)
-            restored = _replace_data(env, host, wanted)
+            restored = _replace_data(locked, host, wanted)
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
         if address is not None:
-            with env.progress.step("health from outside"):
-                gate.wait_until_healthy(env, health, address)
+            with locked.progress.step("health from outside"):
+                gate.wait_until_healthy(locked, health, address)
         return restored
 
 

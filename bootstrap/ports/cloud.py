@@ -209,6 +209,12 @@ class Cloud(Protocol):
     def untag_droplet(self, droplet_id: int, tag: str) -> None:
         """A tag that nothing carries any more may go with it."""
 
+    def tags(self, prefix: str) -> list[str]:
+        """Names of all tags of the account that begin so, carried or not."""
+
+    def create_tag(self, tag: str) -> None:
+        """One that nothing carries yet; no-op when it exists."""
+
     def drop_tag(self, tag: str) -> None:
         """Deletes it from the account, unless something carries it still."""
 

@@ -108,6 +108,8 @@ class FakeCloud:
         self._firewalls: dict[str, Firewall] = {}
         self._vpcs: dict[str, VPC] = {}
         self._domains: dict[str, dict[int, Record]] = {}
+        # made by themselves; the others are only what something carries
+        self._tags: set[str] = set()
 
     def add_image(self, name: str, *tags: str, created_at: datetime = EPOCH, region: str = "nyc3") -> Image:
         image = Image(self._id(), name, created_at, regions=(region,), tags=tags, min_disk_gb=25)
@@ -249,10 +251,23 @@ class FakeCloud:
             with self.effects.change(f"untag droplet {tag}"):
                 self._droplets[droplet_id] = replace(droplet, tags=tuple(t for t in droplet.tags if t != tag))
 
+    def tags(self, prefix: str) -> list[str]:
+        things = (*self._droplets.values(), *self._images.values(), *self._volumes.values(), *self._snapshots.values())
+        carried = {tag for thing in things for tag in thing.tags}
+        return sorted(tag for tag in carried | self._tags if tag.startswith(prefix))
+
+    def create_tag(self, tag: str) -> None:
+        # nothing is different by it, so it is in no log
+        with self.effects.call(f"create tag {tag}"):
+            self._tags.add(tag)
+
     def drop_tag(self, tag: str) -> None:
-        """Here a tag is only what something carries."""
+        """Here a tag that something carried is gone with its last carrier."""
 
     def delete_tag(self, tag: str) -> None:
+        if tag in self._tags:
+            with self.effects.call(f"delete tag {tag}"):
+                self._tags.remove(tag)
         for droplet in list(self._droplets.values()):
             self.untag_droplet(droplet.id, tag)
 

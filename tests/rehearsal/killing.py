@@ -24,7 +24,7 @@ from localcloud.host.home import Home
 from tests.rehearsal.machines import patiently
 from tools.steps import named
 
-_MARK = "KILL_MATRIX_RUN"
+MARK = "KILL_MATRIX_RUN"
 Moment = Literal["in", "after"]
 
 
@@ -97,7 +97,7 @@ class Laptop:
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(point.seconds)
                     point = point if process.poll() is None else None
-                    _end(process, mark)
+                    end(process, mark)
                     lines += [rest.rstrip() for rest in process.stderr]
                     break
             code = process.wait()
@@ -111,7 +111,7 @@ class Laptop:
         return subprocess.Popen(
             [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *command.split(), *argv],
             cwd=self._work,
-            env={**self._env, _MARK: mark},
+            env={**self._env, MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -155,7 +155,7 @@ def _ran(code: int | None, point: Point | None, began: float, lines: Sequence[st
     return Ran(code, point, began, time.time() - began, "\n".join(lines), tuple(steps), done)
 
 
-def _end(process: subprocess.Popen[str], mark: str) -> None:
+def end(process: subprocess.Popen[str], mark: str) -> None:
     """ssh's master has left the process group: a laptop that dies takes it along."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -170,7 +170,7 @@ def _marked(mark: str) -> Iterator[int]:
         if entry.name.isdigit():
             # a process may end while it is looked at, and a few are nobody's to look at
             with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-                if f"{_MARK}={mark}".encode() in (entry / "environ").read_bytes():
+                if f"{MARK}={mark}".encode() in (entry / "environ").read_bytes():
                     yield int(entry.name)
 
 
@@ -210,6 +210,7 @@ class Account:
         ask = self._manager
         droplets = ask.get_all_droplets()
         carried = {tag for thing in (*droplets, *ask.get_my_images(), *ask.get_all_volumes()) for tag in thing.tags}
+        empty = {tag.name for tag in ask.get_all_tags() if tag.name not in carried}
         return {
             "SSH keys": {str(key.id) for key in ask.get_all_sshkeys()},
             "VPCs": {vpc.name for vpc in ask.get_all_vpcs()},
@@ -225,14 +226,15 @@ class Account:
                 for record in domain.get_records()
                 if record.type in ("A", "AAAA", "CNAME")
             },
-            "empty tags": {tag.name for tag in ask.get_all_tags() if tag.name not in carried},
+            "locks": {name for name in empty if ":lock:" in name},
+            "empty tags": {name for name in empty if ":lock:" not in name},
         }
 
 
 # of a deployment that is whole
 ONE = {"firewalls": 1, "volumes": 1, "droplets": 1, "reserved IPs": 1, "records": 2, "host keys": 1}
-# at any moment: both host keys are pinned while one takes the other's place
-MOST = {**ONE, "host keys": 2, "SSH keys": 1, "VPCs": 1}
+# at any moment: both host keys are pinned while one takes the other's place, and both locks are there at a renewal
+MOST = {**ONE, "host keys": 2, "SSH keys": 1, "VPCs": 1, "locks": 2}
 # left by `destroy` for the next deployment
 KEPT = ("SSH keys", "VPCs")
 

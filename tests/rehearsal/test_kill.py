@@ -65,7 +65,7 @@ class Matrix:
         assert {kind: len(new[kind]) for kind in ONE} == ONE, new
         (address,) = new["reserved IPs"]
         assert new["records"] == [f"A @ {address}", f"A www {address}"]
-        assert not new["empty tags"], new
+        assert not new["empty tags"] and not new["locks"], new
         assert Site(DOMAIN, address, self.tls).request("GET", "/health/").status_code == 200
         self.laptop.is_swept(ran)
 

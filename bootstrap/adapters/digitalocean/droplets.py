@@ -92,6 +92,13 @@ class DropletResources(Resources):
         self._api.delete(f"tags/{tag}/resources", tagged("droplet", droplet_id))
         self.drop_tag(tag)
 
+    def tags(self, prefix: str) -> list[str]:
+        names = [str(item["name"]) for item in self._api.get("tags")["tags"]]
+        return [name for name in names if name.startswith(prefix)]
+
+    def create_tag(self, tag: str) -> None:
+        self._create_tags((tag,))
+
     def drop_tag(self, tag: str) -> None:
         left = self._api.find(f"tags/{tag}")
         if left and not left["tag"]["resources"]["count"]:

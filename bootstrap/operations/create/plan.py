@@ -32,6 +32,11 @@ class Plan:
 
 def check(env: Environment, from_backup: str | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
+    with env.progress.step("settings, account, size, image and deployment"):
+        return _check(env, from_backup)
+
+
+def _check(env: Environment, from_backup: str | None) -> Plan:
     settings = env.settings
     loaded = stacks.load(settings.stack)
     given = secrets.given(env, loaded)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
 from bootstrap.deployment import cost, find, gate, machine, names, remote, secrets, sshkey, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import ConflictError, HostError
+from bootstrap.errors import ConflictError, CredentialsError, HostError
 from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.create import plan
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
+from bootstrap.stack.model import Stack
 from bootstrap_agent.contract import answers, form
 
 RECORD_TTL_S = 300
@@ -28,17 +29,29 @@ class Created:
     volume: Volume
     certificate_until: str | None
     cost_month_usd: float
+    stack: Stack
 
 
-def create(env: Environment, planned: plan.Plan) -> Created:
-    with alone(env):
-        told = steps.Recorded(steps.path_of(env), env.progress)
+def create(
+    env: Environment, *, from_backup: str | None = None, on_plan: Callable[[plan.Plan], object] = lambda _: None
+) -> Created:
+    """`on_plan` hears the plan before anything is made."""
+    with ExitStack() as until_done:
+        try:
+            env = until_done.enter_context(alone(env))
+        except CredentialsError:
+            # a token that may not lock lacks more than that, which the plan tells in one line
+            plan.check(env, from_backup)
+            raise
+        planned = plan.check(env, from_backup)
+        on_plan(planned)
+        recorded = steps.Recorded(steps.path_of(env), env.progress)
         if planned.deployment.live is None:
-            told.begin()
+            recorded.begin()
         elif before := steps.interrupted(steps.path_of(env)):
             env.progress.note(f"continuing after: {before}")
-        created = _create(replace(env, progress=told), planned)
-        told.finish()
+        created = _create(replace(env, progress=recorded), planned)
+        recorded.finish()
         return created
 
 
@@ -66,6 +79,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
         volume=volume,
         certificate_until=certificate_until,
         cost_month_usd=cost.total(planned.costs),
+        stack=planned.stack,
     )
 
 

@@ -9,9 +9,9 @@ from bootstrap.operations.redeploy.table import FINAL, GOING_BACK, State
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Ids of droplets. `live` and `candidate` are the same one in the middle of the swap of their tags;
-    `retired_running` is a retired droplet that nobody powered off yet."""
+class Standing:
+    """What the cloud says of a replacement, by ids of droplets. `live` and `candidate` are the same one in the middle
+    of the swap of their tags; `retired_running` is a retired droplet that nobody powered off yet."""
 
     live: int | None
     candidate: int | None
@@ -20,34 +20,34 @@ class Facts:
     address_at: int | None
 
 
-def resume(facts: Facts, last: Entry | None) -> State:
+def resume(standing: Standing, last: Entry | None) -> State:
     """A state whose following actions are safe from here; they are idempotent, so an earlier one costs only time."""
-    if facts.candidate is None:
-        return _without_candidate(facts, last)
-    if facts.candidate in (facts.live, facts.address_at):
+    if standing.candidate is None:
+        return _without_candidate(standing, last)
+    if standing.candidate in (standing.live, standing.address_at):
         return State.CUTOVER
-    journal = last.state if last is not None and last.facts.get("candidate") == facts.candidate else None
+    journal = last.state if last is not None and last.facts.get("candidate") == standing.candidate else None
     if journal in GOING_BACK:
-        return _going_back(facts, journal)
-    if facts.volume_at == facts.candidate:
+        return _going_back(standing, journal)
+    if standing.volume_at == standing.candidate:
         return State.VOLUME_MOVED
-    if facts.volume_at is None:
+    if standing.volume_at is None:
         return State.VOLUME_SNAPSHOTTED
     # Live may have rebooted and serve again since it was stopped: it is stopped again, whatever the journal says.
     ready = (State.CANDIDATE_READY, State.LIVE_STOPPED, State.VOLUME_SNAPSHOTTED)
     return State.CANDIDATE_READY if journal in ready else State.CANDIDATE_CREATED
 
 
-def _without_candidate(facts: Facts, last: Entry | None) -> State:
-    if facts.live is not None and facts.volume_at != facts.live:
+def _without_candidate(standing: Standing, last: Entry | None) -> State:
+    if standing.live is not None and standing.volume_at != standing.live:
         return State.CANDIDATE_STOPPED
-    if facts.retired_running is not None and not _ended_with(last, facts.live):
+    if standing.retired_running is not None and not _ended_with(last, standing.live):
         return State.SWAPPED
-    if last is None or last.state in FINAL or facts.live is None:
+    if last is None or last.state in FINAL or standing.live is None:
         return State.IDLE
     if last.state in (State.SWAPPED, State.CONFIRMED):
-        return last.state if last.facts.get("candidate") == facts.live else State.IDLE
-    if last.facts.get("live") != facts.live or last.state in (State.IDLE, State.CANDIDATE_CREATED):
+        return last.state if last.facts.get("candidate") == standing.live else State.IDLE
+    if last.facts.get("live") != standing.live or last.state in (State.IDLE, State.CANDIDATE_CREATED):
         return State.IDLE
     # The candidate went away, after live was perhaps stopped for it.
     return State.LIVE_SERVING if last.state is State.LIVE_SERVING else State.VOLUME_RETURNED
@@ -60,9 +60,9 @@ def _ended_with(last: Entry | None, live: int | None) -> bool:
     return last.facts.get("candidate" if last.state is State.RETIRED else "live") == live
 
 
-def _going_back(facts: Facts, journal: State) -> State:
-    if facts.volume_at == facts.candidate:
+def _going_back(standing: Standing, journal: State) -> State:
+    if standing.volume_at == standing.candidate:
         return State.GIVING_BACK
-    if facts.volume_at is None:
+    if standing.volume_at is None:
         return State.CANDIDATE_STOPPED
     return State.LIVE_SERVING if journal is State.LIVE_SERVING else State.VOLUME_RETURNED

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
 from bootstrap.errors import NotFoundError
 from bootstrap.images.bake import STACK_TAG
 from bootstrap.operations.create import plan
-from bootstrap.operations.redeploy.run import Report, redeploy, under_way
+from bootstrap.operations.redeploy.run import Replaced, replace_droplet, under_way
 from bootstrap.ports.cloud import Droplet
 from bootstrap.stack import loading as stacks
 
 
-def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False) -> Report:
+def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False) -> Replaced:
     """A droplet kept by `redeploy --keep-old` takes over again; else a new one is made from the older image."""
-    if under_way(env):
-        # an earlier rollback may be the one that was interrupted: completed, it is the answer
-        return redeploy(env)
-    deployment, live = finding.find_live(env)
-    kept = _kept(deployment, to)
-    if kept is not None:
-        return redeploy(env, image_id=kept.image_id, keep_old=keep_old, reuse=kept)
-    return redeploy(env, image_id=to or _previous_image(env, live), keep_old=keep_old)
+    with alone(env) as locked:
+        deployment = finding.find(locked)
+        if under_way(locked, deployment):
+            # an earlier rollback may be the one that was interrupted: completed, it is the answer
+            return replace_droplet(locked, deployment)
+        if deployment.live is None:
+            raise finding.none_live(env.settings)
+        kept = _kept(deployment, to)
+        image = kept.image_id if kept else to or _previous_image(locked, deployment.live)
+        return replace_droplet(locked, deployment, image_id=image, keep_old=keep_old, reuse=kept)
 
 
 def _kept(deployment: finding.Deployment, to: int | None) -> Droplet | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bootstrap.deployment import find as finding
+from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, UnhealthyError
 from bootstrap.operations.create import plan
-from bootstrap.operations.redeploy.actions import Replacement, Wish, facts_of
+from bootstrap.operations.redeploy.actions import perform
+from bootstrap.operations.redeploy.back import discard_candidate
 from bootstrap.operations.redeploy.journal import Journal
+from bootstrap.operations.redeploy.replacement import Replacement, Wish, standing_of
 from bootstrap.operations.redeploy.resume import resume
 from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
 from bootstrap.ports.cloud import Droplet
@@ -26,7 +29,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Report:
+class Replaced:
     """As a visitor outside saw it: `outage_s` is the longest time without a right answer, 0 when none failed;
     `longest_s` the longest that anyone waited for one."""
 
@@ -45,28 +48,38 @@ class Report:
     resumed: bool
 
 
-def redeploy(
-    env: Environment, *, image_id: int | None = None, keep_old: bool = False, reuse: Droplet | None = None
-) -> Report:
+def redeploy(env: Environment, *, image_id: int | None = None, keep_old: bool = False) -> Replaced:
     """Run again after any interruption, it goes on from there."""
-    with alone(env):
-        env, serving = _as_live(env, image_id)
-        stack = stacks.load(env.settings.stack)
-        plan.check_stack(env, serving, stack.name)
-        wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
-        work = Replacement.found(env, _journal(env), wish, stack)
-        try:
-            return _replace(work, image_id)
-        finally:
-            work.close()
+    with alone(env) as locked:
+        return replace_droplet(locked, finding.find(locked), image_id=image_id, keep_old=keep_old)
 
 
-def under_way(env: Environment) -> bool:
+def replace_droplet(
+    env: Environment,
+    deployment: finding.Deployment,
+    *,
+    image_id: int | None = None,
+    keep_old: bool = False,
+    reuse: Droplet | None = None,
+) -> Replaced:
+    """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet."""
+    env, serving = _as_live(env, deployment, image_id)
+    stack = stacks.load(env.settings.stack)
+    plan.check_stack(env, serving, stack.name)
+    wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
+    work = Replacement.of(env, deployment, _journal(env), wish, stack)
+    try:
+        return _replace(work, image_id)
+    finally:
+        work.close()
+
+
+def under_way(env: Environment, deployment: finding.Deployment) -> bool:
     """An interrupted replacement waits to be completed or given back."""
-    return resume(facts_of(finding.find(env)), _journal(env).last()) is not State.IDLE
+    return resume(standing_of(deployment), _journal(env).last()) is not State.IDLE
 
 
-def _replace(work: Replacement, image_id: int | None) -> Report:
+def _replace(work: Replacement, image_id: int | None) -> Replaced:
     env, began_at = work.env, work.state
     _settle_what_was_begun(work, image_id)
     prober = env.web.prober(f"https://{env.settings.domain}{work.stack.bootstrap.health[0]}", address=work.address)
@@ -85,7 +98,10 @@ def _run(work: Replacement) -> Exception | None:
     failure: Exception | None = None
     while (step := following(work.state)) is not None:
         try:
-            work.perform(step)
+            perform(work, step)
+        except TakenOverError:
+            # whoever took over goes on from here, or gives back
+            raise
         except Exception as error:
             if work.state in GOING_BACK:
                 raise _stuck(work, step.target, failure, error) from error
@@ -111,9 +127,8 @@ def _address_moved(work: Replacement, error: Exception) -> bool:
         raise _unfinished(work, error) from silent
 
 
-def _as_live(env: Environment, image_id: int | None) -> tuple[Environment, Droplet]:
+def _as_live(env: Environment, deployment: finding.Deployment, image_id: int | None) -> tuple[Environment, Droplet]:
     """A redeploy changes the machine, not its size or who may reach it, unless the settings say so. And what serves."""
-    deployment = finding.find(env)
     serving = deployment.live or deployment.candidate
     if serving is None:
         raise finding.none_live(env.settings)
@@ -137,7 +152,7 @@ def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
         return
     if work.state is State.CANDIDATE_CREATED and work.wish.reuse is None:
         work.env.progress.note(f"its candidate has another image, {work.new.image_id}: discarded, as nothing was moved")
-        work.discard_candidate()
+        discard_candidate(work)
         work.new = None
         work.enter(State.IDLE)
     else:
@@ -189,14 +204,14 @@ def _outage(seen: ProbeReport) -> float:
     return round(seen.outage_s, 2) if seen.failed else 0.0
 
 
-def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Report:
+def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Replaced:
     assert work.new is not None
     names = {image.id: image.name for image in work.env.cloud.images()}
 
     def told(droplet: Droplet) -> Machine:
         return Machine(droplet.id, droplet.name, names.get(droplet.image_id, str(droplet.image_id)))
 
-    return Report(
+    return Replaced(
         domain=work.env.settings.domain,
         reserved_ip=work.address,
         old=told(work.old) if work.old else None,

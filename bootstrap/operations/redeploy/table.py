@@ -1,7 +1,7 @@
 """The replacement of a droplet as a table: from, to, what it means, and the action that gets there.
 
-A state says what is true of the cloud once it is reached. `actions.py` has one method per action, and
-every action may be killed and run again. From STOP_LIVE to MOVE_ADDRESS new visitors wait: the live droplet drops the
+A state says what is true of the cloud once it is reached. `actions.py` names the function of each action, and every
+action may be killed and run again. From STOP_LIVE to MOVE_ADDRESS new visitors wait: the live droplet drops the
 first packet of their connections (agent/hold.py), and where it is sent again to after the move, somebody answers.
 """
 

@@ -16,7 +16,6 @@ from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.deployment import hostkeys
 from bootstrap.errors import BootstrapError, HostError
 from bootstrap.operations import backup, destroy
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from localcloud.network.plan import Guest
 from localcloud.state.faults import Fault
@@ -25,7 +24,7 @@ from localcloud.state.model import VPC, Domain, DomainRecord, Firewall, Image, R
 from tests.contract.api.conftest import TOKEN, Cloud
 from tests.fakes.world import DOMAIN, RELEASE, Machine, Surroundings, public_key
 from tools.failure_matrix import BEFORE
-from tools.steps import STEPS, named
+from tools.steps import named
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # what stands after these is not a number
@@ -191,11 +190,7 @@ def _image() -> Image:
 
 
 def _create(deployment: Deployment, from_backup: str | None = None) -> None:
-    env = deployment.env()
-    # as the command line does
-    with env.progress.step(STEPS["create"][0]):
-        planned = plan.check(env, from_backup)
-    create.create(env, planned)
+    create.create(deployment.env(), from_backup=from_backup)
 
 
 def _create_from_backup(deployment: Deployment) -> None:
@@ -207,9 +202,7 @@ def _create_from_backup(deployment: Deployment) -> None:
 
 
 def _destroy(deployment: Deployment) -> None:
-    env = deployment.env()
-    found = destroy.check_exists(env, volume=True, backups=True)
-    destroy.destroy(env, found, volume=True, backups=True)
+    destroy.destroy(deployment.env(), volume=True, backups=True)
 
 
 def _backup(deployment: Deployment) -> None:

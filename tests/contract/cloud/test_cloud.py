@@ -182,6 +182,19 @@ def test_a_tag_is_deleted_with_all_that_carry_it(subject: Subject) -> None:
     assert now and now.tags == (TAG,)
 
 
+def test_a_tag_that_nothing_carries_is_made_listed_and_deleted(subject: Subject) -> None:
+    cloud = subject.cloud
+    assert cloud.tags(TAG) == []
+    for _ in range(2):
+        cloud.create_tag(f"{TAG}:lock:somebody")
+    make(subject)
+    assert cloud.tags(f"{TAG}:lock:") == [f"{TAG}:lock:somebody"] and cloud.tags("nothing") == []
+    assert set(cloud.tags(TAG)) == {TAG, f"{TAG}:live", f"{TAG}:lock:somebody"}
+    for _ in range(2):
+        cloud.delete_tag(f"{TAG}:lock:somebody")
+    assert set(cloud.tags(TAG)) == {TAG, f"{TAG}:live"}
+
+
 def test_a_firewall_says_exactly_what_was_put(subject: Subject) -> None:
     cloud = subject.cloud
     rules = [FirewallRule("tcp", "22", ("192.0.2.0/24",)), FirewallRule("tcp", "443"), FirewallRule("icmp", "all")]

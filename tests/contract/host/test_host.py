@@ -12,7 +12,6 @@ import pytest
 from bootstrap.adapters.ssh import ssh_hosts
 from bootstrap.deployment import hostkeys
 from bootstrap.errors import HostError, HostKeyError
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.ports.host import Host, HostAddress, HostFactory, HostResult
 from tests.contract.host.conftest import ADDRESS, NOBODY, Daemon
@@ -44,7 +43,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
         return Subject(ssh_hosts(daemon.key), ADDRESS, daemon.public_key, NOBODY, logins)
     world = World(tmp_path)
     world.shell["sh"] = HostResult(3, "", "first\nboom\n")
-    create.create(world.env(), plan.check(world.env()))
+    create.create(world.env())
     ((ip, machine),) = world.machines.items()
     return Subject(lambda address: FakeHost(world, address), ip, machine.offered, NOBODY, lambda: list(machine.stdin))
 

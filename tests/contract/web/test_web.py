@@ -11,7 +11,6 @@ import pytest
 
 from bootstrap.adapters.http import HttpsWeb
 from bootstrap.errors import HostError
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.ports.web import Web
 from tests.contract.web.conftest import Site
@@ -37,7 +36,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
         url = f"https://a.example:{site.port}/"
         return Subject(HttpsWeb(site.roots), url, "127.0.0.1", own(87), lambda: url.replace("a.ex", "b.ex"))
     world = World(tmp_path)
-    made = create.create(world.env(), plan.check(world.env()))
+    made = create.create(world.env())
 
     def distrust() -> str:
         world.certified = False

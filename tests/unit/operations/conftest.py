@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
-from bootstrap.operations.redeploy import actions as replacing
+from bootstrap.operations.redeploy import back, forward
 from bootstrap.settings import Settings
 from bootstrap.stack import loading as stack
 from tests.fakes.cloud import EPOCH
@@ -23,8 +22,9 @@ Deployed = Callable[[], World]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replacement runs some hundred times: no waiting, no disk, and the stack's YAML is read once."""
-    monkeypatch.setattr(replacing, "HEALTH_S", 0.0)
-    monkeypatch.setattr(replacing, "CANDIDATE_HEALTH_S", 0.0)
+    for way in (forward, back):
+        monkeypatch.setattr(way, "HEALTH_S", 0.0)
+    monkeypatch.setattr(forward, "CANDIDATE_HEALTH_S", 0.0)
     monkeypatch.setattr(stack, "load", functools.cache(stack.load))
 
     monkeypatch.setattr("bootstrap.lines.os.fsync", lambda _: None)
@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def first(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Deployed from the image before the newest, with a size and a firewall that are not the defaults."""
     world = World(tmp_path_factory.mktemp("first"), size="s-4vcpu-8gb", ssh_from=["192.0.2.7/32"])
-    create.create(world.env(), plan.check(world.env()))
+    create.create(world.env())
     world.cloud.add_image("newer", *world.image.tags, created_at=EPOCH + timedelta(days=1))
     world.settings = Settings(domain=DOMAIN, stack=ROOT / "stack", ssh_key=world.settings.ssh_key)
     world.effects.calls.clear()

@@ -8,7 +8,6 @@ import pytest
 
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.operations.backup import list_backups
-from bootstrap.operations.create import plan
 from bootstrap.operations.create.run import create
 from bootstrap_agent.contract import manifest
 from bootstrap_agent.contract.manifest import DatabasePart, MediaPart
@@ -41,7 +40,7 @@ def test_a_domain_that_nobody_knows_is_not_one_without_backups(tmp_path: Path) -
     world = World(tmp_path)
     with pytest.raises(NotFoundError, match="not deployed and has no backup"):
         list_backups(world.env())
-    create(world.env(), plan.check(world.env()))
+    create(world.env())
     assert list_backups(world.env()) == []
 
 

@@ -9,7 +9,6 @@ import pytest
 from bootstrap.deployment import find, gate, steps
 from bootstrap.errors import NotFoundError
 from bootstrap.operations import destroy, logs
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.operations.status import status
 from tests.fakes.cloud import Killed, Trip
@@ -20,14 +19,12 @@ from tests.fakes.world import RELEASE, Quiet, World
 def world(tmp_path: Path) -> World:
     world = World(tmp_path)
     env = world.env()
-    create.create(env, plan.check(env))
+    create.create(env)
     return world
 
 
 def run_destroy(world: World, *, volume: bool = False, backups: bool = False) -> destroy.Destroyed:
-    env = world.env()
-    deployment = destroy.check_exists(env, volume=volume, backups=backups)
-    return destroy.destroy(env, deployment, volume=volume, backups=backups)
+    return destroy.destroy(world.env(), volume=volume, backups=backups)
 
 
 def test_status_has_the_fields_that_scripts_read(world: World) -> None:
@@ -79,7 +76,7 @@ def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:
         run_destroy(world)
     assert failure.value.remedy and "--volume" in failure.value.remedy
     env = world.env()
-    assert create.create(env, plan.check(env)).volume.id == volume.id
+    assert create.create(env).volume.id == volume.id
 
 
 def test_after_a_destroy_nobody_goes_on_from_where_a_create_stopped(world: World) -> None:
@@ -102,7 +99,7 @@ def test_destroy_killed_anywhere_is_run_again(tmp_path: Path) -> None:
         folder.mkdir()
         world = World(folder)
         env = world.env()
-        create.create(env, plan.check(env))
+        create.create(env)
         world.effects.calls.clear()
         world.effects.trip = Trip(at, Killed(), after=True)
         try:

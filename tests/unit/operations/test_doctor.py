@@ -12,7 +12,6 @@ import pytest
 
 from bootstrap.deployment import find, hostkeys, steps
 from bootstrap.errors import CredentialsError
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.operations.doctor import doctor
 from bootstrap.operations.doctor.check import CheckResult, exit_code
@@ -27,7 +26,7 @@ from tests.fakes.world import DOMAIN, Quiet, World
 def world(tmp_path: Path) -> World:
     world = World(tmp_path)
     env = world.env()
-    create.create(env, plan.check(env))
+    create.create(env)
     world.shell = {"df": "Use%\n 30%\n", "systemctl": "active\nactive\nactive\n"}
     return world
 

@@ -34,8 +34,7 @@ def world(tmp_path: Path) -> World:
 
 
 def create(world: World, from_backup: str | None = None) -> operation.Created:
-    env = world.env()
-    return operation.create(env, plan.check(env, from_backup))
+    return operation.create(world.env(), from_backup=from_backup)
 
 
 def counts(world: World) -> dict[str, int]:

@@ -36,10 +36,10 @@ def test_a_right_that_the_token_lacks(world: World) -> None:
 
 
 def test_a_complete_deployment_needs_no_room_and_no_right_to_create(world: World) -> None:
-    operation.create(world.env(), plan.check(world.env()))
+    operation.create(world.env())
     world.cloud.lacking = {"droplet:create", "block_storage:create", "reserved_ip:create", "firewall:create"}
     world.cloud.droplet_limit = 1
-    operation.create(world.env(), plan.check(world.env()))
+    operation.create(world.env())
 
 
 @pytest.mark.parametrize("what", ["volume", "firewall"])

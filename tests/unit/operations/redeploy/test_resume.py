@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.operations.redeploy.journal import Entry
-from bootstrap.operations.redeploy.resume import Facts, resume
+from bootstrap.operations.redeploy.resume import Standing, resume
 from bootstrap.operations.redeploy.table import GOING_BACK, State
 
 LIVE, CANDIDATE, RETIRED = 1, 2, 3
 
 
-def facts(**changes: int | None) -> Facts:
+def facts(**changes: int | None) -> Standing:
     usual: dict[str, int | None] = {
         "live": LIVE, "candidate": CANDIDATE, "retired_running": None, "volume_at": LIVE, "address_at": LIVE
     }  # fmt: skip
-    return Facts(**{**usual, **changes})
+    return Standing(**{**usual, **changes})
 
 
 def entry(state: State, candidate: int | None = CANDIDATE, live: int | None = LIVE) -> Entry:
@@ -34,7 +34,7 @@ def entry(state: State, candidate: int | None = CANDIDATE, live: int | None = LI
         (facts(candidate=None, volume_at=None), State.CANDIDATE_STOPPED),
     ],
 )
-def test_without_a_journal_the_cloud_says_where_it_is(seen: Facts, state: State) -> None:
+def test_without_a_journal_the_cloud_says_where_it_is(seen: Standing, state: State) -> None:
     assert resume(seen, None) is state
 
 

@@ -1,0 +1,145 @@
+"""The way there: the actions from a candidate's creation to the old droplet's end, each safe to run again.
+
+The old machine and the new one are never both let near the data: the volume is attached to one droplet only, and it is
+unmounted on the one before it is attached to the other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from bootstrap.deployment import find as finding
+from bootstrap.deployment import machine, remote, secrets, sshkey
+from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
+from bootstrap.operations.redeploy.replacement import Replacement
+from bootstrap_agent.contract import answers
+
+VOLUME_S = 180
+HEALTH_S = 120
+CANDIDATE_HEALTH_S = 30
+CERTIFICATE_S = 300
+SNAPSHOTS_KEPT = 3
+
+
+def create_candidate(work: Replacement) -> None:
+    env, kept = work.env, work.wish.reuse
+    site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
+    if kept is None:
+        work.made_ready(*machine.prepare_droplet(env, site, work.wish.image, finding.CANDIDATE))
+        return
+    env.cloud.tag_droplet(kept.id, work.role(finding.CANDIDATE))
+    droplet = env.cloud.droplet(kept.id)
+    if droplet is None:
+        raise NotFoundError(f"droplet {kept.id} is gone", "bootstrap status")
+    work.made_ready(*machine.make_ready(env, droplet))
+
+
+def prepare_candidate(work: Replacement) -> None:
+    """The secrets go from droplet to droplet through this process only: no file here, no argument."""
+    old, new = work.old_droplet(), work.new_droplet()
+    new, host = machine.make_ready(work.env, new)
+    work.made_ready(new, host)
+    secrets.deliver(work.env, work.stack, host, work.given, existing=secrets.read(work.host(old)))
+    # an image that cannot even read its stack is found out while the old one still serves
+    seen = remote.agent(host, answers.STATUS)
+    if seen.services_error is not None:
+        raise HostError(f"the candidate's stack cannot be read: {seen.services_error}", "bake a new image")
+
+
+def stop_live(work: Replacement) -> None:
+    """From here on new visitors wait; they are answered by whoever has the address when this is over."""
+    host = work.host(work.old_droplet())
+    remote.agent(host, answers.TIMERS_DISABLE)
+    remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
+    remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
+
+
+def snapshot_volume(work: Replacement) -> None:
+    settings = work.env.settings
+    name = f"{finding.resource_name(settings)}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
+    taken = work.env.cloud.snapshot_volume(work.volume.id, name, [finding.tag(settings)])
+    work.snapshot = taken.name
+
+
+def move_volume(work: Replacement) -> None:
+    work.attach(work.new_droplet(), away_from=work.old_droplet())
+
+
+def start_candidate(work: Replacement) -> None:
+    host = work.host(work.new_droplet())
+    remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
+    # installs the certificate that came with the volume; the authority could not reach this machine yet
+    remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
+
+
+def check_candidate(work: Replacement) -> None:
+    new = work.new_droplet()
+    if new.public_ip is None:
+        raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
+    try:
+        # its stack says that it is up, and nobody is served meanwhile: no long patience
+        work.gate(new.public_ip, CANDIDATE_HEALTH_S)
+    except UnhealthyError as error:
+        raise UnhealthyError(f"{error.message}; {_suspects(work)}", error.remedy) from error
+
+
+def move_address(work: Replacement) -> None:
+    work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
+
+
+# from here on only forward
+
+
+def swap_roles(work: Replacement) -> None:
+    """In this order there is never a second live droplet, and the candidate's tag, which says that this is not done
+    yet, goes last."""
+    cloud, new = work.env.cloud, work.new_droplet()
+    if work.old is not None:
+        cloud.tag_droplet(work.old.id, work.role(finding.RETIRED))
+        cloud.untag_droplet(work.old.id, work.role(finding.LIVE))
+    cloud.tag_droplet(new.id, work.role(finding.LIVE))
+    for role in (finding.RETIRED, finding.CANDIDATE):
+        cloud.untag_droplet(new.id, work.role(role))
+
+
+def confirm(work: Replacement) -> None:
+    work.gate(work.address, HEALTH_S)
+    host = work.host(work.new_droplet())
+    remote.agent(host, answers.TIMERS_ENABLE)
+    try:
+        remote.agent(host, answers.CERTIFICATE_ENSURE, timeout_s=CERTIFICATE_S)
+    except CertificateError as error:
+        work.env.progress.warn(f"served with the certificate as it is; its timer will try again: {error.message}")
+
+
+def retire_old(work: Replacement) -> None:
+    cloud, new = work.env.cloud, work.new_droplet()
+    for droplet in cloud.droplets(work.role(finding.RETIRED)):
+        if work.wish.keep_old and work.old is not None and droplet.id == work.old.id:
+            if droplet.status != "off":
+                cloud.shutdown_droplet(droplet.id)
+        else:
+            work.delete(droplet)
+    # unless one is kept, nothing carries it now
+    cloud.drop_tag(work.role(finding.RETIRED))
+    # deleting the address's earlier owner has been seen to unassign it (terraform-provider-digitalocean#147)
+    work.hold_address(new)
+    _prune_snapshots(work)
+
+
+def _suspects(work: Replacement) -> str:
+    """The candidate's own word on who is to blame: with it goes what could still be looked at."""
+    try:
+        services = remote.agent(work.host(work.new_droplet()), answers.STATUS).services
+    except BootstrapError as error:
+        return f"its services cannot be read: {error.message}"
+    ill = ", ".join(str(service) for service in services if not service.well)
+    return ill or "its services say that they are healthy"
+
+
+def _prune_snapshots(work: Replacement) -> None:
+    own = finding.tag(work.env.settings)
+    mine = [s for s in work.env.cloud.volume_snapshots(work.volume.id) if own in s.tags]
+    newest_first = sorted(mine, key=lambda snapshot: snapshot.created_at, reverse=True)
+    for snapshot in newest_first[SNAPSHOTS_KEPT:]:
+        work.env.cloud.delete_volume_snapshot(snapshot.id)

@@ -1,0 +1,195 @@
+"""A replacement that is under way: what was asked for, which droplets, the volume and the address it is about, where it
+stands, and what its actions (`forward.py`, `back.py`) share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bootstrap.deployment import find as finding
+from bootstrap.deployment import gate, machine, remote, secrets
+from bootstrap.deployment.environment import Environment
+from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap.operations.redeploy.journal import Entry, Journal
+from bootstrap.operations.redeploy.resume import Standing, resume
+from bootstrap.operations.redeploy.table import State
+from bootstrap.ports.cloud import Droplet, Image, Volume
+from bootstrap.ports.host import Host
+from bootstrap.stack.model import Stack
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for. `reuse`: a retired droplet that was kept, to become the candidate again."""
+
+    image: Image
+    keep_old: bool = False
+    reuse: Droplet | None = None
+
+
+@dataclass
+class Replacement:
+    """`old` serves before the address moves, `new` after; either is absent when the cloud has none."""
+
+    env: Environment
+    journal: Journal
+    wish: Wish
+    state: State
+    address: str
+    volume: Volume
+    old: Droplet | None
+    new: Droplet | None
+    stack: Stack
+    given: Mapping[str, str] = field(repr=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+    snapshot: str | None = None
+    reason: str | None = None
+    _hosts: dict[int, Host] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, env: Environment, deployment: finding.Deployment, journal: Journal, wish: Wish, stack: Stack
+    ) -> Replacement:
+        """Where the deployment stands: at the beginning, or wherever an earlier run was killed."""
+        last = journal.last()
+        if deployment.reserved_ip is None or deployment.volume is None:
+            missing = "reserved IP" if deployment.reserved_ip is None else "data volume"
+            raise NotFoundError(
+                f"the deployment of {env.settings.domain} has no {missing}",
+                f"bootstrap create --domain {env.settings.domain}",
+            )
+        state = resume(standing_of(deployment), last)
+        old, new = _sides(deployment, state)
+        if old is None and state not in (State.CUTOVER, State.SWAPPED, State.CONFIRMED):
+            raise finding.none_live(env.settings)
+        given = secrets.read_env_file(env.settings.env_file)
+        address, volume = deployment.reserved_ip.ip, deployment.volume
+        work = cls(env, journal, wish, state, address, volume, old, new, stack, given)
+        work._remember(last)
+        return work
+
+    def _remember(self, last: Entry | None) -> None:
+        """What only the journal knows of a replacement that an earlier run began."""
+        if last is None or self.new is None or last.facts.get("candidate") != self.new.id:
+            return
+        self.snapshot, self.reason = last.facts.get("snapshot"), last.facts.get("reason")
+        if last.facts.get("keep_old") and not self.wish.keep_old:
+            self.wish = Wish(self.wish.image, keep_old=True, reuse=self.wish.reuse)
+
+    def enter(self, state: State) -> None:
+        self.state = state
+        self.journal.append(state, self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "live": self.old.id if self.old else None,
+            "candidate": self.new.id if self.new else None,
+            "image": self.new.image_id if self.new else self.wish.image.id,
+            "volume": self.volume.id,
+            "address": self.address,
+            "keep_old": self.wish.keep_old,
+            "snapshot": self.snapshot,
+            "reason": self.reason,
+        }
+
+    # the machines
+
+    def old_droplet(self) -> Droplet:
+        if self.old is None:
+            raise NotFoundError("the old droplet is gone", "bootstrap status")
+        return self.old
+
+    def new_droplet(self) -> Droplet:
+        if self.new is None:
+            raise NotFoundError("the candidate is gone", "run the same command again")
+        return self.new
+
+    def role(self, role: str) -> str:
+        """Its tag."""
+        return finding.tag(self.env.settings, role)
+
+    def host(self, droplet: Droplet) -> Host:
+        if droplet.id not in self._hosts:
+            self._hosts[droplet.id] = remote.connect(self.env, droplet)
+        return self._hosts[droplet.id]
+
+    def made_ready(self, droplet: Droplet, host: Host) -> None:
+        """The candidate, as it is now, and how it is reached."""
+        self.new, self._hosts[droplet.id] = droplet, host
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            host.close()
+
+    def delete(self, droplet: Droplet) -> None:
+        if droplet.id in (self.volume_at(), self.address_at()):
+            raise ConflictError(
+                f"droplet {droplet.name} still holds the data volume or the reserved IP: it is not deleted",
+                "run the same command again",
+            )
+        machine.forget_pins(self.env, droplet)
+        self.env.cloud.delete_droplet(droplet.id)
+
+    # where the data and the address are, as the cloud says now
+
+    def volume_at(self) -> int | None:
+        volume = finding.find_volume(self.env)
+        return volume.droplet_ids[0] if volume is not None and volume.droplet_ids else None
+
+    def address_at(self) -> int | None:
+        return next((ip.droplet_id for ip in self.env.cloud.reserved_ips() if ip.ip == self.address), None)
+
+    @property
+    def address_moved(self) -> bool:
+        return self.new is not None and self.address_at() == self.new.id
+
+    def where(self) -> str:
+        """For a person who must take over: what is where."""
+        volume, address = self.volume_at(), self.address_at()
+        names = {droplet.id: droplet.name for droplet in (self.old, self.new) if droplet is not None}
+        return (
+            f"volume {self.volume.name} is at {names.get(volume or 0, volume or 'no droplet')}, "
+            f"reserved IP {self.address} at {names.get(address or 0, address or 'no droplet')}"
+        )
+
+    def attach(self, droplet: Droplet, away_from: Droplet | None) -> None:
+        """Only a droplet of this replacement gives the volume away; the cloud refuses a second attachment."""
+        holder = self.volume_at()
+        if away_from is not None and holder == away_from.id:
+            self.env.cloud.detach_volume(self.volume.id, away_from.id)
+        self.env.cloud.attach_volume(self.volume.id, droplet.id)
+
+    def hold_address(self, droplet: Droplet) -> None:
+        if self.address_at() != droplet.id:
+            self.env.cloud.assign_reserved_ip(self.address, droplet.id)
+
+    def gate(self, address: str, patience_s: float) -> None:
+        gate.wait_until_healthy(self.env, self.stack.bootstrap.health, address, patience_s=patience_s)
+
+
+def standing_of(deployment: finding.Deployment) -> Standing:
+    candidate = deployment.candidate.id if deployment.candidate else None
+    running = [d.id for d in deployment.retired if d.status != "off" and d.id != candidate]
+    volume, address = deployment.volume, deployment.reserved_ip
+    return Standing(
+        live=deployment.live.id if deployment.live else None,
+        candidate=candidate,
+        retired_running=running[0] if running else None,
+        volume_at=volume.droplet_ids[0] if volume and volume.droplet_ids else None,
+        address_at=address.droplet_id if address else None,
+    )
+
+
+def _sides(deployment: finding.Deployment, state: State) -> tuple[Droplet | None, Droplet | None]:
+    """Old and new. Once the address moved, the tags may be anywhere between the two."""
+    if state not in (State.CUTOVER, State.SWAPPED, State.CONFIRMED):
+        return deployment.live, deployment.candidate
+    new = deployment.candidate or deployment.live
+    live = deployment.live
+    if live is not None and new is not None and live.id != new.id:
+        return live, new
+    retired = sorted(
+        (droplet for droplet in deployment.retired if new is None or droplet.id != new.id), key=lambda d: d.created_at
+    )
+    return (retired[-1] if retired else None), new
