@@ -28,7 +28,7 @@ RELOAD_S = 60
 
 
 @dataclass(frozen=True)
-class Site:
+class Placement:
     """What a droplet is put into: it outlives every droplet."""
 
     key: SSHKey
@@ -36,18 +36,18 @@ class Site:
     vpc: VPC
 
 
-def prepare_site(env: Environment, keypair: Keypair) -> Site:
+def prepare_placement(env: Environment, keypair: Keypair) -> Placement:
     """SSH key, VPC and firewall: looked for first, created when absent."""
     with env.progress.step("ssh key, vpc and firewall"):
         key = _ensure_ssh_key(env, keypair)
         vpc = _ensure_vpc(env)
         _ensure_firewall(env)
-    return Site(key, keypair.public, vpc)
+    return Placement(key, keypair.public, vpc)
 
 
 def prepare_droplet(
     env: Environment,
-    site: Site,
+    placement: Placement,
     image: Image,
     role: str,
     *,
@@ -66,7 +66,7 @@ def prepare_droplet(
             env.progress.warn(f"{error.message}; {found.name} holds nothing yet: a new one takes its place")
         discard(env, found, volume_ids)
     with env.progress.step(f"droplet {env.settings.size} from image {image.name}"):
-        droplet = _create(env, site, image, role, volume_ids, extra_tags)
+        droplet = _create(env, placement, image, role, volume_ids, extra_tags)
     return make_ready(env, droplet)
 
 
@@ -157,7 +157,12 @@ def forget_pins(env: Environment, droplet: Droplet) -> None:
 
 
 def _create(
-    env: Environment, site: Site, image: Image, role: str, volume_ids: Sequence[str], extra_tags: Iterable[str]
+    env: Environment,
+    placement: Placement,
+    image: Image,
+    role: str,
+    volume_ids: Sequence[str],
+    extra_tags: Iterable[str],
 ) -> Droplet:
     settings = env.settings
     host_key = hostkeys.generate()
@@ -166,9 +171,9 @@ def _create(
         region=settings.region,
         size=settings.size,
         image_id=image.id,
-        ssh_key_ids=(site.key.id,),
-        user_data=render.user_data(settings, host_key.private, host_key.public, site.public_key),
-        vpc_uuid=site.vpc.id,
+        ssh_key_ids=(placement.key.id,),
+        user_data=render.user_data(settings, host_key.private, host_key.public, placement.public_key),
+        vpc_uuid=placement.vpc.id,
         volume_ids=tuple(volume_ids),
         # the firewall guards the first tag, so the droplet is never without it
         tags=(

@@ -17,7 +17,6 @@ from bootstrap.errors import UsageError
 class Keypair:
     """`public` is `type base64`; `fingerprint` is the MD5 form that DigitalOcean lists."""
 
-    private_file: Path
     public: str
 
     @property
@@ -44,7 +43,7 @@ def ensure(path: Path) -> Keypair:
     parts = public.split()
     if len(parts) < 2 or not parts[0].startswith(("ssh-", "ecdsa-")):
         raise UsageError(f"{beside}: not an OpenSSH public key", f"ssh-keygen -y -f {path} > {beside}")
-    return Keypair(path, f"{parts[0]} {parts[1]}")
+    return Keypair(f"{parts[0]} {parts[1]}")
 
 
 def check(path: Path) -> None:

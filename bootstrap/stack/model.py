@@ -37,14 +37,6 @@ class Stack:
         return str(stack_dir(self.bootstrap.directory or self.name))
 
     @property
-    def pulled_images(self) -> tuple[str, ...]:
-        return tuple(sorted({service.image for service in self.services if not service.built}))
-
-    @property
-    def built_images(self) -> tuple[str, ...]:
-        return tuple(sorted({service.image for service in self.services if service.built}))
-
-    @property
     def secrets_to_generate(self) -> dict[str, int]:
         """Variable → how many letters and digits."""
         return dict(self.bootstrap.secrets)

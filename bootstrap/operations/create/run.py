@@ -57,9 +57,9 @@ def create(
 
 def _create(env: Environment, planned: plan.Plan) -> Created:
     _prepare_backups(env)
-    site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
+    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key))
     volume = _ensure_volume(env)
-    droplet, host = _ensure_droplet(env, site, planned, volume)
+    droplet, host = _ensure_droplet(env, placement, planned, volume)
     address = _ensure_reserved_ip(env, droplet, planned.deployment.droplets)
     _ensure_records(env, address.ip)
     _mount(env, volume, droplet, host)
@@ -101,13 +101,15 @@ def _ensure_volume(env: Environment) -> Volume:
         )
 
 
-def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume) -> tuple[Droplet, Host]:
+def _ensure_droplet(
+    env: Environment, placement: machine.Placement, planned: plan.Plan, volume: Volume
+) -> tuple[Droplet, Host]:
     running = planned.deployment.live
     if running is None:
         assert planned.image is not None, "the plan chooses an image when nothing runs"
         _check_free(env, planned.deployment, volume)
         due = [find.RESTORE_DUE] if planned.from_backup else []
-        return _new_droplet(env, site, planned.image, volume, due)
+        return _new_droplet(env, placement, planned.image, volume, due)
     if planned.from_backup and not find.carries(env.settings, running, find.RESTORE_DUE):
         env.progress.warn(f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them")
     if env.settings.image in (None, running.image_id):
@@ -120,11 +122,11 @@ def _ensure_droplet(env: Environment, site: machine.Site, planned: plan.Plan, vo
     elif not find.carries(env.settings, running, find.NEVER_SERVED):
         env.progress.warn(f"{running.name} keeps its image {running.image_id}; `bootstrap redeploy` changes it")
         return machine.make_ready(env, running)
-    return _replace_droplet(env, site, planned, volume, running)
+    return _replace_droplet(env, placement, planned, volume, running)
 
 
 def _replace_droplet(
-    env: Environment, site: machine.Site, planned: plan.Plan, volume: Volume, old: Droplet
+    env: Environment, placement: machine.Placement, planned: plan.Plan, volume: Volume, old: Droplet
 ) -> tuple[Droplet, Host]:
     """One that never served: its secrets never met anyone, so new ones may be made; its data are on the volume."""
     image = plan.choose_image(env, planned.stack.name, planned.size)
@@ -135,7 +137,7 @@ def _replace_droplet(
     _stop_never_served(env, old)
     machine.discard(env, old, [volume.id])
     due = [find.RESTORE_DUE] if find.carries(env.settings, old, find.RESTORE_DUE) else []
-    return _new_droplet(env, site, image, volume, due)
+    return _new_droplet(env, placement, image, volume, due)
 
 
 def _stop_never_served(env: Environment, droplet: Droplet) -> None:
@@ -148,10 +150,10 @@ def _stop_never_served(env: Environment, droplet: Droplet) -> None:
 
 
 def _new_droplet(
-    env: Environment, site: machine.Site, image: Image, volume: Volume, due: list[str]
+    env: Environment, placement: machine.Placement, image: Image, volume: Volume, due: list[str]
 ) -> tuple[Droplet, Host]:
     tags = [find.tag(env.settings, business) for business in (find.NEVER_SERVED, *due)]
-    return machine.prepare_droplet(env, site, image, find.LIVE, volume_ids=[volume.id], extra_tags=tags)
+    return machine.prepare_droplet(env, placement, image, find.LIVE, volume_ids=[volume.id], extra_tags=tags)
 
 
 def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -> None:

@@ -11,7 +11,7 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 # TLS and the signatures of S3 allow some minutes
 SKEW_WARNING_S, SKEW_S = 30, 300
 FREE_GB_WARNING, FREE_GB = 12, 8
-# what localcloud/control.py looks for, as nothing but the CLI may know it
+# what localcloud/cli/control.py looks for, as nothing but the CLI may know it
 LOCAL_TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
 
 

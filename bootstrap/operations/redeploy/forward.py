@@ -23,9 +23,9 @@ SNAPSHOTS_KEPT = 3
 
 def create_candidate(work: Replacement) -> None:
     env, kept = work.env, work.wish.reuse
-    site = machine.prepare_site(env, sshkey.ensure(env.settings.ssh_key))
+    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key))
     if kept is None:
-        work.made_ready(*machine.prepare_droplet(env, site, work.wish.image, finding.CANDIDATE))
+        work.made_ready(*machine.prepare_droplet(env, placement, work.wish.image, finding.CANDIDATE))
         return
     env.cloud.tag_droplet(kept.id, work.role(finding.CANDIDATE))
     droplet = env.cloud.droplet(kept.id)
