@@ -23,7 +23,6 @@ import re
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from bootstrap.deployment import find
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, CloudError, ConflictError
 from bootstrap.ports.progress import Progress
+from bootstrap_agent.waiting import until
 
 RENEW_S = 60.0
 STALE_S = 600.0
@@ -135,20 +135,22 @@ class Held:
                 self.renew()
 
     def _wait_until_alone(self) -> None:
-        deadline = time.monotonic() + SETTLE_S
-        while True:
+        unlisted = CloudError(
+            f"the API does not list the lock {_tag(self._env, self._own)} that it has made",
+            "run the same command again",
+        )
+        why: BootstrapError = unlisted
+
+        def alone() -> bool:
+            nonlocal why
             listed = _claims(self._env)
             rivals = sorted(claim for claim in listed if claim.holder != self._own.holder and not claim.is_stale)
-            if self._own in listed and not rivals:
-                return
-            if rivals and (rivals[0] < self._own or time.monotonic() > deadline):
-                raise _busy(self._env, rivals[0])
-            if time.monotonic() > deadline:
-                raise CloudError(
-                    f"the API does not list the lock {_tag(self._env, self._own)} that it has made",
-                    "run the same command again",
-                )
-            time.sleep(PAUSE_S)
+            why = _busy(self._env, rivals[0]) if rivals else unlisted
+            if rivals and rivals[0] < self._own:
+                raise why
+            return self._own in listed and not rivals
+
+        until(alone, timeout_s=SETTLE_S, pause_s=PAUSE_S, late=lambda: why)
 
     def _make(self, claim: Claim) -> None:
         if claim not in self._made:

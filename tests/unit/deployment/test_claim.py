@@ -16,6 +16,7 @@ from bootstrap.deployment import claim
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import CloudError, ConflictError, CredentialsError
+from bootstrap_agent import waiting
 from tests.fakes.world import World
 from tests.waiting import until
 
@@ -149,7 +150,7 @@ def test_the_earlier_one_waits_until_the_later_one_has_left(
     theirs: list[str] = []
     between_the_lists(world, monkeypatch, lambda: theirs.append(leave(world, OTHER, clock, ago_s=-3)))
     if leaves:
-        monkeypatch.setattr(claim.time, "sleep", lambda _: world.cloud.delete_tag(PREFIX + theirs[0]))
+        monkeypatch.setattr(waiting.time, "sleep", lambda _: world.cloud.delete_tag(PREFIX + theirs[0]))
         with alone(world.env()):
             assert len(locks(world)) == 1
         return
@@ -343,7 +344,7 @@ def test_in_whatever_order_two_runs_call_one_of_them_gets_in(
         return clock.now + timedelta(seconds=ahead.get(threading.current_thread().name, 0))
 
     monkeypatch.setattr(claim, "_now", now)
-    monkeypatch.setattr(claim, "time", Looks())
+    monkeypatch.setattr(waiting, "time", Looks())
     for number, firsts in enumerate(itertools.combinations(range(8), 4)):
         folder = tmp_path / str(number)
         folder.mkdir()
