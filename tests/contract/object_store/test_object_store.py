@@ -15,8 +15,9 @@ import pytest
 from bootstrap.adapters.spaces import Spaces
 from bootstrap.errors import CloudError, CredentialsError, NotFoundError
 from bootstrap.ports.object_store import ObjectStore
-from bootstrap_agent import deployment as agent
-from bootstrap_agent.backup.store import Store as AgentsStore
+from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.contract import deployment as form
+from bootstrap_agent.contract.answers import SpacesKey
 from localcloud.services import spaces
 from tests.contract.services.conftest import spaces_alone
 from tests.fakes.cloud import Effects
@@ -150,10 +151,17 @@ def test_both_sides_name_the_bucket_in_the_path_whatever_the_computer_is_set_to(
     with Stumbling(0) as server:
         # a name: before an address every client does so
         endpoint = f"http://localhost:{server.server_address[1]}"
-        place = agent.Spaces(endpoint, "nyc3", bucket, "a/")
-        deployment = agent.Deployment("example.com", (), "v", agent.Acme("d", None, None), place, 7, {})
+        deployment = form.Deployment(
+            domain="example.com",
+            names=(),
+            key="example_com",
+            volume="v",
+            acme=form.Acme("d"),
+            spaces=form.Spaces(endpoint, "nyc3", bucket, "a/"),
+            backup=form.Backup(7),
+        )
         assert Spaces(endpoint, "nyc3", bucket, "key", "secret", 1).list("a/") == []
-        assert AgentsStore(deployment, agent.SpacesKey("key", "secret"), patient=False).object_keys() == []
+        assert BackupStore(deployment, SpacesKey("key", "secret"), patient=False).object_keys() == []
         assert server.paths == [f"localhost /{bucket}"] * 2
         server.shutdown()
 
