@@ -12,7 +12,6 @@ import pytest
 
 from bootstrap.deployment import hostkeys, remote
 from bootstrap.errors import HostError, UnhealthyError
-from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as create
 from bootstrap.ports.host import Host, HostAddress, HostResult
 from bootstrap_agent import main
@@ -26,7 +25,7 @@ UNITS = Path(__file__).resolve().parents[3] / "packer" / "files" / "systemd"
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     world = World(tmp_path)
-    create.create(world.env(), plan.check(world.env()))
+    create.create(world.env())
     return world
 
 
