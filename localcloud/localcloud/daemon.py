@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from localcloud import metadata
 from localcloud.api import contract
 from localcloud.api.app import Api, RateLimit
-from localcloud.host import claims
+from localcloud.host import claims, unfriendly
 from localcloud.host.files import chosen_once, write_atomically
 from localcloud.host.home import Home, LocalCloudError
 from localcloud.host.waiting import until
@@ -90,7 +90,9 @@ def _serve(home: Home, ended: threading.Event) -> None:
     driver = driver_of(home, network)
     driver.open()
     base = driver.ensure_base()
-    public_net = PublicNetwork(network.range.cidr, network.range.gateway, network.range.service, ipv6.available())
+    public_net = PublicNetwork(
+        network.range.cidr, network.range.gateway, network.range.service, ipv6.available(), unfriendly.left(home.path)
+    )
     state = State(home.state)
     plant(state, base_image(base.ref, base.pretty_name, base.is_stand_in))
     sweep(state, driver)

@@ -16,7 +16,7 @@ from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import VPC, Droplet
-from localcloud.work.guests import IPV6_PREFIX, VENDOR_DATA, PublicNetwork, mac
+from localcloud.work.guests import IPV6_PREFIX, PublicNetwork, mac, vendor_data_of
 
 # in the plain-text tree some names differ from those in v1.json
 NAMES_IN_JSON = {"id": "droplet_id"}
@@ -32,7 +32,7 @@ def document(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -> di
         "droplet_id": droplet.id,
         "hostname": droplet.name,
         "user_data": droplet.user_data,
-        "vendor_data": VENDOR_DATA,
+        "vendor_data": vendor_data_of(droplet, public_net),
         "public_keys": list(droplet.public_keys),
         "region": droplet.region,
         "interfaces": {

@@ -87,6 +87,7 @@ def _template(call: Call) -> Droplet:
         tags=tags.ensure(tx, body.tags()),
         public_keys=_public_keys(tx, body),
         user_data=user_data,
+        with_agent=body.flag("with_droplet_agent", True),
         backup_policy=backups,
     )
 

@@ -6,16 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from localcloud.daemon import claim_ports, driver_of, give_up_a_taken_port, give_up_a_taken_range, network_of
-from localcloud.host import claims
+from localcloud.host import claims, unfriendly
 from localcloud.host.home import Home, LocalCloudError
 from localcloud.host.processes import Process
+from localcloud.host.program import program
 from localcloud.host.waiting import until
 from localcloud.machines import NspawnDriver
 from localcloud.machines.pool import Pool
@@ -45,8 +46,9 @@ def require_root() -> None:
         raise LocalCloudError("the local cloud needs root: it mounts, makes network namespaces and boots machines", 11)
 
 
-def start(home: Home, progress: Progress) -> dict[str, Any]:
-    """Idempotent; returns what endpoints.json says."""
+def start(home: Home, progress: Progress, friendly: Collection[str] | None = None) -> dict[str, Any]:
+    """Idempotent; returns what endpoints.json says. `friendly`: what of `host/unfriendly.py` is switched off; None
+    leaves it as it was."""
     require_root()
     with home.command_lock():
         daemon = home.daemon()
@@ -54,6 +56,10 @@ def start(home: Home, progress: Progress) -> dict[str, Any]:
             # of a `start` or a `stop` that was killed on its way: whether it comes or goes, it is ended
             _end(daemon)
             daemon = None
+        if friendly is not None and unfriendly.ALL - set(friendly) != unfriendly.left(home.path):
+            if daemon is not None:
+                raise LocalCloudError(f"the cloud runs, as friendly as it is: {program()} stop, then start", 2)
+            unfriendly.switch_off(home.path, friendly)
         if daemon is None:
             _refuse_what_cannot_be(home)
             try:

@@ -96,17 +96,28 @@ def root() -> None:
 root.add_command(faults)
 
 
+def _kinds(_: click.Context, option: click.Parameter, text: str | None) -> frozenset[str] | None:
+    from localcloud.host.unfriendly import chosen
+
+    try:
+        return None if text is None else chosen(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=option) from None
+
+
 @root.command()
-def start() -> None:
+@click.option("--friendly", metavar="LIST", callback=_kinds, help="Switch off: apt,agent,automount; or all, or none.")
+def start(friendly: frozenset[str] | None) -> None:
     """Make the cloud, or boot it again; run twice, it changes nothing.
 
     \b
     localcloud start
+    localcloud start --friendly apt,agent
     """
     from localcloud.cli import control
 
     home = _home()
-    ends = control.start(home, _say)
+    ends = control.start(home, _say, friendly)
     click.echo(f"API       {ends['api']}/v2")
     click.echo(f"DNS       {ends['dns']}")
     click.echo(f"ACME      {ends['acme']['directory']}")

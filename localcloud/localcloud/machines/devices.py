@@ -17,6 +17,7 @@ from localcloud.host.command import run
 from localcloud.host.processes import PROC, Process, parents
 from localcloud.host.waiting import until
 from localcloud.machines.driver import MachineError
+from localcloud.machines.first_boot import FIRST_MOUNT, RULE
 
 UNMOUNT = "localcloud.machines.unmount"
 DETACH_S = 15
@@ -73,6 +74,14 @@ def appear(init: Process, loop: Path, name: str) -> None:
     _in_guest(init, "mknod", "--mode=660", disk, "b", major, minor)
     _in_guest(init, "mkdir", "-p", str(Path(link_name(name)).parent))
     _in_guest(init, "ln", "-sfn", f"../../{Path(disk).name}", link_name(name))
+    _tell_udev(init, disk)
+
+
+def _tell_udev(init: Process, disk: str) -> None:
+    """The guest's udevd does not run: of its rules the one that is told of in public is played here."""
+    if (PROC / str(init.pid) / "root" / RULE).exists():
+        in_background = f'exec setsid --fork /{FIRST_MOUNT} "$1" </dev/null >/dev/null 2>&1'
+        _in_guest(init, "sh", "-c", in_background, "sh", disk)
 
 
 def loop_in_guest(init: Process, name: str) -> int | None:

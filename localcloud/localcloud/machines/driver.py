@@ -33,6 +33,8 @@ class MachineSpec:
     nameservers: tuple[str, ...]
     # ConfigDrive files by path, such as "openstack/latest/meta_data.json"
     config_drive: Mapping[str, bytes]
+    # of `host/unfriendly.py`: what a base image brings along
+    unfriendly: tuple[str, ...] = ()
 
 
 class MachineDriver(Protocol):

@@ -18,7 +18,7 @@ from localcloud.host.command import CommandError, run
 from localcloud.host.files import locked
 from localcloud.host.processes import Process
 from localcloud.host.waiting import until, within
-from localcloud.machines import base, boot, devices, pool
+from localcloud.machines import base, boot, devices, first_boot, pool
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.guarding import attempt, checked, errors, numbers
 from localcloud.machines.record import MachineRecord, Run, machine_records
@@ -135,8 +135,14 @@ class NspawnDriver:
             if not source.exists():
                 raise MachineError(f"there is no image {image}")
             MachineRecord(self.home, spec.id).make()
-            if not self._root(spec.id).exists():
-                pool.clone(source, self._root(spec.id))
+            root = self._root(spec.id)
+            if not root.exists():
+                # whole or not at all
+                fresh = root.with_name(f".{root.name}.new")
+                pool.clone(source, fresh)
+                if image == base.BASE:
+                    first_boot.install(fresh, spec.unfriendly)
+                fresh.rename(root)
 
     def start(self, spec: MachineSpec) -> None:
         with errors(spec.id):

@@ -65,6 +65,7 @@ class MachineRecord:
         fields = self._read("machine.json")["spec"]
         fields["interfaces"] = tuple(Interface(**interface) for interface in fields["interfaces"])
         fields["nameservers"] = tuple(fields["nameservers"])
+        fields["unfriendly"] = tuple(fields.get("unfriendly", ()))  # an earlier version wrote none
         fields["config_drive"] = {path: base64.b64decode(data) for path, data in fields["config_drive"].items()}
         return MachineSpec(**fields)
 

@@ -74,6 +74,8 @@ class Droplet(Row):
     tags: tuple[str, ...] = ()
     public_keys: tuple[str, ...] = ()
     user_data: str = ""
+    # that of the provider
+    with_agent: bool = True
     backup_policy: BackupPolicy | None = None
     deleted: bool = False
 

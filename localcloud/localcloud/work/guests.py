@@ -14,9 +14,7 @@ from localcloud.state import lookup
 from localcloud.state.catalog import SIZES
 from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
-
-# DigitalOcean's images let root in with a key and make no other user; the stand-in learns it from here.
-VENDOR_DATA = "#cloud-config\ndisable_root: false\nssh_pwauth: false\nusers: []\n"
+from localcloud.work.vendor import vendor_data
 
 EVERYWHERE = {"network": "0.0.0.0", "netmask": "0.0.0.0"}  # noqa: S104 (a route, no bind)
 EVERYWHERE_6 = {"network": "::", "netmask": "::"}
@@ -32,6 +30,8 @@ class PublicNetwork:
     gateway: str
     nameserver: str
     ipv6: bool = True
+    # of `host/unfriendly.py`: what is not switched off
+    unfriendly: frozenset[str] = frozenset()
 
     def ipv6_of(self, public_ip: str) -> str:
         return Range(self.cidr).ipv6_of(public_ip)
@@ -64,6 +64,7 @@ def machine_spec(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -
         interfaces=(public, private),
         nameservers=(public_net.nameserver,),
         config_drive=config_drive(droplet, (public, private), public_net),
+        unfriendly=tuple(sorted(public_net.unfriendly)),
     )
 
 
@@ -104,11 +105,15 @@ def config_drive(droplet: Droplet, interfaces: tuple[Interface, ...], public_net
     files = {
         "meta_data.json": json.dumps(meta),
         "network_data.json": json.dumps({"links": links, "networks": networks, "services": services}),
-        "vendor_data.json": json.dumps({"cloud-init": VENDOR_DATA}),
+        "vendor_data.json": json.dumps({"cloud-init": vendor_data_of(droplet, public_net)}),
     }
     if droplet.user_data:
         files["user_data"] = droplet.user_data
     return {f"openstack/latest/{name}": text.encode() for name, text in files.items()}
+
+
+def vendor_data_of(droplet: Droplet, public_net: PublicNetwork) -> str:
+    return vendor_data(with_agent=droplet.with_agent and "agent" in public_net.unfriendly)
 
 
 def network_plan(tx: Transaction) -> NetworkPlan:
