@@ -44,6 +44,8 @@ rm -rf /var/log/journal
 rm -rf /var/lib/fail2ban/fail2ban.sqlite3 /var/lib/systemd/timers /var/lib/systemd/coredump
 
 rm -rf /root/.ssh /home/*/.ssh
+# Empty, not absent: audit watches what is in a folder only when the folder is there before it.
+install -d -o deploy -g deploy -m 0700 /home/deploy/.ssh
 rm -f /etc/ssh/ssh_host_*
 rm -f /root/.*_history /home/*/.*_history /root/.lesshst /root/.wget-hsts /root/.viminfo
 rm -rf /root/.cache /home/*/.cache
