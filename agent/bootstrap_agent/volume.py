@@ -17,7 +17,10 @@ from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note, run
 from bootstrap_agent.waiting import until
 
+# what an image of DigitalOcean's mounts by itself, read-only, for a moment
+PROVIDERS = "/mnt/.do-first-mount-"
 DEVICE_WAIT_S = 120
+BUSY_WAIT_S = 60
 RELEASE_WAIT_S = 30
 
 
@@ -40,12 +43,32 @@ def mount(volume: str, x: XBootstrap) -> Volume:
     else:
         formatted = _ensure_file_system(device)
         _seal_mount_point()
-        run(["mount", "-t", "ext4", "-o", "noatime", str(device), str(DATA)])
+        until(lambda: _mounted(device), timeout_s=BUSY_WAIT_S, late=lambda: _busy(device))
     # a volume that was made larger in the cloud is larger here too; nothing to do costs nothing
     run(["resize2fs", str(device)])
     _make_folders(x)
     _link_letsencrypt()
     return Volume(True, str(device), formatted)
+
+
+def _mounted(device: Path) -> bool:
+    """False while something else has the device. The provider may mount it at any time: asked again each time."""
+    for target in _other_mounts(device):
+        if target.startswith(PROVIDERS):
+            run(["umount", target], check=False)
+    argv = ["mount", "-t", "ext4", "-o", "noatime", str(device), str(DATA)]
+    if run(argv, check=False).code == 0:
+        return True
+    if _is_busy(device):
+        return False
+    # nobody has it, or no longer: what mount says now is the reason
+    run(argv)
+    return True
+
+
+def _busy(device: Path) -> HostError:
+    holders = ", ".join(_other_mounts(device)) or "something that is mounted nowhere here"
+    return HostError(f"{device} is in use by {holders}", "unmount it by hand, then run again")
 
 
 def unmount(volume: str) -> Volume:
