@@ -30,6 +30,8 @@ class DropletResources(Resources):
             "vpc_uuid": spec.vpc_uuid,
             "volumes": list(spec.volume_ids),
             "tags": list(spec.tags),
+            # the provider's: docs/security.md says why not
+            "with_droplet_agent": False,
         }
         made = self._api.create(
             lambda: convert.droplet(self._api.post("droplets", body)["droplet"]),
