@@ -68,6 +68,18 @@ variable "registry_mirror" {
   default = ""
 }
 
+# Given to Packer 1.6.6 beside the RSA key that it makes itself: Ubuntu 22.04's signs with SHA-1 only, which the
+# droplet's OpenSSH refuses. Empty: Packer's own key will do.
+variable "ssh_private_key_file" {
+  type    = string
+  default = ""
+}
+
+variable "ssh_public_key" {
+  type    = string
+  default = ""
+}
+
 source "digitalocean" "droplet" {
   api_url       = var.api_url
   api_token     = var.token
@@ -78,6 +90,10 @@ source "digitalocean" "droplet" {
   snapshot_name = var.snapshot_name
   tags          = var.tags
   ssh_username  = "root"
+
+  ssh_private_key_file = var.ssh_private_key_file
+  user_data            = var.ssh_public_key == "" ? "" : "#cloud-config\nssh_authorized_keys: ['${var.ssh_public_key}']\n"
+
   ssh_timeout   = "10m"
   state_timeout = "15m"
 }

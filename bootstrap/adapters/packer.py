@@ -60,6 +60,8 @@ class PackerProcess:
                 folder = _with_plugins(template, work / "template")
                 init = ["init", str(folder)]
                 self._run(init, environment, line, shown=self._line(["init", str(template / "current")]))
+            else:
+                environment |= _own_key(work / "key")
             build = ["build", "-color=false"]
             # what a person can run again: the file's folder and the template's copy are gone by then
             given = [word for name, value in variables.items() for word in ("-var", f"{name}={_text(value)}")]
@@ -122,6 +124,19 @@ def _with_plugins(template: Path, folder: Path) -> Path:
     for path in (*template.iterdir(), *(template / "current").iterdir()):
         (folder / path.name).symlink_to(path.resolve())
     return folder
+
+
+def _own_key(path: Path) -> dict[str, str]:
+    """For a builder whose own key is always RSA, and whose SSH library may sign with SHA-1 only (Ubuntu 22.04's does,
+    Debian 12's does not): OpenSSH 8.8 and later refuse that. It takes a second key, tries it first, and has the
+    droplet told of it by user-data. In the environment, as a template that does not ask for it need not know it."""
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "packer", "-f", str(path)]
+    try:
+        subprocess.run(argv, check=True, capture_output=True)
+    except FileNotFoundError:
+        raise RequirementError("the OpenSSH client is missing", "apt install openssh-client") from None
+    public = path.with_name(path.name + ".pub").read_text().strip()
+    return {"PKR_VAR_ssh_private_key_file": str(path), "PKR_VAR_ssh_public_key": public}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from bootstrap.errors import CloudError, RequirementError
 TEMPLATE = Path(__file__).resolve().parents[3] / "packer"
 
 PROGRAM = """#!/usr/bin/env python3
-import json, pathlib, signal, sys, time
+import json, os, pathlib, signal, sys, time
 here = pathlib.Path(__file__).parent
 if sys.argv[1] == "version":
     print("Packer v" + (here / "version").read_text())
@@ -28,6 +28,7 @@ with (here / "calls").open("a") as log:
     log.write(json.dumps({
         "argv": sys.argv[1:], "files": sorted(p.name for p in folder.iterdir()),
         "scripts": (folder / "scripts" / "10-base.sh").exists(),
+        "key": [os.environ.get("PKR_VAR_ssh_public_key"), os.environ.get("PKR_VAR_ssh_private_key_file")],
     }) + "\\n")
 if sys.argv[1] == "init":
     sys.exit()
@@ -57,6 +58,19 @@ def test_a_current_packer_is_given_its_plugins(tmp_path: Path) -> None:
     assert str(init["argv"]).startswith("['init'")
     assert {"droplet.pkr.hcl", "plugins.pkr.hcl"} <= set(build["files"])  # type: ignore[call-overload]
     assert build["scripts"], "path.root leads to the scripts"
+
+
+def test_a_packer_with_its_builder_compiled_in_is_given_a_key_that_is_not_rsa(tmp_path: Path) -> None:
+    run(program(tmp_path, "1.6.6", ""), [])
+    (build,) = calls(tmp_path)
+    public, private = build["key"]  # type: ignore[misc]
+    assert public.startswith("ssh-ed25519 ") and not Path(private).exists(), "gone with the build"
+
+
+def test_a_current_packer_makes_its_own(tmp_path: Path) -> None:
+    """Given one, its plugin would make a droplet without any key, whose root has a password that must be changed."""
+    run(program(tmp_path, "1.9.5", ""), [])
+    assert all(call["key"] == [None, None] for call in calls(tmp_path))
 
 
 def test_a_failure_names_the_script_and_the_reason(tmp_path: Path) -> None:
