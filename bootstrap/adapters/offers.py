@@ -47,7 +47,7 @@ def _nobody(ip: str) -> HostError:
         why = "refuses connections" if found == "refused" else "does not speak SSH"
         return HostError(
             f"{ip}: port 22 {why}: its SSH server does not run, or fail2ban keeps this computer out for a while",
-            "look at the droplet's console: cloud-init may have failed before the host key was written",
+            "look at the droplet's console (Recovery Console): cloud-init may have failed before it had a host key",
             retryable=True,
         )
     if any(_knock(ip, port) != "silent" for port in ANYONES_PORTS):
@@ -56,7 +56,8 @@ def _nobody(ip: str) -> HostError:
             "add this computer's public address to `ssh_from` (or --ssh-from), then run again",
             retryable=True,
         )
-    return HostError(f"{ip}: nothing answers", "look at the droplet's console: it may not have booted", retryable=True)
+    remedy = "look at the droplet's console (Recovery Console): it may not have booted"
+    return HostError(f"{ip}: nothing answers", remedy, retryable=True)
 
 
 def _knock(ip: str, port: int) -> str:

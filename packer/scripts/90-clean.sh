@@ -9,6 +9,12 @@ apt_get autoremove --purge
 apt_get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 
+# Each droplet makes its own.
+if [ -e /swapfile ]; then
+    swapoff /swapfile
+    rm /swapfile
+fi
+
 docker builder prune --all --force >/dev/null
 # Services that share an image were each built: only one of the results has the name.
 docker image prune --force >/dev/null
