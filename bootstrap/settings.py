@@ -113,6 +113,13 @@ class SmtpSettings(Strict):
     tls: Annotated[bool, about("Encrypt with STARTTLS.", example=False)] = True
 
 
+class RegistrySettings(Strict):
+    """Who pulls container images while an image is baked; the password is in the environment: REGISTRY_PASSWORD."""
+
+    host: Annotated[str, Field(min_length=1)] = "docker.io"
+    user: Annotated[str, Field(min_length=1)]
+
+
 class BackupSettings(Strict):
     """How long backups stay."""
 
@@ -188,6 +195,7 @@ class Settings(Strict):
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()
     smtp: SmtpSettings | None = None
+    registry: RegistrySettings | None = None
 
     @property
     def key(self) -> str:

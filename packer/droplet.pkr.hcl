@@ -68,6 +68,12 @@ variable "registry_mirror" {
   default = ""
 }
 
+# A file: {"host", "user", "password"} of a registry to log in to, or nothing. It goes into the droplet's memory.
+variable "registry_login" {
+  type    = string
+  default = "/dev/null"
+}
+
 # Given to Packer 1.6.6 beside the RSA key that it makes itself: Ubuntu 22.04's signs with SHA-1 only, which the
 # droplet's OpenSSH refuses. Empty: Packer's own key will do.
 variable "ssh_private_key_file" {
@@ -104,6 +110,11 @@ build {
   provisioner "file" {
     source      = var.inputs
     destination = "/var/tmp/bootstrap-build.tar"
+  }
+
+  provisioner "file" {
+    source      = var.registry_login
+    destination = "/run/bootstrap-registry.json"
   }
 
   provisioner "shell" {

@@ -21,6 +21,13 @@ CLEAN_UP_S = 300
 # the first version that reads required_plugins
 PLUGINS_SINCE = (1, 7)
 _SCRIPT = re.compile(r"Provisioning with shell script: (.*)")
+# as Docker Hub says it, by dockerd and by BuildKit
+_LIMITED = "toomanyrequests"
+_REMEDY = "its output above says where; the next build deletes what this one left"
+_LIMITED_REMEDY = (
+    "Docker Hub counts pulls without a login by address, and the droplet's may be used up by others: log in with "
+    "`registry: {user: NAME}` in bootstrap.yaml and REGISTRY_PASSWORD, or build again in some hours"
+)
 _SCRIPT_FAILED = "Provisioning step had errors"
 # those of the programs that scripts run: Packer adds none, and passes these on
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -86,12 +93,14 @@ class PackerProcess:
 
     def _run(self, argv: list[str], environment: Mapping[str, str], line: Callable[[str], None], *, shown: str) -> None:
         reason = last = script = ""
+        limited = False
         with _process([self._program, *argv], environment) as child:
             assert child.stdout is not None
             for text in child.stdout:
                 if not (text := _COLOUR.sub("", text).rstrip()):
                     continue
                 line(text)
+                limited = limited or _LIMITED in text
                 if found := _SCRIPT.search(text):
                     script = f"{Path(found[1]).name}: "
                 elif _SCRIPT_FAILED in text:
@@ -103,7 +112,7 @@ class PackerProcess:
         if child.returncode != 0:
             error = CloudError(
                 f"packer {argv[0]} failed: {script}{reason or last}",
-                "its output above says where; the next build deletes what this one left",
+                _LIMITED_REMEDY if limited else _REMEDY,
             )
             raise process.blamed(error, shown)
 

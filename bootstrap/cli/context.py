@@ -19,6 +19,7 @@ from bootstrap.errors import CredentialsError, NotFoundError, RequirementError, 
 
 if TYPE_CHECKING:
     from bootstrap.deployment.environment import Environment
+    from bootstrap.images.bake import RegistryLogin
     from bootstrap.ports.cloud import Cloud
     from bootstrap.settings import Settings
 
@@ -29,6 +30,7 @@ SPACES_VARIABLES = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
 )
 SMTP_VARIABLE = "SMTP_PASSWORD"
+REGISTRY_VARIABLE = "REGISTRY_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,26 @@ def json_option(command: _F) -> _F:
 
 def known_secrets() -> list[str]:
     """Secret values this process may hold, for redaction."""
-    names = (*TOKEN_VARIABLES, SMTP_VARIABLE, *(name for pair in SPACES_VARIABLES for name in pair))
+    names = (*TOKEN_VARIABLES, SMTP_VARIABLE, REGISTRY_VARIABLE, *(name for pair in SPACES_VARIABLES for name in pair))
     values = [os.environ.get(name, "") for name in names]
     if (path := cloud_home() / "endpoints.json").exists() and os.access(path, os.R_OK):
         local = json.loads(path.read_text())
         values += [local["token"], local["spaces"]["secret_key"], local.get("mail", {}).get("password", "")]
     return [value for value in values if value]
+
+
+def registry_login(settings: Settings) -> RegistryLogin | None:
+    from bootstrap.images.bake import RegistryLogin
+
+    if settings.registry is None:
+        return None
+    password = os.environ.get(REGISTRY_VARIABLE)
+    if not password:
+        raise CredentialsError(
+            f"registry {settings.registry.host}: no password, {REGISTRY_VARIABLE} is not set",
+            "set it, or take `registry:` out of bootstrap.yaml",
+        )
+    return RegistryLogin(settings.registry.host, settings.registry.user, password)
 
 
 def _digitalocean() -> Endpoints:

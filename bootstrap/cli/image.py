@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstrap.cli import completing
-from bootstrap.cli.context import Context, json_option, pass_context, stack_option
+from bootstrap.cli.context import Context, json_option, pass_context, registry_login, stack_option
 from bootstrap.cli.places import state_dir
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
         api_url=endpoints.api,
         token=endpoints.token,
         registry_mirror=endpoints.registry_mirror,
+        registry=registry_login(settings),
     )
     built = operation.build(shop, settings.stack, region=settings.region, size=size, if_changed=if_changed)
     if as_json:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -38,6 +39,15 @@ _PACKER_KEY = re.compile(r"packer-([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 
 @dataclass(frozen=True)
+class RegistryLogin:
+    """`host` as `docker login` takes it."""
+
+    host: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Workshop:
     """Everything a build touches. An image belongs to no domain, so this is not the `Environment` of the others."""
 
@@ -49,6 +59,7 @@ class Workshop:
     api_url: str
     token: str
     registry_mirror: str | None = None
+    registry: RegistryLogin | None = None
 
 
 @dataclass(frozen=True)
@@ -150,8 +161,10 @@ def _unchanged(cloud: Cloud, stack: Stack, inputs: Inputs, region: str) -> Image
 def _bake(
     shop: Workshop, name: str, commit: Commit, stack: Stack, inputs: Inputs, work: Path, region: str, size: str
 ) -> None:
-    archive = work / "inputs.tar"
+    archive, login = work / "inputs.tar", work / "registry.json"
     pack(inputs, archive)
+    login.touch(mode=0o600)
+    login.write_text(json.dumps(asdict(shop.registry)) if shop.registry else "")
     with shop.progress.step(f"packer bakes {name} in {region} on {size}"):
         shop.packer.build(
             shop.checkout.root / "packer",
@@ -167,6 +180,7 @@ def _bake(
                 "git_commit": commit.id,
                 "git_dirty": str(commit.dirty).lower(),
                 "registry_mirror": shop.registry_mirror or "",
+                "registry_login": str(login),
             },
             secrets={"token": shop.token},
             line=lambda line: shop.progress.note(line.replace("digitalocean.droplet: ", "", 1)),

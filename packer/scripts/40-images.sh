@@ -23,6 +23,18 @@ chmod -R u=rwX,go=rX "$STACK_DIR"
 chmod 0777 "$STACK_DIR/logs"
 [ ! -e "$STACK_DIR/.env.production" ]
 
+# Who pulls is in memory only, and no longer than this script runs.
+login=/run/bootstrap-registry.json
+export DOCKER_CONFIG=/run/bootstrap-docker
+trap 'rm -rf "$login" "$DOCKER_CONFIG"' EXIT
+if [ -s "$login" ]; then
+    field() {
+        python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$login" "$1"
+    }
+    say "container images are pulled as $(field user) of $(field host)"
+    field password | docker login --username "$(field user)" --password-stdin "$(field host)" >/dev/null
+fi
+
 cd "$STACK_DIR"
 # The example has every variable; none of them gets into an image.
 compose() {

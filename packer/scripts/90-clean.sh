@@ -25,6 +25,10 @@ rm -rf /var/lib/docker/buildkit
 # Without the mirror of this build.
 install -m 0644 "$BUILD/files/daemon.json" /etc/docker/daemon.json
 rm -rf /root/.docker /home/*/.docker
+if [ -e /run/bootstrap-registry.json ] || [ -e /run/bootstrap-docker ]; then
+    echo "the login of a registry is still there" >&2
+    exit 1
+fi
 
 # At shutdown it would save a seed, which every droplet of this image would start from.
 systemctl stop systemd-random-seed.service

@@ -45,6 +45,8 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
         ("domain: a.example\nvolume_size_gb: 0\n", "bootstrap.yaml: volume_size_gb:"),
         ("domain: a.example\nsmtp: {user: me}\n", "bootstrap.yaml: smtp.host: field required"),
         ("domain: a.example\nsmtp: {host: h, password: x}\n", "smtp.password: there is no such setting"),
+        ("domain: a.example\nregistry: {host: r.example}\n", "bootstrap.yaml: registry.user: field required"),
+        ("domain: a.example\nregistry: {user: u, password: x}\n", "registry.password: there is no such setting"),
         ("domain: [a\n", "bootstrap.yaml: line"),
         ("- a\n", "must hold keys and values"),
         ("region: fra1\n", "no domain given"),

@@ -85,6 +85,17 @@ sys.exit(1)"""
         run(program(tmp_path, "1.6.6", body), [])
 
 
+def test_docker_hubs_limit_is_explained(tmp_path: Path) -> None:
+    body = """print("==> digitalocean.droplet: Provisioning with shell script: /x/40-images.sh")
+print("==> digitalocean.droplet: Error response from daemon: toomanyrequests: You have reached your pull rate limit.")
+print("==> digitalocean.droplet: Provisioning step had errors: Running the cleanup provisioner, if present...")
+print("Build 'digitalocean.droplet' errored after 3 seconds: Script exited with non-zero exit status: 1")
+sys.exit(1)"""
+    with pytest.raises(CloudError, match="toomanyrequests") as failure:
+        run(program(tmp_path, "1.6.6", body), [])
+    assert "REGISTRY_PASSWORD" in str(failure.value.remedy)
+
+
 def test_without_packer_it_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(RequirementError, match="not installed"):
         run(PackerProcess(str(tmp_path / "packer")), [])

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bootstrap.adapters.console import Console
-from bootstrap.cli.context import Context
+from bootstrap.cli.context import Context, known_secrets, registry_login
 from bootstrap.errors import CredentialsError
 from bootstrap.ports.object_store import ObjectStore
+from bootstrap.settings import load
 
 
 @pytest.fixture
@@ -42,6 +43,22 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def context(cloud: str, tmp_path: Path) -> Context:
     return Context(cloud, tmp_path / "bootstrap.yaml", Console())
+
+
+def test_a_registrys_password_comes_from_the_environment_and_is_redacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "bootstrap.yaml"
+    file.write_text("domain: a.example\nregistry: {user: ada}\n")
+    monkeypatch.delenv("REGISTRY_PASSWORD", raising=False)
+    with pytest.raises(CredentialsError, match="REGISTRY_PASSWORD"):
+        registry_login(load(file, {}, {}))
+    monkeypatch.setenv("REGISTRY_PASSWORD", "hunter2")
+    login = registry_login(load(file, {}, {}))
+    assert login is not None and (login.host, login.user, login.password) == ("docker.io", "ada", "hunter2")
+    assert "hunter2" in known_secrets()
+    file.write_text("domain: a.example\n")
+    assert registry_login(load(file, {}, {})) is None
 
 
 def test_the_local_cloud_is_configuration_only(local: dict[str, Any], tmp_path: Path) -> None:

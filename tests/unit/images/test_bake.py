@@ -3,6 +3,8 @@ makes its snapshot there, a real checkout with git."""
 
 from __future__ import annotations
 
+import json
+import stat
 import subprocess
 import time
 from collections.abc import Mapping
@@ -102,6 +104,27 @@ def test_an_image_is_named_and_tagged_for_those_who_look_for_it(shop: images.Wor
     assert {"bootstrap-image", f"bootstrap-image-git:{commit}"} < set(found.tags)
     assert packer(shop).variables["stack_dir"] == "/home/deploy/apps/Ticket-Tracking-System/Docker"
     assert TOKEN not in str(packer(shop).variables) and packer(shop).secrets == {"token": TOKEN}
+
+
+def test_a_registrys_password_is_in_a_file_of_the_builds_own_and_nowhere_else(
+    shop: images.Workshop, root: Path, cloud: FakeCloud
+) -> None:
+    seen: list[tuple[Any, int]] = []
+
+    class Reading(MemoryPacker):
+        def build(self, template: Path, *, variables: Mapping[str, Any], **rest: Any) -> None:
+            file = Path(variables["registry_login"])
+            seen.append((json.loads(file.read_text() or "null"), stat.S_IMODE(file.stat().st_mode)))
+            super().build(template, variables=variables, **rest)
+
+    build(replace(shop, packer=Reading(cloud)), root)
+    login = images.RegistryLogin("registry.example", "ada", "hunter2")
+    shop = replace(shop, packer=Reading(cloud), registry=login)
+    build(shop, root)
+    assert seen == [(None, 0o600), ({"host": "registry.example", "user": "ada", "password": "hunter2"}, 0o600)]
+    baking = packer(shop)
+    assert "hunter2" not in f"{baking.variables} {baking.secrets} {shop} {login}"
+    assert not Path(baking.variables["registry_login"]).exists()
 
 
 def test_nothing_private_is_uploaded(shop: images.Workshop, root: Path) -> None:
