@@ -43,7 +43,7 @@ def mount(volume: str, x: XBootstrap) -> Volume:
     else:
         formatted = _ensure_file_system(device)
         _seal_mount_point()
-        until(lambda: _mounted(device), timeout_s=BUSY_WAIT_S, late=lambda: _busy(device))
+        mount_device(device)
     # a volume that was made larger in the cloud is larger here too; nothing to do costs nothing
     run(["resize2fs", str(device)])
     _make_folders(x)
@@ -51,12 +51,18 @@ def mount(volume: str, x: XBootstrap) -> Volume:
     return Volume(True, str(device), formatted)
 
 
+def mount_device(device: Path) -> None:
+    """On DATA, as soon as nothing else has it; what the provider mounted of it is unmounted."""
+    until(lambda: _mounted(device), timeout_s=BUSY_WAIT_S, late=lambda: _busy(device))
+
+
 def _mounted(device: Path) -> bool:
     """False while something else has the device. The provider may mount it at any time: asked again each time."""
     for target in _other_mounts(device):
         if target.startswith(PROVIDERS):
             run(["umount", target], check=False)
-    argv = ["mount", "-t", "ext4", "-o", "noatime", str(device), str(DATA)]
+    # --rw: of a file system that somebody has mounted read-only, mount would take that for an answer
+    argv = ["mount", "--rw", "-t", "ext4", "-o", "noatime", str(device), str(DATA)]
     if run(argv, check=False).code == 0:
         return True
     if _is_busy(device):

@@ -120,9 +120,9 @@ def test_vendor_data_installs_the_agent(base: Base, cloud: dict[str, Any], tmp_p
 def test_a_volume_is_mounted_for_a_moment(base: Base, cloud: dict[str, Any]) -> None:
     with volume(cloud, base.droplet) as device:
         base.says("grep -E '^[^ ]+ /mnt/.do-first-mount-[^ ]+ ext4 ro' /proc/mounts")
-        busy = base.ask(f"mkdir -p /srv/x && mount {device} /srv/x")
+        busy = base.ask(f"mkdir -p /srv/x && mount --rw {device} /srv/x")
         assert busy.returncode != 0 and "busy" in busy.stderr, busy
-        until(lambda: base.ask(f"mount {device} /srv/x").returncode == 0, "the end of it", 30)
+        until(lambda: base.ask(f"mount --rw {device} /srv/x").returncode == 0, "the end of it", 30)
         base.says("umount /srv/x")
 
 
