@@ -107,6 +107,14 @@ def test_apt_is_at_work_when_cloud_init_is_done(base: Base) -> None:
     base.says("systemctl stop apt-daily.service apt-daily-upgrade.service")
     assert LOCKED in base.ask(install).stderr, "the work outlives its service"
 
+    # the bake's own calls wait for both kinds of lock
+    lib = shlex.quote((ROOT / "packer" / "files" / "lib.sh").read_text())
+    base.says(f"printf %s {lib} > /root/lib.sh && bash -euc '. /root/lib.sh; apt_get install less'")
+    hold = "/usr/lib/localcloud/hold-locks none 8 /var/lib/apt/lists/lock"
+    base.says(f"systemd-run --quiet --unit=hold {hold}")
+    until(lambda: LOCKED in base.ask("apt-get -qq update").stderr, "the lists' lock", 5)
+    base.says("bash -euc '. /root/lib.sh; apt_get update'")
+
 
 def test_vendor_data_installs_the_agent(base: Base, cloud: dict[str, Any], tmp_path: Path) -> None:
     assert "droplet-agent" in base.says("cloud-init query vendordata")
