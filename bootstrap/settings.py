@@ -114,10 +114,14 @@ class SmtpSettings(Strict):
 
 
 class RegistrySettings(Strict):
-    """Who pulls container images while an image is baked; the password is in the environment: REGISTRY_PASSWORD."""
+    """Who pulls container images while an image is baked."""
 
-    host: Annotated[str, Field(min_length=1)] = "docker.io"
-    user: Annotated[str, Field(min_length=1)]
+    host: Annotated[
+        str,
+        Field(min_length=1),
+        about("Name of the registry; `docker.io` is Docker Hub.", example="registry.example.com"),
+    ] = "docker.io"
+    user: Annotated[str, Field(min_length=1), about("Who pulls; the password is `REGISTRY_PASSWORD`.", example="ada")]
 
 
 class BackupSettings(Strict):

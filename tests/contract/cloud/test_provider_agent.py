@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bootstrap.adapters.digitalocean import DigitalOcean
-from localcloud.api import metadata
+from localcloud import metadata
 from localcloud.host import unfriendly
 from localcloud.state.model import Droplet
-from tests.contract.api.conftest import SITE
+from tests.contract.api.conftest import PUBLIC_NET
 from tests.contract.cloud.conftest import Server, Subject
 from tests.contract.cloud.test_cloud import make
 
 
 def vendor_data(server: Server, droplet: int) -> str:
-    with server.store.change() as tx:
+    with server.state.change() as tx:
         row = tx.get(Droplet, droplet)
         assert row is not None
-        return str(metadata.document(tx, row, replace(SITE, unfriendly=unfriendly.ALL))["vendor_data"])
+        return str(metadata.document(tx, row, replace(PUBLIC_NET, unfriendly=unfriendly.ALL))["vendor_data"])
 
 
 def test_a_droplet_of_ours_is_spared_it(adapter: DigitalOcean, server: Server) -> None:
