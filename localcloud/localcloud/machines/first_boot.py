@@ -22,13 +22,14 @@ OVERDUE_S = 60 * 86400
 RULE = "etc/udev/rules.d/99-digitalocean-automount.rules"
 FIRST_MOUNT = "usr/lib/localcloud/first-mount"
 _HOLD = "usr/lib/localcloud/hold-locks"
-_DROP_IN = "etc/systemd/system/{unit}.{kind}.d/first-boot.conf"
+# named so that whatever an image has of its own comes after it
+_DROP_IN = "etc/systemd/system/{unit}.{kind}.d/00-first-boot.conf"
 
 _HOLD_TEXT = """#!/usr/bin/python3
 # UNIT SECONDS LOCK...: holds the locks as apt does, once: the drop-ins of the unit and its timer go.
 import fcntl, pathlib, sys, time
 unit, seconds, *paths = sys.argv[1:]
-for drop_in in pathlib.Path("/etc/systemd/system").glob(unit + ".*.d/first-boot.conf"):
+for drop_in in pathlib.Path("/etc/systemd/system").glob(unit + ".*.d/00-first-boot.conf"):
     drop_in.unlink()
 held = [open(path, "w") for path in paths]
 for file in held:
