@@ -73,7 +73,9 @@ def follow(machine: Machine, endpoints: dict[str, Any], domain: str, phases: Pha
     with phases.phase("firewall and DNS records, by the API"):
         _cloud_side(endpoints["token"], machine.address, domain)
     with phases.phase("apt update, upgrade"):
-        root("apt-get -q update && apt-get -q -y upgrade")
+        # who follows the guide waits until the machine's own first upgrade is over: that is not counted here
+        own = "apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service"
+        root(f"systemctl mask --runtime --now {own}; apt-get -q update && apt-get -q -y upgrade")
     with phases.phase("Docker and Compose (the distribution's)"):
         root("install -d /etc/docker && cat >/etc/docker/daemon.json", _daemon(endpoints["registry_mirror"]))
         root(DOCKER_PACKAGES)
