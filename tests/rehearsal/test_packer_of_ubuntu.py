@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
+import digitalocean
 import pytest
 
 from bootstrap.adapters.packer import PackerProcess
@@ -44,13 +46,20 @@ def test_it_reaches_its_droplet(program: Path, cloud: dict[str, Any], tmp_path: 
         f'{source}\nbuild {{\n  sources = ["source.digitalocean.droplet"]\n  {look}\n}}\n'
     )
     lines: list[str] = []
-    PackerProcess(str(program)).build(
-        tmp_path,
-        variables={
-            **{"api_url": cloud["api"], "snapshot_name": "packer-of-ubuntu", "tags": TAGS, "inputs": "/dev/null"},
-            **{"stack_name": "none", "stack_dir": "/none"},
-        },
-        secrets={"token": cloud["watcher_token"]},
-        line=lines.append,
-    )
+    name = f"packer-of-ubuntu-{uuid.uuid4().hex}"
+    try:
+        PackerProcess(str(program)).build(
+            tmp_path,
+            variables={
+                **{"api_url": cloud["api"], "snapshot_name": name, "tags": TAGS, "inputs": "/dev/null"},
+                **{"stack_name": "none", "stack_dir": "/none"},
+            },
+            secrets={"token": cloud["watcher_token"]},
+            line=lines.append,
+        )
+    finally:
+        # a reset of the cloud keeps images
+        for image in digitalocean.Manager(token=cloud["watcher_token"]).get_my_images():
+            if image.name == name:
+                image.destroy()
     assert any("reached" in line for line in lines), lines
