@@ -12,13 +12,15 @@ import json
 import ssl
 import urllib.request
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from localcloud.host.files import write_atomically
 from localcloud.services.private_ca import ensure_ca, ensure_leaf
 from localcloud.services.supervisor import Service
 
-CERTIFICATE_LIFETIME_S = 90 * 24 * 3600
+# as Let's Encrypt's today; it announced 45 days, and gives six-day ones to who asks
+LIFETIME = timedelta(days=90)
 CHAIN_PATHS = ("roots/0", "intermediates/0")
 
 
@@ -53,7 +55,9 @@ class Files:
         return self.folder / "roots.pem"
 
 
-def _config(files: Files, address: str, port: int, management_port: int, http_port: int, tls_port: int) -> str:
+def _config(
+    files: Files, address: str, port: int, management_port: int, http_port: int, tls_port: int, lifetime: timedelta
+) -> str:
     pebble = {
         "listenAddress": f"{address}:{port}",
         "managementListenAddress": f"{address}:{management_port}",
@@ -63,7 +67,7 @@ def _config(files: Files, address: str, port: int, management_port: int, http_po
         "tlsPort": tls_port,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": False,
-        "certificateValidityPeriod": CERTIFICATE_LIFETIME_S,
+        "certificateValidityPeriod": int(lifetime.total_seconds()),
     }
     return json.dumps({"pebble": pebble}, indent=2) + "\n"
 
@@ -97,16 +101,33 @@ def _ready(files: Files, directory: str, management: str) -> bool:
 
 
 def service(
-    home: Path, address: str, *, port: int, management_port: int, dns_port: int, http_port: int, tls_port: int
+    home: Path,
+    address: str,
+    *,
+    port: int,
+    management_port: int,
+    dns_port: int,
+    http_port: int,
+    tls_port: int,
+    lifetime: timedelta = LIFETIME,
+    nameserver: str | None = None,
 ) -> Service:
+    """`lifetime` is that of each certificate. `nameserver` is where it asks for names, `address` by default."""
     files = Files(home / "acme")
     ensure_ca(files.ca, files.ca_key)
     ensure_leaf(files.ca, files.ca_key, files.certificate, files.key, address)
-    write_atomically(files.config, _config(files, address, port, management_port, http_port, tls_port))
+    write_atomically(files.config, _config(files, address, port, management_port, http_port, tls_port, lifetime))
     management = f"https://{address}:{management_port}"
     return Service(
         name="acme",
-        argv=("pebble", "-config", str(files.config), "-dnsserver", f"{address}:{dns_port}", "-strict=false"),
+        argv=(
+            "pebble",
+            "-config",
+            str(files.config),
+            "-dnsserver",
+            f"{nameserver or address}:{dns_port}",
+            "-strict=false",
+        ),
         env={"PEBBLE_VA_NOSLEEP": "1"},
         log=home / "log" / "acme.log",
         ready=lambda: _ready(files, f"https://{address}:{port}/dir", management),
