@@ -11,16 +11,21 @@ import http.client
 import json
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from localcloud.host.files import write_atomically
+from localcloud.host.home import LocalCloudError
 from localcloud.services.private_ca import ensure_ca, ensure_leaf
 from localcloud.services.supervisor import Service
 
 # as Let's Encrypt's today; it announced 45 days, and gives six-day ones to who asks
 LIFETIME = timedelta(days=90)
+MOST_DAYS = 397
+# how many days, for all that this cloud gives
+VARIABLE = "BOOTSTRAP_CLOUD_CERTIFICATE_DAYS"
 CHAIN_PATHS = ("roots/0", "intermediates/0")
 
 
@@ -53,6 +58,16 @@ class Files:
     @property
     def roots(self) -> Path:
         return self.folder / "roots.pem"
+
+
+def lifetime(environment: Mapping[str, str]) -> timedelta:
+    """As the environment says; LIFETIME without."""
+    days = environment.get(VARIABLE, "")
+    if not days:
+        return LIFETIME
+    if not days.isdecimal() or not 1 <= int(days) <= MOST_DAYS:
+        raise LocalCloudError(f"{VARIABLE}={days}: a number of days, from 1 to {MOST_DAYS}", 2)
+    return timedelta(days=int(days))
 
 
 def _config(
