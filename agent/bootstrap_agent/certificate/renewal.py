@@ -81,7 +81,8 @@ def planned(found: Certificate, known: Plan | None, directory: str, roots: Path,
         return Plan(found.ari_id, found.two_thirds, told.ask_at)
     if known is not None and known.window == told.window:
         return Plan(found.ari_id, known.renew_at, told.ask_at, told.window)
-    note(f"renewal between {told.window.start} and {told.window.end}, says the authority {told.explanation or ''}")
+    page = f": {told.explanation}" if told.explanation else ""
+    note(f"the authority wants it renewed between {told.window.start} and {told.window.end}{page}")
     return Plan(found.ari_id, _within(told.window, found.not_after), told.ask_at, told.window)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import ssl
 import sys
@@ -44,7 +45,7 @@ HOUR = timedelta(hours=1)
 
 pytestmark = [
     pytest.mark.root,
-    pytest.mark.skipif(shutil.which("pebble") is None, reason="pebble is not installed: run `make setup` as root"),
+    pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("pebble"), reason="needs root, and pebble: `make setup`"),
 ]
 
 
