@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bootstrap_agent import certificate, volume
+from bootstrap_agent import volume
 from bootstrap_agent.backup import age
+from bootstrap_agent.certificate import pair, renewal
 from bootstrap_agent.compose import Compose, states
 from bootstrap_agent.contract.answers import BackupAge, Certificate, Service, Status
 from bootstrap_agent.contract.deployment import Deployment
@@ -41,10 +42,10 @@ def _services(compose: Compose) -> tuple[bool, tuple[Service, ...], str | None]:
 
 def _certificate(release: Release, x: XBootstrap) -> tuple[Certificate | None, str | None]:
     try:
-        found = certificate.installed(release, x)
+        found = pair.installed(release, x)
     except BootstrapError as error:
         return None, error.message
-    return found.answer() if found else None, None
+    return renewal.answer(found) if found else None, None
 
 
 def _backup(deployment: Deployment) -> tuple[BackupAge, str | None]:

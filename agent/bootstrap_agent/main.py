@@ -87,10 +87,11 @@ def status(droplet: Droplet, _: argparse.Namespace) -> answers.Status:
     return health.status(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
-def certificate(droplet: Droplet, _: argparse.Namespace) -> answers.Ensured:
-    from bootstrap_agent import certificate as module
+def certificate(droplet: Droplet, options: argparse.Namespace) -> answers.Ensured:
+    from bootstrap_agent.certificate import ensure as module
 
-    return module.ensure(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+    run = module.renew if options.action == "renew" else module.ensure
+    return run(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
 def hostkey(_: Droplet, options: argparse.Namespace) -> answers.HostKey:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from bootstrap_agent import boot, certificate, hold, volume
+from bootstrap_agent import boot, hold, volume
+from bootstrap_agent.certificate import pair
 from bootstrap_agent.compose import Compose, Container, states, tail
 from bootstrap_agent.contract.answers import Services
 from bootstrap_agent.contract.deployment import Deployment
@@ -31,7 +32,7 @@ def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose
     volume.require_mounted()
     environment(release.folder)
     check_images(release, compose)
-    certificate.install(release, deployment, x)
+    pair.install(release, deployment, x)
     try:
         start_data(compose, x)
         note("all services")

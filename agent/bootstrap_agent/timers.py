@@ -1,5 +1,5 @@
-"""Backups at 02:00 and 03:00 UTC, certificate renewal twice a day: on the droplet that is live, and on no other. Only
-those for which the stack has something."""
+"""Backups at 02:00 and 03:00 UTC, every hour or two whether the certificate is to be renewed: on the droplet that is
+live, and on no other. Only those for which the stack has something."""
 
 from __future__ import annotations
 

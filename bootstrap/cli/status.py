@@ -31,7 +31,7 @@ def status(context: Context, domain: str | None, as_json: bool) -> None:
 
 def _print(context: Context, now: dict[str, Any]) -> None:
     release, droplet, volume = now["release"] or {}, now["droplet"] or {}, now["volume"] or {}
-    certificate, backup = now["certificate"] or {}, now["backup"]
+    backup = now["backup"]
     rows = [
         ("url", now["url"]),
         ("state", f"{now['state']}, {'healthy' if now['healthy'] else 'not healthy: ' + str(now['problem'])}"),
@@ -39,7 +39,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("droplet", f"{droplet['name']} {droplet['ip']} {droplet['size']} {droplet['region']}" if droplet else "-"),
         ("reserved ip", now["reserved_ip"] or "-"),
         ("volume", f"{volume['name']} {volume['size_gb']} GiB" if volume else "-"),
-        ("certificate", f"{certificate['issuer']}, until {certificate['not_after']}" if certificate else "-"),
+        ("certificate", _certificate(now["certificate"])),
         ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
     ]
@@ -49,6 +49,13 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         context.console.print()
         services = [(item["name"], item["state"], item["health"] or "-") for item in now["services"]]
         context.console.table(("service", "state", "health"), services)
+
+
+def _certificate(certificate: dict[str, Any] | None) -> str:
+    if certificate is None:
+        return "-"
+    text, failing = f"{certificate['issuer']}, until {certificate['not_after']}", certificate.get("failing")
+    return f"{text}; its renewal fails since {failing['since']}: {failing['why']}" if failing else text
 
 
 def _age(seconds: int | None) -> str:

@@ -32,11 +32,9 @@ systemctl daemon-reload
 
 apt_get update
 apt_get full-upgrade
-apt_get install aide auditd ca-certificates certbot curl dbus debsums e2fsprogs fail2ban gzip libpam-pwquality \
+apt_get install aide auditd ca-certificates curl dbus debsums e2fsprogs fail2ban gzip libpam-pwquality \
     libpam-tmpdir logrotate lynis needrestart nftables openssh-server openssl procps python3-systemd python3-venv sudo \
     tar tzdata unattended-upgrades
-# The agent renews certificates: its own timer knows where they live.
-systemctl disable --now certbot.timer
 # `bootstrap audit` asks when somebody wants to know.
 systemctl disable --now lynis.timer
 

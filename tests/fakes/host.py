@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 import yaml
@@ -28,7 +28,7 @@ RELEASE = Release(
     git_commit="abc1234",
     built_at=EPOCH,
 )
-CERTIFIED_UNTIL = datetime(2027, 1, 1, tzinfo=timezone.utc)
+CERTIFIED_UNTIL = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=60)
 
 
 @dataclass
@@ -54,6 +54,7 @@ class Machine:
     # what its cloud-init failed with, and the logs of that
     boot_error: str | None = None
     boot_log: str = ""
+    certificate: answers.Certificate = field(default_factory=lambda: answers.Certificate("Test", CERTIFIED_UNTIL))
 
     @property
     def deployment(self) -> Deployment:
@@ -169,7 +170,7 @@ class FakeHost:
                 return answers.Status(
                     healthy=machine.up,
                     services=(answers.Service("auth-service", state, health),),
-                    certificate=answers.Certificate("Test", CERTIFIED_UNTIL),
+                    certificate=machine.certificate,
                     backup=answers.BackupAge(None, None),
                     volume=answers.Usage(machine.mounted, 1, 10),
                 )

@@ -1,4 +1,4 @@
-"""A certificate authority that says no: HTTPS before the local cloud's pebble, within the droplets' reach."""
+"""A certificate authority that says no, and that says when: HTTPS before a pebble, within the droplets' reach."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from localcloud.services.acme import Files
+from localcloud.services import acme
 from localcloud.services.private_ca import ensure_leaf
+from localcloud.services.supervisor import Supervisor
 
 # of no computer (RFC 5737): this host has it for the time of a test, and droplets reach it on their way out
 ADDRESS, PORT = "192.0.2.80", 14443
+INFORMATION = "/renewal-info/"
 PER_CONNECTION = {"connection", "content-length", "transfer-encoding"}
 
 
@@ -39,7 +42,10 @@ class Refusal:
 
 
 class Authority(ThreadingHTTPServer):
-    """Passes everything on until `refusal` is set; `orders` counts how often a certificate was asked for."""
+    """Passes everything on until `refusal` is set; `orders` counts how often a certificate was asked for.
+
+    With `informs` it has renewal information (RFC 9773), of which pebble knows nothing: tomorrow, and for those in
+    `hurried` yesterday. `asked` are those it was asked about, by the names that the questions give them."""
 
     def __init__(self, ends: dict[str, Any], folder: Path) -> None:
         super().__init__((ADDRESS, PORT), Handler)
@@ -48,14 +54,23 @@ class Authority(ThreadingHTTPServer):
         self.directory = f"https://{ADDRESS}:{PORT}{self.upstream.path}"
         self.refusal: Refusal | None = None
         self.orders = 0
+        self.informs = False
+        self.asked: list[str] = []
+        self.hurried: set[str] = set()
         own, key = folder / "front.pem", folder / "front-key.pem"
-        files = Files(Path(ends["acme"]["ca_file"]).parent)
+        files = acme.Files(Path(ends["acme"]["ca_file"]).parent)
         ensure_leaf(files.ca, files.ca_key, own, key, ADDRESS)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(own, key)
         # the handshake is the handler's, in its own thread: a caller that stays silent holds up nobody
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.order_path = urlsplit(json.loads(self.ask("GET", self.upstream.path, {}, b"")[2])["newOrder"]).path
+
+    def window_of(self, name: str) -> bytes:
+        start = datetime.now(timezone.utc) + timedelta(days=-1 if name in self.hurried else 1)
+        self.asked.append(name)
+        window = {"start": start.isoformat(), "end": (start + timedelta(hours=1)).isoformat()}
+        return json.dumps({"suggestedWindow": window}).encode()
 
     def ask(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, list[Any], bytes]:
         address = (self.upstream.hostname or "", self.upstream.port)
@@ -78,8 +93,15 @@ class Handler(BaseHTTPRequestHandler):
         if is_order and self.server.refusal:
             self._refuse(self.server.refusal)
             return
+        if self.server.informs and self.path.startswith(INFORMATION):
+            answer = self.server.window_of(self.path.removeprefix(INFORMATION))
+            self._answer(200, [("Content-Type", "application/json"), ("Retry-After", "0")], answer)
+            return
         # Host among them: pebble makes its links from it, and holds the signed address against it
         status, headers, content = self.server.ask(self.command, self.path, dict(self.headers.items()), body)
+        if self.server.informs and self.path == self.server.upstream.path:
+            base = f"https://{ADDRESS}:{PORT}{INFORMATION}".rstrip("/")
+            content = json.dumps({**json.loads(content), "renewalInfo": base}).encode()
         self._answer(status, [pair for pair in headers if pair[0].lower() not in PER_CONNECTION], content)
 
     do_POST = do_HEAD = do_GET
@@ -103,16 +125,39 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def authority(ends: dict[str, Any], folder: Path) -> Iterator[Authority]:
+    with own_address(), serving(Authority(ends, folder)) as server:
+        yield server
+
+
+@contextmanager
+def brief_authority(ends: dict[str, Any], folder: Path, lifetime: timedelta) -> Iterator[Authority]:
+    """Before a pebble of its own, whose certificates live so long."""
+    files, ports = acme.Files(folder / "acme"), {"port": PORT + 1, "management_port": PORT + 2}
     with own_address():
-        server = Authority(ends, folder)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+        pebble = acme.service(
+            folder, ADDRESS, **ports, dns_port=53, http_port=80, tls_port=443, lifetime=lifetime, nameserver=ends["dns"]
+        )
+        supervisor = Supervisor([pebble], folder / "run")
+        supervisor.start()
         try:
-            yield server
+            directory = f"https://{ADDRESS}:{ports['port']}/dir"
+            own = {"directory": directory, "ca_file": str(files.ca), "roots_file": str(files.roots)}
+            with serving(Authority({**ends, "acme": own}, folder)) as server:
+                yield server
         finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+            supervisor.stop()
+
+
+@contextmanager
+def serving(server: Authority) -> Iterator[Authority]:
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager

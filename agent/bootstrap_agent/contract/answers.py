@@ -98,9 +98,24 @@ class Services(msgspec.Struct, frozen=True):
     services: tuple[Service, ...]
 
 
-class Certificate(msgspec.Struct, frozen=True):
+class Failing(msgspec.Struct, frozen=True):
+    """A renewal: since when, why the last time, and when the timer tries again."""
+
+    since: datetime
+    why: str
+    retry_at: datetime
+
+    def __str__(self) -> str:
+        return f"its renewal fails since {self.since:%Y-%m-%dT%H:%M:%SZ}: {self.why}"
+
+
+class Certificate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An agent of an earlier image says no `renew_at`, and knows no failure of a renewal."""
+
     issuer: str
     not_after: datetime
+    renew_at: datetime | None = None
+    failing: Failing | None = None
 
 
 class BackupAge(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from bootstrap.deployment import find, gate, machine, names, remote, steps
 from bootstrap.deployment.environment import Environment
@@ -14,8 +14,10 @@ from bootstrap.operations.redeploy.table import FINAL
 from bootstrap.ports.cloud import FirewallRule
 from bootstrap_agent.contract import answers, paths, units
 
-# the agent renews a certificate thirty days before its end
-CERTIFICATE_DAYS = 21
+# of the time between a certificate's renewal and its end: with less left, nobody renews it
+LATE = 0.7
+# what agents of earlier images do, who do not say
+RENEWED_BEFORE = timedelta(days=30)
 # one at 02:00 and one at 03:00, every day
 BACKUP_HOURS = 26
 FULL_WARNING, FULL = 80, 95
@@ -125,11 +127,15 @@ def certificate(patient: Patient) -> str | Doubt:
         if wrong:
             raise CertificateError(wrong, _create(patient))
         raise Absent
-    days = (found.not_after - datetime.now(timezone.utc)).days
-    if days < 0:
-        raise CertificateError(f"the certificate ended {-days} days ago", _create(patient))
-    text = f"{days} days left"
-    return Doubt(text, "its renewal fails: bootstrap logs --units") if days < CERTIFICATE_DAYS else text
+    left = found.not_after - datetime.now(timezone.utc)
+    if left < timedelta():
+        raise CertificateError(f"the certificate ended {-left.days} days ago", _create(patient))
+    text = f"{left.days} days left" if left >= timedelta(days=2) else f"{left // timedelta(hours=1)} hours left"
+    if found.failing:
+        return Doubt(f"{text}; {found.failing}", f"bootstrap logs --units, then {_create(patient)}")
+    renew_at = found.renew_at or found.not_after - RENEWED_BEFORE
+    late = left < (found.not_after - renew_at) * LATE
+    return Doubt(text, "its renewal fails: bootstrap logs --units") if late else text
 
 
 def timers(patient: Patient) -> str | Doubt:

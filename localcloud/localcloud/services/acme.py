@@ -11,14 +11,21 @@ import http.client
 import json
 import ssl
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from localcloud.host.files import write_atomically
+from localcloud.host.home import LocalCloudError
 from localcloud.services.private_ca import ensure_ca, ensure_leaf
 from localcloud.services.supervisor import Service
 
-CERTIFICATE_LIFETIME_S = 90 * 24 * 3600
+# as Let's Encrypt's today; it announced 45 days, and gives six-day ones to who asks
+LIFETIME = timedelta(days=90)
+MOST_DAYS = 397
+# how many days, for all that this cloud gives
+VARIABLE = "BOOTSTRAP_CLOUD_CERTIFICATE_DAYS"
 CHAIN_PATHS = ("roots/0", "intermediates/0")
 
 
@@ -53,7 +60,19 @@ class Files:
         return self.folder / "roots.pem"
 
 
-def _config(files: Files, address: str, port: int, management_port: int, http_port: int, tls_port: int) -> str:
+def lifetime(environment: Mapping[str, str]) -> timedelta:
+    """As the environment says; LIFETIME without."""
+    days = environment.get(VARIABLE, "")
+    if not days:
+        return LIFETIME
+    if not days.isdecimal() or not 1 <= int(days) <= MOST_DAYS:
+        raise LocalCloudError(f"{VARIABLE}={days}: a number of days, from 1 to {MOST_DAYS}", 2)
+    return timedelta(days=int(days))
+
+
+def _config(
+    files: Files, address: str, port: int, management_port: int, http_port: int, tls_port: int, lifetime: timedelta
+) -> str:
     pebble = {
         "listenAddress": f"{address}:{port}",
         "managementListenAddress": f"{address}:{management_port}",
@@ -63,7 +82,7 @@ def _config(files: Files, address: str, port: int, management_port: int, http_po
         "tlsPort": tls_port,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": False,
-        "certificateValidityPeriod": CERTIFICATE_LIFETIME_S,
+        "certificateValidityPeriod": int(lifetime.total_seconds()),
     }
     return json.dumps({"pebble": pebble}, indent=2) + "\n"
 
@@ -97,16 +116,33 @@ def _ready(files: Files, directory: str, management: str) -> bool:
 
 
 def service(
-    home: Path, address: str, *, port: int, management_port: int, dns_port: int, http_port: int, tls_port: int
+    home: Path,
+    address: str,
+    *,
+    port: int,
+    management_port: int,
+    dns_port: int,
+    http_port: int,
+    tls_port: int,
+    lifetime: timedelta = LIFETIME,
+    nameserver: str | None = None,
 ) -> Service:
+    """`lifetime` is that of each certificate. `nameserver` is where it asks for names, `address` by default."""
     files = Files(home / "acme")
     ensure_ca(files.ca, files.ca_key)
     ensure_leaf(files.ca, files.ca_key, files.certificate, files.key, address)
-    write_atomically(files.config, _config(files, address, port, management_port, http_port, tls_port))
+    write_atomically(files.config, _config(files, address, port, management_port, http_port, tls_port, lifetime))
     management = f"https://{address}:{management_port}"
     return Service(
         name="acme",
-        argv=("pebble", "-config", str(files.config), "-dnsserver", f"{address}:{dns_port}", "-strict=false"),
+        argv=(
+            "pebble",
+            "-config",
+            str(files.config),
+            "-dnsserver",
+            f"{nameserver or address}:{dns_port}",
+            "-strict=false",
+        ),
         env={"PEBBLE_VA_NOSLEEP": "1"},
         log=home / "log" / "acme.log",
         ready=lambda: _ready(files, f"https://{address}:{port}/dir", management),

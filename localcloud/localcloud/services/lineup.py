@@ -12,6 +12,7 @@ zones.py).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def services(home: Path, cache: Path, address: str, ports: Ports) -> list[Servic
             dns_port=ports.dns,
             http_port=ports.http,
             tls_port=ports.tls,
+            lifetime=acme.lifetime(os.environ),
         ),
         spaces.service(home, address, port=ports.spaces),
         registry.service(home, cache, address, port=ports.registry),

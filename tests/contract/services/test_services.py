@@ -30,6 +30,7 @@ from botocore.exceptions import ClientError
 from cryptography import x509
 
 from localcloud.host.files import write_atomically
+from localcloud.host.home import LocalCloudError
 from localcloud.services import acme, mail, registry, spaces
 from localcloud.services.dns import service as dns_service
 from localcloud.services.supervisor import Supervisor
@@ -145,6 +146,22 @@ def directory(running: Running) -> dict[str, str]:
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), urllib.request.ProxyHandler({}))
     with opener.open(f"https://{ADDRESS}:{running.ports.acme}/dir", timeout=5) as answer:
         return dict(json.load(answer))
+
+
+@pytest.mark.parametrize(("given", "days"), [({}, 90), ({acme.VARIABLE: ""}, 90), ({acme.VARIABLE: "6"}, 6)])
+def test_how_long_certificates_last_is_said_at_the_start(given: dict[str, str], days: int, tmp_path: Path) -> None:
+    lifetime = acme.lifetime(given)
+    ports = {"port": 1, "management_port": 2, "dns_port": 3, "http_port": 4, "tls_port": 5}
+    acme.service(tmp_path, ADDRESS, **ports, lifetime=lifetime)
+    config = json.loads(acme.Files(tmp_path / "acme").config.read_text())
+    assert config["pebble"]["certificateValidityPeriod"] == days * 24 * 3600
+
+
+@pytest.mark.parametrize("days", ["0", "six", "-6", "398"])
+def test_days_that_are_none_are_refused(days: str) -> None:
+    with pytest.raises(LocalCloudError, match=f"{acme.VARIABLE}={days}: a number of days") as failure:
+        acme.lifetime({acme.VARIABLE: days})
+    assert failure.value.code == 2
 
 
 def test_acme_is_trusted_by_our_ca_and_keeps_every_root(running: Running) -> None:

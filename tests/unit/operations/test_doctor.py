@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bootstrap.deployment import find, hostkeys, steps
 from bootstrap.errors import CredentialsError
@@ -18,6 +20,7 @@ from bootstrap.operations.doctor.check import CheckResult, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.table import State
+from bootstrap_agent.contract import answers
 from tests.fakes.computer import FakeComputer
 from tests.fakes.world import DOMAIN, Quiet, World
 
@@ -127,6 +130,39 @@ def test_what_is_broken_is_named_with_its_remedy(
     assert (findings[name].state, exit_code(findings.values())) == (state, code)
     assert findings[name].remedy and "\n" not in findings[name].text
     assert findings["python"].state == findings["token"].state == "ok", "one that fails hides no other"
+
+
+@pytest.mark.parametrize(
+    ("left", "renewed_before", "state", "text"),
+    [
+        (22, None, "ok", "21 days left"),
+        (20, None, "warning", "19 days left"),
+        (22, 30, "ok", "21 days left"),
+        (20, 30, "warning", "19 days left"),
+        (1.5, 2, "ok", "35 hours left"),
+        (1.3, 2, "warning", "31 hours left"),
+        (-1, 30, "problem", "the certificate ended 2 days ago"),
+    ],
+)
+def test_a_certificate_whose_renewal_is_late_is_told_before_its_end(
+    world: World, left: float, renewed_before: float | None, state: str, text: str
+) -> None:
+    """However short its life is. Agents of earlier images do not say when they renew."""
+    end = datetime.now(timezone.utc) + timedelta(days=left)
+    renew_at = end - timedelta(days=renewed_before) if renewed_before else None
+    world.live().certificate = answers.Certificate("Test", end, renew_at)
+    found = examined(world)["certificate"]
+    assert (found.state, found.text) == (state, text)
+
+
+def test_a_renewal_that_fails_is_told_at_once_and_why(world: World) -> None:
+    now = datetime(2026, 11, 24, tzinfo=timezone.utc)
+    failing = answers.Failing(now, "the rate limit is reached", now)
+    world.live().certificate = structs.replace(world.live().certificate, failing=failing)
+    found = examined(world)["certificate"]
+    assert found.state == "warning"
+    assert found.text == "59 days left; its renewal fails since 2026-11-24T00:00:00Z: the rate limit is reached"
+    assert found.remedy == f"bootstrap logs --units, then bootstrap create --domain {DOMAIN}"
 
 
 def test_without_a_token_the_computer_is_checked_all_the_same(world: World) -> None:

@@ -10,16 +10,22 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
-SERVICES = [
-    line for line in (ROOT / "stack/services/requirements.in").read_text().splitlines() if not line.startswith("#")
-]
+SERVICES, CERTBOT = (
+    [line for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
+    for file in ("stack/services/requirements.in", "packer/certbot.in")
+)
 AGENT = re.findall(
     r'"([^"]+)"', re.findall(r"^dependencies = \[.*?\]", (ROOT / "agent/pyproject.toml").read_text(), re.M)[0]
 )
 
 
 @pytest.mark.parametrize(
-    ("asked", "file"), [(SERVICES, "stack/services/requirements.txt"), (AGENT, "packer/files/agent-requirements.txt")]
+    ("asked", "file"),
+    [
+        (SERVICES, "stack/services/requirements.txt"),
+        (AGENT, "packer/files/agent-requirements.txt"),
+        (CERTBOT, "packer/files/certbot-requirements.txt"),
+    ],
 )
 def test_the_lock_is_of_what_is_asked_for_and_has_a_hash_for_each(asked: list[str], file: str) -> None:
     text = (ROOT / file).read_text()
