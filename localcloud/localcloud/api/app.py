@@ -45,6 +45,7 @@ from localcloud.api.faults import Control, FaultHandler
 from localcloud.api.misbehave import Misbehaving
 from localcloud.api.scopes import allow
 from localcloud.state.database import State
+from localcloud.state.unfriendly import Ages
 from localcloud.wire import ApiError, Body, Json, forbidden, not_found, unauthorized
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
@@ -73,6 +74,7 @@ MODULES = (
     uptime,
 )
 JOB_DEADLINE_S = 120.0
+STRICT = ("/v2/monitoring/", "/v2/uptime/")
 HOUR_S = 3600.0
 MINUTE_S = 60.0
 
@@ -119,6 +121,9 @@ class Api:
     # of a token that may not do everything; None for one that is unknown
     scopes_of: Callable[[str], Sequence[str] | None] = lambda _: None
 
+    def __post_init__(self) -> None:
+        self._ages = Ages(self.state, self.worker.faults.unfriendly)
+
     def app(self) -> ASGIApp:
         routes = [
             HttpRoute(path, self._endpoint(handler), methods=[method])
@@ -132,6 +137,7 @@ class Api:
         ]
         handlers = {HTTPException: self._unrouted, Exception: self._crashed}
         app = Starlette(routes=routes, exception_handlers=handlers)
+        app.router.redirect_slashes = False
         return _slashless(Misbehaving(app, self.worker.faults, self.worker.cut_power, self.limit.an_hour))
 
     def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
@@ -180,7 +186,20 @@ class Api:
         base = f"{request.url.scheme}://{request.url.netloc}"
         with self.state.change() as tx:
             path, params, query = request.url.path, request.path_params, dict(request.query_params)
-            answer = handler(Call(tx, self.public_net, base, path, params, query, body, request.headers))
+            answer = handler(
+                Call(
+                    tx,
+                    self.public_net,
+                    base,
+                    path,
+                    params,
+                    query,
+                    body,
+                    request.headers,
+                    self._ages,
+                    self.worker.faults,
+                )
+            )
             if answer.after is None and answer.render:
                 content = answer.render(tx)
         if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):
@@ -204,11 +223,13 @@ class Api:
 
 
 def _slashless(app: ASGIApp) -> ASGIApp:
-    """Some clients end a path with a slash; it means the same."""
+    """Some clients end a path with a slash; it means the same. Newer resources, which no such client knows, answer as
+    DigitalOcean does: what follows the slash is an id, and an empty one is nobody's."""
 
     async def slashless(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": scope["path"].rstrip("/")}
+            path = scope["path"]
+            scope = {**scope, "path": path if path.startswith(STRICT) else path.rstrip("/")}
         await app(scope, receive, send)
 
     return slashless

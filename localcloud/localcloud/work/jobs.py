@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from localcloud.machines.driver import MachineDriver, MachineSpec
+from localcloud.machines.driver import MachineDriver, MachineError, MachineSpec
 from localcloud.network.plan import NetworkPlan
 from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Droplet, Image, Job, ReservedIP, Row, Volume, VolumeSnapshot
-from localcloud.wire import now
 from localcloud.work import guests
 from localcloud.work.guests import PublicNetwork
 
@@ -119,6 +118,10 @@ class Jobs:
         return lambda tx: set_status(tx, droplet, "off")
 
     def _shutdown(self, droplet: int) -> Finish:
+        spec, _, _ = self._spec(droplet)
+        if armed := self._faults.take(("shutdown-hangs",), droplet=spec.hostname):
+            self._faults.hold(armed)
+            raise MachineError(f"{spec.hostname} did not react to the shutdown")
         self._driver.stop(droplet, graceful=True)
         return lambda tx: set_status(tx, droplet, "off")
 
@@ -132,7 +135,7 @@ class Jobs:
 
     def _snapshot(self, droplet: int, image: dict[str, Any]) -> Finish:
         size = self._driver.snapshot(droplet, image["ref"])
-        row = Image(**image, created_at=now(), size_gigabytes=round(size, 2))
+        row = Image(**image, size_gigabytes=round(size, 2))
         return lambda tx: _keep(tx, row)
 
     def _resize(self, droplet: int, size: str, disk_gb: int) -> Finish:

@@ -15,16 +15,19 @@ import digitalocean
 import pydo
 import pytest
 import uvicorn
-from azure.core.pipeline.policies import HeadersPolicy
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from localcloud.api.app import Api, RateLimit
 from localcloud.api.contract import Contract
+from localcloud.daemon import Listener
+from localcloud.services.acme import Files
+from localcloud.services.private_ca import ensure_ca, ensure_leaf
 from localcloud.state.database import State
 from localcloud.state.faults import Faults
 from localcloud.state.model import Image
 from localcloud.state.seed import plant
+from localcloud.state.unfriendly import HABITS
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
 from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
@@ -97,6 +100,10 @@ class Cloud:
     network: FakeNetwork
     # of tokens that may not do everything
     tokens: dict[str, list[str]] = field(default_factory=dict)
+    # what the real one does unasked: off where a test is about something else
+    is_unfriendly: bool = False
+    _tls: Listener | None = None
+    _clients: list[pydo.Client] = field(default_factory=list)
 
     def start(self, limit: RateLimit | None = None, public_net: PublicNetwork = PUBLIC_NET) -> None:
         self.state = State(self.home / "state.sqlite")
@@ -114,6 +121,7 @@ class Cloud:
             ),
         )
         self.faults = Faults()
+        self.faults.unfriendly.switch(HABITS, self.is_unfriendly)
         self.worker = Worker(self.state, self.driver, self.network, public_net, self.faults)
         self.worker.start()
         api = Api(self.state, self.worker, public_net, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
@@ -128,6 +136,11 @@ class Cloud:
         os.environ["DIGITALOCEAN_END_POINT"] = f"{self.url}/v2/"
 
     def stop(self) -> None:
+        while self._clients:
+            self._clients.pop().close()
+        if self._tls:
+            self._tls.stop()
+            self._tls = None
         self._server.should_exit = True
         self._thread.join()
         self.worker.stop()
@@ -141,9 +154,13 @@ class Cloud:
         return digitalocean.Manager(**self.options)
 
     def pydo(self) -> pydo.Client:
-        # its own policy sends a token over TLS only; this server is on the loopback
-        policy = HeadersPolicy({"Authorization": f"Bearer {TOKEN}"})
-        return pydo.Client(token=TOKEN, endpoint=self.url, authentication_policy=policy)
+        """It sends a token over TLS only."""
+        if self._tls is None:
+            self._tls = Listener(self.judge, "127.0.0.1", 0, _certificate(self.home))
+        authority = str(_certificate(self.home).ca)
+        client = pydo.Client(token=TOKEN, endpoint=f"https://127.0.0.1:{self._tls.port}", connection_verify=authority)
+        self._clients.append(client)
+        return client
 
     def droplet(self, name: str = "web", **values: Any) -> digitalocean.Droplet:
         """Created, and waited for as the library does it."""
@@ -154,11 +171,18 @@ class Cloud:
         return droplet.load()
 
 
+def _certificate(home: Path) -> Files:
+    files = Files(home / "acme")
+    ensure_ca(files.ca, files.ca_key)
+    ensure_leaf(files.ca, files.ca_key, files.certificate, files.key, "127.0.0.1")
+    return files
+
+
 @contextmanager
-def running(home: Path, contract: Contract | None) -> Iterator[Cloud]:
+def running(home: Path, contract: Contract | None, is_unfriendly: bool = False) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DIGITALOCEAN_END_POINT", "")
-        cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork())
+        cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork(), is_unfriendly=is_unfriendly)
         cloud.start()
         yield cloud
         cloud.driver.gate.set()
