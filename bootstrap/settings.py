@@ -51,6 +51,10 @@ def about(text: str, *, example: Any, unit: str | None = None, otherwise: str | 
     return Field(description=text, examples=[example], json_schema_extra={"unit": unit, "otherwise": otherwise})
 
 
+# terraform-provider-digitalocean, spaces_entities.go, 401992a, 2026-08-06
+SPACES_REGIONS = ("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1")
+
+
 class SpacesSettings(Strict):
     """Where the backups go."""
 

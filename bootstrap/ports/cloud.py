@@ -33,6 +33,7 @@ class Region:
     name: str
     available: bool
     sizes: tuple[str, ...] = ()
+    has_volumes: bool = True
 
 
 @dataclass(frozen=True)

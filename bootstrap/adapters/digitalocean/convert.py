@@ -59,7 +59,8 @@ def account(item: Json) -> Account:
 
 def region(item: Json) -> Region:
     found = _made(digitalocean.Region, item, "slug", "name", "available")
-    return Region(found.slug, found.name, found.available, tuple(found.sizes or ()))
+    has_volumes = "storage" in (found.features or ())
+    return Region(found.slug, found.name, found.available, tuple(found.sizes or ()), has_volumes)
 
 
 def size(item: Json) -> Size:

@@ -13,6 +13,7 @@ from bootstrap.images.bake import STACK_TAG, TAG, stack_of
 from bootstrap.operations.create import preflight
 from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, Image, Size
+from bootstrap.settings import SPACES_REGIONS, Settings
 from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
 
@@ -120,6 +121,8 @@ def _size(env: Environment) -> Size:
         raise NotFoundError(f"there is no region {settings.region}", f"one of {known}")
     if not region.available:
         raise ConflictError(f"region {settings.region} takes no new droplets now", "choose another --region")
+    if not region.has_volumes:
+        raise NotFoundError(f"region {settings.region} has no volumes for the data", "choose another --region")
     size = next((size for size in env.cloud.sizes() if size.slug == settings.size), None)
     if size is None or settings.region not in size.regions:
         where = f" in {settings.region}" if size else ""
@@ -131,10 +134,24 @@ def _check_spaces(env: Environment) -> None:
     """The key is right; the bucket may still be missing."""
     if env.store is None:
         return
+    _check_spaces_region(env.settings)
     try:
         env.store.list(env.settings.prefix + "manifest_")
     except NotFoundError:
         return
+
+
+def _check_spaces_region(settings: Settings) -> None:
+    """Not every region has Spaces; another S3 server knows its own."""
+    region = settings.spaces_region
+    if settings.spaces.endpoint is not None or region in SPACES_REGIONS:
+        return
+    # a region is a city and a number
+    near = [one for one in SPACES_REGIONS if one.rstrip("0123456789") == region.rstrip("0123456789")]
+    raise UsageError(
+        f"region {region} has no Spaces, so the backups would have no bucket",
+        f"set `spaces: {{region: {near[0] if near else 'REGION'}}}`; Spaces are in {', '.join(SPACES_REGIONS)}",
+    )
 
 
 def _check_backup(env: Environment, wanted: str) -> None:

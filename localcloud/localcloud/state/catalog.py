@@ -49,8 +49,6 @@ REGIONS = {
     "mkc1": Region("Kansas City 1", WITHOUT_VOLUMES, is_open=False),
 }
 OPEN_REGIONS = tuple(slug for slug, region in REGIONS.items() if region.is_open)
-# terraform-provider-digitalocean, spaces_entities.go, 401992a, 2026-08-06
-SPACES_REGIONS = ("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1")
 
 # slug → name and distribution; those for GPUs are left out
 DISTRIBUTIONS = {

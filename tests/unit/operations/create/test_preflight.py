@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, UsageError
+from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.images import provenance
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as operation
@@ -87,3 +87,21 @@ def test_where_an_image_comes_from(commit: str, checkout: Commit | None, text: s
     assert (origin.differs is None) if text is None else (text in str(origin.differs))
     assert origin.is_old and origin.age_days == 31
     assert not provenance.of(replace(image, created_at=datetime.now(timezone.utc)), None).is_old
+
+
+@pytest.mark.parametrize(
+    ("region", "hint"), [("nyc1", "region: nyc3"), ("ams2", "region: ams3"), ("ric1", "ams3, atl1, blr1")]
+)
+def test_a_region_without_spaces_is_told_with_the_nearest_that_has_them(tmp_path: Path, region: str, hint: str) -> None:
+    world = World(tmp_path, spaces={"region": region})
+    with pytest.raises(UsageError, match=f"region {region} has no Spaces") as failure:
+        plan.check(world.env())
+    assert hint in (failure.value.remedy or "")
+    other = World(tmp_path, spaces={"region": region, "endpoint": "https://s3.example.net"})
+    assert plan.check(other.env()).stack
+
+
+def test_a_region_without_volumes_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    regions = [replace(region, has_volumes=False) for region in world.cloud.regions()]
+    monkeypatch.setattr(world.cloud, "regions", lambda: regions)
+    refused(world, NotFoundError, "nyc3 has no volumes")
