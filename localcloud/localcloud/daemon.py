@@ -42,11 +42,14 @@ from localcloud.work.worker import Worker
 log = logging.getLogger(__name__)
 
 API_PORT = 8080
+# for clients that send a token over TLS only
+API_TLS_PORT = 8443
 SUBMISSION_PORT = 587
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
 # A client is silent for seconds while it talks to a droplet: what closes under its next request is no answer.
 KEEP_ALIVE_S = 75
+TLS_GOODBYE_S = 1
 HOST_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 SPACES_REGION = "nyc3"
 
@@ -63,7 +66,7 @@ def ports_of(home: Home) -> Ports:
 def doors(ports: Ports) -> Doors:
     """Not the inbox, not pebble's management, not what weed's parts use among themselves. Mailers often know no other
     port than 587, where this computer may have a server of its own."""
-    reachable = (API_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
+    reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
     return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),))
 
 
@@ -101,8 +104,10 @@ def _serve(home: Home, ended: threading.Event) -> None:
     faults = Faults()
     worker = Worker(state, driver, network, public_net, faults)
     api = Api(state, worker, public_net, home.token(), RateLimit(), home.scopes_of)
+    app = contract.checked(api.app(), home.path)
     servers = [
-        Listener(contract.checked(api.app(), home.path), public_net.nameserver, API_PORT),
+        Listener(app, public_net.nameserver, API_PORT),
+        Listener(app, public_net.nameserver, API_TLS_PORT, acme.Files(home.path / "acme")),
         Listener(metadata.app(state, public_net, faults), public_net.nameserver, network.doors.metadata),
     ]
     prober = Prober(state, HostProbe(public_net.nameserver, acme.Files(home.path / "acme").roots))
@@ -124,9 +129,10 @@ def _serve(home: Home, ended: threading.Event) -> None:
 
 
 class Listener:
-    """An ASGI app on an address, in a thread of its own; listens when the constructor returns."""
+    """An ASGI app on an address, in a thread of its own; listens when the constructor returns. Over TLS where it is
+    given the files of a certificate for that address."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, tls: acme.Files | None = None) -> None:
         config = uvicorn.Config(
             app,
             host=host,
@@ -135,6 +141,10 @@ class Listener:
             access_log=False,
             lifespan="off",
             timeout_keep_alive=KEEP_ALIVE_S,
+            # a client that keeps its connection says no goodbye, which TLS would wait for: half a minute
+            timeout_graceful_shutdown=TLS_GOODBYE_S if tls else None,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name=f"http-{port}", daemon=True)
@@ -149,6 +159,11 @@ class Listener:
             return self._server.started
 
         until(listens, timeout_s=LISTEN_DEADLINE_S, pause_s=0.02, late=cannot)
+
+    @property
+    def port(self) -> int:
+        """The one it was given, or found where that was 0."""
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -222,6 +237,7 @@ def endpoints(home: Home, public_net: PublicNetwork, base: BaseImage, ports: Por
     return {
         "version": 1,
         "api": f"http://{address}:{API_PORT}",
+        "api_tls": {"endpoint": f"https://{address}:{API_TLS_PORT}", "ca_file": str(files.ca)},
         "token": home.token(),
         "dns": address,
         "acme": {

@@ -37,7 +37,7 @@ def document(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -> di
         "region": droplet.region,
         "interfaces": {
             "private": [_interface(droplet, 1, "private", droplet.private_ip, vpc.ip_range, None)],
-            "public": [_public(droplet, public_net)],
+            "public": [_public(droplet, public_net)] if droplet.public_networking else [],
         },
         "floating_ip": {"ipv4": address},
         "reserved_ip": {"ipv4": address},

@@ -60,18 +60,20 @@ class Body:
     values: Mapping[str, Any]
 
     def text(self, name: str, default: str | None = None) -> str:
+        """Go's clients send every field: an empty text is one that was not given."""
         value = self.values.get(name)
-        if value is None and default is not None:
+        if value in (None, "") and default is not None:
             return default
         if not isinstance(value, str) or not value:
             raise unprocessable(f"{name} can't be blank")
         return value
 
     def short_text(self, name: str, limit: int, default: str | None = None) -> str:
-        text = default if default is not None and not self.values.get(name) else self.text(name)
-        if len(text) > limit:
-            raise unprocessable(f"{name} must be at most {limit} characters")
-        return text
+        return _short(name, self.text(name, default), limit)
+
+    def free_text(self, name: str, limit: int, default: str) -> str:
+        """As it was sent, also when it is empty; the default where it was not."""
+        return _short(name, "" if self.values.get(name) == "" else self.text(name, default), limit)
 
     def optional_text(self, name: str) -> str | None:
         return self.text(name) if self.values.get(name) not in (None, "") else None
@@ -168,6 +170,12 @@ def page(base: str, key: str, rows: Sequence[Any], query: Mapping[str, str]) -> 
         pages |= {"next": link(number + 1), "last": link(last)}
     shown = rows[(number - 1) * size : number * size]
     return shown, {"links": {"pages": pages} if pages else {}, "meta": {"total": len(rows)}}
+
+
+def _short(name: str, text: str, limit: int) -> str:
+    if len(text) > limit:
+        raise unprocessable(f"{name} must be at most {limit} characters")
+    return text
 
 
 def _is_number(text: str) -> bool:

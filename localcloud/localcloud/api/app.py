@@ -73,6 +73,7 @@ MODULES = (
     uptime,
 )
 JOB_DEADLINE_S = 120.0
+STRICT = ("/v2/monitoring/", "/v2/uptime/")
 HOUR_S = 3600.0
 MINUTE_S = 60.0
 
@@ -132,6 +133,7 @@ class Api:
         ]
         handlers = {HTTPException: self._unrouted, Exception: self._crashed}
         app = Starlette(routes=routes, exception_handlers=handlers)
+        app.router.redirect_slashes = False
         return _slashless(Misbehaving(app, self.worker.faults, self.worker.cut_power, self.limit.an_hour))
 
     def _endpoint(self, handler: Handler):  # type: ignore[no-untyped-def]
@@ -204,11 +206,13 @@ class Api:
 
 
 def _slashless(app: ASGIApp) -> ASGIApp:
-    """Some clients end a path with a slash; it means the same."""
+    """Some clients end a path with a slash; it means the same. Newer resources, which no such client knows, answer as
+    DigitalOcean does: what follows the slash is an id, and an empty one is nobody's."""
 
     async def slashless(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": scope["path"].rstrip("/")}
+            path = scope["path"]
+            scope = {**scope, "path": path if path.startswith(STRICT) else path.rstrip("/")}
         await app(scope, receive, send)
 
     return slashless

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from localcloud.state import lookup
-from localcloud.state.catalog import REGIONS
+from localcloud.state.catalog import OPEN_REGIONS
 from localcloud.state.database import Transaction
 from localcloud.state.model import Droplet, Row
 from localcloud.wire import Body, Json, not_found, page, unprocessable
@@ -51,7 +51,7 @@ class Call:
 
     def region(self, message: str) -> str:
         region = self.body.text("region", "")
-        if region not in REGIONS:
+        if region not in OPEN_REGIONS:
             raise unprocessable(message)
         return region
 

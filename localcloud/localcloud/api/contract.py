@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from localcloud.host.files import write_atomically
 from localcloud.host.home import LocalCloudError
+from localcloud.state.catalog import DISTRIBUTIONS, REGIONS
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Contract:
 
         spec = json.loads(document.read_text())
         spec["servers"] = [{"url": "/"}]  # our server's address is not DigitalOcean's
+        _widen(spec["components"]["schemas"])
         self._openapi = OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
 
     def complaint(self, scope: Scope, status: int, headers: dict[str, str], body: bytes) -> str | None:
@@ -61,6 +63,14 @@ class Contract:
             details = [getattr(e, "message", str(e)) for e in getattr(error.__cause__, "schema_errors", [])]
             return f"{request.method} {request.url.path} {status}: {cause!r} {details} {body[:600]!r}"
         return None
+
+
+def _widen(schemas: dict[str, Any]) -> None:
+    """What the service answers although its document does not list it: newer regions and distributions, and no
+    environment for a project that was given none, as the Terraform provider's tests have it."""
+    schemas["region_slug"]["enum"] += REGIONS
+    schemas["distribution"]["enum"] += {distribution for _, distribution in DISTRIBUTIONS.values()}
+    schemas["project_base"]["properties"]["environment"]["enum"].append("")
 
 
 def _is_error(body: bytes) -> bool:

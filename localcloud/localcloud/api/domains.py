@@ -42,7 +42,7 @@ def create(call: Call) -> Answer:
     for server in NAME_SERVERS:
         _add(tx, name, type="NS", name="@", data=server)
     if address:
-        _add(tx, name, **_checked(Body({"type": "A", "name": "@", "data": address})))
+        _add(tx, name, **_checked(Body({"type": "A", "name": "@", "data": address}), name))
     return call.one("domain", row, views.domain, 201)
 
 
@@ -74,7 +74,7 @@ def _full_name(row: DomainRecord) -> str:
 
 def create_record(call: Call) -> Answer:
     domain = call.row(Domain, "domain").name
-    values = _checked(call.body)
+    values = _checked(call.body, domain)
     _refuse_half_a_name(values["type"], call.body)
     if values["type"] == "SOA":
         raise unprocessable("A domain has one SOA record, and it exists already")
@@ -88,17 +88,28 @@ def _refuse_clash(tx: Transaction, domain: str, values: dict[str, object], own: 
         raise unprocessable("CNAME records cannot share a name with other records")
 
 
-def _checked(body: Body) -> dict[str, object]:
+def _relative(name: str, domain: str) -> str:
+    """`www.example.com.` as `www`, `example.com.` as `@`: with a dot at its end a name is whole."""
+    if not name.endswith("."):
+        return name
+    if name[:-1].lower() == domain:
+        return "@"
+    if not name.lower().endswith(f".{domain}."):
+        raise unprocessable(f"Name is not a name of {domain}")
+    return name[: -len(f".{domain}.")]
+
+
+def _checked(body: Body, domain: str) -> dict[str, object]:
     kind = body.text("type").upper()
     if kind not in TYPES:
         raise unprocessable("Type is not included in the list")
-    name = "@" if kind == "SOA" else body.text("name")
+    name = "@" if kind == "SOA" else _relative(body.text("name"), domain)
     if not OWNER.fullmatch(name):
         raise unprocessable("Name is not a valid record name")
     ttl = body.optional_number("ttl") or DEFAULT_TTL
     if not MIN_TTL <= ttl <= MAX_TTL:
         raise unprocessable(f"Ttl must be between {MIN_TTL} and {MAX_TTL}")
-    values: dict[str, object] = {"type": kind, "name": name.lower(), "data": _data(kind, body), "ttl": ttl}
+    values: dict[str, object] = {"type": kind, "name": name.lower(), "data": _data(kind, body, domain), "ttl": ttl}
     values |= {number: body.within(number, 0, MOST[number]) for number in NUMBERS.get(kind, ())}
     return values | ({"tag": body.choice("tag", CAA_TAGS)} if kind == "CAA" else {})
 
@@ -110,7 +121,7 @@ def _refuse_half_a_name(kind: object, body: Body) -> None:
         raise unprocessable("Data needs to end with a dot (.)")
 
 
-def _data(kind: str, body: Body) -> str:
+def _data(kind: str, body: Body, domain: str) -> str:
     data = body.text("data", str(DEFAULT_TTL) if kind == "SOA" else None)
     try:
         if kind == "A":
@@ -120,7 +131,10 @@ def _data(kind: str, body: Body) -> str:
     except ValueError:
         raise unprocessable("Data is not a valid IP address") from None
     if kind in ("CNAME", "MX", "NS", "SRV"):
-        return data.rstrip(".").lower()
+        host = data.rstrip(".").lower()
+        return "@" if host == domain else host
+    if kind == "CAA":
+        return data.rstrip(".")
     return data
 
 
@@ -134,7 +148,9 @@ def _record(call: Call) -> DomainRecord:
 def update_record(call: Call) -> Answer:
     """PATCH and PUT both change what is given and keep the rest."""
     row = _record(call)
-    values = _checked(Body({**row.model_dump(), **call.body.values, "type": call.body.text("type", row.type)}))
+    values = _checked(
+        Body({**row.model_dump(), **call.body.values, "type": call.body.text("type", row.type)}), row.domain
+    )
     if row.type != values["type"]:
         raise unprocessable("Type cannot be changed")
     _refuse_half_a_name(row.type, call.body)

@@ -181,6 +181,9 @@ def _begin(call: Call, row: Droplet) -> Action:
     verb, check = TYPES[type]
     extra = check(tx, row, body)
     action = actions.begin(tx, type, "droplet", row.id, row.region, row.id)
+    if verb == "snapshot":
+        # clients find an action's image by this moment, to the second
+        extra["image"]["created_at"] = action.started_at
     tx.enqueue(f"droplet.{verb}", f"droplet:{row.id}", action_id=action.id, droplet=row.id, **extra)
     return action
 

@@ -9,7 +9,13 @@ from localcloud.api.call import Answer, Call, Route
 from localcloud.api.images import find_image
 from localcloud.api.volumes import attachable
 from localcloud.state import lookup
-from localcloud.state.catalog import DROPLET_LIMIT, DROPLETS_PER_CREATE, SIZES, VOLUMES_PER_DROPLET
+from localcloud.state.catalog import (
+    DROPLET_LIMIT,
+    DROPLETS_PER_CREATE,
+    OPEN_REGIONS,
+    SIZES,
+    VOLUMES_PER_DROPLET,
+)
 from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Action, BackupPolicy, Counter, Droplet, Image, Volume
 from localcloud.wire import HOSTNAME, Body, now, unprocessable
@@ -26,7 +32,8 @@ def _invalid(what: str) -> str:
 def create(call: Call) -> Answer:
     several = "names" in call.body.values
     names = _names(call.tx, call.body, several)
-    row, volumes = _template(call), call.body.texts("volumes")
+    volumes = _volumes(call)
+    row = _template(call, volumes)
     if several and volumes:
         raise unprocessable("volumes cannot be attached when several Droplets are created")
     made = [_make(call, row, name, volumes) for name in names]
@@ -53,13 +60,47 @@ def check_name(name: str) -> None:
         raise unprocessable("Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)")
 
 
-def _template(call: Call) -> Droplet:
+def _volumes(call: Call) -> tuple[str, ...]:
+    """Ids: as text, or as Go's client sends them, `{"id": …}`; also by `{"name": …}`, which is older."""
+    asked = (_volume(call.tx, entry) for entry in call.body.items("volumes"))
+    return tuple(dict.fromkeys(asked))
+
+
+def _volume(tx: Transaction, entry: object) -> str:
+    if not isinstance(entry, dict):
+        return Body({"volumes": entry}).text("volumes")
+    named = Body(entry)
+    if identifier := named.optional_text("id"):
+        return identifier
+    name = named.text("name")
+    found = next((volume.id for volume in tx.all(Volume) if volume.name == name), None)
+    if found is None:
+        raise unprocessable(f"volume {name} does not exist")
+    return found
+
+
+def _region(call: Call, volumes: tuple[str, ...]) -> str:
+    """One that was not named, or by its beginning only (`nyc`), is chosen: where what is asked for is already."""
+    asked = call.body.text("region", "")
+    if asked in OPEN_REGIONS:
+        return asked
+    image = find_image(call.tx, call.body.values.get("image"))
+    vpc = call.tx.get(VPC, call.body.optional_text("vpc_uuid"))
+    tied = {row.region for row in (vpc, *(call.tx.get(Volume, key) for key in volumes)) if row}
+    candidates = [slug for slug in OPEN_REGIONS if slug.startswith(asked) and tied <= {slug}]
+    fitting = [slug for slug in candidates if image is None or image.is_in(slug)]
+    if not candidates:
+        raise unprocessable(_invalid("region"))
+    return (fitting or candidates)[0]
+
+
+def _template(call: Call, volumes: tuple[str, ...]) -> Droplet:
     """What all droplets of the request have in common; id, name and addresses are missing."""
     tx, body = call.tx, call.body
     size = body.text("size", "")
     if size not in SIZES:
         raise unprocessable(_invalid("size"))
-    region = call.region(_invalid("region"))
+    region = _region(call, volumes)
     image = _image(call, region, size)
     user_data = body.optional_text("user_data") or ""
     if len(user_data.encode()) > USER_DATA_LIMIT:
@@ -88,6 +129,7 @@ def _template(call: Call) -> Droplet:
         public_keys=_public_keys(tx, body),
         user_data=user_data,
         backup_policy=backups,
+        public_networking=body.flag("public_networking", True),
     )
 
 

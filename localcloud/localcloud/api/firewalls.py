@@ -82,11 +82,11 @@ def _rule(body: Body, peers: str) -> FirewallRule:
 
 
 def _ports(body: Body, protocol: str) -> str:
-    """As DigitalOcean returns them: "0" for all, and always for ICMP."""
+    """As DigitalOcean returns them: "0" for all. ICMP has none: what is sent is kept, and means nothing."""
     ports = str(body.values.get("ports") or ("0" if protocol == "icmp" else ""))
     if not ports:
         raise unprocessable("ports can't be blank")
-    if protocol == "icmp" or ports in ("0", "all"):
+    if ports in ("0", "all"):
         return "0"
     match = PORTS.fullmatch(ports)
     numbers = [int(number) for number in match.groups() if number] if match else []

@@ -8,6 +8,8 @@ from localcloud.state.database import Transaction
 from localcloud.state.model import Image, Job, VolumeSnapshot
 from localcloud.wire import forbidden, not_found, unprocessable
 
+DESCRIPTION_LIMIT = 1024
+
 
 def find_image(tx: Transaction, identifier: object) -> Image | None:
     """By number (also as text) or by slug."""
@@ -42,7 +44,10 @@ def update(call: Call) -> Answer:
     row = image_of(call)
     if row.slug:
         raise forbidden()
-    values = {"name": call.body.text("name", row.name), "description": call.body.text("description", row.description)}
+    values = {
+        "name": call.body.text("name", row.name),
+        "description": call.body.free_text("description", DESCRIPTION_LIMIT, row.description),
+    }
     return call.one("image", call.tx.update(row, **values), views.image)
 
 

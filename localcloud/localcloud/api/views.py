@@ -11,7 +11,7 @@ from localcloud.state.catalog import (
     BACKUP_PLANS,
     BACKUP_WINDOW_HOURS,
     HOURS_A_MONTH,
-    REGION_FEATURES,
+    OPEN_REGIONS,
     REGIONS,
     SIZES,
     WEEKDAYS,
@@ -43,12 +43,13 @@ from localcloud.work.guests import IPV6_PREFIX, PublicNetwork
 
 
 def region(slug: str) -> Json:
+    row = REGIONS[slug]
     return {
         "slug": slug,
-        "name": REGIONS[slug],
-        "features": REGION_FEATURES,
-        "available": True,
-        "sizes": list(SIZES),
+        "name": row.name,
+        "features": list(row.features),
+        "available": row.is_open,
+        "sizes": list(SIZES) if row.is_open else [],
     }
 
 
@@ -62,7 +63,7 @@ def size(slug: str) -> Json:
         "transfer": row.transfer,
         "price_monthly": row.price,
         "price_hourly": round(row.price / HOURS_A_MONTH, 5),
-        "regions": list(REGIONS),
+        "regions": list(OPEN_REGIONS),
         "available": True,
         "description": row.description,
         "disk_info": _disk_info(row.disk),
@@ -97,7 +98,7 @@ def image(_: Transaction, row: Image) -> Json:
 
 
 def _image_regions(row: Image) -> list[str]:
-    return [slug for slug in REGIONS if row.is_in(slug)]
+    return [slug for slug in OPEN_REGIONS if row.is_in(slug)]
 
 
 def droplet_snapshot(_: Transaction, row: Image) -> Json:
@@ -191,8 +192,9 @@ class DropletsView:
         assert vpc is not None, "a VPC with members cannot be deleted"
         entries = [
             _address(row.private_ip, vpc.ip_range, None, "private"),
-            _address(row.public_ip, self._public_net.cidr, self._public_net.gateway, "public"),
         ]
+        if row.public_networking:
+            entries.append(_address(row.public_ip, self._public_net.cidr, self._public_net.gateway, "public"))
         if reserved := lookup.reserved_ip_of(tx, row.id):
             entries.append(_address(reserved.ip, self._public_net.cidr, self._public_net.gateway, "public"))
         return entries

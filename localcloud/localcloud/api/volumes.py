@@ -9,13 +9,14 @@ from localcloud.api import actions, tags, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.api.images import delete_volume_snapshot
 from localcloud.state import lookup
-from localcloud.state.catalog import REGIONS, VOLUME_LIMIT, VOLUMES_PER_DROPLET
+from localcloud.state.catalog import REGIONS, STORAGE, VOLUME_LIMIT, VOLUMES_PER_DROPLET
 from localcloud.state.database import Transaction
 from localcloud.state.model import Action, Droplet, Volume, VolumeSnapshot
 from localcloud.wire import Body, conflict, not_found, now, unprocessable
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 MAX_SIZE_GB = 16 * 1024
+DESCRIPTION_LIMIT = 1024
 LABEL = re.compile(r"[A-Za-z0-9_.-]*")
 # what a volume can be formatted with → how long its label may be
 LABEL_LIMITS = {"ext4": 16, "xfs": 12}
@@ -31,6 +32,8 @@ def create(call: Call) -> Answer:
     snapshot = _source(tx, body)
     filesystem, label = _filesystem(body, snapshot)
     region = snapshot.region if snapshot else call.region("region is invalid")
+    if STORAGE not in REGIONS[region].features:
+        raise unprocessable(f"region {region} has no volumes")
     if any(row.name == name and row.region == region for row in tx.all(Volume)):
         raise conflict("a volume with this name already exists in this region")
     row = tx.put(
@@ -39,7 +42,7 @@ def create(call: Call) -> Answer:
             name=name,
             region=region,
             size_gigabytes=_size(body, snapshot),
-            description=body.text("description", ""),
+            description=body.free_text("description", DESCRIPTION_LIMIT, ""),
             created_at=now(),
             filesystem_type=filesystem,
             filesystem_label=label,

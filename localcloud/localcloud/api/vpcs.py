@@ -7,7 +7,7 @@ import re
 
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
-from localcloud.state import lookup, vpcs
+from localcloud.state import vpcs
 from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Droplet
 from localcloud.wire import ApiError, Json, conflict, not_found, unprocessable
@@ -22,7 +22,7 @@ def create(call: Call) -> Answer:
     region = call.region("region is invalid")
     asked = call.body.optional_text("ip_range")
     ip_range = _checked_range(call.tx, asked) if asked else vpcs.free_range(call.tx)
-    row = vpcs.add(call.tx, name, region, ip_range, call.body.short_text("description", DESCRIPTION_LIMIT, ""))
+    row = vpcs.add(call.tx, name, region, ip_range, call.body.free_text("description", DESCRIPTION_LIMIT, ""))
     return call.one("vpc", row, views.vpc, 201)
 
 
@@ -58,7 +58,7 @@ def update(call: Call) -> Answer:
         row = call.row(VPC, "vpc_id")
     values = {
         "name": _name(call, row),
-        "description": call.body.short_text("description", DESCRIPTION_LIMIT, row.description),
+        "description": call.body.free_text("description", DESCRIPTION_LIMIT, row.description),
     }
     return call.one("vpc", call.tx.update(row, **values), views.vpc)
 
@@ -76,7 +76,8 @@ def delete(call: Call) -> Answer:
 
 def members(call: Call) -> Answer:
     row = call.row(VPC, "vpc_id")
-    droplets = [d for d in lookup.droplets(call.tx) if d.vpc_uuid == row.id]
+    # also those on their way out, as long as they keep it from being deleted
+    droplets = [d for d in call.tx.all(Droplet) if d.vpc_uuid == row.id]
     entries: list[Json] = [
         {"name": d.name, "urn": f"do:droplet:{d.id}", "created_at": d.created_at}
         for d in droplets

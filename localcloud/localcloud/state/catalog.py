@@ -1,71 +1,74 @@
-"""DigitalOcean's published regions and sizes, as far as the local cloud offers them. Prices in US dollars a month, from
-digitalocean.com/pricing/droplets, written down on 2026-11-24."""
+"""DigitalOcean's published regions, images and limits, as far as the local cloud offers them.
+
+Slugs and names of regions and distributions: as its API answered them on 2026-08-21 (a job of the public repository
+sergeykuzmich/terraform-digitalocean-variables, 97e31f6, lists them every day). Sizes: `sizes.py`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localcloud.state.sizes import SIZES as SIZES
+
 # a month is billed as 28 days at most: docs.digitalocean.com/products/droplets/details/pricing
 HOURS_A_MONTH = 672
+WITHOUT_VOLUMES = ("backups", "ipv6", "metadata", "install_agent", "image_transfer")
+STORAGE = "storage"
 
 
 @dataclass(frozen=True)
-class Size:
-    slug: str
-    memory: int
-    vcpus: int
-    disk: int
-    transfer: float
-    price: float
-    description: str
+class Region:
+    """`is_open`: whether new Droplets can be made there."""
+
+    name: str
+    features: tuple[str, ...] = (*WITHOUT_VOLUMES, STORAGE)
+    is_open: bool = True
 
 
-def _family(description: str, suffix: str, *rows: tuple[str, int, int, int, float, float]) -> list[Size]:
-    return [Size(slug + suffix, memory, cpus, disk, tb, usd, description) for slug, memory, cpus, disk, tb, usd in rows]
-
-
-_SIZES = [
-    *_family(
-        "Basic",
-        "",
-        ("s-1vcpu-512mb-10gb", 512, 1, 10, 0.5, 4),
-        ("s-1vcpu-1gb", 1024, 1, 25, 1, 6),
-        ("s-1vcpu-2gb", 2048, 1, 50, 2, 12),
-        ("s-2vcpu-2gb", 2048, 2, 60, 3, 18),
-        ("s-2vcpu-4gb", 4096, 2, 80, 4, 24),
-        ("s-4vcpu-8gb", 8192, 4, 160, 5, 48),
-        ("s-8vcpu-16gb", 16384, 8, 320, 6, 96),
-    ),
-    *_family(
-        "Premium AMD",
-        "-amd",
-        ("s-1vcpu-1gb", 1024, 1, 25, 1, 7),
-        ("s-1vcpu-2gb", 2048, 1, 50, 2, 14),
-        ("s-2vcpu-2gb", 2048, 2, 60, 3, 21),
-        ("s-2vcpu-4gb", 4096, 2, 80, 4, 28),
-        ("s-4vcpu-8gb", 8192, 4, 160, 5, 56),
-        ("s-8vcpu-16gb", 16384, 8, 320, 6, 112),
-    ),
-    *_family(
-        "CPU-Optimized", "", ("c-2", 4096, 2, 25, 4, 42), ("c-4", 8192, 4, 50, 5, 84), ("c-8", 16384, 8, 100, 6, 168)
-    ),
-    *_family("General Purpose", "", ("g-2vcpu-8gb", 8192, 2, 25, 4, 63), ("g-4vcpu-16gb", 16384, 4, 50, 5, 126)),
-]
-SIZES = {size.slug: size for size in _SIZES}
-
+# New York 2, Amsterdam 2 and San Francisco 1 are for whoever has something there already (Ansible's
+# community.digitalocean, digital_ocean_droplet). What Memphis, Kansas City and Richmond offer, no source that we could
+# read says: the first two are closed here; Richmond is taken for one without volumes, so that a rehearsal can meet one.
 REGIONS = {
-    "nyc1": "New York 1",
-    "nyc3": "New York 3",
-    "ams3": "Amsterdam 3",
-    "fra1": "Frankfurt 1",
-    "lon1": "London 1",
-    "sfo3": "San Francisco 3",
-    "sgp1": "Singapore 1",
-    "tor1": "Toronto 1",
-    "blr1": "Bangalore 1",
-    "syd1": "Sydney 1",
+    "nyc1": Region("New York 1"),
+    "nyc3": Region("New York 3"),
+    "ams3": Region("Amsterdam 3"),
+    "fra1": Region("Frankfurt 1"),
+    "lon1": Region("London 1"),
+    "sfo2": Region("San Francisco 2"),
+    "sfo3": Region("San Francisco 3"),
+    "sgp1": Region("Singapore 1"),
+    "tor1": Region("Toronto 1"),
+    "blr1": Region("Bangalore 1"),
+    "syd1": Region("Sydney 1"),
+    "atl1": Region("Atlanta 1"),
+    "ric1": Region("Richmond 1", WITHOUT_VOLUMES),
+    "nyc2": Region("New York 2", is_open=False),
+    "ams2": Region("Amsterdam 2", WITHOUT_VOLUMES, is_open=False),
+    "sfo1": Region("San Francisco 1", WITHOUT_VOLUMES, is_open=False),
+    "mem1": Region("Memphis 1", WITHOUT_VOLUMES, is_open=False),
+    "mkc1": Region("Kansas City 1", WITHOUT_VOLUMES, is_open=False),
 }
-REGION_FEATURES = ["backups", "ipv6", "metadata", "install_agent", "storage", "image_transfer"]
+OPEN_REGIONS = tuple(slug for slug, region in REGIONS.items() if region.is_open)
+# terraform-provider-digitalocean, spaces_entities.go, 401992a, 2026-08-06
+SPACES_REGIONS = ("ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1")
+
+# slug → name and distribution; those for GPUs are left out
+DISTRIBUTIONS = {
+    "ubuntu-22-04-x64": ("22.04 (LTS) x64", "Ubuntu"),
+    "ubuntu-24-04-x64": ("24.04 (LTS) x64", "Ubuntu"),
+    "ubuntu-26-04-x64": ("26.04 (LTS) x64", "Ubuntu"),
+    "debian-13-x64": ("13 x64", "Debian"),
+    "fedora-43-x64": ("43 x64", "Fedora"),
+    "fedora-44-x64": ("44 x64", "Fedora"),
+    "centos-stream-9-x64": ("9 Stream x64", "CentOS"),
+    "centos-stream-10-x64": ("10 Stream x64", "CentOS"),
+    "almalinux-8-x64": ("AlmaLinux 8", "AlmaLinux"),
+    "almalinux-9-x64": ("AlmaLinux 9", "AlmaLinux"),
+    "almalinux-10-x64": ("AlmaLinux 10", "AlmaLinux"),
+    "rockylinux-8-x64": ("8 x64", "Rocky Linux"),
+    "rockylinux-9-x64": ("9 x64", "Rocky Linux"),
+    "rockylinux-10-x64": ("10 x64", "Rocky Linux"),
+}
 # Limits of docs.digitalocean.com/products/…/details/limits and of openapi.json at 7c1300c, written down on 2026-11-24.
 # Those of droplets, volumes and reserved IPs differ from account to account: these are a new one's.
 VOLUMES_PER_DROPLET = 15

@@ -56,7 +56,8 @@ class BackupPolicy(BaseModel):
 class Droplet(Row):
     """`image` is a copy: the image itself may be deleted while its droplets live on. `deleted` rows are gone for every
     reader of the API; they hold their addresses until the machine is really destroyed. `disk_gb` is set by a
-    resize: one that keeps the disk leaves it smaller than the size's."""
+    resize: one that keeps the disk leaves it smaller than the size's. One without `public_networking` holds its public
+    address all the same; its machine has no interface for it."""
 
     id: int
     name: str
@@ -75,6 +76,7 @@ class Droplet(Row):
     public_keys: tuple[str, ...] = ()
     user_data: str = ""
     backup_policy: BackupPolicy | None = None
+    public_networking: bool = True
     deleted: bool = False
 
 

@@ -55,15 +55,16 @@ def machine_spec(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -
     if droplet.ipv6:
         public = replace(public, ipv6=droplet.ipv6, ipv6_gateway=public_net.ipv6_gateway)
     private = Interface("eth1", mac(droplet.id, 1), droplet.private_ip, _prefix(vpc.ip_range), None)
+    interfaces = (public, private) if droplet.public_networking else (private,)
     return MachineSpec(
         id=droplet.id,
         hostname=droplet.name,
         memory_mb=size.memory,
         vcpus=size.vcpus,
         disk_gb=lookup.disk_gb(droplet),
-        interfaces=(public, private),
+        interfaces=interfaces,
         nameservers=(public_net.nameserver,),
-        config_drive=config_drive(droplet, (public, private), public_net),
+        config_drive=config_drive(droplet, interfaces, public_net),
     )
 
 

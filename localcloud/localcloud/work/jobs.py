@@ -12,7 +12,6 @@ from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Droplet, Image, Job, ReservedIP, Row, Volume, VolumeSnapshot
-from localcloud.wire import now
 from localcloud.work import guests
 from localcloud.work.guests import PublicNetwork
 
@@ -132,7 +131,7 @@ class Jobs:
 
     def _snapshot(self, droplet: int, image: dict[str, Any]) -> Finish:
         size = self._driver.snapshot(droplet, image["ref"])
-        row = Image(**image, created_at=now(), size_gigabytes=round(size, 2))
+        row = Image(**image, size_gigabytes=round(size, 2))
         return lambda tx: _keep(tx, row)
 
     def _resize(self, droplet: int, size: str, disk_gb: int) -> Finish:

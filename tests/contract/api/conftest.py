@@ -15,12 +15,14 @@ import digitalocean
 import pydo
 import pytest
 import uvicorn
-from azure.core.pipeline.policies import HeadersPolicy
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from localcloud.api.app import Api, RateLimit
 from localcloud.api.contract import Contract
+from localcloud.daemon import Listener
+from localcloud.services.acme import Files
+from localcloud.services.private_ca import ensure_ca, ensure_leaf
 from localcloud.state.database import State
 from localcloud.state.faults import Faults
 from localcloud.state.model import Image
@@ -97,6 +99,8 @@ class Cloud:
     network: FakeNetwork
     # of tokens that may not do everything
     tokens: dict[str, list[str]] = field(default_factory=dict)
+    _tls: Listener | None = None
+    _clients: list[pydo.Client] = field(default_factory=list)
 
     def start(self, limit: RateLimit | None = None, public_net: PublicNetwork = PUBLIC_NET) -> None:
         self.state = State(self.home / "state.sqlite")
@@ -128,6 +132,11 @@ class Cloud:
         os.environ["DIGITALOCEAN_END_POINT"] = f"{self.url}/v2/"
 
     def stop(self) -> None:
+        while self._clients:
+            self._clients.pop().close()
+        if self._tls:
+            self._tls.stop()
+            self._tls = None
         self._server.should_exit = True
         self._thread.join()
         self.worker.stop()
@@ -141,9 +150,13 @@ class Cloud:
         return digitalocean.Manager(**self.options)
 
     def pydo(self) -> pydo.Client:
-        # its own policy sends a token over TLS only; this server is on the loopback
-        policy = HeadersPolicy({"Authorization": f"Bearer {TOKEN}"})
-        return pydo.Client(token=TOKEN, endpoint=self.url, authentication_policy=policy)
+        """It sends a token over TLS only."""
+        if self._tls is None:
+            self._tls = Listener(self.judge, "127.0.0.1", 0, _certificate(self.home))
+        authority = str(_certificate(self.home).ca)
+        client = pydo.Client(token=TOKEN, endpoint=f"https://127.0.0.1:{self._tls.port}", connection_verify=authority)
+        self._clients.append(client)
+        return client
 
     def droplet(self, name: str = "web", **values: Any) -> digitalocean.Droplet:
         """Created, and waited for as the library does it."""
@@ -152,6 +165,13 @@ class Cloud:
         droplet.create()
         assert droplet.get_actions()[0].wait(update_every_seconds=0)
         return droplet.load()
+
+
+def _certificate(home: Path) -> Files:
+    files = Files(home / "acme")
+    ensure_ca(files.ca, files.ca_key)
+    ensure_leaf(files.ca, files.ca_key, files.certificate, files.key, "127.0.0.1")
+    return files
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def test_projects(cloud: Cloud) -> None:
 
     project = digitalocean.Project(name="web", purpose="my own reason", **cloud.options)
     project.create_project()
-    assert (project.environment, project.purpose) == ("Development", "Other: my own reason")
+    assert (project.environment, project.purpose) == ("", "Other: my own reason")
     with refused(409, "in use"):
         client.projects.create({"name": "web", "purpose": "IoT"})
     urn = f"do:droplet:{droplet.id}"
