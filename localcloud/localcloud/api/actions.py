@@ -44,12 +44,22 @@ def of(call: Call, *resource_types: str, resource: str) -> list[Action]:
 def one_of(call: Call, rows: list[Action]) -> Answer:
     for row in rows:
         if row.key == str(call.params["action_id"]):
-            return call.one("action", row, views.action)
+            return _one(call, row)
     raise not_found()
 
 
 def show(call: Call) -> Answer:
-    return call.one("action", call.row(Action, "action_id"), views.action)
+    return _one(call, call.row(Action, "action_id"))
+
+
+def _one(call: Call, row: Action) -> Answer:
+    if not call.ages.is_known(row):
+        raise not_found()
+    droplet = lookup.droplet(call.tx, row.droplet_id)
+    about = {"action": row.type, "droplet": droplet.name if droplet else ""}
+    if row.status == "in-progress" and call.faults.take(("action-late",), **about):
+        raise not_found()
+    return call.one("action", row, views.action)
 
 
 ROUTES: list[Route] = [

@@ -45,6 +45,7 @@ from localcloud.api.faults import Control, FaultHandler
 from localcloud.api.misbehave import Misbehaving
 from localcloud.api.scopes import allow
 from localcloud.state.database import State
+from localcloud.state.unfriendly import Ages
 from localcloud.wire import ApiError, Body, Json, forbidden, not_found, unauthorized
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
@@ -120,6 +121,9 @@ class Api:
     # of a token that may not do everything; None for one that is unknown
     scopes_of: Callable[[str], Sequence[str] | None] = lambda _: None
 
+    def __post_init__(self) -> None:
+        self._ages = Ages(self.state, self.worker.faults.unfriendly)
+
     def app(self) -> ASGIApp:
         routes = [
             HttpRoute(path, self._endpoint(handler), methods=[method])
@@ -182,7 +186,20 @@ class Api:
         base = f"{request.url.scheme}://{request.url.netloc}"
         with self.state.change() as tx:
             path, params, query = request.url.path, request.path_params, dict(request.query_params)
-            answer = handler(Call(tx, self.public_net, base, path, params, query, body, request.headers))
+            answer = handler(
+                Call(
+                    tx,
+                    self.public_net,
+                    base,
+                    path,
+                    params,
+                    query,
+                    body,
+                    request.headers,
+                    self._ages,
+                    self.worker.faults,
+                )
+            )
             if answer.after is None and answer.render:
                 content = answer.render(tx)
         if answer.after is not None and (failure := self.worker.wait(answer.after, JOB_DEADLINE_S)):

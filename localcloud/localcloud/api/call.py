@@ -10,11 +10,19 @@ from typing import Any, TypeVar
 from localcloud.state import lookup
 from localcloud.state.catalog import OPEN_REGIONS
 from localcloud.state.database import Transaction
+from localcloud.state.faults import Faults
 from localcloud.state.model import Droplet, Row
+from localcloud.state.unfriendly import Ages
 from localcloud.wire import Body, Json, not_found, page, unprocessable
 from localcloud.work.guests import PublicNetwork
 
 R = TypeVar("R", bound=Row)
+
+# lists that lag behind; those below one thing, such as a droplet's snapshots, do not
+LATE = tuple(
+    f"/v2/{name}"
+    for name in ("droplets", "volumes", "images", "snapshots", "reserved_ips", "floating_ips", "firewalls")
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Call:
     query: Mapping[str, str]
     body: Body
     headers: Mapping[str, str]
+    ages: Ages
+    faults: Faults
 
     def row(self, kind: type[R], parameter: str) -> R:
         found = self.tx.get(kind, self.params[parameter])
@@ -61,6 +71,8 @@ class Call:
         return Answer(200, lambda _: {name: list(shown), **around})
 
     def listing(self, name: str, rows: list[R], show: Callable[[Transaction, R], Json]) -> Answer:
+        if self.path in LATE:
+            rows = [row for row in rows if self.ages.is_listed(row)]
         shown, around = page(self.base + self.path, name, rows, self.query)
         body = {name: [show(self.tx, row) for row in shown], **around}
         return Answer(200, lambda _: body)

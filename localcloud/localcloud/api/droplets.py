@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from localcloud.api import actions, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
 from localcloud.state.database import Transaction
 from localcloud.state.model import Droplet, Firewall, Image, Volume
-from localcloud.wire import unprocessable
+from localcloud.wire import Json, unprocessable
 
 
 def listing(call: Call) -> Answer:
     rows = lookup.droplets(call.tx)
     if tag := call.query.get("tag_name"):
-        rows = [row for row in rows if tag in row.tags]
+        rows = [row for row in rows if tag in row.tags and call.ages.has_details(row)]
     if name := call.query.get("name"):
         rows = [row for row in rows if row.name == name]
     if call.query.get("type") == "gpus":
         rows = []
-    return call.listing("droplets", rows, views.DropletsView(call.public_net))
+    return call.listing("droplets", rows, _view(call, in_a_list=True))
+
+
+def show(call: Call) -> Answer:
+    return call.one("droplet", call.droplet(), _view(call, in_a_list=False))
+
+
+def _view(call: Call, in_a_list: bool) -> Callable[[Transaction, Droplet], Json]:
+    """A list is further behind than the droplet itself."""
+    whole = views.DropletsView(call.public_net)
+
+    def view(tx: Transaction, row: Droplet) -> Json:
+        shown = whole(tx, row)
+        if row.status == "new":
+            return shown
+        late = not call.ages.has_details(row)
+        if late:
+            shown |= {"volume_ids": [], "tags": [], "networks": _public_only(shown["networks"])}
+        if (late and in_a_list) or call.faults.take(("addresses-late",), droplet=row.name):
+            shown["networks"] = {"v4": [], "v6": []}
+        return shown
+
+    return view
+
+
+def _public_only(networks: Json) -> Json:
+    return {version: [entry for entry in entries if entry["type"] == "public"] for version, entries in networks.items()}
 
 
 def delete(call: Call) -> Answer:
@@ -80,7 +108,7 @@ def backups(call: Call) -> Answer:
 ROUTES: list[Route] = [
     ("GET", "/v2/droplets", listing),
     ("DELETE", "/v2/droplets", delete_by_tag),
-    ("GET", "/v2/droplets/{droplet_id}", lambda c: c.one("droplet", c.droplet(), views.DropletsView(c.public_net))),
+    ("GET", "/v2/droplets/{droplet_id}", show),
     ("DELETE", "/v2/droplets/{droplet_id}", delete),
     ("GET", "/v2/droplets/{droplet_id}/snapshots", snapshots),
     ("GET", "/v2/droplets/{droplet_id}/firewalls", firewalls),

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from localcloud.api.misbehave import CONTROL
 from localcloud.state.faults import PROFILES, Fault, Faults
+from localcloud.state.unfriendly import HABITS
 from localcloud.wire import Body, Json, forbidden, not_found, unprocessable
 from localcloud.work.guests import PublicNetwork
 
@@ -32,6 +33,8 @@ class Control:
             ("POST", CONTROL, self._add),
             ("DELETE", CONTROL, self._clear_all),
             ("PUT", CONTROL + "/latency", self._set_latency),
+            ("GET", CONTROL + "/unfriendly", self._habits),
+            ("PUT", CONTROL + "/unfriendly", self._switch),
             ("DELETE", CONTROL + "/{id}", self._clear),
         ]
 
@@ -71,6 +74,17 @@ class Control:
         seed = body.optional_number("seed")
         self._faults.set_latency(body.choice("profile", PROFILES), 1 if seed is None else seed)
         return JSONResponse({"latency": self._faults.shown()["latency"]})
+
+    def _habits(self, _: Mapping[str, Any], __: Body) -> Response:
+        return JSONResponse({"unfriendly": self._faults.unfriendly.shown()})
+
+    def _switch(self, _: Mapping[str, Any], body: Body) -> Response:
+        """Some, by name, or all."""
+        names = body.texts("habits") or tuple(HABITS)
+        if unknown := [name for name in names if name not in HABITS]:
+            raise unprocessable(f"there is no habit {unknown[0]}; there are: {', '.join(HABITS)}")
+        self._faults.unfriendly.switch(names, body.flag("on"))
+        return self._habits({}, body)
 
 
 def _first(error: ValidationError) -> str:

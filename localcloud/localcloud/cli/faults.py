@@ -19,6 +19,12 @@ def _kinds() -> dict[str, str]:
     return {name: kind.about for name, kind in KINDS.items()}
 
 
+def _habits() -> dict[str, str]:
+    from localcloud.state.unfriendly import HABITS
+
+    return {name: habit.about for name, habit in HABITS.items()}
+
+
 def _profiles() -> dict[str, str]:
     from localcloud.state.faults import PROFILES
 
@@ -97,6 +103,23 @@ def latency(profile: str, seed: int | None) -> None:
     localcloud faults latency realistic
     """
     _call("PUT", "/latency", {"profile": profile, "seed": seed})
+
+
+@faults.command()
+@click.argument("switch", required=False, type=click.Choice(["on", "off"]))
+@click.argument("habits", nargs=-1, type=OneOf("habit", _habits), metavar="[NAME]...")
+def unfriendly(switch: str | None, habits: tuple[str, ...]) -> None:
+    """Show what is unfriendly without being asked, as at DigitalOcean; switch some of it off or on, or all.
+
+    \b
+    localcloud faults unfriendly
+    localcloud faults unfriendly off late-lists
+    """
+    if switch:
+        _call("PUT", "/unfriendly", {"on": switch == "on", "habits": list(habits)})
+    about = _habits()
+    for name, on in _call("GET", "/unfriendly")["unfriendly"].items():
+        click.echo(f"{'on' if on else 'off':4}{name:16}{about[name]}")
 
 
 def _line(fault: dict[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""What goes wrong on request, and how long things take. Nothing does, and no time at all, until somebody asks.
+"""What goes wrong on request, and how long things take. Nothing does, and no time at all, until somebody asks; what
+is unfriendly without being asked stands in unfriendly.py.
 
 Armed faults are kept in memory: a restart of the daemon forgets them, and whatever they held goes on.
 """
@@ -14,6 +15,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from localcloud.state.unfriendly import Unfriendly
 
 ANY = "*"
 ROUTE = frozenset({"method", "path", "action"})
@@ -41,6 +44,11 @@ KINDS = {
     "metadata-late": Kind("the metadata service answers SECONDS later", frozenset({"droplet"}), 10),
     "console-lost": Kind("nothing of the console's log of that boot is kept", frozenset({"droplet"})),
     "never-boots": Kind("the droplet becomes active, and its machine never runs", frozenset({"droplet"})),
+    "action-late": Kind("an action in progress is 404, although it is there", frozenset({"action", "droplet"})),
+    "addresses-late": Kind("a droplet is active and shows no address", frozenset({"droplet"})),
+    "shutdown-hangs": Kind(
+        "the guest ignores the shutdown: in progress for SECONDS, then errored", frozenset({"droplet"}), 30
+    ),
     "power-cut": Kind("the machine loses power: at once, or after a request of the route", ROUTE | {"droplet"}),
 }
 HTTP_KINDS = ("rate-limited", "error-before", "error-after", "timeout-before", "timeout-after", "slow")
@@ -149,6 +157,7 @@ class Faults:
         self._armed: dict[int, Armed] = {}
         self._last_id = 0
         self._latency = Latency()
+        self.unfriendly = Unfriendly()
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -172,6 +181,7 @@ class Faults:
     def set_latency(self, profile: str, seed: int) -> None:
         with self._changed:
             self._latency = Latency(profile, seed)
+            self.unfriendly.profile, self.unfriendly.seed = profile, seed
         self._tell()
 
     def shown(self) -> dict[str, Any]:

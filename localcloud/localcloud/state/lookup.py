@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 
 from localcloud.state.catalog import SIZES
 from localcloud.state.database import Transaction
@@ -48,8 +49,11 @@ def firewalls_of(tx: Transaction, droplet: Droplet) -> list[Firewall]:
 
 
 def busy(tx: Transaction, droplet_id: int) -> bool:
-    """Whether an action that concerns the droplet is in progress."""
-    return any(action.droplet_id == droplet_id and action.status == "in-progress" for action in tx.all(Action))
+    """Whether an action that concerns the droplet is in progress, or another event."""
+    row = tx.get(Droplet, droplet_id)
+    return (row is not None and row.busy_until > time.time()) or any(
+        action.droplet_id == droplet_id and action.status == "in-progress" for action in tx.all(Action)
+    )
 
 
 def default_vpc(tx: Transaction, region: str) -> VPC:

@@ -57,7 +57,8 @@ class Droplet(Row):
     """`image` is a copy: the image itself may be deleted while its droplets live on. `deleted` rows are gone for every
     reader of the API; they hold their addresses until the machine is really destroyed. `disk_gb` is set by a
     resize: one that keeps the disk leaves it smaller than the size's. One without `public_networking` holds its public
-    address all the same; its machine has no interface for it."""
+    address all the same; its machine has no interface for it. Until `busy_until` (seconds since 1970) it has an event
+    that is no action of ours."""
 
     id: int
     name: str
@@ -77,6 +78,7 @@ class Droplet(Row):
     user_data: str = ""
     backup_policy: BackupPolicy | None = None
     public_networking: bool = True
+    busy_until: float = 0.0
     deleted: bool = False
 
 

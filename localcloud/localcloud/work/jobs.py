@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from localcloud.machines.driver import MachineDriver, MachineSpec
+from localcloud.machines.driver import MachineDriver, MachineError, MachineSpec
 from localcloud.network.plan import NetworkPlan
 from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
@@ -118,6 +118,10 @@ class Jobs:
         return lambda tx: set_status(tx, droplet, "off")
 
     def _shutdown(self, droplet: int) -> Finish:
+        spec, _, _ = self._spec(droplet)
+        if armed := self._faults.take(("shutdown-hangs",), droplet=spec.hostname):
+            self._faults.hold(armed)
+            raise MachineError(f"{spec.hostname} did not react to the shutdown")
         self._driver.stop(droplet, graceful=True)
         return lambda tx: set_status(tx, droplet, "off")
 

@@ -17,6 +17,7 @@ from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Action, Droplet, Job, Row
+from localcloud.state.unfriendly import PENDING
 from localcloud.wire import now
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.jobs import Finish, Jobs, Network, set_status
@@ -154,12 +155,19 @@ class Worker:
                 self._steps.undo(tx, job)
             if job.action_id and (action := tx.get(Action, job.action_id)):
                 tx.update(action, status="errored" if failure else "completed", completed_at=now())
+                self._keep_busy(tx, action)
             tx.delete(job)
         with self._ended:
             self._running.discard(job.id)
             self._pace.forget(job.id)
             self._ended.notify_all()
         self._wake.set()
+
+    def _keep_busy(self, tx: Transaction, action: Action) -> None:
+        """The provider is not always done with a droplet when its action has ended."""
+        droplet = lookup.droplet(tx, action.droplet_id)
+        if droplet and (seconds := self.faults.unfriendly.lasts(PENDING, action.id)):
+            tx.update(droplet, busy_until=time.time() + seconds)
 
     # --- agreement with the machines
 

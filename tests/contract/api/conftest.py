@@ -27,6 +27,7 @@ from localcloud.state.database import State
 from localcloud.state.faults import Faults
 from localcloud.state.model import Image
 from localcloud.state.seed import plant
+from localcloud.state.unfriendly import HABITS
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
 from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
@@ -99,6 +100,8 @@ class Cloud:
     network: FakeNetwork
     # of tokens that may not do everything
     tokens: dict[str, list[str]] = field(default_factory=dict)
+    # what the real one does unasked: off where a test is about something else
+    is_unfriendly: bool = False
     _tls: Listener | None = None
     _clients: list[pydo.Client] = field(default_factory=list)
 
@@ -118,6 +121,7 @@ class Cloud:
             ),
         )
         self.faults = Faults()
+        self.faults.unfriendly.switch(HABITS, self.is_unfriendly)
         self.worker = Worker(self.state, self.driver, self.network, public_net, self.faults)
         self.worker.start()
         api = Api(self.state, self.worker, public_net, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
@@ -175,10 +179,10 @@ def _certificate(home: Path) -> Files:
 
 
 @contextmanager
-def running(home: Path, contract: Contract | None) -> Iterator[Cloud]:
+def running(home: Path, contract: Contract | None, is_unfriendly: bool = False) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DIGITALOCEAN_END_POINT", "")
-        cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork())
+        cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork(), is_unfriendly=is_unfriendly)
         cloud.start()
         yield cloud
         cloud.driver.gate.set()

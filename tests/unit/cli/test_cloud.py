@@ -83,6 +83,6 @@ def test_without_the_local_cloud_it_says_what_to_do(tmp_path: Path) -> None:
 
 def test_tab_completes_the_other_program_s_words(tmp_path: Path) -> None:
     assert tab(tmp_path, "cloud", "st") == ["start", "status", "stop"]
-    assert tab(tmp_path, "cloud", "faults", "") == ["add", "clear", "latency", "list"]
+    assert tab(tmp_path, "cloud", "faults", "") == ["add", "clear", "latency", "list", "unfriendly"]
     assert tab(tmp_path, "cloud", "faults", "add", "power") == ["power-cut"]
     assert tab(tmp_path, "cloud", "status", "--j") == ["--json"]
