@@ -62,7 +62,9 @@ class Account:
 
 
 def all_there_is(cloud: Cloud) -> Account:
-    return Account(tuple(cloud.droplets()), tuple(cloud.volumes()), tuple(cloud.reserved_ips()))
+    # reserved IPs first: they tell which of a droplet's addresses is its own
+    reserved_ips = tuple(cloud.reserved_ips())
+    return Account(tuple(cloud.droplets()), tuple(cloud.volumes()), reserved_ips)
 
 
 def find(env: Environment, among: Account | None = None) -> Deployment:

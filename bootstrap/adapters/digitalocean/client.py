@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from bootstrap.adapters.digitalocean.failures import PROXY
+from bootstrap.adapters.digitalocean.failures import PROXY, Refused
 from bootstrap.adapters.digitalocean.patience import Patience, uncertain
 from bootstrap.adapters.digitalocean.transport import Transport
 from bootstrap.errors import BootstrapError, CloudError, ConflictError, CredentialsError, NotFoundError
@@ -70,38 +70,67 @@ class Client:
         except NotFoundError:
             return
 
-    def create(self, make: Callable[[], T], look: Callable[[], T | None]) -> T:
-        """A create whose answer got lost may have happened: looks before it asks once more."""
+    def create(self, make: Callable[[], T], look: Callable[[], T | None], *, in_lists: bool = False) -> T:
+        """A create whose answer got lost may have happened: looks before it asks once more; for as long as lists may
+        be behind, where `look` reads one."""
+        lost = False
+
+        def tried() -> T:
+            nonlocal lost
+            try:
+                return make()
+            except BootstrapError as error:
+                lost = lost or (error.retryable and not isinstance(error, Refused))
+                raise
+
+        def seen() -> T | None:
+            deadline = time.monotonic() + (self._patience.lists_s if in_lists and lost else 0)
+            while (found := look()) is None and time.monotonic() < deadline:
+                time.sleep(min(1.0, self._patience.lists_s / 10))
+            return found
+
         for attempt in self._transport.attempts.of_request(uncertain):
             with attempt:
                 if attempt.num == 1:
-                    return make()
-                if (found := look()) is not None:
+                    return tried()
+                if (found := seen()) is not None:
                     return found
                 try:
-                    return make()
+                    return tried()
                 except ConflictError:
-                    # lists may be a moment behind: the name is taken by the one that seemed lost
-                    if (found := look()) is not None:
+                    # the name is taken by the one that seemed lost
+                    if (found := seen()) is not None:
                         return found
                     raise
         raise AssertionError("it returns or raises")
 
     def act(self, path: str, body: dict[str, Any], done: Callable[[], object], timeout_s: float) -> None:
-        """Starts an action and waits for it; `done` is asked when the answer to the start got lost."""
-        answer = self.create(lambda: self.post(path, body), lambda: {} if done() else None)
+        """Starts an action and waits for it. `done` says whether its goal is reached, and counts more than the
+        action's own word: it is asked when an answer got lost, when the start is refused, when the action failed."""
+        try:
+            answer = self.create(lambda: self.post(path, body), lambda: {} if done() else None)
+        except BootstrapError as error:
+            # such as "already attached" and "Attachment not found"
+            if error.retryable or isinstance(error, CredentialsError) or not done():
+                raise
+            return
         if "action" in answer:
-            self.wait_for_action(answer["action"]["id"], timeout_s)
+            self.wait_for_action(answer["action"]["id"], timeout_s, done)
 
-    def wait_for_action(self, action_id: int, timeout_s: float) -> None:
+    def wait_for_action(self, action_id: int, timeout_s: float, done: Callable[[], object] = lambda: False) -> None:
+        """A new one may not be known yet: then its goal tells."""
+
         def finished() -> bool:
-            action = self.get(f"actions/{action_id}")["action"]
-            if action["status"] == "errored":
+            known = self.find(f"actions/{action_id}")
+            if known is None:
+                return bool(done())
+            action = known["action"]
+            if action["status"] == "errored" and not done():
                 raise CloudError(
                     f"{action['type']} of {action['resource_type']} {action['resource_id']} failed at the provider",
                     "run the same command again",
                 )
-            return bool(action["status"] == "completed")
+            return bool(action["status"] != "in-progress")
 
         self.wait_until(finished, f"action {action_id}", timeout_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -94,7 +94,8 @@ def image(item: Json) -> Image:
     )
 
 
-def droplet(item: Json) -> Droplet:
+def droplet(item: Json, others: Collection[str] = ()) -> Droplet:
+    """`others`: addresses that are listed and are not the droplet's own."""
     found = _made(
         digitalocean.Droplet,
         item,
@@ -107,8 +108,8 @@ def droplet(item: Json) -> Droplet:
         region=found.region["slug"],
         size=found.size_slug,
         image_id=found.image["id"],
-        public_ip=_address(found.networks, "public"),
-        private_ip=_address(found.networks, "private"),
+        public_ip=_address(found.networks, "public", others),
+        private_ip=_address(found.networks, "private", others),
         tags=tuple(found.tags or ()),
         volume_ids=tuple(item.get("volume_ids") or ()),
         vpc_uuid=found.vpc_uuid,
@@ -117,9 +118,9 @@ def droplet(item: Json) -> Droplet:
     )
 
 
-def _address(networks: Json, type: str) -> str | None:
-    """The first address is the droplet's own: a reserved IP is listed after it, as public too."""
-    return next((v4["ip_address"] for v4 in networks.get("v4", []) if v4["type"] == type), None)
+def _address(networks: Json, type: str, others: Collection[str]) -> str | None:
+    found = (v4["ip_address"] for v4 in networks.get("v4", []) if v4["type"] == type)
+    return next((address for address in found if address not in others), None)
 
 
 def volume(item: Json) -> Volume:

@@ -13,11 +13,21 @@ SHUTDOWN_S = 120
 
 class DropletResources(Resources):
     def droplets(self, tag: str | None = None) -> list[Droplet]:
-        return [convert.droplet(item) for item in self._api.get("droplets", tag_name=tag)["droplets"]]
+        listed = [self._droplet(item) for item in self._api.get("droplets", tag_name=tag)["droplets"]]
+        return self._with_own(
+            "droplet", listed, lambda found: found.id, self.droplet, lambda found: tag is None or tag in found.tags
+        )
 
     def droplet(self, droplet_id: int) -> Droplet | None:
         answer = self._api.find(f"droplets/{droplet_id}")
-        return convert.droplet(answer["droplet"]) if answer else None
+        return self._droplet(answer["droplet"]) if answer else None
+
+    def _droplet(self, item: convert.Json) -> Droplet:
+        """A reserved IP is listed among a droplet's public addresses, and nobody promises where."""
+        addresses = [v4["ip_address"] for v4 in item["networks"].get("v4", []) if v4["type"] == "public"]
+        if len(set(addresses) - self._reserved) > 1:
+            self._reserved |= {each["ip"] for each in self._api.get("reserved_ips")["reserved_ips"]}
+        return convert.droplet(item, self._reserved)
 
     def create_droplet(self, spec: DropletSpec) -> Droplet:
         body = {
@@ -34,21 +44,26 @@ class DropletResources(Resources):
         made = self._api.create(
             lambda: convert.droplet(self._api.post("droplets", body)["droplet"]),
             lambda: self._by_name(spec),
+            in_lists=True,
         )
-        return self._when_active(made.id)
+        return self._when_whole(self._remember("droplet", made, made.id).id, spec)
 
     def _by_name(self, spec: DropletSpec) -> Droplet | None:
         among = self.droplets(spec.tags[0]) if spec.tags else []
         return next((droplet for droplet in among if droplet.name == spec.name), None)
 
-    def _when_active(self, droplet_id: int) -> Droplet:
-        def active() -> Droplet | None:
+    def _when_whole(self, droplet_id: int, spec: DropletSpec) -> Droplet:
+        """One that has just become active may not show its addresses, tags and volumes yet."""
+
+        def whole() -> Droplet | None:
             now = self.droplet(droplet_id)
             if now is None:
                 raise CloudError(f"droplet {droplet_id} went away while it was created", "run the same command again")
-            return now if now.status == "active" and now.public_ip else None
+            shown = now.public_ip and now.private_ip
+            there = {*spec.tags} <= {*now.tags} and {*spec.volume_ids} <= {*now.volume_ids}
+            return now if now.status == "active" and shown and there else None
 
-        return self._api.wait_until(active, f"creation of droplet {droplet_id}", CREATE_S)
+        return self._api.wait_until(whole, f"creation of droplet {droplet_id}", CREATE_S)
 
     def shutdown_droplet(self, droplet_id: int) -> None:
         if self._is(droplet_id, "off"):

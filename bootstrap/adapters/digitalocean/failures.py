@@ -22,6 +22,10 @@ class Refused(CloudError):
         self.after_s = after_s
 
 
+class Pending(Refused):
+    """Another event of the droplet has not ended: it may take minutes, and is nobody's failure."""
+
+
 def lost(message: str) -> CloudError:
     """The request may have had its effect: whoever created something looks before it asks once more."""
     return CloudError(message, UNREACHABLE, retryable=True)
@@ -59,7 +63,7 @@ def failure(what: str, answer: requests.Response) -> BootstrapError:
     if status >= 500:
         return CloudError(message, "https://status.digitalocean.com, then run the same command again", retryable=True)
     if status == 422 and "pending event" in said.lower():
-        return Refused(message, "something else is under way there: run the same command again")
+        return Pending(message, "something else is under way there: run the same command again")
     if status == 409 or any(word in said.lower() for word in ("already", "limit", "in use")):
         return ConflictError(message)
     return CloudError(message)

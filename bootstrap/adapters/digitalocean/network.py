@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.resources import Resources
+from bootstrap.errors import NotFoundError
 from bootstrap.ports.cloud import VPC, Firewall, FirewallRule, Record, ReservedIP
 
 ASSIGN_S = 120
@@ -19,7 +20,14 @@ class NetworkResources(Resources):
         return self._listed_ips() if moved else listed
 
     def _listed_ips(self) -> list[ReservedIP]:
-        return [convert.reserved_ip(item) for item in self._api.get("reserved_ips")["reserved_ips"]]
+        listed = [convert.reserved_ip(item) for item in self._api.get("reserved_ips")["reserved_ips"]]
+        found = self._with_own("reserved_ip", listed, lambda address: address.ip, self._address)
+        self._reserved |= {address.ip for address in found}
+        return found
+
+    def _address(self, ip: str) -> ReservedIP | None:
+        answer = self._api.find(f"reserved_ips/{ip}")
+        return convert.reserved_ip(answer["reserved_ip"]) if answer else None
 
     def _settle(self, address: ReservedIP) -> bool:
         answer = self._api.find(f"reserved_ips/{address.ip}/actions") or {"actions": []}
@@ -39,8 +47,11 @@ class NetworkResources(Resources):
             return next(iter(ours + fresh), None)
 
         made = self._api.create(
-            lambda: str(self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"]), look
+            lambda: str(self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"]),
+            look,
+            in_lists=True,
         )
+        self._remember("reserved_ip", made, made)
         return self._api.wait_until(lambda: self._held_by(droplet_id, made), f"assignment of {made}", ASSIGN_S)
 
     def assign_reserved_ip(self, ip: str, droplet_id: int) -> None:
@@ -53,14 +64,21 @@ class NetworkResources(Resources):
         self._api.wait_until(there, f"assignment of {ip}", ASSIGN_S)
 
     def _held_by(self, droplet_id: int, ip: str) -> ReservedIP | None:
-        now = convert.reserved_ip(self._api.get(f"reserved_ips/{ip}")["reserved_ip"])
+        now = self._address(ip)
+        if now is None:
+            raise NotFoundError(f"the reserved IP {ip} does not exist")
         return now if now.droplet_id == droplet_id else None
 
     def delete_reserved_ip(self, ip: str) -> None:
         self._api.delete(f"reserved_ips/{ip}")
 
     def firewalls(self) -> list[Firewall]:
-        return [convert.firewall(item) for item in self._api.get("firewalls")["firewalls"]]
+        listed = [convert.firewall(item) for item in self._api.get("firewalls")["firewalls"]]
+        return self._with_own("firewall", listed, lambda firewall: firewall.id, self._firewall_of)
+
+    def _firewall_of(self, firewall_id: str) -> Firewall | None:
+        answer = self._api.find(f"firewalls/{firewall_id}")
+        return convert.firewall(answer["firewall"]) if answer else None
 
     def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
         body = convert.firewall_body(name, inbound, tags)
@@ -70,9 +88,12 @@ class NetworkResources(Resources):
         self._create_tags(tuple(tags))
         if present:
             return convert.firewall(self._api.put(f"firewalls/{present.id}", body)["firewall"])
-        return self._api.create(
-            lambda: convert.firewall(self._api.post("firewalls", body)["firewall"]), lambda: self._firewall(name)
+        made = self._api.create(
+            lambda: convert.firewall(self._api.post("firewalls", body)["firewall"]),
+            lambda: self._firewall(name),
+            in_lists=True,
         )
+        return self._remember("firewall", made, made.id)
 
     def _firewall(self, name: str) -> Firewall | None:
         return next((firewall for firewall in self.firewalls() if firewall.name == name), None)

@@ -10,25 +10,31 @@ from typing import Any
 
 import stamina
 
-from bootstrap.adapters.digitalocean.failures import Refused
+from bootstrap.adapters.digitalocean.failures import Pending, Refused
 from bootstrap.errors import CloudError
 
 # its own hook logs each retry without saying of what; `Attempts` tells the first one of each request
 stamina.instrumentation.set_on_retry_hooks([])
 
+# 20 a minute, of the 250 requests that are allowed
+PENDING_PAUSE_S = 3.0
 Backoff = Callable[[Exception], bool | float]
 
 
 @dataclass(frozen=True)
 class Patience:
     """For how many seconds: a connection, an answer, one request with its repetitions, one action. `command_s` is what
-    all repetitions of a command may cost together: an API that fails every second time would hold it for hours."""
+    all repetitions of a command may cost together: an API that fails every second time would hold it for hours.
+    `pending_s` is how long a droplet's other event is waited for, beside all that: the provider's own clients give it
+    5 minutes (Terraform) or 6 (Packer). `lists_s` is how far a list may be behind what was created."""
 
     connect_s: float = 10
     read_s: float = 60
     request_s: float = 120
     action_s: float = 600
     command_s: float = 600
+    pending_s: float = 360
+    lists_s: float = 15
     # before the first repetition; it doubles, and up to `jitter_s` comes on top
     pause_s: float = 0.1
     jitter_s: float = 1
@@ -45,7 +51,7 @@ class Attempts:
     def of_request(self, retryable: Backoff) -> Any:
         """For as long as the request's and the command's patience last. Whoever waits wants to know why: noted once."""
         noted, since = False, time.monotonic()
-        deadline = since + self._patience.request_s
+        began = since
 
         def hook(error: Exception) -> bool | float:
             nonlocal noted, since
@@ -53,8 +59,14 @@ class Attempts:
             if again is False:
                 return False
             now = time.monotonic()
-            self._lost_s, since = self._lost_s + now - since, now
-            left = min(deadline - now, self._patience.command_s - self._lost_s)
+            if isinstance(error, Pending):
+                left = began + self._patience.pending_s - now
+                # soon at first: who waits may hold up visitors
+                again = min(PENDING_PAUSE_S, max(self._patience.pause_s, (now - began) / 2))
+            else:
+                self._lost_s += now - since
+                left = min(began + self._patience.request_s - now, self._patience.command_s - self._lost_s)
+            since = now
             if left <= (0 if again is True else again):
                 return False
             if not noted:

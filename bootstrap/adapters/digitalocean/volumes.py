@@ -14,15 +14,21 @@ ACTION_S = 120
 
 class VolumeResources(Resources):
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
-        found = [convert.volume(item) for item in self._api.get("volumes", region=region, name=name)["volumes"]]
+        def fits(volume: Volume) -> bool:
+            return region in (None, volume.region) and name in (None, volume.name)
+
+        listed = [convert.volume(item) for item in self._api.get("volumes", region=region, name=name)["volumes"]]
+        found = self._with_own("volume", listed, lambda volume: volume.id, self._volume, fits)
         return [volume for volume in found if tag is None or tag in volume.tags]
 
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
         body = {"name": name, "region": region, "size_gigabytes": size_gb, "tags": list(tags)}
-        return self._api.create(
+        made = self._api.create(
             lambda: convert.volume(self._api.post("volumes", body)["volume"]),
             lambda: next(iter(self.volumes(region, name)), None),
+            in_lists=True,
         )
+        return self._remember("volume", made, made.id)
 
     def delete_volume(self, volume_id: str) -> None:
         self._api.delete(f"volumes/{volume_id}")

@@ -40,6 +40,8 @@ def _view(call: Call, in_a_list: bool) -> Callable[[Transaction, Droplet], Json]
             shown |= {"volume_ids": [], "tags": [], "networks": _public_only(shown["networks"])}
         if (late and in_a_list) or call.faults.take(("addresses-late",), droplet=row.name):
             shown["networks"] = {"v4": [], "v6": []}
+        if call.faults.take(("reserved-first",), droplet=row.name):
+            shown["networks"] = {version: entries[::-1] for version, entries in shown["networks"].items()}
         return shown
 
     return view

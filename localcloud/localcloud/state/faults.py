@@ -46,6 +46,7 @@ KINDS = {
     "never-boots": Kind("the droplet becomes active, and its machine never runs", frozenset({"droplet"})),
     "action-late": Kind("an action in progress is 404, although it is there", frozenset({"action", "droplet"})),
     "addresses-late": Kind("a droplet is active and shows no address", frozenset({"droplet"})),
+    "reserved-first": Kind("a droplet lists its reserved IP before its own address", frozenset({"droplet"})),
     "shutdown-hangs": Kind(
         "the guest ignores the shutdown: in progress for SECONDS, then errored", frozenset({"droplet"}), 30
     ),

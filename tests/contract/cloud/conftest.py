@@ -26,7 +26,7 @@ class Subject:
 
 @pytest.fixture
 def server(tmp_path: Path, contract: Any) -> Iterator[Server]:  # noqa: F811
-    with running(tmp_path, contract) as server:
+    with running(tmp_path, contract, is_unfriendly=True) as server:
         yield server
 
 

@@ -12,8 +12,10 @@ from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.deployment import hostkeys
 from bootstrap.errors import ConflictError
 from bootstrap.ports.cloud import Droplet, DropletSpec, FirewallRule
+from localcloud.state.unfriendly import PENDING
 from tests.contract.api.conftest import TOKEN
 from tests.contract.cloud.conftest import Server, Subject
+from tests.waiting import until
 
 TAG = "bootstrap:example_com"
 
@@ -151,6 +153,8 @@ def test_a_reserved_ip_moves_in_one_step(subject: Subject) -> None:
 
 def test_an_address_on_its_way_is_found_and_no_second_one_reserved(server: Server, adapter: DigitalOcean) -> None:
     """It names its droplet only when it is there: whoever was killed meanwhile would reserve another."""
+    # python-digitalocean, which is asked here, does not wait for one
+    server.faults.unfriendly.switch([PENDING], on=False)
     droplet = make(Subject(adapter, 1))
     headers = {"authorization": f"Bearer {TOKEN}"}
     httpx.post(f"{server.url}/_faults", headers=headers, json={"kind": "stuck-action", "action": "assign_ip"})
@@ -233,12 +237,16 @@ def test_records_say_one_thing_and_leave_others_alone(subject: Subject) -> None:
 def test_an_image_is_tagged_and_deleted(subject: Subject, request: pytest.FixtureRequest) -> None:
     cloud = subject.cloud
     if "fake" not in request.node.name:
-        droplet = make(subject)
         server = request.getfixturevalue("server")
+        # python-digitalocean, which is asked here, does not wait for one
+        server.faults.unfriendly.switch([PENDING], on=False)
+        droplet = make(subject)
         taken = server.manager().get_droplet(droplet.id).take_snapshot("baked", return_dict=False)
         assert taken.wait(update_every_seconds=0)
     else:
         cloud.add_image("baked")  # type: ignore[attr-defined]
+    # a list may be behind
+    until(lambda: any(image.name == "baked" for image in cloud.images()))
     image = next(image for image in cloud.images() if image.name == "baked")
     assert cloud.images("bootstrap-image") == []
     cloud.tag_image(image.id, "bootstrap-image")

@@ -104,7 +104,7 @@ def test_a_create_whose_answer_got_lost_is_looked_for_before_it_is_repeated(api:
 
 def test_a_create_that_had_no_effect_is_repeated(api: Api) -> None:
     api.script = [error(503, "before the effect"), (200, {}, {"volumes": []}), (201, {}, {"volume": VOLUME})]
-    assert DigitalOcean("t", api.url).create_volume("data", "nyc3", 10, []).id == "v1"
+    assert DigitalOcean("t", api.url, patience=Patience(lists_s=0)).create_volume("data", "nyc3", 10, []).id == "v1"
     assert api.asked == ["POST /v2/volumes", "GET /v2/volumes", "POST /v2/volumes"]
 
 
@@ -133,7 +133,13 @@ def test_a_busy_droplet_is_asked_again(api: Api) -> None:
 
 def test_an_action_that_errs_is_told(api: Api) -> None:
     failed = {"id": 1, "type": "attach", "status": "errored", "resource_type": "volume", "resource_id": "v1"}
-    api.script = [(200, {}, {"volume": VOLUME}), (202, {}, {"action": {"id": 1}}), (200, {}, {"action": failed})]
+    api.script = [
+        (200, {}, {"volume": VOLUME}),
+        (202, {}, {"action": {"id": 1}}),
+        (200, {}, {"action": failed}),
+        # it counts whether the volume is there
+        (200, {}, {"volume": VOLUME}),
+    ]
     with pytest.raises(CloudError, match="attach of volume v1 failed"):
         DigitalOcean("t", api.url).attach_volume("v1", 7)
 
@@ -181,7 +187,7 @@ def test_a_refusal_is_final_and_named(api: Api, answer: Answer, kind: type[Excep
     assert len(api.asked) == 1 and "secret-token" not in str(failure.value)
 
 
-QUICK = Patience(connect_s=1, read_s=0.3, request_s=1.5, command_s=3, pause_s=0.02)
+QUICK = Patience(connect_s=1, read_s=0.3, request_s=1.5, command_s=3, pause_s=0.02, lists_s=0)
 PAGE = (200, {"content-type": "text/html"}, b"<html>log in to the hotel's network</html>")
 
 
