@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import requests
 import stamina
 
 from bootstrap.adapters.digitalocean import DigitalOcean
+from tests.waiting import until
 
 # around what asks with python-digitalocean, which does not try again: neither when it has asked too often in a minute
 # nor on a connection that was closed meanwhile
@@ -87,9 +89,16 @@ def snapshot_of(cloud: dict[str, Any], machine: Machine, prefix: str) -> Iterato
     run of the tests would meet it."""
     client = {"token": cloud["watcher_token"]}
     name = f"{prefix}-{uuid.uuid4().hex}"
-    machine.droplet.shutdown(return_dict=False).wait(update_every_seconds=1)
-    machine.droplet.take_snapshot(name, return_dict=False).wait(update_every_seconds=1)
-    (snapshot,) = [i for i in digitalocean.Manager(**client).get_my_images() if i.name == name]
+
+    def taken() -> list[Any]:
+        return [i for i in digitalocean.Manager(**client).get_my_images() if i.name == name]
+
+    for act in (machine.droplet.shutdown, partial(machine.droplet.take_snapshot, name)):
+        # an event of the provider's may be pending, and a list may be behind
+        until(lambda: not machine.droplet.load().locked)
+        act(return_dict=False).wait(update_every_seconds=1)
+    until(taken)
+    (snapshot,) = taken()
     try:
         yield int(snapshot.id)
     finally:

@@ -5,15 +5,15 @@ What the client asked for is looked at on the machine, on the wire and in the DN
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import digitalocean
 import dns.resolver
+import httpx
 import pydo
 import pytest
-from azure.core.pipeline.policies import HeadersPolicy
 
 from tests.rehearsal.machines import answers, ssh
 from tests.waiting import until
@@ -119,9 +119,11 @@ class PythonDigitalocean:
 
 class Pydo:
     def __init__(self, cloud: dict[str, Any]) -> None:
-        # its own policy sends a token over TLS only; these two talk inside one computer
-        policy = HeadersPolicy({"Authorization": f"Bearer {cloud['watcher_token']}"})
-        self._client = pydo.Client(token=cloud["watcher_token"], endpoint=cloud["api"], authentication_policy=policy)
+        # it sends a token over TLS only
+        tls = cloud["api_tls"]
+        self._client = pydo.Client(
+            token=cloud["watcher_token"], endpoint=tls["endpoint"], connection_verify=tls["ca_file"]
+        )
 
     def _done(self, action: int) -> None:
         until(lambda: self._client.actions.get(action)["action"]["status"] == "completed")
@@ -211,6 +213,20 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clients") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     return path
+
+
+@pytest.fixture(autouse=True)
+def friendly(cloud: dict[str, Any]) -> Iterator[None]:
+    """These clients are told what to do next without a look at what is pending: that is their user's to see to."""
+
+    def switch(on: bool) -> None:
+        headers = {"authorization": f"Bearer {cloud['watcher_token']}"}
+        url = f"{cloud['api']}/_faults/unfriendly"
+        httpx.put(url, headers=headers, json={"on": on}, trust_env=False).raise_for_status()
+
+    switch(False)
+    yield
+    switch(True)
 
 
 @pytest.mark.parametrize("kind", [PythonDigitalocean, Pydo])
