@@ -93,8 +93,13 @@ def _serve(home: Home, ended: threading.Event) -> None:
     driver = driver_of(home, network)
     driver.open()
     base = driver.ensure_base()
+    left = unfriendly.left(home.path)
     public_net = PublicNetwork(
-        network.range.cidr, network.range.gateway, network.range.service, ipv6.available(), unfriendly.left(home.path)
+        network.range.cidr,
+        network.range.gateway,
+        network.range.service,
+        ipv6.available(),
+        left & unfriendly.OF_MACHINES.keys(),
     )
     state = State(home.state)
     plant(state, base_image(base.ref, base.pretty_name, base.is_stand_in))
@@ -104,6 +109,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     supervisor = Supervisor(services(home.path, home.cache, public_net.nameserver, ports), home.run)
     supervisor.start()
     faults = Faults()
+    faults.unfriendly.switch(unfriendly.OF_THE_API.keys() - left, on=False)
     worker = Worker(state, driver, network, public_net, faults)
     api = Api(state, worker, public_net, home.token(), RateLimit(), home.scopes_of)
     app = contract.checked(api.app(), home.path)

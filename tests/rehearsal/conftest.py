@@ -22,6 +22,8 @@ from typing import Any
 import httpx
 import pytest
 
+from localcloud.host.unfriendly import OF_THE_API
+
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "tickets.example"
 STACK = "/home/deploy/apps/Ticket-Tracking-System/Docker"
@@ -117,10 +119,9 @@ def cloud(bootstrap: Bootstrap, request: pytest.FixtureRequest) -> Iterator[dict
     has its own limit of requests, and none of the product's is used up."""
     bootstrap("cloud", "reset")
     before = host_state()
-    bootstrap("cloud", "start", timeout_s=1800)
-    # These tests look at lists themselves and kill what they run, and a run right after a kill trusts the lists: what
-    # was made less than a second before is not found then. test_unfriendly.py has all of it on.
-    bootstrap("cloud", "faults", "unfriendly", "off")
+    # The tests look at lists themselves and kill what they run, and a run right after a kill trusts the lists: what was
+    # made less than a second before is not found then. test_unfriendly.py has all of it on.
+    bootstrap("cloud", "start", "--friendly", ",".join(OF_THE_API), timeout_s=1800)
     endpoints = json.loads((HOME / "endpoints.json").read_text())
     endpoints["watcher_token"] = bootstrap("cloud", "token", "--scope", "*:*", unlogged=True).out.strip()
     # python-digitalocean takes it from here alone when it builds an object of another class

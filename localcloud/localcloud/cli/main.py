@@ -106,7 +106,7 @@ def _kinds(_: click.Context, option: click.Parameter, text: str | None) -> froze
 
 
 @root.command()
-@click.option("--friendly", metavar="LIST", callback=_kinds, help="Switch off: apt,agent,automount; or all, or none.")
+@click.option("--friendly", metavar="LIST", callback=_kinds, help="Switch off: apt,late-lists …; or all, or none.")
 def start(friendly: frozenset[str] | None) -> None:
     """Make the cloud, or boot it again; run twice, it changes nothing.
 

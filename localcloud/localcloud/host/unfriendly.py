@@ -8,11 +8,20 @@ from pathlib import Path
 
 from localcloud.host.files import write_atomically
 
-KINDS = {
+LATE_ACTIONS, LATE_LISTS, LATE_DETAILS, PENDING = "late-actions", "late-lists", "late-details", "pending-events"
+OF_MACHINES = {
     "apt": "at its first boot a base image upgrades itself and holds apt's locks",
     "agent": "vendor-data installs an agent of the provider",
     "automount": "a udev rule of the base image mounts a volume that is attached, for a moment",
 }
+# of these `state/unfriendly.py` says how long; they can be switched while the cloud runs, too
+OF_THE_API = {
+    LATE_ACTIONS: "the new action of a reserved IP is 404",
+    LATE_LISTS: "a list does not show yet what was created",
+    LATE_DETAILS: "a droplet that has just become active shows no volumes, tags and private address",
+    PENDING: "a droplet has a pending event after its action has ended",
+}
+KINDS = OF_MACHINES | OF_THE_API
 ALL = frozenset(KINDS)
 _FILE = "friendly"
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from localcloud.host.unfriendly import LATE_ACTIONS, LATE_DETAILS, LATE_LISTS, OF_THE_API, PENDING
 from localcloud.state.database import State, Transaction
 from localcloud.state.model import Action, Droplet, Firewall, Image, ReservedIP, Row, Volume, VolumeSnapshot
 
@@ -25,12 +26,11 @@ class Habit:
     realistic: float
 
 
-LATE_ACTIONS, LATE_LISTS, LATE_DETAILS, PENDING = "late-actions", "late-lists", "late-details", "pending-events"
 HABITS = {
-    LATE_ACTIONS: Habit("the new action of a reserved IP is 404", 0.5, 5),
-    LATE_LISTS: Habit("a list does not show yet what was created", 1, 10),
-    LATE_DETAILS: Habit("a droplet that has just become active shows no volumes, tags and private address", 1, 10),
-    PENDING: Habit("a droplet has a pending event after its action has ended", 2, 300),
+    LATE_ACTIONS: Habit(OF_THE_API[LATE_ACTIONS], 0.5, 5),
+    LATE_LISTS: Habit(OF_THE_API[LATE_LISTS], 1, 10),
+    LATE_DETAILS: Habit(OF_THE_API[LATE_DETAILS], 1, 10),
+    PENDING: Habit(OF_THE_API[PENDING], 2, 300),
 }
 # of the most: two of five are no trouble at all
 SHARES = (0.0, 0.0, 0.1, 0.3, 1.0)

@@ -12,12 +12,12 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from fnmatch import fnmatchcase
 
+from localcloud.host.unfriendly import PENDING
 from localcloud.machines.driver import MachineDriver
 from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Action, Droplet, Job, Row
-from localcloud.state.unfriendly import PENDING
 from localcloud.wire import now
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.jobs import Finish, Jobs, Network, set_status

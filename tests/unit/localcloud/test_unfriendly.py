@@ -16,9 +16,9 @@ from localcloud.work.vendor import vendor_data
 
 
 def test_all_of_it_is_the_default_and_a_choice_stays(tmp_path: Path) -> None:
-    assert unfriendly.left(tmp_path) == {"apt", "agent", "automount"}
+    assert unfriendly.left(tmp_path) == unfriendly.ALL > {"apt", "agent", "automount", "late-lists"}
     unfriendly.switch_off(tmp_path, {"apt", "agent"})
-    assert unfriendly.left(tmp_path) == {"automount"}
+    assert unfriendly.left(tmp_path) == unfriendly.ALL - {"apt", "agent"}
     unfriendly.switch_off(tmp_path, ())
     assert unfriendly.left(tmp_path) == unfriendly.ALL
 
