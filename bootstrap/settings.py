@@ -16,6 +16,9 @@ from bootstrap.errors import UsageError
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # a volume's name has at most 64 characters, `bootstrap-` included
 _LONGEST_DOMAIN = 54
+# https://docs.digitalocean.com/support/why-is-smtp-blocked/
+BLOCKED_PORTS = (25, 465, 587)
+PROVIDERS_PORTS = "use 2525 (Mailgun, Postmark, SendGrid, Brevo, Mailjet), 2465 with TLS (Resend) or 2587 (Amazon SES)"
 
 
 def check_domain(value: str) -> str:
@@ -30,6 +33,20 @@ def check_domain(value: str) -> str:
     if len(domain) > _LONGEST_DOMAIN:
         raise ValueError(f"{value!r} has more than {_LONGEST_DOMAIN} characters")
     return domain
+
+
+class _Refused(ValueError):
+    """A value that is well formed and of no use: with what to give instead."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+def _check_mail_port(port: int) -> int:
+    if port in BLOCKED_PORTS:
+        raise _Refused(f"DigitalOcean blocks {port} on every droplet, with a reserved IP too", PROVIDERS_PORTS)
+    return port
 
 
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -107,10 +124,17 @@ class SmtpSettings(Strict):
     port: Annotated[
         int,
         Field(ge=1, le=65535),
-        about("Its TCP port. DigitalOcean blocks 25, 465 and 587 on droplets; 2525 is open.", example=2525),
-    ] = 587
+        AfterValidator(_check_mail_port),
+        about(
+            "Its TCP port. 25, 465 and 587 are refused: DigitalOcean blocks them on every droplet, with a reserved IP "
+            f"too. {PROVIDERS_PORTS[:1].upper()}{PROVIDERS_PORTS[1:]}.",
+            example=2587,
+        ),
+    ] = 2525
     user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
-    tls: Annotated[bool, about("Encrypt with STARTTLS.", example=False)] = True
+    tls: Annotated[
+        bool, about("Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it.", example=False)
+    ] = True
 
 
 class BackupSettings(Strict):
@@ -284,4 +308,6 @@ def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> U
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":
         problem = "must hold keys and values"
+    if isinstance(cause := first.get("ctx", {}).get("error"), _Refused):
+        return UsageError(f"{name}: {problem}", cause.remedy)
     return UsageError(f"{name}: {problem[:1].lower()}{problem[1:]}")

@@ -165,10 +165,10 @@ def test_the_mail_server_of_the_settings_reaches_the_droplet_and_stays(tmp_path:
     assert world.effects.log == []
     world.smtp_password = "m"
     create(world)
-    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+    assert mail_of(world) == ["smtp.example.net", "2525", "me", "m", "True"]
     world.settings = world.settings.model_copy(update={"smtp": None})
     create(world)
-    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+    assert mail_of(world) == ["smtp.example.net", "2525", "me", "m", "True"]
 
 
 def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_p
     own.write_text("DJANGO_EMAIL_HOST=mine.example.net\n")
     world = World(tmp_path, env_file=own, smtp={"host": "smtp.example.net", "port": 2525, "tls": False})
     create(world)
-    assert mail_of(world) == ["mine.example.net", "587", "", "", "True"]
+    assert mail_of(world) == ["mine.example.net", "2525", "", "", "True"]
 
 
 def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
