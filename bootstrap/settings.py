@@ -43,9 +43,13 @@ class _Refused(ValueError):
         self.remedy = remedy
 
 
+def blocked(port: int) -> str:
+    return f"DigitalOcean blocks {port} on every droplet, with a reserved IP too"
+
+
 def _check_mail_port(port: int) -> int:
     if port in BLOCKED_PORTS:
-        raise _Refused(f"DigitalOcean blocks {port} on every droplet, with a reserved IP too", PROVIDERS_PORTS)
+        raise _Refused(blocked(port), PROVIDERS_PORTS)
     return port
 
 
