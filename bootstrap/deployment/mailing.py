@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootstrap.deployment import remote
-from bootstrap.errors import RequirementError, UsageError
+from bootstrap.errors import HostError, UsageError
 from bootstrap.ports.host import Host
 from bootstrap.settings import BLOCKED_PORTS, PROVIDERS_PORTS, blocked
 from bootstrap_agent.contract import answers
@@ -39,7 +39,7 @@ def ask(host: Host) -> Finding:
     return Finding(server, f"no mail leaves by {server}: {told.problem}", remedy)
 
 
-def too_old() -> RequirementError:
+def too_old() -> HostError:
     """Of an image that was baked before there was `mail`."""
     remedy = "bootstrap image build, then bootstrap redeploy"
-    return RequirementError("the agent on the droplet is too old to ask the mail server", remedy)
+    return HostError("the agent on the droplet is too old to ask the mail server", remedy)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import NotFoundError, RequirementError, UsageError
+from bootstrap.errors import HostError, NotFoundError, UsageError
 from bootstrap.operations import mail
 from bootstrap.operations.create import run as create
 from tests.fakes.world import World
@@ -38,7 +38,7 @@ def test_what_is_no_address_never_reaches_the_droplet(world: World, address: str
 
 def test_an_earlier_images_agent_is_told_from_a_wrong_command(world: World) -> None:
     world.live().knows_mail = False
-    with pytest.raises(RequirementError, match="too old") as old:
+    with pytest.raises(HostError, match="too old") as old:
         mail.send_test(world.env(), "ada@example.org")
     assert old.value.remedy == "bootstrap image build, then bootstrap redeploy"
 
