@@ -74,7 +74,7 @@ def send(mail: Mail | None, environment: Mapping[str, str], domain: str, address
                 raise Unusable(f"from {sender}: {_said(error, server)}") from None
     except Unusable as why:
         raise HostError(f"no mail to {address} by {host}: {why}", "bootstrap doctor says what is wrong") from None
-    return MailSent(server.host, server.port, sender, address, letter["Message-ID"])
+    return MailSent(server.host, server.port, sender, address, str(letter["Message-ID"]))
 
 
 def _host(mail: Mail | None, environment: Mapping[str, str]) -> str:

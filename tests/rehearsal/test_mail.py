@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -28,5 +29,5 @@ def test_the_droplet_reaches_its_mail_server_and_none_on_the_blocked_ports(boots
     assert found["state"] == "ok", json.dumps(found)
     for port in (25, 465, 587):
         call = f"import socket; socket.create_connection(({asked['host']!r}, {port}), timeout=1)"
-        refused = bootstrap("ssh", DOMAIN, "--", "python3", "-c", call, check=False)
+        refused = bootstrap("ssh", DOMAIN, "--", "python3", "-c", shlex.quote(call), check=False)
         assert refused.code != 0 and "timed out" in refused.out + refused.err

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bootstrap_agent import mail
-from bootstrap_agent.contract.answers import MailServer
+from bootstrap_agent.contract import form
+from bootstrap_agent.contract.answers import MailSent, MailServer
 from bootstrap_agent.contract.errors import HostError, NotFoundError
 from bootstrap_agent.contract.stack import Mail
 
@@ -204,6 +205,7 @@ def test_one_mail_is_sent_as_the_stack_would(certificate: Path) -> None:
     with serving(certificate) as (inbox, port):
         sent = mail.send(NAMES, environment(port), DOMAIN, "ada@example.org")
         mail.send(Mail("HOST", "PORT", "USER", "PASSWORD", "TLS"), environment(port), DOMAIN, "ada@example.org")
+    assert form.decode(form.encode(sent), MailSent) == sent
     assert (sent.port, sent.to, sent.sender) == (port, "ada@example.org", "Tickets <no-reply@tickets.test>")
     first, second = inbox.taken
     assert (first.mail_from, first.rcpt_tos) == ("no-reply@tickets.test", ["ada@example.org"])
