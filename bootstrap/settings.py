@@ -255,11 +255,15 @@ class Settings(Strict):
 def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Settings:
     """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
     given = {name: value for name, value in flags.items() if value is not None}
-    merged = _merge(_merge(read(file), endpoints), given)
+    content = read(file)
+    merged = _merge(_merge(content, endpoints), given)
     # a misspelt `domain` is named as such first
     if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
         raise UsageError("no domain given", f"--domain example.com, or `domain:` in {file}")
     try:
+        if endpoints:
+            # what they hide would fail in production only
+            Settings.model_validate(_merge(content, given))
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise _one_line(error, file, given) from None

@@ -67,7 +67,8 @@ def test_a_port_that_digitalocean_blocks_is_refused_with_the_reason_and_the_port
     tmp_path: Path, port: int
 ) -> None:
     file = written(tmp_path, f"domain: a.example\nsmtp: {{host: smtp.example.net, port: {port}}}\n")
-    for endpoints in ({}, {"smtp": {"host": "198.51.100.2", "port": port}}):
+    # the local cloud's own would hide it, and production would be the first to say so
+    for endpoints in ({}, {"smtp": {"host": "198.51.100.2", "port": 2525}}):
         with pytest.raises(UsageError) as failure:
             load(file, {}, endpoints)
         assert failure.value.exit_code == 2 and "\n" not in failure.value.message
