@@ -16,6 +16,9 @@ from bootstrap.errors import UsageError
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # a volume's name has at most 64 characters, `bootstrap-` included
 _LONGEST_DOMAIN = 54
+# https://docs.digitalocean.com/support/why-is-smtp-blocked/
+BLOCKED_PORTS = (25, 465, 587)
+PROVIDERS_PORTS = "use 2525 (Mailgun, Postmark, SendGrid, Brevo, Mailjet), 2465 with TLS (Resend) or 2587 (Amazon SES)"
 
 
 def check_domain(value: str) -> str:
@@ -30,6 +33,24 @@ def check_domain(value: str) -> str:
     if len(domain) > _LONGEST_DOMAIN:
         raise ValueError(f"{value!r} has more than {_LONGEST_DOMAIN} characters")
     return domain
+
+
+class _Refused(ValueError):
+    """A value that is well formed and of no use: with what to give instead."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+def blocked(port: int) -> str:
+    return f"DigitalOcean blocks {port} on every droplet, with a reserved IP too"
+
+
+def _check_mail_port(port: int) -> int:
+    if port in BLOCKED_PORTS:
+        raise _Refused(blocked(port), PROVIDERS_PORTS)
+    return port
 
 
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -111,10 +132,17 @@ class SmtpSettings(Strict):
     port: Annotated[
         int,
         Field(ge=1, le=65535),
-        about("Its TCP port. DigitalOcean blocks 25, 465 and 587 on droplets; 2525 is open.", example=2525),
-    ] = 587
+        AfterValidator(_check_mail_port),
+        about(
+            "Its TCP port. 25, 465 and 587 are refused: DigitalOcean blocks them on every droplet, with a reserved IP "
+            f"too. {PROVIDERS_PORTS[:1].upper()}{PROVIDERS_PORTS[1:]}.",
+            example=2587,
+        ),
+    ] = 2525
     user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
-    tls: Annotated[bool, about("Encrypt with STARTTLS.", example=False)] = True
+    tls: Annotated[
+        bool, about("Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it.", example=False)
+    ] = True
 
 
 class RegistrySettings(Strict):
@@ -243,11 +271,15 @@ class Settings(Strict):
 def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Settings:
     """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
     given = {name: value for name, value in flags.items() if value is not None}
-    merged = _merge(_merge(read(file), endpoints), given)
+    content = read(file)
+    merged = _merge(_merge(content, endpoints), given)
     # a misspelt `domain` is named as such first
     if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
         raise UsageError("no domain given", f"--domain example.com, or `domain:` in {file}")
     try:
+        if endpoints:
+            # what they hide would fail in production only
+            Settings.model_validate(_merge(content, given))
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise _one_line(error, file, given) from None
@@ -300,4 +332,6 @@ def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> U
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "model_type":
         problem = "must hold keys and values"
+    if isinstance(cause := first.get("ctx", {}).get("error"), _Refused):
+        return UsageError(f"{name}: {problem}", cause.remedy)
     return UsageError(f"{name}: {problem[:1].lower()}{problem[1:]}")

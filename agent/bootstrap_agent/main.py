@@ -129,6 +129,15 @@ def timers(droplet: Droplet, options: argparse.Namespace) -> answers.Timers:
     return module.enable(droplet.x_bootstrap) if options.action == "enable" else module.disable()
 
 
+def mail(droplet: Droplet, options: argparse.Namespace) -> answers.MailServer | answers.MailSent:
+    from bootstrap_agent import mail as module
+
+    server, domain = droplet.x_bootstrap.mail, droplet.deployment.domain
+    if options.action == "check":
+        return module.check(server, droplet.environment, domain)
+    return module.send(server, droplet.environment, domain, options.address)
+
+
 # in the order of `--help`; each takes the commands of the contract that begin with its name
 RUNS: tuple[tuple[Run, str], ...] = (
     (info, "the release, the deployment and how far cloud-init is"),
@@ -141,6 +150,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (backup, "into Spaces"),
     (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),
     (timers, "backups and certificate renewal by themselves"),
+    (mail, "ask the stack's mail server, or send one mail by it"),
 )
 
 
@@ -153,10 +163,13 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(run.__name__, help=help_text, description=help_text)
         command.set_defaults(run=run, action=None)
         known = [one for one in COMMANDS.values() if one.words[0] == run.__name__]
-        if actions := [one.words[1] for one in known if len(one.words) > 1]:
-            command.add_argument("action", choices=actions)
-        for argument in filter(None, (one.argument for one in known)):
-            command.add_argument(argument)
+        below = None
+        for one in known:
+            if one.words[1:]:
+                below = below or command.add_subparsers(dest="action", required=True, metavar="ACTION")
+            parsing = below.add_parser(*one.words[1:]) if below else command
+            if one.argument:
+                parsing.add_argument(one.argument)
     return root
 
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
     "backup": ("bootstrap.cli.backup:backup", "Back up now, or list the backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
+    "mail": ("bootstrap.cli.mail:mail", "Send a test mail from the droplet."),
     "audit": ("bootstrap.cli.audit:audit", "Check how well the deployment is hardened."),
     "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; keep its data volume and backups by default."),
     "doctor": (

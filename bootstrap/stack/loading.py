@@ -172,6 +172,6 @@ def _environment(field: XBootstrap, template: EnvTemplate) -> Iterator[StackErro
     for name in sorted(set(field.secrets).difference(template.generated)):
         yield StackError(f"x-bootstrap.secrets.{name}", f"is not in {ENV_EXAMPLE}", f"add a line {name}={GENERATED}")
     variables = [("databases.admin_user", field.databases.admin_user)] if field.databases else []
-    variables += [(f"mail.{entry}", name) for entry, name in field.mail.variables.items()] if field.mail else []
+    variables += [(f"mail.{entry}", name) for entry, name in field.mail.named.items()] if field.mail else []
     for what, name in variables:
         yield from _unknown(what, name, template.values, f"variable of {ENV_EXAMPLE}")

@@ -25,7 +25,7 @@ from localcloud.host.waiting import until
 from localcloud.machines import BaseImage, NspawnDriver
 from localcloud.network import ipv6
 from localcloud.network.namespace import Network
-from localcloud.network.plan import Doors
+from localcloud.network.plan import SMTP_PORTS, Doors
 from localcloud.network.range import choose_range
 from localcloud.services import acme, mail, spaces
 from localcloud.services.lineup import Ports, services
@@ -45,6 +45,7 @@ API_PORT = 8080
 # for clients that send a token over TLS only
 API_TLS_PORT = 8443
 SUBMISSION_PORT = 587
+MAIL_PORTS, BLOCKED, OPEN = "BOOTSTRAP_CLOUD_MAIL_PORTS", "blocked", "open"
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
 # A client is silent for seconds while it talks to a droplet: what closes under its next request is no answer.
@@ -64,10 +65,17 @@ def ports_of(home: Home) -> Ports:
 
 
 def doors(ports: Ports) -> Doors:
-    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Mailers often know no other
-    port than 587, where this computer may have a server of its own."""
+    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Where the operator opened
+    the ports of mail, mailers often know no other than 587, where this computer may have a server of its own."""
     reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
-    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),))
+    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),), blocked=_blocked())
+
+
+def _blocked() -> tuple[int, ...]:
+    given = os.environ.get(MAIL_PORTS, BLOCKED)
+    if given not in (BLOCKED, OPEN):
+        raise LocalCloudError(f"{MAIL_PORTS}={given}: must be {BLOCKED} or {OPEN}", 2)
+    return SMTP_PORTS if given == BLOCKED else ()
 
 
 def driver_of(home: Home, network: Network) -> NspawnDriver:

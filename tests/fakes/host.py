@@ -55,6 +55,10 @@ class Machine:
     boot_error: str | None = None
     boot_log: str = ""
     certificate: answers.Certificate = field(default_factory=lambda: answers.Certificate("Test", CERTIFIED_UNTIL))
+    # what it says of its mail server, when it has one
+    mail_problem: str | None = None
+    # an image of before there was `mail`
+    knows_mail: bool = True
 
     @property
     def deployment(self) -> Deployment:
@@ -113,7 +117,7 @@ class FakeHost:
 
     def _agent(self, machine: Machine, command: str, stdin: str | None) -> HostResult:
         words = command.split()
-        known = COMMANDS.get(command) or COMMANDS.get(words[0])
+        known = COMMANDS.get(command) or COMMANDS.get(" ".join(words[:-1]))
         assert known and len(words) == len(known.words) + bool(known.argument), f"the agent has no command {command}"
         if refused := self._refused(machine, command):
             return refused
@@ -149,6 +153,8 @@ class FakeHost:
         if command == "stack up" and not machine.healthy:
             machine.held = False
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
+        if command.startswith("mail ") and not machine.knows_mail:
+            return HostResult(2, "", "bootstrap-agent: error: argument COMMAND: invalid choice: 'mail'\n")
         return None
 
     def _switch(self, machine: Machine, command: str) -> None:
@@ -198,6 +204,12 @@ class FakeHost:
                 return _manifest({"now": "full"}.get(kind, kind))
             case ["restore", wanted]:
                 return answers.Restored(wanted, {"auth_db": answers.RestoredDatabase(1, 3)}, ("media_files",))
+            case ["mail", "check"]:
+                if not (host := machine.env.get("DJANGO_EMAIL_HOST")):
+                    return answers.MailServer(None, None, None)
+                return answers.MailServer(host, int(machine.env["DJANGO_EMAIL_PORT"]), machine.mail_problem)
+            case ["mail", "send", address]:
+                return answers.MailSent("smtp.example.net", 2525, machine.env["DJANGO_EMAIL_FROM"], address, "<1@a>")
         raise AssertionError(f"no fake answer to {' '.join(words)}")
 
     def wait_until_reachable(self, timeout_s: float) -> None:

@@ -31,7 +31,8 @@ def test_every_answer_has_its_form(bootstrap: Bootstrap, site: Site, name: str) 
     command = COMMANDS[name]
     kept = ask(bootstrap, "secrets", "get") if name == "secrets put" else ""
     try:
-        told = ask(bootstrap, *command.words, stdin=kept)
+        argument = [f"postmaster@{DOMAIN}"] if command.argument else []
+        told = ask(bootstrap, *command.words, *argument, stdin=kept)
         assert list(form.problems(json.loads(told), command.form, closed=True)) == []
         assert told.count("\n") == 1
     finally:

@@ -64,6 +64,28 @@ def test_an_unknown_setting_below_another_is_told_where_all_stand(tmp_path: Path
     assert failure.value.remedy == "docs/settings.md has them all"
 
 
+@pytest.mark.parametrize("port", [25, 465, 587])
+def test_a_port_that_digitalocean_blocks_is_refused_with_the_reason_and_the_ports_of_providers(
+    tmp_path: Path, port: int
+) -> None:
+    file = written(tmp_path, f"domain: a.example\nsmtp: {{host: smtp.example.net, port: {port}}}\n")
+    # the local cloud's own would hide it, and production would be the first to say so
+    for endpoints in ({}, {"smtp": {"host": "198.51.100.2", "port": 2525}}):
+        with pytest.raises(UsageError) as failure:
+            load(file, {}, endpoints)
+        assert failure.value.exit_code == 2 and "\n" not in failure.value.message
+        assert failure.value.message.endswith(
+            f"bootstrap.yaml: smtp.port: DigitalOcean blocks {port} on every droplet, with a reserved IP too"
+        )
+        for word in ("2525", "Mailgun", "Postmark", "SendGrid", "Brevo", "Mailjet", "2465", "Resend", "2587", "SES"):
+            assert word in (failure.value.remedy or ""), word
+
+
+def test_mail_goes_to_a_port_that_is_open_unless_another_is_given(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "domain: a.example\nsmtp: {host: smtp.example.net}\n"), {}, {})
+    assert settings.smtp is not None and settings.smtp.port == 2525
+
+
 def test_a_mistake_in_a_flag_names_the_flag(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^--domain: 'x' is not a domain name"):
         load(tmp_path / "absent.yaml", {"domain": "x"}, {})

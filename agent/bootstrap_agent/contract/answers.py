@@ -185,6 +185,24 @@ class Timers(msgspec.Struct, frozen=True):
     timers: tuple[str, ...]
 
 
+class MailServer(msgspec.Struct, frozen=True):
+    """As the droplet meets it; `problem`, in one line, is why no mail goes there. All None: there is none to ask."""
+
+    host: str | None
+    port: int | None
+    problem: str | None
+
+
+class MailSent(msgspec.Struct, frozen=True):
+    """The server took it."""
+
+    host: str
+    port: int
+    sender: str
+    to: str
+    message_id: str
+
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
@@ -205,6 +223,8 @@ BACKUP_PRUNE: Command[Pruned] = Command(("backup", "prune"), Pruned)
 RESTORE: Command[Restored] = Command(("restore",), Restored, argument="id")
 TIMERS_ENABLE: Command[Timers] = Command(("timers", "enable"), Timers)
 TIMERS_DISABLE: Command[Timers] = Command(("timers", "disable"), Timers)
+MAIL_CHECK: Command[MailServer] = Command(("mail", "check"), MailServer, changes=False)
+MAIL_SEND: Command[MailSent] = Command(("mail", "send"), MailSent, changes=False, argument="address")
 
 COMMANDS: dict[str, Command[Any]] = {
     command.name: command for command in list(globals().values()) if isinstance(command, Command)

@@ -61,18 +61,25 @@ class Certificate(msgspec.Struct, frozen=True):
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """Which variables hold the mail server; a stack without one for TLS or the account does without."""
+    """Which variables hold the mail server; a stack without one for TLS or the account does without. `sender` is the
+    variable with the address that the stack's mails are from."""
 
     host: str
     port: str
     user: str | None = None
     password: str | None = None
     use_tls: str | None = None
+    sender: str | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Entry of the field → variable."""
+        return {entry: name for entry, name in msgspec.structs.asdict(self).items() if name is not None}
 
     @property
     def variables(self) -> dict[str, str]:
-        """Entry of the field → variable."""
-        return {entry: name for entry, name in msgspec.structs.asdict(self).items() if name is not None}
+        """The same, of the server alone."""
+        return {entry: name for entry, name in self.named.items() if entry != "sender"}
 
 
 class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
-from bootstrap.deployment import cost, find, gate, machine, names, remote, secrets, sshkey, steps
+from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import ConflictError, CredentialsError, HostError
+from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, HostError
 from bootstrap.operations.backup import BACKUP_S
 from bootstrap.operations.create import plan
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
@@ -71,6 +71,8 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
     if find.carries(env.settings, droplet, find.NEVER_SERVED):
         env.cloud.delete_tag(find.tag(env.settings, find.NEVER_SERVED))
+    if planned.stack.bootstrap.mail:
+        _ask_for_mail(env, host)
     host.close()
     return Created(
         url=f"https://{env.settings.domain}/",
@@ -235,6 +237,17 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
 def _start(env: Environment, host: Host) -> None:
     with env.progress.step("stack up and healthy"):
         remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
+
+
+def _ask_for_mail(env: Environment, host: Host) -> None:
+    """The site is there without it: nothing is undone for mail."""
+    try:
+        found = mailing.ask(host)
+    except BootstrapError as error:
+        env.progress.warn(f"the droplet was not asked for its mail server: {error.message}")
+        return
+    if found.problem:
+        env.progress.warn(f"{found.problem}; {found.remedy}")
 
 
 def _certify(env: Environment, host: Host, address: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from bootstrap.deployment import find, gate, machine, names, remote, steps
+from bootstrap.deployment import find, gate, machine, mailing, names, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CertificateError, CloudError, ConflictError, HostError, NotFoundError, UnhealthyError
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
@@ -162,6 +162,17 @@ def backup(patient: Patient) -> str | Doubt:
     return Doubt(text, "bootstrap logs --units, then bootstrap backup now") if hours >= BACKUP_HOURS else text
 
 
+def mail(patient: Patient) -> str | Doubt:
+    found = mailing.ask(patient.host)
+    if found.problem and found.remedy and not found.server:
+        return Doubt(found.problem, found.remedy)
+    if not found.server:
+        raise Absent
+    if found.problem:
+        raise HostError(found.problem, found.remedy)
+    return f"{found.server} lets the droplet in"
+
+
 def volume_space(patient: Patient) -> str | Doubt:
     usage = patient.told.volume
     if not usage.mounted or not usage.size_bytes or usage.used_bytes is None:
@@ -241,6 +252,7 @@ CHECKS = (
     Check(GROUP, "certificate", certificate, ("agent",)),
     Check(GROUP, "timers", timers, ("agent", "stack")),
     Check(GROUP, "backup", backup, ("agent", "stack")),
+    Check(GROUP, "mail", mail, ("agent",)),
     Check(GROUP, "volume space", volume_space, ("agent",)),
     Check(GROUP, "root space", root_space, ("login",)),
     Check(GROUP, "reboot", reboot, ("login",)),

@@ -48,6 +48,14 @@ def links(guest: Guest) -> list[tuple[str, str]]:
     return found
 
 
+def blocked(ports: tuple[int, ...]) -> Iterator[str]:
+    """No answer, not even a refusal. By the port that the guest asked for, whatever that was translated to; answers to
+    those who came in on such a port go out."""
+    if ports:
+        those = f"{{ {', '.join(map(str, sorted(ports)))} }}"
+        yield f'iifname "pub*" meta l4proto tcp ct direction original ct original proto-dst {those} drop'
+
+
 def firewalls(guests: list[Guest], family: Family) -> Iterator[str]:
     """One chain per direction of a guarded guest: `return` lets a packet go on, the end of the chain drops it."""
     for guest in guests:

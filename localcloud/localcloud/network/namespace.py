@@ -71,7 +71,7 @@ class Network:
         """All or nothing, in one transaction."""
         text = ruleset(plan, self.range, self.doors)
         if ipv6.available():
-            text += ruleset6(plan, self.range)
+            text += ruleset6(plan, self.range, self.doors)
         try:
             self._inside("nft", "-f", "-", stdin=text)
         except CommandError as failed:

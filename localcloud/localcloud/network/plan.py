@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# DigitalOcean drops what droplets send there, and does not lift it
+SMTP_PORTS = (25, 465, 587)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -35,11 +38,13 @@ class Guest:
 @dataclass(frozen=True)
 class Doors:
     """What guests may reach of the service address, beside DNS: everything else that listens there is for the host.
-    `metadata` stands for port 80 of 169.254.169.254. `translated` are further ports, each led to one of `tcp`."""
+    `metadata` stands for port 80 of 169.254.169.254. `translated` are further ports, each led to one of `tcp`. To
+    `blocked` TCP ports nothing leaves a guest by its public interface, wherever it goes."""
 
     metadata: int = 8169
     tcp: tuple[int, ...] = ()
     translated: tuple[tuple[int, int], ...] = ()
+    blocked: tuple[int, ...] = SMTP_PORTS
 
 
 @dataclass(frozen=True)

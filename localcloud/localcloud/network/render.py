@@ -6,7 +6,7 @@ Every guest hangs on links of its own, so every packet, also between two guests,
     translate    reserved address -> its droplet; the metadata address -> the service address
     hairpin      a droplet that calls its own reserved address needs the answer to come back through here
     forward      established, then what the sender's firewall lets out, then what the receiver's lets in; of the
-                 service address only its doors, whatever a guest's firewall says
+                 service address only its doors, and no blocked port, whatever a guest's firewall says
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from localcloud.network.chains import IPV4, chain, firewalls, links, table, through_firewalls
+from localcloud.network.chains import IPV4, blocked, chain, firewalls, links, table, through_firewalls
 from localcloud.network.plan import Doors, Guest, NetworkPlan
 from localcloud.network.range import UPLINK, Range, private_link
 
@@ -74,6 +74,7 @@ def _forward(guests: list[Guest], idle: tuple[str, ...], net: Range, doors: Door
     yield "tcp flags syn tcp option maxseg size set rt mtu"
     yield "ct state established,related accept"
     yield "ct state invalid drop"
+    yield from blocked(doors.blocked)
     for protocol, port in (("udp", 53), ("tcp", 53), ("tcp", doors.metadata)):
         yield f'iifname "pub*" oifname "{UPLINK}" ip daddr {net.service} {protocol} dport {port} accept'
     yield f"ip daddr {net.service} meta l4proto != {{ tcp, icmp }} drop"

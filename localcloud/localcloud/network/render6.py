@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from localcloud.network.chains import IPV6, chain, firewalls, table, through_firewalls
-from localcloud.network.plan import Guest, NetworkPlan
+from localcloud.network.chains import IPV6, blocked, chain, firewalls, table, through_firewalls
+from localcloud.network.plan import Doors, Guest, NetworkPlan
 from localcloud.network.range import UPLINK, Range, public_link
 
 
-def ruleset(plan: NetworkPlan, net: Range) -> str:
+def ruleset(plan: NetworkPlan, net: Range, doors: Doors) -> str:
     guests = sorted(plan.guests, key=lambda guest: guest.machine)
     users = [guest for guest in guests if guest.ipv6]
     return table(
@@ -23,7 +23,7 @@ def ruleset(plan: NetworkPlan, net: Range) -> str:
             *chain("antispoof", "type filter hook prerouting priority raw; policy accept;", _antispoof(guests, net)),
             *chain("local", "type filter hook input priority filter; policy drop;", _local()),
             *firewalls(users, IPV6),
-            *chain("forward", "type filter hook forward priority filter; policy drop;", _forward(users, net)),
+            *chain("forward", "type filter hook forward priority filter; policy drop;", _forward(users, net, doors)),
         ],
     )
 
@@ -41,10 +41,11 @@ def _local() -> Iterator[str]:
     yield "meta l4proto ipv6-icmp accept"
 
 
-def _forward(users: list[Guest], net: Range) -> Iterator[str]:
+def _forward(users: list[Guest], net: Range, doors: Doors) -> Iterator[str]:
     yield "tcp flags syn tcp option maxseg size set rt mtu"
     yield "ct state established,related accept"
     yield "ct state invalid drop"
+    yield from blocked(doors.blocked)
     yield f"ip6 daddr {net.ipv6_service} meta l4proto != ipv6-icmp drop"
     # told at once, so that a guest tries IPv4 instead of waiting
     yield f'oifname "{UPLINK}" ip6 daddr != {net.ipv6_service} reject with icmpv6 type no-route'

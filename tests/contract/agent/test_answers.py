@@ -60,7 +60,15 @@ def test_the_agents_parser_knows_every_command(name: str) -> None:
 
 def test_the_agents_parser_knows_no_other_command() -> None:
     assert {run.__name__ for run, _ in main.RUNS} == {command.words[0] for command in COMMANDS.values()}
-    assert {len(command.words) for command in COMMANDS.values() if command.argument} <= {1}
+    with pytest.raises(SystemExit):
+        main.parser().parse_args(["stack", "sideways"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_agents_parser_takes_an_argument_where_there_is_one_and_nowhere_else(name: str) -> None:
+    command = COMMANDS[name]
+    with pytest.raises(SystemExit):
+        main.parser().parse_args([*command.words, *([] if command.argument else ["latest"])])
 
 
 @pytest.mark.parametrize("unit", sorted(UNITS.glob("*.service")), ids=lambda path: path.name)

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -27,6 +27,8 @@ pytestmark = [
     ),
 ]
 API, MAIL, INBOX, DNS, METADATA = 8080, 2525, 8025, 53, 8169
+# of all droplets DigitalOcean drops them; mail is taken on others
+BLOCKED = (25, 465, 587)
 DOORS = Doors(metadata=METADATA, tcp=(API, MAIL), translated=((587, MAIL),))
 MACHINE = 11
 # prints which of the (address, port) in argv[1] answer, and with what
@@ -41,6 +43,7 @@ for address, port in json.loads(sys.argv[1]):
         found.append(None)
 print(json.dumps(found))
 """
+CALL = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1)"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Lab:
     net: Network
     namespace: str
 
-    def apply(self, **guest: object) -> None:
+    def apply(self, doors: Doors = DOORS, **guest: object) -> None:
+        self.net.doors = doors
         address = str(self.net.range.network[MACHINE])
         fields: dict[str, object] = {"private_ip": None, "vpc": None, "guarded": False, **guest}
         self.net.apply(NetworkPlan((Guest(machine=MACHINE, public_ip=address, **fields),)))  # type: ignore[arg-type]
@@ -98,10 +102,24 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def test_a_guest_reaches_the_doors_and_nothing_else_that_listens(lab: Lab) -> None:
     lab.apply()
     assert lab.reached(API, MAIL, DNS) == [str(API), str(MAIL), str(DNS)]
-    assert lab.reached(587) == [str(MAIL)]
     assert lab.reached(80, address="169.254.169.254") == [str(METADATA)]
     assert lab.reached(INBOX) == [None]
     assert lab.reached(INBOX, inside=False) == [str(INBOX)], "the host sees its inbox"
+
+
+def test_mail_on_the_ports_that_digitalocean_blocks_goes_nowhere_and_silently(lab: Lab) -> None:
+    lab.apply()
+    assert lab.reached(*BLOCKED) == [None] * 3
+    assert lab.reached(MAIL) == [str(MAIL)]
+    enter = ["ip", "netns", "exec", lab.namespace]
+    for address in (lab.net.range.service, "203.0.113.1"):
+        said = subprocess.run([*enter, sys.executable, "-c", CALL, address, "25"], capture_output=True, text=True)
+        assert "TimeoutError: timed out" in said.stderr, "no refusal, which would be an answer"
+
+
+def test_the_block_can_be_switched_off_and_587_is_the_mail_servers(lab: Lab) -> None:
+    lab.apply(replace(DOORS, blocked=()))
+    assert lab.reached(587) == [str(MAIL)]
 
 
 def test_a_guests_own_firewall_may_close_the_doors_but_not_dns_and_metadata(lab: Lab) -> None:

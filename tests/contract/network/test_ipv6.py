@@ -16,7 +16,7 @@ import pytest
 
 from localcloud.host.command import run
 from localcloud.machines import Interface
-from localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, choose_range, ipv6
 from tests.contract.network.test_doors import ASK
 
 pytestmark = [
@@ -30,6 +30,8 @@ pytestmark = [
 GUARD = Path(__file__).parents[3] / "packer" / "files" / "firewall.nft"
 ONE, TWO = 11, 12
 PORTS = (22, 8080)
+# of all droplets DigitalOcean drops them
+BLOCKED = (25, 465, 587)
 EVERYONE = ("0.0.0.0/0", "::/0")
 # says the port's number and the visitor's address to whoever comes, on both address families
 GREET = """
@@ -107,7 +109,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         ending.callback(lab.net.down)
         lab.net.up()
         for machine in (ONE, TWO):
-            plug(lab, machine, PORTS, ending)
+            plug(lab, machine, (*PORTS, *BLOCKED), ending)
         yield lab
 
 
@@ -138,6 +140,22 @@ def test_a_firewall_that_opens_ports_to_ipv4_leaves_those_of_ipv6_closed(lab: La
 def test_what_leaves_is_guarded_too(lab: Lab) -> None:
     lab.apply(lab.guest(ONE, guarded=True, outbound=(Rule("tcp", "22", EVERYONE),)), lab.guest(TWO))
     assert lab.reached(lab.address(TWO), *PORTS, visitor=ONE) == [*greeted(22, visitor=lab.address(ONE)), None]
+
+
+def test_mail_on_blocked_ports_goes_nowhere_and_silently_whichever_the_protocol(lab: Lab) -> None:
+    lab.apply(lab.guest(ONE), lab.guest(TWO))
+    for address in (lab.ipv4(TWO), lab.address(TWO)):
+        assert lab.reached(address, *BLOCKED, visitor=ONE) == [None, None, None]
+        assert len(lab.reached(address, *BLOCKED)) == 3 and None not in lab.reached(address, *BLOCKED), "outgoing only"
+    call = "import socket; socket.create_connection(('2001:db8::1', 25), 1)"
+    argv = ["ip", "netns", "exec", lab.net.machine_namespace(ONE), sys.executable, "-c", call]
+    assert "TimeoutError: timed out" in subprocess.run(argv, capture_output=True, text=True).stderr
+    lab.net.doors = Doors(blocked=())
+    try:
+        lab.apply(lab.guest(ONE), lab.guest(TWO))
+        assert lab.reached(lab.address(TWO), *BLOCKED, visitor=ONE) == greeted(*BLOCKED, visitor=lab.address(ONE))
+    finally:
+        lab.net.doors = Doors()
 
 
 def test_a_guest_has_its_own_sixteen_addresses_and_no_other(lab: Lab) -> None:

@@ -20,3 +20,17 @@ def test_a_port_that_another_program_took_is_given_up_unless_a_droplet_knows_it(
         daemon.give_up_a_taken_port(home, droplets=0)
         assert daemon.spaces_port(home) != port
     daemon.give_up_a_taken_port(home, droplets=1)
+
+
+def test_droplets_send_no_mail_on_the_blocked_ports_unless_the_operator_opens_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = daemon.ports_of(Home(tmp_path, tmp_path))
+    monkeypatch.delenv("BOOTSTRAP_CLOUD_MAIL_PORTS", raising=False)
+    assert daemon.doors(ports).blocked == (25, 465, 587)
+    monkeypatch.setenv("BOOTSTRAP_CLOUD_MAIL_PORTS", "open")
+    assert daemon.doors(ports).blocked == ()
+    monkeypatch.setenv("BOOTSTRAP_CLOUD_MAIL_PORTS", "yes")
+    with pytest.raises(LocalCloudError, match="BOOTSTRAP_CLOUD_MAIL_PORTS=yes") as refused:
+        daemon.doors(ports)
+    assert refused.value.code == 2

@@ -50,7 +50,7 @@ def test_a_rule_for_ipv6_peers_only_opens_nothing() -> None:
 def test_ipv6_packets_meet_rules_of_their_own() -> None:
     opened = (Rule("tcp", "22", EVERYWHERE), Rule("tcp", "80", ("0.0.0.0/0",)), Rule("icmp", "", ("fd00::/8", "::/1")))
     guests = (guest(11, ipv6=True, guarded=True, inbound=opened), guest(12, guarded=True, inbound=opened))
-    lines = [line.strip() for line in ruleset6(NetworkPlan(guests), NET).splitlines()]
+    lines = [line.strip() for line in ruleset6(NetworkPlan(guests), NET, DOORS).splitlines()]
     assert lines[:3] == ["table ip6 cloud", "delete table ip6 cloud", "table ip6 cloud {"]
     start = lines.index("chain in11 {") + 1
     assert lines[start : lines.index("}", start)] == [

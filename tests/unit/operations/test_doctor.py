@@ -96,6 +96,11 @@ def cut_create_short(world: World) -> None:
         raise KeyError
 
 
+def send_mail_by(world: World, problem: str | None) -> None:
+    world.live().env |= {"DJANGO_EMAIL_HOST": "smtp.example.net", "DJANGO_EMAIL_PORT": "2525"}
+    world.live().mail_problem = problem
+
+
 BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (lambda w: w.cloud.shutdown_droplet(w.cloud.droplets()[0].id), "droplet", "problem", 6),
     (pull_out_the_volume, "data volume", "problem", 5),
@@ -118,6 +123,8 @@ BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (lambda w: setattr(w.store, "versions", False), "spaces", "warning", 0),
     (lambda w: setattr(w.cloud, "droplet_limit", 2), "quotas", "warning", 0),
     (lambda w: w.cloud.delete_image(w.image.id), "image", "problem", 4),
+    (lambda w: send_mail_by(w, "login as me: 535 wrong"), "mail", "problem", 7),
+    (lambda w: setattr(w.live(), "knows_mail", False), "mail", "warning", 0),
 ]
 
 
@@ -163,6 +170,13 @@ def test_a_renewal_that_fails_is_told_at_once_and_why(world: World) -> None:
     assert found.state == "warning"
     assert found.text == "59 days left; its renewal fails since 2026-11-24T00:00:00Z: the rate limit is reached"
     assert found.remedy == f"bootstrap logs --units, then bootstrap create --domain {DOMAIN}"
+
+
+def test_the_mail_server_is_asked_where_there_is_one(world: World) -> None:
+    assert "mail" not in examined(world)
+    send_mail_by(world, None)
+    found = examined(world)["mail"]
+    assert (found.state, found.text) == ("ok", "smtp.example.net port 2525 lets the droplet in")
 
 
 def test_without_a_token_the_computer_is_checked_all_the_same(world: World) -> None:

@@ -29,11 +29,11 @@ WORKER_BACKGROUND = [*WORKER_BACKGROUND, "notification.sender.start"]
 # No host: no mail.
 EMAIL_HOST = env.optional("DJANGO_EMAIL_HOST")
 EMAIL_BACKEND = env.optional("DJANGO_EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
-EMAIL_PORT = int(env.optional("DJANGO_EMAIL_PORT", "587"))
+EMAIL_PORT = int(env.optional("DJANGO_EMAIL_PORT", "2525"))
 EMAIL_HOST_USER = env.optional("DJANGO_EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.optional("DJANGO_EMAIL_HOST_PASSWORD")
-# Port 465 speaks TLS from the first byte, others once asked to.
-EMAIL_USE_SSL = EMAIL_PORT == 465
+# These ports speak TLS from the first byte, others once asked to.
+EMAIL_USE_SSL = EMAIL_PORT in (465, 2465)
 EMAIL_USE_TLS = env.flag("DJANGO_EMAIL_USE_TLS", "true") and not EMAIL_USE_SSL
 EMAIL_TIMEOUT = 10
 MAIL_DOMAIN = urlsplit(FRONTEND_URL).hostname

@@ -165,10 +165,42 @@ def test_the_mail_server_of_the_settings_reaches_the_droplet_and_stays(tmp_path:
     assert world.effects.log == []
     world.smtp_password = "m"
     create(world)
-    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+    assert mail_of(world) == ["smtp.example.net", "2525", "me", "m", "True"]
     world.settings = world.settings.model_copy(update={"smtp": None})
     create(world)
-    assert mail_of(world) == ["smtp.example.net", "587", "me", "m", "True"]
+    assert mail_of(world) == ["smtp.example.net", "2525", "me", "m", "True"]
+
+
+def mail_told(world: World, tmp_path: Path, port: int = 2525, **machine: object) -> list[str]:
+    """What a second run says of mail, with the machine as given."""
+    own = tmp_path / "own.env"
+    own.write_text(f"DJANGO_EMAIL_HOST=smtp.example.net\nDJANGO_EMAIL_PORT={port}\n")
+    world.settings = world.settings.model_copy(update={"env_file": own})
+    create(world)
+    for name, value in machine.items():
+        setattr(world.live(), name, value)
+    world.progress.texts.clear()
+    assert create(world).url == "https://example.com/"
+    return [text.removeprefix("warning: ") for text in world.progress.texts if "mail" in text]
+
+
+def test_a_mail_server_that_the_droplet_cannot_use_is_a_warning_in_one_line(world: World, tmp_path: Path) -> None:
+    assert mail_told(world, tmp_path) == []
+    (told,) = mail_told(world, tmp_path, mail_problem="login as me: 535 wrong")
+    assert told.startswith("no mail leaves by smtp.example.net port 2525: login as me: 535 wrong; check `smtp`")
+    (told,) = mail_told(world, tmp_path, port=587, mail_problem="no answer within 10 s")
+    assert told.startswith("no mail leaves by smtp.example.net port 587: DigitalOcean blocks 587 on every droplet")
+    assert "(no answer within 10 s); use 2525 (Mailgun" in told
+    (told,) = mail_told(world, tmp_path, knows_mail=False)
+    assert told.endswith("bootstrap image build, then bootstrap redeploy")
+
+
+def test_a_stack_without_a_mail_server_hears_nothing_of_it(world: World) -> None:
+    create(world)
+    world.live().mail_problem = "never asked"
+    world.progress.texts.clear()
+    create(world)
+    assert not [text for text in world.progress.texts if "mail" in text]
 
 
 def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_path: Path) -> None:
@@ -176,7 +208,7 @@ def test_who_speaks_of_mail_in_the_env_file_gets_nothing_from_the_settings(tmp_p
     own.write_text("DJANGO_EMAIL_HOST=mine.example.net\n")
     world = World(tmp_path, env_file=own, smtp={"host": "smtp.example.net", "port": 2525, "tls": False})
     create(world)
-    assert mail_of(world) == ["mine.example.net", "587", "", "", "True"]
+    assert mail_of(world) == ["mine.example.net", "2525", "", "", "True"]
 
 
 def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
