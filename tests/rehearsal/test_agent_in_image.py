@@ -29,7 +29,7 @@ def test_the_agent_is_the_wheel_of_this_checkout(bootstrap: Bootstrap, site: Sit
             name: hashlib.sha256(wheel.read(name)).hexdigest() for name in wheel.namelist() if name.endswith(".py")
         }
     packages = f"{VENV}/lib/python3*/site-packages"
-    found = ask(bootstrap, "sh", "-c", f"'cd {packages} && find bootstrap_agent -name *.py -exec sha256sum {{}} +'")
+    found = ask(bootstrap, f"cd {packages} && find bootstrap_agent -name '*.py' -exec sha256sum {{}} +")
     installed = {name: digest for digest, name in map(str.split, found.splitlines())}
     assert built and installed == built
 
