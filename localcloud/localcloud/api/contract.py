@@ -40,9 +40,8 @@ class Contract:
     def __init__(self, document: Path) -> None:
         from openapi_core import Config, OpenAPI
 
-        spec = json.loads(document.read_text())
+        spec = published(document)
         spec["servers"] = [{"url": "/"}]  # our server's address is not DigitalOcean's
-        _widen(spec["components"]["schemas"])
         self._openapi = OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
 
     def complaint(self, scope: Scope, status: int, headers: dict[str, str], body: bytes) -> str | None:
@@ -65,12 +64,15 @@ class Contract:
         return None
 
 
-def _widen(schemas: dict[str, Any]) -> None:
-    """What the service answers although its document does not list it: newer regions and distributions, and no
-    environment for a project that was given none, as the Terraform provider's tests have it."""
+def published(document: Path) -> dict[str, Any]:
+    """DigitalOcean's document, with what the service answers although it does not list it: newer regions and
+    distributions, and no environment for a project that was given none, as the Terraform provider's tests have it."""
+    spec: dict[str, Any] = json.loads(document.read_text())
+    schemas = spec["components"]["schemas"]
     schemas["region_slug"]["enum"] += REGIONS
     schemas["distribution"]["enum"] += {distribution for _, distribution in DISTRIBUTIONS.values()}
     schemas["project_base"]["properties"]["environment"]["enum"].append("")
+    return spec
 
 
 def _is_error(body: bytes) -> bool:

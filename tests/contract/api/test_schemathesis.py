@@ -3,7 +3,6 @@ a server error, and what it answers is what the document says."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from localcloud.api.contract import Contract
+from localcloud.api.contract import Contract, published
 from tests.contract.api.conftest import CONTRACT, TOKEN, Cloud, running
 from tests.waiting import until
 
@@ -27,7 +26,7 @@ CHECKS = (not_a_server_error, response_schema_conformance)
 SEARCH = os.environ.get("FUZZ_EXAMPLES")
 
 config = schemathesis.Config.from_dict({"phases": {"coverage": {"enabled": SEARCH is not None}}})
-schema = schemathesis.openapi.from_dict(json.loads(CONTRACT.read_text()), config=config).exclude(path_regex=ABSENT)
+schema = schemathesis.openapi.from_dict(published(CONTRACT), config=config).exclude(path_regex=ABSENT)
 bounded = settings(
     max_examples=int(SEARCH or 8),
     deadline=None,
