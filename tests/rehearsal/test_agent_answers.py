@@ -4,10 +4,14 @@ The same list as in tests/contract/agent/test_answers.py, which holds the unit t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from bootstrap.adapters.spaces import Spaces
 from bootstrap.deployment.remote import AGENT
+from bootstrap.settings import Settings
 from bootstrap_agent.contract import form
 from bootstrap_agent.contract.answers import COMMANDS
 from bootstrap_agent.contract.paths import ENV_FILE
@@ -19,6 +23,15 @@ pytestmark = pytest.mark.root
 # another form, run them in test_life.py and test_kill.py.
 ELSEWHERE = {"volume unmount", "stack down", "restore"}
 PENDING = "/etc/ssh/ssh_host_ed25519_key.new"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_backup_is_left(cloud: dict[str, Any], site: Site) -> Iterator[None]:
+    """The site is shared, and others begin with none."""
+    yield
+    settings, where = Settings(domain=DOMAIN), cloud["spaces"]
+    place = (where["endpoint"], where["region"], settings.bucket, where["access_key"], where["secret_key"])
+    Spaces(*place).delete_prefix(settings.prefix)
 
 
 def ask(bootstrap: Bootstrap, *words: str, stdin: str = "") -> str:
