@@ -141,9 +141,14 @@ def _own_key(path: Path) -> dict[str, str]:
     droplet told of it by user-data. In the environment, as a template that does not ask for it need not know it."""
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "packer", "-f", str(path)]
     try:
-        subprocess.run(argv, check=True, capture_output=True)
+        done = process.run(argv)
     except FileNotFoundError:
         raise RequirementError("the OpenSSH client is missing", "apt install openssh-client") from None
+    if done.code != 0:
+        error = RequirementError(
+            f"ssh-keygen: {process.last_line(done.stderr)}", "is there room in the temporary folder?"
+        )
+        raise process.blamed(error, process.line(argv))
     public = path.with_name(path.name + ".pub").read_text().strip()
     return {"PKR_VAR_ssh_private_key_file": str(path), "PKR_VAR_ssh_public_key": public}
 
