@@ -36,9 +36,12 @@ def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.De
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
     there goes."""
     with alone(env) as locked:
-        deployment = find.find(locked)
+        deployment = find.find_all(locked)
         if confirmed is not None:
             _check_unchanged(env, confirmed, deployment)
+        if not (deployment.exists or deployment.volume):
+            # an earlier run ended between the tag and what was to carry it
+            env.cloud.drop_tag(find.tag(env.settings))
         _check_exists(env, deployment, volume, backups)
         return _destroy(locked, deployment, volume, backups)
 
@@ -71,9 +74,9 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
     if deployment.volume:
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
-    if deployment.firewall:
-        with env.progress.step("tags and firewall"):
-            _drop_tags(env)
+    with env.progress.step("tags and firewall"):
+        _drop_tags(env)
+        if deployment.firewall:
             env.cloud.delete_firewall(deployment.firewall.id)
     # nobody goes on from where a create stopped
     steps.path_of(env).unlink(missing_ok=True)
@@ -83,7 +86,7 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
 
 def check_exists(env: Environment, *, volume: bool, backups: bool) -> find.Deployment:
     """What `destroy` would delete, for the question before it."""
-    deployment = find.find(env)
+    deployment = find.find_all(env)
     _check_exists(env, deployment, volume, backups)
     return deployment
 

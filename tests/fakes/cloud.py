@@ -15,6 +15,7 @@ from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import (
     VPC,
     Account,
+    Carriers,
     Droplet,
     DropletSpec,
     Firewall,
@@ -95,6 +96,8 @@ class FakeCloud:
         self.on_droplet: Callable[[Droplet, DropletSpec], None] = lambda droplet, spec: None
         # told what is about to happen to a droplet or below it
         self.before: Callable[[str, Droplet], None] = lambda what, droplet: None
+        # told when somebody waits for that
+        self.quiet: Callable[[Sequence[int], str | None], None] = lambda droplet_ids, volume_id: None
         self.droplet_limit = 10
         self.lacking: set[str] = set()
         self._ids = itertools.count(1001)
@@ -172,6 +175,9 @@ class FakeCloud:
 
     def droplets(self, tag: str | None = None) -> list[Droplet]:
         return [self._seen(d) for d in self._droplets.values() if tag is None or tag in d.tags]
+
+    def carriers(self, tag: str, among: Carriers | None = None) -> Carriers:
+        return Carriers(tuple(self.droplets(tag)), tuple(self.volumes(tag=tag)))
 
     def droplet(self, droplet_id: int) -> Droplet | None:
         found = self._droplets.get(droplet_id)
@@ -278,6 +284,9 @@ class FakeCloud:
             if region in (None, volume.region) and name in (None, volume.name) and (tag is None or tag in volume.tags)
         ]
 
+    def volume(self, volume_id: str) -> Volume | None:
+        return self._volumes.get(volume_id)
+
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
         if self.volumes(region, name):
             raise ConflictError("a volume of that name already exists")
@@ -329,6 +338,16 @@ class FakeCloud:
     def reserved_ips(self) -> list[ReservedIP]:
         return list(self._addresses.values())
 
+    def wait_until_quiet(self, droplet_ids: Sequence[int], volume_id: str | None = None) -> None:
+        with self.effects.call("wait until quiet"):
+            self.quiet(droplet_ids, volume_id)
+
+    def reserved_ip(self, ip: str) -> ReservedIP | None:
+        return self._addresses.get(ip)
+
+    def reserved_ip_of(self, droplet_id: int) -> ReservedIP | None:
+        return next((ip for ip in self._addresses.values() if ip.droplet_id == droplet_id), None)
+
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
         droplet = self._existing(droplet_id)
         address = ReservedIP(f"198.51.100.{self._id() % 250}", droplet.region, droplet_id)
@@ -349,8 +368,11 @@ class FakeCloud:
     def firewalls(self) -> list[Firewall]:
         return list(self._firewalls.values())
 
+    def firewall(self, name: str) -> Firewall | None:
+        return next((firewall for firewall in self._firewalls.values() if firewall.name == name), None)
+
     def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
-        present = next((firewall for firewall in self._firewalls.values() if firewall.name == name), None)
+        present = self.firewall(name)
         wanted = Firewall(present.id if present else f"firewall-{self._id()}", name, tuple(inbound), tuple(tags))
         if present != wanted:
             with self.effects.change("put firewall"):

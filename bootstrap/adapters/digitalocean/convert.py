@@ -119,6 +119,11 @@ def droplet(item: Json, others: Collection[str] = ()) -> Droplet:
     )
 
 
+def public_addresses(droplet: Json) -> list[str]:
+    """Of version 4: its own, and a reserved one."""
+    return [v4["ip_address"] for v4 in droplet["networks"].get("v4", []) if v4["type"] == "public"]
+
+
 def _address(networks: Json, type: str, others: Collection[str]) -> str | None:
     found = (v4["ip_address"] for v4 in networks.get("v4", []) if v4["type"] == type)
     return next((address for address in found if address not in others), None)

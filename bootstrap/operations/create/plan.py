@@ -9,7 +9,7 @@ from bootstrap.deployment import cost, find, secrets, sshkey
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.images import provenance
-from bootstrap.images.bake import STACK_TAG, TAG, stack_of
+from bootstrap.images.bake import STACK_TAG, stack_of
 from bootstrap.operations.create import preflight
 from bootstrap.operations.restore import choose_backup
 from bootstrap.ports.cloud import Droplet, Image, Size
@@ -68,7 +68,7 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
 
 def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:
     """A deployment keeps its stack: with another one's folder, it would get another one's settings and image."""
-    runs = next((stack_of(image) for image in env.cloud.images(TAG) if image.id == running.image_id), None)
+    runs = next((stack_of(image) for image in env.cloud.images() if image.id == running.image_id), None)
     if runs not in (None, stack_name):
         raise ConflictError(
             f"{env.settings.domain} runs the stack {runs}, and {env.settings.stack} is {stack_name}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
@@ -58,9 +58,9 @@ def create(
 def _create(env: Environment, planned: plan.Plan) -> Created:
     _prepare_backups(env)
     placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key))
-    volume = _ensure_volume(env)
+    volume = planned.deployment.volume or _new_volume(env)
     droplet, host = _ensure_droplet(env, placement, planned, volume)
-    address = _ensure_reserved_ip(env, droplet, planned.deployment.droplets)
+    address = _ensure_reserved_ip(env, droplet, planned.deployment)
     _ensure_records(env, address.ip)
     _mount(env, volume, droplet, host)
     _deliver_secrets(env, planned, host)
@@ -93,14 +93,18 @@ def _prepare_backups(env: Environment) -> None:
         env.store.ensure_bucket(env.settings.prefix)
 
 
-def _ensure_volume(env: Environment) -> Volume:
+def _new_volume(env: Environment) -> Volume:
     settings = env.settings
-    if found := find.find_volume(env):
-        return found
+    name, own = find.resource_name(settings), find.tag(settings)
     with env.progress.step(f"data volume of {settings.volume_size_gb} GiB"):
-        return env.cloud.create_volume(
-            find.resource_name(settings), settings.region, settings.volume_size_gb, [find.tag(settings)]
-        )
+        try:
+            return env.cloud.create_volume(name, settings.region, settings.volume_size_gb, [own])
+        except ConflictError:
+            # its name is taken: should the tag's count be behind as well, a second volume there never is
+            there = next((v for v in env.cloud.volumes(settings.region, name) if own in v.tags), None)
+            if there is None:
+                raise
+            return there
 
 
 def _ensure_droplet(
@@ -170,9 +174,14 @@ def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -
         )
 
 
-def _ensure_reserved_ip(env: Environment, droplet: Droplet, others: Iterable[Droplet]) -> ReservedIP:
-    """`others` of the deployment: one that was replaced may hold it still."""
-    found = find.find_reserved_ip(env, [droplet, *others])
+def _ensure_reserved_ip(env: Environment, droplet: Droplet, before: find.Deployment) -> ReservedIP:
+    """`before` this run: a droplet of then may hold one that no list shows yet, and one that was replaced may have
+    given it up."""
+    found: ReservedIP | None = None
+    if before.reserved_ip:
+        found = env.cloud.reserved_ip(before.reserved_ip.ip)
+    elif droplet.id in {old.id for old in before.droplets}:
+        found = env.cloud.reserved_ip_of(droplet.id)
     if found is None:
         with env.progress.step("reserved ip"):
             return env.cloud.create_reserved_ip(droplet.id)

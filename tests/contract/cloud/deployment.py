@@ -68,6 +68,8 @@ class Deployment(Surroundings):
             server.state._database.execute("PRAGMA synchronous = OFF")
         with server.state.change() as tx:
             tx.put(_image())
+            for name in TAGS:
+                tx.put(Tag(name=name))
         server.judge.hear = self._hear
 
     def _hear(self, method: str, path: str) -> None:
@@ -148,7 +150,7 @@ class Deployment(Surroundings):
                 ),
                 "ssh keys": [key.name for key in tx.all(SSHKey)],
                 "vpcs": sorted(vpc.name for vpc in tx.all(VPC)),
-                "tags": sorted(_nameless(tag.name) for tag in tx.all(Tag)),
+                "tags": sorted(_nameless(tag.name) for tag in tx.all(Tag) if tag.name not in TAGS),
             }
 
     def check_serves(self) -> None:

@@ -23,6 +23,7 @@ from bootstrap.errors import (
 )
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as operation
+from bootstrap.ports.cloud import Carriers
 from bootstrap.ports.dns import Answer, Caa
 from tests.fakes.cloud import EPOCH, Killed, Trip
 from tests.fakes.world import ROOT, FakeHost, World, public_key
@@ -405,3 +406,15 @@ def test_a_domain_of_another_account_is_said_to_be_one(world: World, monkeypatch
             create(world)
     create(world)
     assert counts(world) == ONE_OF_EACH
+
+
+def test_a_volume_of_the_name_is_the_one_although_nothing_shows_it_yet(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "bootstrap:example_com"
+    volume = world.cloud.create_volume("bootstrap-example-com", "nyc3", 10, [own])
+    with monkeypatch.context() as patch:
+        patch.setattr(world.cloud, "carriers", lambda tag, among=None: Carriers((), ()))
+        patch.setattr(find, "all_there_is", lambda cloud: find.Account((), (), ()))
+        assert create(world).volume.id == volume.id
+    assert len(world.cloud.volumes()) == 1
