@@ -233,8 +233,8 @@ class Account:
 
 # of a deployment that is whole
 ONE = {"firewalls": 1, "volumes": 1, "droplets": 1, "reserved IPs": 1, "records": 2, "host keys": 1}
-# at any moment: both host keys are pinned while one takes the other's place (one more for each time that this is cut
-# short: a key that waited on the droplet is not used), and both locks are there at a renewal
+# at any moment: both host keys are pinned while one takes the other's place (test_kill.py allows for more where that
+# is cut short twice), and both locks are there at a renewal
 MOST = {**ONE, "host keys": 2, "SSH keys": 1, "VPCs": 1, "locks": 2}
 # left by `destroy` for the next deployment
 KEPT = ("SSH keys", "VPCs")

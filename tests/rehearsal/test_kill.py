@@ -52,7 +52,7 @@ class Matrix:
     tls: ssl.SSLContext
     usual: dict[str, Ran] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
-    # since the deployment was whole: each leaves the pin of a key that the next run does not go on with
+    # since the deployment was whole: the next run may replace once more a key that was in place already
     rotations_cut_short: int = 0
 
     def stands(self) -> dict[str, list[str]]:
