@@ -46,6 +46,12 @@ def prepare_candidate(work: Replacement) -> None:
         raise HostError(f"the candidate's stack cannot be read: {seen.services_error}", "bake a new image")
 
 
+def await_quiet(work: Replacement) -> None:
+    """While an event of the provider's is pending, what is asked of a droplet is refused, for minutes: nobody is to
+    wait for that."""
+    work.env.cloud.wait_until_quiet([work.old_droplet().id, work.new_droplet().id], work.volume.id)
+
+
 def stop_live(work: Replacement) -> None:
     """From here on new visitors wait; they are answered by whoever has the address when this is over."""
     host = work.host(work.old_droplet())
