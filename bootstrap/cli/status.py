@@ -41,6 +41,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("volume", f"{volume['name']} {volume['size_gb']} GiB" if volume else "-"),
         ("certificate", _certificate(now["certificate"])),
         ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
+        *([("lock", _lock(now["lock"]))] if now["lock"] else []),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
     ]
     for name, text in rows:
@@ -49,6 +50,11 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         context.console.print()
         services = [(item["name"], item["state"], item["health"] or "-") for item in now["services"]]
         context.console.table(("service", "state", "health"), services)
+
+
+def _lock(lock: dict[str, Any]) -> str:
+    text = f"{lock['operation'] or 'a command'} on {lock['holder']} since {lock['since']}"
+    return f"{text}; silent for {_age(lock['silent_s'])}: the next run takes it over" if lock["stale"] else text
 
 
 def _certificate(certificate: dict[str, Any] | None) -> str:

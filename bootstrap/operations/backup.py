@@ -32,7 +32,7 @@ class Backup:
 
 def backup_now(env: Environment) -> Manifest:
     """Databases and media, now; returns the manifest."""
-    with alone(env) as locked:
+    with alone(env, "backup") as locked:
         _, live = finding.find_live(locked)
         step = locked.progress.step("backup of databases and media to Spaces")
         with closing(remote.connect(locked, live)) as host, step:

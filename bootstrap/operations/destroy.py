@@ -35,7 +35,7 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.Deployment | None = None) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
     there goes."""
-    with alone(env) as locked:
+    with alone(env, "destroy") as locked:
         deployment = find.find_all(locked)
         if confirmed is not None:
             _check_unchanged(env, confirmed, deployment)

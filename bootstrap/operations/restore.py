@@ -32,7 +32,7 @@ def choose_backup(env: Environment, wanted: str) -> Backup:
 def restore(env: Environment, wanted: str, confirmed: Backup | None = None) -> answers.Restored:
     """Returns what the agent restored, after the stack serves again. `confirmed` is the backup that a person agreed to:
     `latest` may be another one by now."""
-    with alone(env) as locked:
+    with alone(env, "restore") as locked:
         if confirmed is not None and (now := choose_backup(locked, wanted)) != confirmed:
             raise ConflictError(
                 f"{wanted} is no longer backup {confirmed.id}, as was confirmed, but {now.id}: nothing was restored",

@@ -38,7 +38,7 @@ def create(
     """`on_plan` hears the plan before anything is made."""
     with ExitStack() as until_done:
         try:
-            env = until_done.enter_context(alone(env))
+            env = until_done.enter_context(alone(env, "create"))
         except CredentialsError:
             # a token that may not lock lacks more than that, which the plan tells in one line
             plan.check(env, from_backup)
