@@ -2,7 +2,8 @@
 with its exit code and the next run finishes. Either way what stands in the end is what an undisturbed run leaves.
 
 In CI several calls fail in one run, each once, and the cloud is as unfriendly as it gets. `BOOTSTRAP_ALL_WAYS=1` gives
-every call and way a cloud of its own, which does nothing else unasked (else it would take hours), and with `BOOTSTRAP_WRITE_DOCS=1` writes their rows of docs/failure-matrix.md from what happened: twenty minutes.
+every call and way a cloud of its own, which does nothing else unasked (it would take hours); with
+`BOOTSTRAP_WRITE_DOCS=1` it writes their rows of docs/failure-matrix.md from what happened: twenty minutes.
 """
 
 from __future__ import annotations
