@@ -4,8 +4,8 @@ DigitalOcean's lists are behind what was created, and the process that created i
 where something else can tell:
 
 - Droplets and volumes: their tag counts its carriers by itself; lists are asked again until they show as many. That
-  the count is not behind is an assumption. The second line: a volume's name is taken in its region (409), and then it
-  is the one that is looked for.
+  the count is not behind is an assumption. The second line: a volume's name is taken in its region (409), and by its
+  name it is looked for then, and before `destroy` says that there is none.
 - The reserved IP: a droplet's own details show the addresses it holds, once nothing is under way there; an apex record
   names one, and by its address it is known at once.
 - The firewall: nothing counts it. Who makes it is refused, as its name is taken. Who must be sure that there is none
@@ -120,7 +120,15 @@ def find_all(env: Environment) -> Deployment:
         deployment = replace(deployment, reserved_ip=next(filter(None, held), None))
     if deployment.firewall is None and (deployment.droplets or begun(env)):
         deployment = replace(deployment, firewall=env.cloud.firewall(resource_name(env.settings)))
+    if deployment.volume is None:
+        deployment = replace(deployment, volume=volume_by_name(env))
     return deployment
+
+
+def volume_by_name(env: Environment) -> Volume | None:
+    """In the region, where its name is taken once; should the count of its tag be behind."""
+    named = env.cloud.volumes(env.settings.region, resource_name(env.settings))
+    return next((volume for volume in named if tag(env.settings) in volume.tags), None)
 
 
 def begun(env: Environment) -> bool:

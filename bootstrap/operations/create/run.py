@@ -101,7 +101,7 @@ def _new_volume(env: Environment) -> Volume:
             return env.cloud.create_volume(name, settings.region, settings.volume_size_gb, [own])
         except ConflictError:
             # its name is taken: should the tag's count be behind as well, a second volume there never is
-            there = next((v for v in env.cloud.volumes(settings.region, name) if own in v.tags), None)
+            there = find.volume_by_name(env)
             if there is None:
                 raise
             return there
