@@ -115,10 +115,18 @@ def none_live(settings: Settings) -> NotFoundError:
 def find_all(env: Environment) -> Deployment:
     """The deployment, with what an earlier run may have made a moment ago: for whoever leaves nothing behind."""
     deployment = find(env)
+    parts = (deployment.reserved_ip, deployment.firewall, deployment.volume)
+    if None in parts and (deployment.droplets or begun(env)):
+        env.progress.note("not all of it is listed: looking for what an earlier run may have made a moment ago")
+        return _with_late(env, deployment)
+    return deployment
+
+
+def _with_late(env: Environment, deployment: Deployment) -> Deployment:
     if deployment.reserved_ip is None:
         held = (env.cloud.reserved_ip_of(droplet.id) for droplet in deployment.droplets)
         deployment = replace(deployment, reserved_ip=next(filter(None, held), None))
-    if deployment.firewall is None and (deployment.droplets or begun(env)):
+    if deployment.firewall is None:
         deployment = replace(deployment, firewall=env.cloud.firewall(resource_name(env.settings)))
     if deployment.volume is None:
         deployment = replace(deployment, volume=volume_by_name(env))

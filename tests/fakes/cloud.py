@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -29,6 +28,9 @@ from bootstrap.ports.cloud import (
     Volume,
     VolumeSnapshot,
 )
+from tests.fakes.effects import Effects, Killed, Trip
+
+__all__ = ["EPOCH", "Effects", "FakeCloud", "Killed", "Trip", "ago"]
 
 K = TypeVar("K")
 # of images, unless a test says otherwise; what else is made comes later
@@ -43,51 +45,6 @@ def ago(seconds: float) -> datetime:
 def _time(number: int) -> datetime:
     """Later for what was made later."""
     return EPOCH + timedelta(hours=2, seconds=number)
-
-
-class Killed(BaseException):
-    """The process ended here, as by SIGKILL: nothing catches it."""
-
-
-@dataclass
-class Trip:
-    """The `at`-th call, or the one of that name, fails or ends the process, before it did anything or when it has."""
-
-    at: int | str
-    error: BaseException
-    after: bool = False
-
-
-@dataclass
-class Effects:
-    """`calls`, in order: what changes the cloud or the bucket, and every command to an agent. Any of them may be made
-    to fail, the one of a number by `trip`, those of a name by `trips`. `log`: what changed anything."""
-
-    calls: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-    trip: Trip | None = None
-    trips: Callable[[str], BaseException | None] = lambda _: None
-    # who looks whenever something is called
-    watch: Callable[[], None] = lambda: None
-
-    @contextmanager
-    def call(self, what: str) -> Iterator[None]:
-        self.watch()
-        self.calls.append(what)
-        if error := self.trips(what):
-            raise error
-        trip = self.trip if self.trip and self.trip.at in (what, len(self.calls)) else None
-        if trip and not trip.after:
-            raise trip.error
-        yield
-        if trip:
-            raise trip.error
-
-    @contextmanager
-    def change(self, what: str) -> Iterator[None]:
-        with self.call(what):
-            yield
-            self.log.append(what)
 
 
 class FakeCloud:
