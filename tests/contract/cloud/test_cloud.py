@@ -11,7 +11,7 @@ import pytest
 from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.deployment import hostkeys
 from bootstrap.errors import ConflictError
-from bootstrap.ports.cloud import Droplet, DropletSpec, FirewallRule
+from bootstrap.ports.cloud import Carriers, Droplet, DropletSpec, FirewallRule
 from localcloud.state.unfriendly import PENDING
 from tests.contract.api.conftest import TOKEN
 from tests.contract.cloud.conftest import Server, Subject
@@ -123,6 +123,23 @@ def test_a_volume_moves_from_droplet_to_droplet(subject: Subject) -> None:
     assert cloud.volumes(tag=TAG)[0].droplet_ids == (second.id,)
 
 
+def test_what_carries_a_tag_is_found_together(subject: Subject) -> None:
+    cloud = subject.cloud
+    assert cloud.carriers(TAG) == Carriers((), ())
+    volume = cloud.create_volume("bootstrap-example-com", "nyc3", 10, [TAG])
+    other = cloud.create_volume("other", "nyc3", 10, [])
+    droplet = make(subject, volumes=(volume.id,))
+    cloud.wait_until_quiet([droplet.id], volume.id)
+    there = Carriers(tuple(cloud.droplets()), tuple(cloud.volumes()))
+    for found in (cloud.carriers(TAG), cloud.carriers(TAG, there), cloud.carriers(TAG, Carriers((), ()))):
+        assert [each.id for each in found.droplets] == [droplet.id]
+        assert [each.id for each in found.volumes] == [volume.id]
+    now = cloud.volume(volume.id)
+    assert now and now.droplet_ids == (droplet.id,) and cloud.volume(other.id) == other
+    cloud.delete_volume(other.id)
+    assert cloud.volume(other.id) is None
+
+
 def test_a_volume_snapshot_is_listed_and_deleted(subject: Subject) -> None:
     cloud = subject.cloud
     volume = cloud.create_volume("bootstrap-example-com", "nyc3", 10, [TAG])
@@ -142,6 +159,9 @@ def test_a_reserved_ip_moves_in_one_step(subject: Subject) -> None:
     cloud.assign_reserved_ip(made.ip, second.id)
     cloud.assign_reserved_ip(made.ip, second.id)
     assert [(ip.ip, ip.droplet_id) for ip in cloud.reserved_ips()] == [(made.ip, second.id)]
+    by_address, by_droplet = cloud.reserved_ip(made.ip), cloud.reserved_ip_of(second.id)
+    assert by_address == by_droplet and by_address and by_address.droplet_id == second.id
+    assert cloud.reserved_ip_of(first.id) is None and cloud.reserved_ip("192.0.2.99") is None
     cloud.delete_droplet(second.id)
     assert [(ip.ip, ip.droplet_id) for ip in cloud.reserved_ips()] == [(made.ip, None)]
     # the address a droplet is reached at stays its own
@@ -208,6 +228,7 @@ def test_a_firewall_says_exactly_what_was_put(subject: Subject) -> None:
     fewer = cloud.put_firewall("bootstrap-example-com", rules[1:], [TAG])
     assert fewer.id == made.id
     (listed,) = cloud.firewalls()
+    assert cloud.firewall("bootstrap-example-com") == listed
     assert set(listed.inbound) == set(rules[1:])
     cloud.delete_firewall(made.id)
     assert cloud.firewalls() == []
