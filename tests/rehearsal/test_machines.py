@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from dnslib import RR, A, DNSRecord  # type: ignore[import-untyped]
 from dnslib.server import BaseResolver, DNSServer  # type: ignore[import-untyped]
 
 from localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
-from localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from localcloud.network import Guest, Network, NetworkPlan, Rule, ipv6
+from tests.networks import own_network
 from tests.rehearsal.machines import ssh
 from tests.waiting import until
 
@@ -117,12 +119,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("machines")
     key = home / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    net = Network("machines-test", choose_range(home), home)
-    driver = NspawnDriver(home, net, Path(os.environ.get("BOOTSTRAP_CLOUD_CACHE", CACHE)), pool_size_gb=10)
-    try:
-        driver.open()
-        driver.ensure_base()
-        net.up()
+    with own_network(home) as net, machines(home, net) as driver:
         lab = Lab(driver, net, key)
         net.apply(NetworkPlan(tuple(lab.guest(machine) for machine in (11, 12, 13))))
         server = DNSServer(Everything(), address=net.range.service, logger=Quiet())
@@ -130,9 +127,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
         server.stop()
         server.server.server_close()
+
+
+@contextmanager
+def machines(home: Path, net: Network) -> Iterator[NspawnDriver]:
+    driver = NspawnDriver(home, net, Path(os.environ.get("BOOTSTRAP_CLOUD_CACHE", CACHE)), pool_size_gb=10)
+    try:
+        driver.open()
+        driver.ensure_base()
+        yield driver
     finally:
         driver.delete()
-        net.down()
         assert not list((home / "machines").glob("*")), "a machine's record is left"
         left = subprocess.run(["losetup", "-a"], capture_output=True, text=True).stdout
         assert str(home) not in left, f"a loop device is left: {left}"
