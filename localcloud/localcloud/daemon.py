@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Collection
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,6 @@ API_PORT = 8080
 # for clients that send a token over TLS only
 API_TLS_PORT = 8443
 SUBMISSION_PORT = 587
-MAIL_PORTS, BLOCKED, OPEN = "BOOTSTRAP_CLOUD_MAIL_PORTS", "blocked", "open"
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
 # A client is silent for seconds while it talks to a droplet: what closes under its next request is no answer.
@@ -57,25 +57,20 @@ SPACES_REGION = "nyc3"
 
 def network_of(home: Home) -> Network:
     cidr = choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE"))
-    return Network(home.name, cidr, home.path, doors(ports_of(home)))
+    return Network(home.name, cidr, home.path, doors(ports_of(home), unfriendly.left(home.path)))
 
 
 def ports_of(home: Home) -> Ports:
     return Ports(spaces=spaces_port(home))
 
 
-def doors(ports: Ports) -> Doors:
-    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Where the operator opened
-    the ports of mail, mailers often know no other than 587, where this computer may have a server of its own."""
+def doors(ports: Ports, left: Collection[str]) -> Doors:
+    """Not the inbox, not pebble's management, not what weed's parts use among themselves. `left`: what of
+    `host/unfriendly.py` is on. Where the ports of mail are open, mailers often know no other than 587, where this
+    computer may have a server of its own."""
     reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
-    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),), blocked=_blocked())
-
-
-def _blocked() -> tuple[int, ...]:
-    given = os.environ.get(MAIL_PORTS, BLOCKED)
-    if given not in (BLOCKED, OPEN):
-        raise LocalCloudError(f"{MAIL_PORTS}={given}: must be {BLOCKED} or {OPEN}", 2)
-    return SMTP_PORTS if given == BLOCKED else ()
+    blocked = SMTP_PORTS if unfriendly.MAIL_PORTS in left else ()
+    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),), blocked=blocked)
 
 
 def driver_of(home: Home, network: Network) -> NspawnDriver:
