@@ -57,6 +57,7 @@ class Lab:
     def spec(self, machine: int) -> MachineSpec:
         mac = f"02:d0:00:00:00:{machine:02x}"
         public = Interface("eth0", mac, self.address(machine), self.net.range.prefix, self.net.range.gateway)
+        public = replace(public, anchor=self.net.range.anchor_of(public.address))
         if ipv6.available():
             own = self.net.range.ipv6_of(public.address)
             public = replace(public, ipv6=own, ipv6_gateway=self.net.range.ipv6_gateway)
