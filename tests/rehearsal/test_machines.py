@@ -25,6 +25,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.root
 MEMORY_MB = 2048
 DEVICE = "/dev/disk/by-id/scsi-0DO_Volume_data"
+DRIVE = "/dev/disk/by-label/config-2"
 
 
 class Everything(BaseResolver):  # type: ignore[misc]
@@ -174,6 +175,26 @@ def test_a_guest_cannot_use_an_address_that_is_not_its_own(pair: Lab) -> None:
     pair.says(11, f"ip addr del {pair.address(77)}/32 dev eth0")
 
 
+def test_a_guest_has_an_anchor_address_and_sends_from_its_own(pair: Lab) -> None:
+    anchor = pair.net.range.anchor_of(pair.address(11))
+    assert pair.says(11, "hostname -I").split()[:2] == [pair.address(11), anchor]
+    source = "ip -o route get {} | grep -o 'src [0-9.]*'"
+    for target in ("192.0.2.1", pair.address(12)):
+        assert pair.says(11, source.format(target)) == f"src {pair.address(11)}"
+    pair.net.apply(NetworkPlan((pair.guest(11, reserved_ip=pair.reserved), pair.guest(12))))
+    arrived = ssh("root", pair.reserved, "echo $SSH_CONNECTION", key=pair.key).stdout.split()
+    assert (arrived[0], arrived[2]) == (pair.net.range.service, anchor)
+    pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12))))
+
+
+def test_the_config_drive_is_a_disk_that_root_reads_and_nobody_writes(pair: Lab) -> None:
+    assert pair.says(11, f"stat -Lc '%a %U %G' {DRIVE}") == "660 root disk"
+    assert pair.says(11, f"blkid -p -s LABEL -o value {DRIVE}") == "config-2"
+    told = json.loads(pair.says(11, f"mount {DRIVE} /mnt && cat /mnt/openstack/latest/meta_data.json && umount /mnt"))
+    assert told["hostname"] == "m11"
+    assert pair.ssh(11, f"dd if=/dev/zero of={DRIVE} count=1 conv=fsync").returncode != 0
+
+
 def test_a_process_that_takes_more_than_the_machine_has_is_killed_and_nothing_else(pair: Lab) -> None:
     uptime = pair.says(11, "systemctl show -P ActiveEnterTimestampMonotonic ssh")
     hog = pair.ssh(11, f"exec python3 -c 'b = bytearray({MEMORY_MB * 1024**2})'")
@@ -278,7 +299,7 @@ def test_a_reboot_from_inside_comes_back_with_network_and_volume(pair: Lab) -> N
 
     until(rebooted, "the reboot", 40)
     assert pair.driver.running(11)
-    pair.says(11, f"test -b {DEVICE}")
+    pair.says(11, f"test -b {DEVICE} && test -b {DRIVE}")
     pair.driver.detach(11, "v3")
     pair.driver.delete_volume("v3")
 
