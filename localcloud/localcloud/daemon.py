@@ -68,7 +68,8 @@ def doors(ports: Ports, left: Collection[str]) -> Doors:
     """Not the inbox, not pebble's management, not what weed's parts use among themselves. `left`: what of
     `host/unfriendly.py` is on. Where the ports of mail are open, mailers often know no other than 587, where this
     computer may have a server of its own."""
-    reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
+    of_mail = (ports.mail, ports.mail_tls, ports.mail_starttls)
+    reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, ports.registry, *of_mail)
     blocked = SMTP_PORTS if unfriendly.MAIL_PORTS in left else ()
     return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),), blocked=blocked)
 
@@ -268,6 +269,9 @@ def endpoints(home: Home, public_net: PublicNetwork, base: BaseImage, ports: Por
             "user": mailer.user,
             "password": mailer.password,
             "tls": False,
+            "tls_port": ports.mail_tls,
+            "starttls_port": ports.mail_starttls,
+            "ca_file": str(files.ca),
             "inbox": f"http://{address}:{ports.inbox}",
         },
         "registry_mirror": f"http://{address}:{ports.registry}",
