@@ -33,8 +33,9 @@ TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "peb
 START_DEADLINE_S = 300.0
 STOP_DEADLINE_S = 120.0
 POWER_OFF_S = 30.0
-# what `reset` leaves in the home: baked images stay with the pool; range and ports may by now be those of another cloud
-KEPT = {"pool.btrfs", "pool", "state.sqlite", "run", "token"}
+# what `reset` leaves in the home: baked images stay with the pool, and what they trust; range and ports may by now be
+# those of another cloud
+KEPT = {"pool.btrfs", "pool", "state.sqlite", "run", "token", "acme"}
 
 Progress = Callable[[str], None]
 

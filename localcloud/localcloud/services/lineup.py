@@ -28,7 +28,8 @@ class Ports:
     acme: int = 14000
     acme_management: int = 15000
     spaces: int = 8333
-    registry: int = 5000
+    # behind services/registry_front.py
+    registry: int = 5001
     http: int = 80
     tls: int = 443
     mail: int = 2525
