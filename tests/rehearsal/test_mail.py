@@ -69,7 +69,7 @@ def distrusting(bootstrap: Bootstrap, site: Site) -> Iterator[Callable[[], None]
         bootstrap("ssh", DOMAIN, "--", f"{command} && sudo update-ca-certificates --fresh")
 
     yield lambda: anew(f"sudo mv {AUTHORITY} /root/authority.kept")
-    anew(f"sudo mv -n /root/authority.kept {AUTHORITY}")
+    anew(f"sudo sh -c '! test -e /root/authority.kept || mv /root/authority.kept {AUTHORITY}'")
 
 
 def warning(created: Answer) -> str:
