@@ -29,7 +29,18 @@ from localcloud.state.database import State
 from localcloud.state.model import KINDS, Counter, Image, ReservedIP, Row, Tag
 from localcloud.work.sweep import sweep
 
-TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
+TOOLS = (
+    "systemd-nspawn",
+    "btrfs",
+    "mkfs.btrfs",
+    "nft",
+    "ip",
+    "conntrack",
+    "openssl",
+    "pebble",
+    "docker-registry",
+    "skopeo",
+)
 START_DEADLINE_S = 300.0
 STOP_DEADLINE_S = 120.0
 POWER_OFF_S = 30.0
