@@ -67,7 +67,7 @@ def ports_of(home: Home) -> Ports:
     return Ports(spaces=spaces_port(home))
 
 
-def doors(ports: Ports, left: Collection[str]) -> Doors:
+def doors(ports: Ports, left: Collection[str] = unfriendly.ALL) -> Doors:
     """Not the inbox, not pebble's management, not what weed's parts use among themselves. `left`: what of
     `host/unfriendly.py` is on. Where the ports of mail are open, mailers often know no other than 587, where this
     computer may have a server of its own."""

@@ -73,6 +73,19 @@ def test_anybody_pulls_until_the_limit_is_reached_which_is_said_as_docker_hub_sa
     assert pull(fronts.mirror, tmp_path / "two")[0] == 0
 
 
+def test_what_is_there_is_told_without_sending_it(fronts: Fronts) -> None:
+    """As Docker asks before it pulls; mirrors are told whose name it is."""
+    url = f"http://{fronts.mirror}/v2/library/front/manifests/1?ns=docker.io"
+    accept = {"accept": "application/vnd.oci.image.manifest.v1+json"}
+    whole, told = (httpx.request(method, url, headers=accept, trust_env=False) for method in ("GET", "HEAD"))
+    assert (whole.status_code, told.status_code, told.content) == (200, 200, b"")
+    for header in ("docker-content-digest", "content-type", "content-length"):
+        assert told.headers[header] == whole.headers[header], header
+    assert int(told.headers["content-length"]) == len(whole.content)
+    layer = httpx.get(f"http://{fronts.mirror}/v2/library/front/blobs/sha256:{'0' * 64}", trust_env=False)
+    assert layer.status_code == 307 and not layer.headers["location"].startswith(f"http://{fronts.mirror}")
+
+
 def test_the_private_one_asks_who_pulls_and_counts_nobody(fronts: Fronts, tmp_path: Path) -> None:
     fronts.faults.add(Fault(kind="registry-limit", count=None))
     for given in ((), ("--src-creds", f"{fronts.known.user}:wrong")):
