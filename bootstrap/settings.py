@@ -9,16 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bootstrap.errors import UsageError
 
@@ -69,6 +60,14 @@ def _is_private(host: str) -> bool:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return False
+
+
+def _check_mail_tls(tls: bool, known: ValidationInfo) -> bool:
+    """No password goes in the clear where it could be read. What is wrong with the other fields is told by them."""
+    host, port, user = (known.data.get(name) for name in ("host", "port", "user"))
+    if tls or not user or host is None or port == IMPLICIT_TLS_PORT or _is_private(host):
+        return tls
+    raise _Refused(f"the password of {user} would go to {host} in the clear", "leave it out, or leave out `user`")
 
 
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,21 +159,13 @@ class SmtpSettings(Strict):
     user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
     tls: Annotated[
         bool,
+        AfterValidator(_check_mail_tls),
         about(
             "Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it. `false` is for a server in "
             "a private network, by its address, or for one that nobody logs in to.",
             example=True,
         ),
     ] = True
-
-    @field_validator("tls")
-    @classmethod
-    def _no_password_in_the_clear(cls, tls: bool, known: ValidationInfo) -> bool:
-        """What is wrong with the others is told by them."""
-        host, port, user = (known.data.get(name) for name in ("host", "port", "user"))
-        if tls or not user or host is None or port == IMPLICIT_TLS_PORT or _is_private(host):
-            return tls
-        raise _Refused(f"the password of {user} would go to {host} in the clear", "leave it out, or leave out `user`")
 
 
 class RegistrySettings(Strict):
