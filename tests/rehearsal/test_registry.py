@@ -46,9 +46,9 @@ def test_docker_hubs_limit_is_one_line_with_the_login_as_the_way_out(
     bootstrap: Bootstrap, limited: None, tmp_path: Path
 ) -> None:
     failed = operator(bootstrap, tmp_path)("image", "build", check=False)
-    assert failed.code == 5, failed.err[-3000:]
+    assert failed.code == 6, failed.err[-3000:]
     (line,) = (line for line in failed.err.splitlines() if line.startswith("error: "))
-    assert "packer build failed: 40-images.sh: " in line and "pull rate limit" in line
+    assert "packer build failed: 40-images.sh: " in line and "429 Too Many Requests" in line
     for word in ("Docker Hub counts pulls without a login", "`registry: {user: NAME}`", "REGISTRY_PASSWORD"):
         assert word in failed.err, word
 
