@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bootstrap.errors import UsageError
 
@@ -18,6 +18,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_DOMAIN = 54
 # https://docs.digitalocean.com/support/why-is-smtp-blocked/
 BLOCKED_PORTS = (25, 465, 587)
+IMPLICIT_TLS_PORT = 2465
 PROVIDERS_PORTS = "use 2525 (Mailgun, Postmark, SendGrid, Brevo, Mailjet), 2465 with TLS (Resend) or 2587 (Amazon SES)"
 
 
@@ -51,6 +52,22 @@ def _check_mail_port(port: int) -> int:
     if port in BLOCKED_PORTS:
         raise _Refused(blocked(port), PROVIDERS_PORTS)
     return port
+
+
+def _is_private(host: str) -> bool:
+    """An address; of a name nobody knows where it leads."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+def _check_mail_tls(tls: bool, known: ValidationInfo) -> bool:
+    """No password goes in the clear where it could be read. What is wrong with the other fields is told by them."""
+    host, port, user = (known.data.get(name) for name in ("host", "port", "user"))
+    if tls or not user or host is None or port == IMPLICIT_TLS_PORT or _is_private(host):
+        return tls
+    raise _Refused(f"the password of {user} would go to {host} in the clear", "leave it out, or leave out `user`")
 
 
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -141,7 +158,13 @@ class SmtpSettings(Strict):
     ] = 2525
     user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
     tls: Annotated[
-        bool, about("Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it.", example=False)
+        bool,
+        AfterValidator(_check_mail_tls),
+        about(
+            "Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it. `false` is for a server in "
+            "a private network, by its address, or for one that nobody logs in to.",
+            example=True,
+        ),
     ] = True
 
 

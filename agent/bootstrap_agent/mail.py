@@ -1,7 +1,7 @@
 """The stack's mail server, asked from where the stack's own mailer will ask it: DigitalOcean blocks ports of droplets,
 and a mailer that waits in a queue looks well.
 
-The password is sent to the server only, after TLS where TLS is wanted, and stands in no message.
+The password is sent to the server only, in the clear within a private network at most, and stands in no message.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from ipaddress import IPv6Address, ip_address
 
 from bootstrap_agent.contract.answers import MailSent, MailServer
 from bootstrap_agent.contract.errors import HostError, NotFoundError
@@ -118,21 +119,36 @@ def _connected(server: Server, domain: str) -> smtplib.SMTP:
 def _greet(client: smtplib.SMTP, server: Server) -> None:
     try:
         client.ehlo_or_helo_if_needed()
-        offered = client.has_extn("starttls")
-        if server.port not in TLS_PORTS and (server.starttls or (server.starttls is None and offered)):
+        offered, encrypted = client.has_extn("starttls"), server.port in TLS_PORTS
+        if not encrypted and (server.starttls or (server.starttls is None and offered)):
             client.starttls(context=ssl.create_default_context())
             client.ehlo()
+            encrypted = True
     except ssl.SSLError as error:
         raise Unusable(f"TLS: {_reason(error)}") from None
     except (OSError, smtplib.SMTPException) as error:
         raise Unusable(_said(error, server)) from None
     if server.user:
+        if not (encrypted or _is_near(client)):
+            raise Unusable(f"without TLS, the password of {server.user} would go in the clear")
         try:
             client.login(server.user, server.password)
         except UnicodeEncodeError:
             raise Unusable(f"login as {server.user}: name and password must be ASCII, as mailers send them") from None
         except (OSError, smtplib.SMTPException) as error:
             raise Unusable(f"login as {server.user}: {_said(error, server)}") from None
+
+
+def _is_near(client: smtplib.SMTP) -> bool:
+    """Reached without leaving a private network."""
+    assert client.sock is not None, "connected"
+    return is_private(client.sock.getpeername()[0])
+
+
+def is_private(address: str) -> bool:
+    found = ip_address(address.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_private
 
 
 def _letter(sender: str, address: str, domain: str, server: Server) -> EmailMessage:

@@ -18,7 +18,7 @@ from localcloud.host.command import CommandError, run
 from localcloud.host.files import locked
 from localcloud.host.processes import Process
 from localcloud.host.waiting import until, within
-from localcloud.machines import base, boot, devices, first_boot, pool
+from localcloud.machines import base, boot, devices, first_boot, pool, trust
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.guarding import attempt, checked, errors, numbers
 from localcloud.machines.record import MachineRecord, Run, machine_records
@@ -35,10 +35,18 @@ CLAIM = 3
 
 
 class NspawnDriver:
-    """`home` is the instance's folder; `cache` holds base images for all instances of this host."""
+    """`home` is the instance's folder; `cache` holds base images for all instances of this host; `authority` is the
+    certificate that machines made from one trust."""
 
-    def __init__(self, home: Path, network: Network, cache: Path = base.CACHE, pool_size_gb: int = 40) -> None:
-        self.home, self.network, self.cache = home, network, cache
+    def __init__(
+        self,
+        home: Path,
+        network: Network,
+        cache: Path = base.CACHE,
+        pool_size_gb: int = 40,
+        authority: Path | None = None,
+    ) -> None:
+        self.home, self.network, self.cache, self.authority = home, network, cache, authority
         self.pool = pool.Pool(home, pool_size_gb)
 
     # the pool and the base images -------------------------------------------------------------------------------
@@ -142,6 +150,8 @@ class NspawnDriver:
                 pool.clone(source, fresh)
                 if image == base.BASE:
                     first_boot.install(fresh, spec.unfriendly)
+                    if self.authority:
+                        trust.install(fresh, self.authority)
                 fresh.rename(root)
 
     def start(self, spec: MachineSpec) -> None:
