@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -137,10 +136,8 @@ class Upload:
             note(f"the next backup gives up what is uploaded of {self._key}: {error}")
 
     def _send(self, data: bytes) -> None:
-        # a stream: its time-out is for each piece that is sent, that of bytes is for all of them
-        answer = self._bucket.client.upload_part(
-            **self._where(), PartNumber=len(self._etags) + 1, Body=io.BytesIO(data)
-        )
+        number = len(self._etags) + 1
+        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=data)
         self._etags.append(answer["ETag"])
 
     def _is_stored(self) -> bool:
