@@ -27,11 +27,18 @@ class FakeStore:
     def __init__(self, effects: Effects) -> None:
         self._effects, self.exists, self.versions = effects, False, True
         self.objects: dict[str, bytes] = {}
+        # what a key of one bucket may not do
+        self.lacking: list[str] = []
 
-    def ensure_bucket(self, prefix: str) -> None:
+    def ensure_bucket(self, prefix: str) -> list[str]:
         if not self.exists:
             with self._effects.change("create bucket"):
                 self.exists = True
+        return self.lacking
+
+    def may_not(self, prefix: str) -> list[str]:
+        self._bucket()
+        return self.lacking
 
     def _bucket(self) -> dict[str, bytes]:
         """What was put into it shows that it is there."""

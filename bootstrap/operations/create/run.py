@@ -90,7 +90,10 @@ def _prepare_backups(env: Environment) -> None:
         env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
         return
     with env.progress.step(f"spaces bucket {env.settings.bucket}"):
-        env.store.ensure_bucket(env.settings.prefix)
+        lacking = env.store.ensure_bucket(env.settings.prefix)
+    if lacking:
+        what = " and may not ".join(lacking)
+        env.progress.warn(f"the Spaces key may not {what}: docs/operations.md, “A key of one bucket”")
 
 
 def _new_volume(env: Environment) -> Volume:

@@ -223,6 +223,16 @@ def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
     assert world.effects.log == []
 
 
+def test_what_a_key_of_one_bucket_may_not_is_said_once(world: World) -> None:
+    create(world)
+    assert not any("Spaces key" in text for text in world.progress.texts)
+    world.store.lacking = ["turn its versions on", "set the rule"]
+    create(world)
+    said = [text for text in world.progress.texts if "Spaces key" in text]
+    (text,) = said
+    assert text.startswith("warning: the Spaces key may not turn its versions on and may not set the rule")
+
+
 def test_from_backup_restores_once_before_traffic(world: World) -> None:
     manifest = {"id": "20261124_020000", "kind": "full", "created_at": "2026-11-24T02:00:00Z", "databases": {}}
     world.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(manifest).encode()
