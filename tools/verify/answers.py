@@ -17,17 +17,18 @@ from tools.verify.routes import Routes, question
 FILE = Path(__file__).with_name("local_answers.json")
 # field → types of its values, with "absent" among them where not every answer has it
 Shape = dict[str, set[str]]
-# what the local cloud does by chance (docs/local-cloud.md, "What the API does"), or to whoever asks too often
+# What the local cloud does by chance (docs/local-cloud.md, "What the API does"), or to whoever asks too early: a volume is
+# held until its droplet is gone.
 _BY_CHANCE = {
-    ("GET /v2/actions/{action_id}", "404"),
-    ("DELETE /v2/volumes/{volume_id}", "409"),
-    ("DELETE /v2/volumes/{volume_id}", "422"),
+    ("GET /v2/actions/{action_id}", "404", "not_found"),
+    ("DELETE /v2/volumes/{volume_id}", "409", "conflict"),
+    ("DELETE /v2/volumes/{volume_id}", "422", "unprocessable_entity"),
 }
 
 
-def is_by_chance(asked: str, status: str) -> bool:
-    pending = status == "422" and "/actions" in asked and asked.startswith("POST ")
-    return pending or status == "429" or (asked, status) in _BY_CHANCE
+def is_by_chance(asked: str, status: str, said: str) -> bool:
+    pending = (status, said) == ("422", "unprocessable_entity") and asked.startswith("POST ") and "/actions" in asked
+    return pending or (status, said) == ("429", "too_many_requests") or (asked, status, said) in _BY_CHANCE
 
 
 class Answers:
@@ -62,7 +63,7 @@ class Answers:
             key = asked, str(exchange.status)
             if exchange.status < 400:
                 self.shapes[key] = _joined(self.shapes.get(key), shape_of(exchange.body))
-            else:
+            elif not is_by_chance(*key, refusal(exchange.body)):
                 self.refusals.setdefault(key, set()).add(refusal(exchange.body))
 
     def statuses(self, asked: str) -> list[str]:

@@ -80,8 +80,9 @@ def _against_local(asked: str, exchange: Exchange, known: Answers) -> Iterator[D
     if not (statuses := known.statuses(asked)):
         yield differs("no run against the local cloud has asked this")
     elif status not in statuses:
-        if not is_by_chance(asked, status):
-            told = f" `{refusal(exchange.body)}`" if exchange.status >= 400 else ""
+        said = refusal(exchange.body)
+        if not is_by_chance(asked, status, said):
+            told = f" `{said}`" if exchange.status >= 400 else ""
             yield differs(f"HTTP {status}{told}; the local cloud answers {', '.join(statuses)}")
     elif exchange.status >= 400:
         ids, told = known.refusals[asked, status], refusal(exchange.body)

@@ -49,7 +49,7 @@ def _lines(outcome: Outcome, routes: Routes) -> Iterator[str]:
     asked = {question(one.method, routes.template(one.path), one.asked) for one in outcome.exchanges}
     where = "the local cloud" if outcome.cloud == "local" else "DigitalOcean"
     yield f"# `make verify-cloud` against {where}\n"
-    yield f"bootstrap {version('bootstrap')}, {datetime.now(timezone.utc):%Y-%m-%d}, region {outcome.region}. "
+    yield f"bootstrap {version('bootstrap')}, {datetime.now(timezone.utc):%Y-%m-%d}, region {outcome.region}."
     yield f"{len(outcome.exchanges)} answers to {len(asked)} kinds of questions were looked at."
     if not outcome.is_whole:
         yield "\n**The run was ended before its time: this is of what it did until then.**"
