@@ -56,28 +56,32 @@ class Verified:
             config=boto3.session.Config(**spaces.CLIENT),
         )
         self.report = folder / "report.md"
+        self._log = folder / "said.log"
 
     @contextmanager
-    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.verify", "--cloud", "local", "--domain", DOMAIN, *words],
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        with self._log.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tools.verify", "--cloud", "local", "--domain", DOMAIN, *words],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         with process:
             try:
                 yield process
             finally:
                 process.kill()
 
+    def said(self) -> str:
+        """By the latest one."""
+        return self._log.read_text()
+
     def run(self, *words: str) -> tuple[int, str]:
         with self.started(*words) as process:
-            said, _ = process.communicate(timeout=900)
-            return process.returncode, said
+            return process.wait(timeout=900), self.said()
 
     def listed(self, path: str) -> list[dict[str, Any]]:
         return everything(self._api, f"/v2/{path}", KINDS[path])
@@ -146,8 +150,8 @@ def test_one_that_is_told_to_end_leaves_nothing(
     with verified.started("--yes", "--only", half, "--report", str(verified.report)) as process:
         until(lambda: moment(verified) or process.poll() is not None, "something to leave", 120)
         process.send_signal(number)
-        said, _ = process.communicate(timeout=400)
-    assert process.returncode == 130, said[-5000:]
+        process.wait(timeout=400)
+    assert process.returncode == 130, verified.said()[-5000:]
     assert verified.holds() == before
     assert "ended before its time" in verified.report.read_text()
 
@@ -157,7 +161,7 @@ def test_what_a_killed_one_left_is_found_and_deleted(verified: Verified) -> None
     with verified.started("--yes", "--only", "life") as process:
         until(lambda: _has_an_address(verified) or process.poll() is not None, "an address", 400)
         os.kill(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
     assert process.returncode == -signal.SIGKILL
     left = verified.holds()
     assert all(left[kind] > before[kind] for kind in ("droplets", "volumes", "reserved_ips", "domains", "snapshots"))

@@ -25,7 +25,7 @@ from tools.verify import price, report
 from tools.verify.account import Account
 from tools.verify.names import Run
 from tools.verify.routes import Routes
-from tools.verify.run import Interrupted, Verification
+from tools.verify.run import Interrupted, Verification, settle_s
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "tests" / "contract" / "api" / "openapi.json"
 # nobody can register these
@@ -68,7 +68,7 @@ def _main(options: argparse.Namespace) -> int:
     with _alone(home):
         account = Account(endpoints.token, endpoints.api, _buckets(endpoints, options.region))
         if domain is None:
-            return 1 if _clean(account, home, is_all=True, settle_s=_settle_s(options.cloud)) else 0
+            return 1 if _clean(account, home, is_all=True, behind_s=settle_s(options.cloud)) else 0
         return _verify(options, domain, endpoints, account, home)
 
 
@@ -78,7 +78,7 @@ def _verify(options: argparse.Namespace, domain: str, endpoints: Endpoints, acco
     print(f"This costs at most, at {options.cloud}'s prices:\n{price.text(priced)}")
     if not options.yes:
         _ask()
-    _clean(account, home, is_all=False, settle_s=0)
+    _clean(account, home, is_all=False, behind_s=settle_s(options.cloud))
     run = Run.new()
     work = home / run.id
     work.mkdir(mode=0o700)
@@ -200,11 +200,7 @@ def _alone(home: Path) -> Iterator[None]:
 # --- what earlier runs left
 
 
-def _settle_s(cloud: str) -> float:
-    return 3 if cloud == "local" else 15
-
-
-def _clean(account: Account, home: Path, *, is_all: bool, settle_s: float) -> bool:
+def _clean(account: Account, home: Path, *, is_all: bool, behind_s: float) -> bool:
     """Whether something is left. Those of this computer are dead, as we hold the lock; one of another computer may
     still run as long as a run may last."""
     young = set[Run]()
@@ -217,7 +213,12 @@ def _clean(account: Account, home: Path, *, is_all: bool, settle_s: float) -> bo
     found = account.things(is_dead)
     for run in sorted({thing.run for thing in found}, key=lambda run: run.id):
         print(f"left by an earlier run, {run.id}: {', '.join(str(t) for t in found if t.run == run)}")
-    left = account.sweep(is_dead, print, settle_s) if found or settle_s else []
+    left = []
+    if found:
+        # What was made right before the kill may be in no list yet: a reserved IP without its note is found by the
+        # droplet that holds it, so that has to stay until then.
+        time.sleep(behind_s)
+        left = account.sweep(is_dead, print, behind_s)
     for file in home.glob("*/tags"):
         account.spare_tags.update(file.read_text().split())
     account.drop_spare_tags()

@@ -17,8 +17,8 @@ from tools.verify.routes import Routes, question
 FILE = Path(__file__).with_name("local_answers.json")
 # field → types of its values, with "absent" among them where not every answer has it
 Shape = dict[str, set[str]]
-# What the local cloud does by chance (docs/local-cloud.md, "What the API does"), or to whoever asks too early: a volume is
-# held until its droplet is gone.
+# What the local cloud does by chance (docs/local-cloud.md, "What the API does"), or to whoever asks too early: a volume
+# is held until its droplet is gone.
 _BY_CHANCE = {
     ("GET /v2/actions/{action_id}", "404", "not_found"),
     ("DELETE /v2/volumes/{volume_id}", "409", "conflict"),

@@ -56,7 +56,6 @@ class Recorder:
         self.during = ""
         self._client = httpx.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="recorder", daemon=True)
 
     @property
@@ -109,7 +108,7 @@ class Recorder:
 def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # else each answer waits for the acknowledgement of its head
+        # head and body in one piece: the body would wait until the head's arrival is told
         wbufsize = -1
 
         def _pass_on(self) -> None:

@@ -33,6 +33,11 @@ _TOLD = re.compile(r"\S+::(\S+) (PASSED|FAILED|ERROR)\b")
 Say = Callable[[str], None]
 
 
+def settle_s(cloud: str) -> float:
+    """How far lists may be behind: the local cloud's as its `fast` profile says."""
+    return 3 if cloud == "local" else Patience().lists_s
+
+
 class Interrupted(BaseException):
     """Ctrl-C, or a SIGTERM."""
 
@@ -54,11 +59,6 @@ class Verification:
     is_whole: bool = False
     _recorder: Recorder = field(init=False)
     _deadline: float = field(init=False)
-
-    @property
-    def settle_s(self) -> float:
-        """How far lists may be behind."""
-        return 3 if self.cloud == "local" else Patience().lists_s
 
     def execute(self) -> None:
         """Raises nothing but Interrupted, when all is deleted."""
@@ -144,7 +144,7 @@ class Verification:
 
     def _check_left(self) -> None:
         """From outside. A list may still show what is gone."""
-        deadline = time.monotonic() + self.settle_s
+        deadline = time.monotonic() + settle_s(self.cloud)
         while left := [thing for thing in self._things() if thing.kind in _DEPLOYMENT]:
             if time.monotonic() > deadline:
                 raise Failed(f"`bootstrap destroy` left {', '.join(map(str, left))}")
@@ -157,7 +157,7 @@ class Verification:
         self.say(f"deleting what carries {self.run.tag} …")
         began = time.monotonic()
         try:
-            left = self.account.sweep(lambda run: run == self.run, self._detail, self.settle_s)
+            left = self.account.sweep(lambda run: run == self.run, self._detail, settle_s(self.cloud))
             self.account.drop_spare_tags()
             failure = f"still there: {', '.join(map(str, left))}" if left else None
         except BootstrapError as error:

@@ -17,9 +17,7 @@ SIZE = "s-1vcpu-1gb"
 BASE = "ubuntu-22-04-x64"
 # what the tests make, one after the other
 DROPLETS, VOLUMES_GB = 8, 20
-_VARIABLES = RUN, DOMAIN, REGION, API, TOKEN = tuple(
-    f"BOOTSTRAP_VERIFY_{name}" for name in ("RUN", "DOMAIN", "REGION", "API", "TOKEN")
-)
+_VARIABLES = [f"BOOTSTRAP_VERIFY_{name}" for name in ("RUN", "DOMAIN", "REGION", "API", "TOKEN")]
 
 
 @dataclass(frozen=True)
