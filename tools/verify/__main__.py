@@ -12,24 +12,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from bootstrap.adapters.console import Console
-from bootstrap.adapters.dns import AuthorityNames
 from bootstrap.cli.context import Context, Endpoints
 from bootstrap.cli.places import state_dir
-from bootstrap.errors import BootstrapError, Cancelled, ConflictError, CredentialsError, NotFoundError, UsageError
-from bootstrap.settings import SPACES_REGIONS, check_domain
+from bootstrap.errors import BootstrapError, Cancelled, ConflictError, UsageError
 from localcloud.api.contract import Contract, published
-from tools.verify import price, report
+from tools.verify import preflight, price, report
 from tools.verify.account import Account
 from tools.verify.names import Run
 from tools.verify.routes import Routes
 from tools.verify.run import Interrupted, Verification, settle_s
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "tests" / "contract" / "api" / "openapi.json"
-# nobody can register these
-_RESERVED = ("test", "example", "invalid", "localhost")
 
 
 def main() -> int:
@@ -62,18 +57,19 @@ def _main(options: argparse.Namespace) -> int:
     if options.learn and options.cloud != "local":
         raise UsageError("--learn takes the local cloud's answers only", "CLOUD=local")
     endpoints = Context(options.cloud, Path("bootstrap.yaml"), Console()).endpoints
-    domain = None if options.clean else _domain(options.cloud, options.domain)
+    domain = None if options.clean else preflight.domain_for(options.cloud, options.domain)
     home = state_dir() / "verify"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(home):
-        account = Account(endpoints.token, endpoints.api, _buckets(endpoints, options.region))
+        buckets = preflight.buckets(endpoints, options.region)
+        account = Account(endpoints.token, endpoints.api, buckets)
         if domain is None:
             return 1 if _clean(account, home, is_all=True, behind_s=settle_s(options.cloud)) else 0
+        preflight.check(account, buckets, options.cloud, options.region)
         return _verify(options, domain, endpoints, account, home)
 
 
 def _verify(options: argparse.Namespace, domain: str, endpoints: Endpoints, account: Account, home: Path) -> int:
-    _check(account, options.cloud, options.region)
     priced = price.lines(account.cloud.sizes())
     print(f"This costs at most, at {options.cloud}'s prices:\n{price.text(priced)}")
     if not options.yes:
@@ -120,66 +116,6 @@ def _reported(options: argparse.Namespace, verification: Verification, priced: l
     return 3 if found.times and outcome.is_whole else 0
 
 
-# --- before anything is made
-
-
-def _domain(cloud: str, given: str | None) -> str:
-    if not given:
-        raise UsageError("no domain given", "make verify-cloud DOMAIN=example.com")
-    try:
-        domain = check_domain(given)
-        check_domain(f"{Run.new().label}.{domain}")
-    except ValueError as error:
-        raise UsageError(str(error), "DOMAIN=… with a shorter name") from None
-    if cloud == "local":
-        return domain
-    if domain.rpartition(".")[2] in _RESERVED:
-        raise UsageError(f"{domain} is nobody's domain", "make verify-cloud DOMAIN=… with one of yours")
-    names, level = AuthorityNames(), domain
-    while not (servers := names.name_servers(level)) and level.count(".") > 1:
-        level = level.partition(".")[2]
-    if not any(server.endswith(".digitalocean.com") for server in servers):
-        raise UsageError(
-            f"the name servers of {level} are {', '.join(servers) or 'unknown'}, not DigitalOcean's",
-            "delegate it, or a name below it, to ns1.digitalocean.com, ns2 and ns3",
-        )
-    return domain
-
-
-def _check(account: Account, cloud: str, region: str) -> None:
-    account.cloud.account()
-    found = next((one for one in account.cloud.regions() if one.slug == region), None)
-    if found is None or not found.available or not found.has_volumes:
-        raise NotFoundError(
-            f"region {region} takes no droplets and volumes now", "make verify-cloud ARGS='--region fra1'"
-        )
-    if cloud != "local" and region not in SPACES_REGIONS:
-        raise NotFoundError(f"region {region} has no Spaces", f"one of {', '.join(SPACES_REGIONS)}")
-
-
-def _buckets(endpoints: Endpoints, region: str) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    from bootstrap_agent.contract import spaces
-
-    if endpoints.spaces_credentials is None:
-        raise CredentialsError(
-            "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
-            "make one with access to all buckets: https://cloud.digitalocean.com/account/api/spaces",
-        )
-    given = endpoints.overrides.get("spaces", {})
-    key, secret = endpoints.spaces_credentials
-    return boto3.client(
-        "s3",
-        endpoint_url=given.get("endpoint", f"https://{region}.digitaloceanspaces.com"),
-        region_name=given.get("region", region),
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        config=Config(**spaces.CLIENT),
-    )
-
-
 def _ask() -> None:
     if not sys.stdin.isatty():
         raise Cancelled("nobody can be asked: there is no terminal", "make verify-cloud ARGS=--yes")
@@ -213,7 +149,7 @@ def _clean(account: Account, home: Path, *, is_all: bool, behind_s: float) -> bo
     found = account.things(is_dead)
     for run in sorted({thing.run for thing in found}, key=lambda run: run.id):
         print(f"left by an earlier run, {run.id}: {', '.join(str(t) for t in found if t.run == run)}")
-    left = []
+    left: list[str] = []
     if found:
         # What was made right before the kill may be in no list yet: a reserved IP without its note is found by the
         # droplet that holds it, so that has to stay until then.
@@ -226,7 +162,7 @@ def _clean(account: Account, home: Path, *, is_all: bool, behind_s: float) -> bo
         print(
             f"run {run.id} began {run.age_s / 60:.0f} min ago on another computer and is left alone: --clean deletes it"
         )
-    print("nothing is left of earlier runs" if not left else f"still there: {', '.join(map(str, left))}")
+    print("nothing is left of earlier runs" if not left else f"still there: {', '.join(left)}")
     return bool(left)
 
 

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 # Packer is given 300 s by bootstrap to delete its droplet
 END_S = 330
@@ -79,9 +81,26 @@ def run(
 
 
 def _end(child: subprocess.Popen[str]) -> None:
-    child.send_signal(signal.SIGINT)
+    """Whatever else is asked for waits until it has ended: it may still be making something."""
+    with undisturbed(lambda: None):
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(END_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+
+
+@contextmanager
+def undisturbed(asked: Callable[[], object]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM do no more than call `asked`."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        asked()
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        child.wait(END_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

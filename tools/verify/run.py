@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from bootstrap.adapters.digitalocean import Patience
 from bootstrap.cli.context import Endpoints
@@ -65,15 +63,17 @@ class Verification:
         self._deadline = time.monotonic() + price.HOURS * 3600
         marker = Marker(self.run, self.account, self.work / "tags", self.say)
         self._recorder = Recorder(self.endpoints.api, marker.hear)
-        with ended_by_signals(), self._recorder:
+        with ended_by_signals():
             try:
-                self._execute()
+                # nothing is made any more when the recorder is gone
+                with self._recorder:
+                    self._execute()
                 self.is_whole = True
             except (Interrupted, KeyboardInterrupt):
                 self.say("interrupted")
                 raise Interrupted from None
             finally:
-                with undisturbed(self.say):
+                with child.undisturbed(lambda: self.say("still deleting: what is killed now, --clean has to delete")):
                     self._delete_all()
 
     def _execute(self) -> None:
@@ -159,7 +159,7 @@ class Verification:
         try:
             left = self.account.sweep(lambda run: run == self.run, self._detail, settle_s(self.cloud))
             self.account.drop_spare_tags()
-            failure = f"still there: {', '.join(map(str, left))}" if left else None
+            failure = f"still there: {', '.join(left)}" if left else None
         except BootstrapError as error:
             failure = f"{error.message}; `make verify-cloud ARGS=--clean` deletes what is left"
         self.steps.append(report.Step("everything deleted", time.monotonic() - began, failure))
@@ -189,25 +189,8 @@ def _told(lines: Iterable[str]) -> tuple[list[str], int]:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    def end(number: int, frame: FrameType | None) -> None:
+    def end() -> None:
         raise Interrupted
 
-    with _handled(end):
+    with child.undisturbed(end):
         yield
-
-
-@contextmanager
-def undisturbed(say: Say) -> Iterator[None]:
-    """Whoever asks for the end is told that it is under way."""
-    with _handled(lambda number, frame: say("still deleting: what is killed now, `--clean` has to delete")):
-        yield
-
-
-@contextmanager
-def _handled(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
