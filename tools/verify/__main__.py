@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from bootstrap.adapters.console import Console
 from bootstrap.cli.context import Context, Endpoints
 from bootstrap.cli.places import state_dir
 from bootstrap.errors import BootstrapError, Cancelled, ConflictError, UsageError
+from bootstrap.settings import SPACES_REGIONS
 from localcloud.api.contract import Contract, published
 from tools.verify import preflight, price, report
 from tools.verify.account import Account
@@ -58,24 +60,35 @@ def _main(options: argparse.Namespace) -> int:
         raise UsageError("--learn takes the local cloud's answers only", "CLOUD=local")
     endpoints = Context(options.cloud, Path("bootstrap.yaml"), Console()).endpoints
     domain = None if options.clean else preflight.domain_for(options.cloud, options.domain)
-    home = state_dir() / "verify"
+    home = state_dir() / "verify" / options.cloud
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(home):
-        buckets = preflight.buckets(endpoints, options.region)
-        account = Account(endpoints.token, endpoints.api, buckets)
+        # earlier runs may have been in any region
+        everywhere = Account(endpoints.token, endpoints.api, preflight.buckets(endpoints, SPACES_REGIONS))
+        behind_s = settle_s(options.cloud)
         if domain is None:
-            return 1 if _clean(account, home, is_all=True, behind_s=settle_s(options.cloud)) else 0
+            return 1 if _clean(everywhere, home, is_all=True, behind_s=behind_s) else 0
+        buckets = preflight.buckets(endpoints, [options.region])
+        account = Account(endpoints.token, endpoints.api, buckets)
         preflight.check(account, buckets, options.cloud, options.region)
-        return _verify(options, domain, endpoints, account, home)
+        priced = price.lines(account.cloud.sizes())
+        print(f"This costs at most, at {options.cloud}'s prices:\n{price.text(priced)}")
+        if not options.yes:
+            _ask()
+        _clean(everywhere, home, is_all=False, behind_s=behind_s)
+        return _verify(options, domain, endpoints, account, home, priced)
 
 
-def _verify(options: argparse.Namespace, domain: str, endpoints: Endpoints, account: Account, home: Path) -> int:
-    priced = price.lines(account.cloud.sizes())
-    print(f"This costs at most, at {options.cloud}'s prices:\n{price.text(priced)}")
-    if not options.yes:
-        _ask()
-    _clean(account, home, is_all=False, behind_s=settle_s(options.cloud))
+def _verify(
+    options: argparse.Namespace,
+    domain: str,
+    endpoints: Endpoints,
+    account: Account,
+    home: Path,
+    priced: list[price.Line],
+) -> int:
     run = Run.new()
+    # tells the next run that this one was of this computer
     work = home / run.id
     work.mkdir(mode=0o700)
     parts = (options.only,) if options.only else ("suite", "life")
@@ -92,6 +105,8 @@ def _verify(options: argparse.Namespace, domain: str, endpoints: Endpoints, acco
         verification.execute()
     except Interrupted:
         code = 130
+    if not verification.is_left:
+        shutil.rmtree(work)
     return _reported(options, verification, priced) or code
 
 
@@ -158,6 +173,9 @@ def _clean(account: Account, home: Path, *, is_all: bool, behind_s: float) -> bo
     for file in home.glob("*/tags"):
         account.spare_tags.update(file.read_text().split())
     account.drop_spare_tags()
+    if not left:
+        for folder in [entry for entry in home.iterdir() if entry.is_dir()]:
+            shutil.rmtree(folder)
     for run in sorted(young, key=lambda run: run.id):
         print(
             f"run {run.id} began {run.age_s / 60:.0f} min ago on another computer and is left alone: --clean deletes it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +38,11 @@ class _Noted:
 
 
 class Account:
-    """`buckets` is an S3 client, or None where no bucket can be. `known` are marks of this process's own run, which
-    may not be in the account yet; `spare_tags` are tags it made for which no name tells whose they are."""
+    """`buckets` are S3 clients, one a region, as each lists its own buckets only. `known` are marks of this process's
+    own run, which may not be in the account yet; `spare_tags` are tags it made for which no name tells whose they
+    are."""
 
-    def __init__(self, token: str, api: str, buckets: Any = None, cloud: DigitalOcean | None = None) -> None:
+    def __init__(self, token: str, api: str, buckets: Sequence[Any] = (), cloud: DigitalOcean | None = None) -> None:
         self.cloud = cloud or DigitalOcean(token, api)
         self.client = Client(token, api)
         self._buckets = buckets
@@ -136,16 +137,10 @@ class Account:
                 yield Thing("tag", tag, run, _call(self.cloud.delete_tag, tag))
 
     def _of_buckets(self) -> Iterator[Thing]:
-        if self._buckets is not None:
-            for bucket in self._buckets.list_buckets()["Buckets"]:
+        for s3 in self._buckets:
+            for bucket in s3.list_buckets()["Buckets"]:
                 if run := run_of(bucket["Name"]):
-                    yield Thing("bucket", bucket["Name"], run, _call(self._delete_bucket, bucket["Name"]))
-
-    def _delete_bucket(self, name: str) -> None:
-        for page in self._buckets.get_paginator("list_object_versions").paginate(Bucket=name):
-            for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
-                self._buckets.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
-        self._buckets.delete_bucket(Bucket=name)
+                    yield Thing("bucket", bucket["Name"], run, _call(_delete_bucket, s3, bucket["Name"]))
 
     def sweep(self, wanted: Callable[[Run], bool], say: Callable[[str], None], settle_s: float) -> list[str]:
         """Deletes whatever is of the wanted runs, until lists have shown nothing for `settle_s`: how far they may be
@@ -173,6 +168,13 @@ class Account:
         """Unless something carries one: then somebody else uses it too."""
         for tag in sorted(self.spare_tags):
             self.cloud.drop_tag(tag)
+
+
+def _delete_bucket(s3: Any, name: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+        for item in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            s3.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
+    s3.delete_bucket(Bucket=name)
 
 
 def _left(found: Iterable[Thing], unlisted: dict[str, str], why: dict[str, str]) -> list[str]:

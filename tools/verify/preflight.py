@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bootstrap.adapters.dns import AuthorityNames
@@ -59,8 +60,8 @@ def _check_delegated(domain: str) -> None:
         )
 
 
-def buckets(endpoints: Endpoints, region: str) -> Any:
-    """An S3 client of boto3's."""
+def buckets(endpoints: Endpoints, regions: Sequence[str]) -> list[Any]:
+    """S3 clients of boto3's, one a region; the local cloud has one region."""
     import boto3
     from botocore.config import Config
 
@@ -71,19 +72,25 @@ def buckets(endpoints: Endpoints, region: str) -> Any:
             "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
             "make one with access to all buckets: https://cloud.digitalocean.com/account/api/spaces",
         )
-    given = endpoints.overrides.get("spaces", {})
     key, secret = endpoints.spaces_credentials
-    return boto3.client(
-        "s3",
-        endpoint_url=given.get("endpoint", f"https://{region}.digitaloceanspaces.com"),
-        region_name=given.get("region", region),
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        config=Config(**spaces.CLIENT),
-    )
+    if local := endpoints.overrides.get("spaces"):
+        where = {local["region"]: local["endpoint"]}
+    else:
+        where = {region: f"https://{region}.digitaloceanspaces.com" for region in regions}
+    return [
+        boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=Config(**spaces.CLIENT),
+        )
+        for region, endpoint in where.items()
+    ]
 
 
-def check(account: Account, s3: Any, cloud: str, region: str) -> None:
+def check(account: Account, s3: Sequence[Any], cloud: str, region: str) -> None:
     room = account.cloud.account().droplet_limit - len(account.cloud.droplets())
     if room < DROPLETS:
         raise ConflictError(
@@ -112,11 +119,12 @@ def _may_delete(account: Account, right: str) -> bool:
     return True
 
 
-def _check_buckets(s3: Any) -> None:
+def _check_buckets(s3: Sequence[Any]) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        s3.list_buckets()
+        for one in s3:
+            one.list_buckets()
     except (BotoCoreError, ClientError) as error:
         raise CredentialsError(
             f"the Spaces key may not list buckets: {error}", "make one with access to all buckets"

@@ -55,6 +55,7 @@ class Verification:
     say: Say
     steps: list[report.Step] = field(default_factory=list)
     is_whole: bool = False
+    is_left: bool = True
     _recorder: Recorder = field(init=False)
     _deadline: float = field(init=False)
 
@@ -159,6 +160,7 @@ class Verification:
         try:
             left = self.account.sweep(lambda run: run == self.run, self._detail, settle_s(self.cloud))
             self.account.drop_spare_tags()
+            self.is_left = bool(left)
             failure = f"still there: {', '.join(left)}" if left else None
         except BootstrapError as error:
             failure = f"{error.message}; `make verify-cloud ARGS=--clean` deletes what is left"

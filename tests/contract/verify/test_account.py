@@ -134,7 +134,7 @@ def test_what_cannot_be_listed_keeps_nothing_else(
 
     watched.cloud.create_droplet(droplet("packer-1"))
     monkeypatch.setattr(module, "DELETION_S", 5)
-    account = Account(TOKEN, server.url, NoBuckets(), watched.cloud)
+    account = Account(TOKEN, server.url, [NoBuckets()], watched.cloud)
     assert account.sweep(is_ours, lambda _: None, 0) == ["buckets, which are not listed (no way to Spaces)"]
     assert server.driver.roots == {}
 
@@ -152,6 +152,6 @@ def test_a_token_that_could_not_delete_makes_nothing(server: Cloud) -> None:
 
     server.tokens["few"] = ["*:read", "*:create", "droplet:delete", "tag:delete"]
     with pytest.raises(CredentialsError, match=r"may not block_storage:delete, .*ssh_key:delete, vpc:delete"):
-        preflight.check(Account("few", server.url), Bucketless(), "local", "nyc3")
-    preflight.check(Account(TOKEN, server.url), Bucketless(), "local", "nyc3")
+        preflight.check(Account("few", server.url), [Bucketless()], "local", "nyc3")
+    preflight.check(Account(TOKEN, server.url), [Bucketless()], "local", "nyc3")
     assert server.driver.roots == {} and server.manager().get_all_tags() == []
