@@ -74,6 +74,8 @@ class Life:
             "env_file": "values.env",
             # at DigitalOcean; the local cloud has an authority of its own
             "acme": {"directory": STAGING, "roots_file": str(self.roots)},
+            # a zone that has just been made
+            "dns_timeout_s": 600,
         }
         (self.work / "bootstrap.yaml").write_text(yaml.safe_dump(settings))
         return sshkey.ensure(self.work / "ssh" / "key")
