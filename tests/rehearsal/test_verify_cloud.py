@@ -148,7 +148,7 @@ def test_one_that_is_told_to_end_leaves_nothing(
 ) -> None:
     before = verified.holds()
     with verified.started("--yes", "--only", half, "--report", str(verified.report)) as process:
-        until(lambda: moment(verified) or process.poll() is not None, "something to leave", 120)
+        until(lambda: moment(verified) or process.poll() is not None, "something to leave", 400)
         process.send_signal(number)
         process.wait(timeout=400)
     assert process.returncode == 130, verified.said()[-5000:]
@@ -159,7 +159,7 @@ def test_one_that_is_told_to_end_leaves_nothing(
 def test_what_a_killed_one_left_is_found_and_deleted(verified: Verified) -> None:
     before = verified.holds()
     with verified.started("--yes", "--only", "life") as process:
-        until(lambda: _has_an_address(verified) or process.poll() is not None, "an address", 400)
+        until(lambda: _has_an_address(verified) or process.poll() is not None, "an address", 900)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=60)
     assert process.returncode == -signal.SIGKILL
