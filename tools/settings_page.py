@@ -35,6 +35,7 @@ Secrets, and what belongs to your computer, come from the environment:
 | `SMTP_PASSWORD` | password of `smtp.user` |
 | `REGISTRY_PASSWORD` | password of `registry.user` |
 | `BOOTSTRAP_CLOUD` | `digitalocean` (default) or `local`, as `--cloud` |
+| `BOOTSTRAP_API_URL` | a proxy before the API, `https://…` or on this computer: `make verify-cloud` has one |
 | `BOOTSTRAP_CLOUD_HOME` | the local cloud's folder; default `/var/lib/bootstrap-cloud` |
 | `BOOTSTRAP_PROGRESS` | `auto` (default), `plain` or `json`, as `--progress` |
 | `XDG_STATE_HOME` | its `bootstrap/` holds journals and crash reports; default `~/.local/state` |

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -31,6 +32,7 @@ SPACES_VARIABLES = (
 )
 SMTP_VARIABLE = "SMTP_PASSWORD"
 REGISTRY_VARIABLE = "REGISTRY_PASSWORD"
+API_VARIABLE = "BOOTSTRAP_API_URL"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Context:
 
     @cached_property
     def endpoints(self) -> Endpoints:
-        return _local() if self.cloud_name == "local" else _digitalocean()
+        found = _local() if self.cloud_name == "local" else _digitalocean()
+        return replace(found, api=_other_api()) if os.environ.get(API_VARIABLE) else found
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -154,6 +157,15 @@ def registry_login(settings: Settings) -> RegistryLogin | None:
             "set it, or take `registry:` out of bootstrap.yaml",
         )
     return RegistryLogin(settings.registry.host, settings.registry.user, password)
+
+
+def _other_api() -> str:
+    """A proxy in between. The token goes there, so over TLS, or no further than this computer."""
+    url = os.environ[API_VARIABLE]
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")):
+        return url.rstrip("/")
+    raise UsageError(f"{API_VARIABLE}: {url} is neither https:// nor on this computer", f"unset {API_VARIABLE}")
 
 
 def _digitalocean() -> Endpoints:
