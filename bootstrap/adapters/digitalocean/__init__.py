@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bootstrap.adapters.digitalocean.account import AccountResources
 from bootstrap.adapters.digitalocean.client import Client
 from bootstrap.adapters.digitalocean.droplets import DropletResources
+from bootstrap.adapters.digitalocean.monitoring import MonitoringResources
 from bootstrap.adapters.digitalocean.network import NetworkResources
 from bootstrap.adapters.digitalocean.patience import Patience
 from bootstrap.adapters.digitalocean.volumes import VolumeResources
@@ -14,7 +15,7 @@ from bootstrap.adapters.digitalocean.volumes import VolumeResources
 __all__ = ["DigitalOcean", "Patience"]
 
 
-class DigitalOcean(AccountResources, DropletResources, VolumeResources, NetworkResources):
+class DigitalOcean(AccountResources, DropletResources, VolumeResources, NetworkResources, MonitoringResources):
     """Implements `ports.cloud.Cloud`."""
 
     def __init__(

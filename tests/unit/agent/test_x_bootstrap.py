@@ -28,7 +28,7 @@ def test_a_stack_says_only_what_it_has() -> None:
     kept = parse(
         {"name": "x", "health": ["/"], "media": ["notes"], "certificate": {"install": "tls", "reload": ["web", "hup"]}}
     )
-    assert timers_of(kept) == ("bootstrap-backup-media.timer", "bootstrap-certificate.timer")
+    assert timers_of(kept) == ("bootstrap-backup-media.timer", "bootstrap-certificate.timer", ALERTS_TIMER)
 
 
 def test_jobs_come_one_after_the_other_but_those_of_a_list_side_by_side() -> None:
