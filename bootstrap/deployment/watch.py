@@ -1,6 +1,6 @@
 """What watches a deployment from outside: DigitalOcean's uptime check, and its alert policies where droplets carry the
-metrics agent that these need. Found by name, as the firewall is. A redeploy changes nothing of it, as the check asks for
-the domain and the policies go by the tag of the live droplet."""
+metrics agent that these need. Found by name, as the firewall is. A redeploy changes nothing of it: the check asks for
+the domain, and the policies go by the tag of the live droplet."""
 
 from __future__ import annotations
 

@@ -98,6 +98,7 @@ class Surroundings:
         self.closed = 0
         self.progress = Quiet()
         self.smtp_password: str | None = None
+        self.ping_url: str | None = None
         self.other_servers: list[Answer] = []
         self.caa: list[Caa] = []
 
@@ -128,6 +129,7 @@ class Surroundings:
             progress=self.progress,
             state_dir=self.folder / "state",
             smtp_password=self.smtp_password,
+            ping_url=self.ping_url,
         )
 
 

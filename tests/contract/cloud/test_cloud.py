@@ -8,13 +8,16 @@ import digitalocean
 import httpx
 import pytest
 
-from bootstrap.adapters.digitalocean import DigitalOcean
+from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.deployment import hostkeys
-from bootstrap.errors import ConflictError
+from bootstrap.errors import CloudError, ConflictError
 from bootstrap.ports.cloud import Droplet, DropletSpec, FirewallRule
+from localcloud.state.faults import Fault
+from localcloud.state.model import UptimeAlert
 from localcloud.state.unfriendly import PENDING
 from tests.contract.api.conftest import TOKEN
-from tests.contract.cloud.conftest import Server, Subject
+from tests.contract.api.conftest import Cloud as Server
+from tests.contract.cloud.conftest import Subject
 from tests.waiting import until
 
 TAG = "bootstrap:example_com"
@@ -65,6 +68,8 @@ def test_deleting_what_is_gone_succeeds(subject: Subject) -> None:
     cloud.delete_record("absent.example", 1)
     cloud.delete_ssh_key(987654321)
     cloud.untag_droplet(987654321, "nothing")
+    cloud.delete_uptime_check("00000000-0000-4000-8000-000000000000")
+    cloud.delete_alert_policy("00000000-0000-4000-8000-000000000000")
 
 
 def test_an_ssh_key_is_found_by_its_fingerprint(subject: Subject) -> None:
@@ -254,3 +259,49 @@ def test_an_image_is_tagged_and_deleted(subject: Subject, request: pytest.Fixtur
     assert [found.id for found in cloud.images("bootstrap-image")] == [image.id]
     cloud.delete_image(image.id)
     assert cloud.images("bootstrap-image") == []
+
+
+def test_an_uptime_check_is_found_by_name_and_asks_for_what_was_put_last(subject: Subject) -> None:
+    cloud, owner = subject.cloud, subject.cloud.account().email
+    made = cloud.put_uptime_check("bootstrap-example-com", "https://example.com/", owner)
+    assert cloud.put_uptime_check("bootstrap-example-com", "https://example.com/", owner) == made
+    moved = cloud.put_uptime_check("bootstrap-example-com", "https://example.com/health/", owner)
+    assert (moved.id, moved.target) == (made.id, "https://example.com/health/")
+    cloud.put_uptime_check("other", "https://example.org/", owner)
+    assert sorted(check.name for check in cloud.uptime_checks()) == ["bootstrap-example-com", "other"]
+    for check in cloud.uptime_checks():
+        cloud.delete_uptime_check(check.id)
+    assert cloud.uptime_checks() == []
+
+
+def test_alert_policies_say_what_they_were_made_of(subject: Subject) -> None:
+    cloud, owner = subject.cloud, subject.cloud.account().email
+    cloud.create_tag(TAG)
+    made = [cloud.create_alert_policy("bootstrap-example-com", each, 90, TAG, owner) for each in ("cpu", "memory")]
+    assert [(policy.metric, policy.percent, policy.tag) for policy in made] == [("cpu", 90, TAG), ("memory", 90, TAG)]
+    assert sorted(cloud.alert_policies(), key=lambda policy: policy.metric) == made
+    for policy in made:
+        cloud.delete_alert_policy(policy.id)
+    assert cloud.alert_policies() == []
+
+
+def test_only_the_accounts_own_people_are_told(subject: Subject) -> None:
+    with pytest.raises(CloudError, match="invalid email"):
+        subject.cloud.put_uptime_check("bootstrap-example-com", "https://example.com/", "somebody@example.org")
+    subject.cloud.create_tag(TAG)
+    with pytest.raises(CloudError, match="invalid email"):
+        subject.cloud.create_alert_policy("p", "cpu", 90, TAG, "somebody@example.org")
+
+
+def test_a_check_that_was_made_without_its_alert_gets_it(server: Server, adapter: DigitalOcean) -> None:
+    owner = adapter.account().email
+    server.faults.add(Fault(kind="error-before", method="POST", path="/v2/uptime/checks/*/alerts", count=None))
+    impatient = DigitalOcean(TOKEN, server.url, patience=Patience(request_s=0, command_s=0))
+    with pytest.raises(CloudError):
+        impatient.put_uptime_check("c", "https://example.com/", owner)
+    server.faults.clear()
+    for _ in range(2):
+        adapter.put_uptime_check("c", "https://example.com/", owner)
+        with server.state.change() as tx:
+            (alert,) = tx.all(UptimeAlert)
+        assert (alert.type, alert.period, alert.notifications.email) == ("down_global", "2m", (owner,))
