@@ -37,6 +37,7 @@ from localcloud.state.seed import base_image, plant
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.probes import HostProbe, Prober
 from localcloud.work.sweep import sweep
+from localcloud.work.telling import Mailer
 from localcloud.work.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,8 @@ def _serve(home: Home, ended: threading.Event) -> None:
         Listener(app, public_net.nameserver, API_TLS_PORT, acme.Files(home.path / "acme")),
         Listener(metadata.app(state, public_net, faults), public_net.nameserver, network.doors.metadata),
     ]
-    prober = Prober(state, HostProbe(public_net.nameserver, acme.Files(home.path / "acme").roots))
+    probe = HostProbe(public_net.nameserver, acme.Files(home.path / "acme").roots)
+    prober = Prober(state, probe, Mailer(home.path, public_net.nameserver, ports.mail))
     prober.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):

@@ -269,6 +269,8 @@ class UptimeState(Row):
 
 
 class UptimeAlert(Row):
+    """`lasted`: for how many probes in a row what it watches holds; `firing`: somebody was told."""
+
     id: str
     check_id: str
     name: str
@@ -277,6 +279,8 @@ class UptimeAlert(Row):
     comparison: str | None = None
     period: str
     notifications: Recipients
+    lasted: int = 0
+    firing: bool = False
 
 
 class Demolition(Row):
