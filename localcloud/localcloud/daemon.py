@@ -34,6 +34,7 @@ from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Domain, DomainRecord, Row
 from localcloud.state.seed import base_image, plant
+from localcloud.work.gauges import Gauges
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.probes import HostProbe, Prober
 from localcloud.work.sweep import sweep
@@ -128,8 +129,10 @@ def _serve(home: Home, ended: threading.Event) -> None:
         Listener(metadata.app(state, public_net, faults), public_net.nameserver, network.doors.metadata),
     ]
     probe = HostProbe(public_net.nameserver, acme.Files(home.path / "acme").roots)
-    prober = Prober(state, probe, Mailer(home.path, public_net.nameserver, ports.mail))
-    prober.start()
+    mailer = Mailer(home.path, public_net.nameserver, ports.mail)
+    watchers = (Prober(state, probe, mailer), Gauges(state, driver.usage, mailer))
+    for watcher in watchers:
+        watcher.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
@@ -140,7 +143,8 @@ def _serve(home: Home, ended: threading.Event) -> None:
     log.info("ending")
     for server in servers:
         server.stop()
-    prober.stop()
+    for watcher in watchers:
+        watcher.stop()
     worker.stop()
     supervisor.stop()
     state.close()

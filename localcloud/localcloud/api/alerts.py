@@ -1,4 +1,4 @@
-"""Alert policies on droplets' figures: kept and checked. Nothing measures droplets here, so none ever fires."""
+"""Alert policies on droplets' figures; work/gauges.py measures processors and memory."""
 
 from __future__ import annotations
 

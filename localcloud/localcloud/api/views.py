@@ -303,7 +303,7 @@ def project(_: Transaction, row: Project) -> Json:
 
 
 def alert_policy(_: Transaction, row: AlertPolicy) -> Json:
-    return row.model_dump(mode="json")
+    return row.model_dump(mode="json", exclude={"standings"})
 
 
 def uptime_check(_: Transaction, row: UptimeCheck) -> Json:

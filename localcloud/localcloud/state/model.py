@@ -230,6 +230,8 @@ class Recipients(BaseModel):
 
 
 class AlertPolicy(Row):
+    """`standings`: of each droplet, for how many looks in a row it is beyond `value`, and whether somebody was told."""
+
     uuid: str
     type: str
     description: str
@@ -240,6 +242,7 @@ class AlertPolicy(Row):
     tags: tuple[str, ...] = ()
     alerts: Recipients
     enabled: bool
+    standings: dict[str, tuple[int, bool]] = {}
 
     @property
     def key(self) -> str:

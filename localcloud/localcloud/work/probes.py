@@ -9,7 +9,6 @@ import logging
 import shutil
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,12 +24,11 @@ from localcloud.state.database import State
 from localcloud.state.model import UptimeAlert, UptimeCheck, UptimeState
 from localcloud.wire import now
 from localcloud.work import telling
+from localcloud.work.rounds import EVERY_S, Rounds
 from localcloud.work.telling import Post, Standing
 
 log = logging.getLogger(__name__)
 
-# once a minute at DigitalOcean; a rehearsal should not have to wait for that long
-EVERY_S = 15.0
 PATIENCE_S = 5.0
 PARALLEL = 4
 
@@ -73,28 +71,18 @@ def after(state: UptimeState, good: bool, at: str) -> UptimeState:
     return seen.model_copy(update={"status": status, "changed_at": at, **outage})
 
 
-class Prober:
+class Prober(Rounds):
     def __init__(self, state: State, probe: Probe, post: Post, every_s: float = EVERY_S) -> None:
+        super().__init__("uptime", every_s)
         self._state = state
         self._probe = probe
         self._post = post
-        self._every_s = every_s
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="uptime", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _loop(self) -> None:
+    def _round(self) -> None:
+        with self._state.change() as tx:
+            checks = [check for check in tx.all(UptimeCheck) if check.enabled]
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="probe") as pool:
-            while not self._ended.wait(self._every_s):
-                with self._state.change() as tx:
-                    checks = [check for check in tx.all(UptimeCheck) if check.enabled]
-                list(pool.map(self._make, checks))
+            list(pool.map(self._make, checks))
 
     def _make(self, check: UptimeCheck) -> None:
         try:
