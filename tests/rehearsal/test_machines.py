@@ -168,6 +168,17 @@ def test_a_guest_cannot_use_an_address_that_is_not_its_own(pair: Lab) -> None:
     pair.says(11, f"ip addr del {pair.address(77)}/32 dev eth0")
 
 
+def test_what_a_machine_uses_is_measured_from_outside(pair: Lab) -> None:
+    before = pair.driver.usage(11)
+    pair.says(11, "timeout 2 sh -c 'while :; do :; done' || true")
+    after, idle = pair.driver.usage(11), pair.driver.usage(12)
+    assert before and after and idle
+    # a busy host gives less than was asked for
+    assert 0.2 < after.cpu_s - before.cpu_s
+    assert 0 < after.memory <= 100 and after.cpu_s > idle.cpu_s
+    assert pair.driver.usage(99) is None
+
+
 def test_a_process_that_takes_more_than_the_machine_has_is_killed_and_nothing_else(pair: Lab) -> None:
     uptime = pair.says(11, "systemctl show -P ActiveEnterTimestampMonotonic ssh")
     hog = pair.ssh(11, f"exec python3 -c 'b = bytearray({MEMORY_MB * 1024**2})'")
