@@ -11,6 +11,8 @@ import msgspec
 from bootstrap_agent.contract.answers import Alarm
 
 REMIND = timedelta(days=1)
+# a line that people read
+LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,8 @@ def told(alarms: Iterable[Alarm]) -> tuple[Alarm, ...]:
 
 
 def _continued(before: Alarm | None, finding: Finding, now: datetime) -> Alarm:
-    if before is None:
-        return Alarm(finding.key, finding.message, now)
-    return msgspec.structs.replace(before, message=finding.message)
+    message = " ".join(finding.message.split())[:LONGEST]
+    return msgspec.structs.replace(before or Alarm(finding.key, message, now), message=message)
 
 
 def _not_of_the_future(alarm: Alarm, now: datetime) -> Alarm:

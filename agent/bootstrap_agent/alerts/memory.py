@@ -49,12 +49,22 @@ class Samples(msgspec.Struct, frozen=True):
     restarts: dict[str, tuple[Restarts, ...]] = {}
 
 
-def recall(path: Path = paths.ALERTS) -> State:
-    return _read(path, State())
+def recall(path: Path = paths.ALERTS, aside: Path = paths.ALERTS_ASIDE) -> State:
+    """The later one, where one was put aside."""
+    kept, other = _read(path, State()), _read(aside, State())
+    later = other.checked_at is not None and (kept.checked_at is None or other.checked_at > kept.checked_at)
+    return other if later else kept
 
 
-def remember(state: State, path: Path = paths.ALERTS) -> None:
-    _write(path, state)
+def remember(state: State, path: Path = paths.ALERTS, aside: Path = paths.ALERTS_ASIDE) -> None:
+    """A data volume that is full, or read-only, must not keep anybody from telling that it is."""
+    try:
+        _write(path, state)
+        aside.unlink(missing_ok=True)
+    except OSError as error:
+        note(f"{path}: kept aside: {error}")
+        aside.parent.mkdir(exist_ok=True)
+        _write(aside, state)
 
 
 def samples(path: Path = paths.ALERTS_SAMPLES) -> Samples:

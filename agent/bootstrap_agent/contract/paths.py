@@ -19,6 +19,8 @@ LOCK = Path("/run/lock/bootstrap-agent.lock")
 ALERTS_LOCK = Path("/run/lock/bootstrap-alerts.lock")
 # gone after a reboot, as what it measures begins anew then
 ALERTS_SAMPLES = Path("/run/bootstrap/alerts.json")
+# while the data volume takes nothing: a full one is what has to be told
+ALERTS_ASIDE = Path("/run/bootstrap/alerts-aside.json")
 # written by whoever archives the databases' log: {"archived_at": time, "behind_since": time or null}
 ARCHIVE = Path("/run/bootstrap/archive.json")
 

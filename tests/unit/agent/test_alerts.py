@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -212,14 +213,30 @@ def test_a_certificate_that_ends(days: int, quiet_left: float) -> None:
 
 def test_what_is_remembered_comes_back_and_rubbish_is_begun_anew(tmp_path: Path) -> None:
     state = State(NOW, NOW, (Alarm("k", "m", NOW),), (Letter("s", "t"),), "p")
-    memory.remember(state, tmp_path / "state")
-    assert memory.recall(tmp_path / "state") == state
+    aside = tmp_path / "aside"
+    memory.remember(state, tmp_path / "state", aside)
+    assert memory.recall(tmp_path / "state", aside) == state and not aside.exists()
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o600
     samples = Samples((Cpu(1.0, 2, 3),), {"id": (Restarts(1.0, 2),)})
     memory.keep(samples, tmp_path / "run" / "samples")
     assert memory.samples(tmp_path / "run" / "samples") == samples
     (tmp_path / "state").write_text("[")
-    assert memory.recall(tmp_path / "state") == memory.recall(tmp_path / "none") == State()
+    assert memory.recall(tmp_path / "state", aside) == memory.recall(tmp_path / "none", aside) == State()
+
+
+def test_a_volume_that_takes_nothing_keeps_nobody_from_telling_and_tells_once(tmp_path: Path) -> None:
+    path, aside = tmp_path / "volume" / "state", tmp_path / "run" / "aside"
+    early, late = State(NOW, NOW), State(NOW, NOW + MINUTE, (Alarm("disk:data", "full", NOW, NOW),))
+    path.parent.mkdir()
+    memory.remember(early, path, aside)
+    # root writes wherever there is a folder
+    shutil.move(path.parent, tmp_path / "away")
+    memory.remember(late, path, aside)
+    shutil.move(tmp_path / "away", path.parent)
+    assert memory.recall(path, aside) == late
+    again = State(NOW, NOW + 2 * MINUTE)
+    memory.remember(again, path, aside)
+    assert memory.recall(path, aside) == again and not aside.exists()
 
 
 def test_what_the_server_does_not_take_waits_and_comes_in_its_order() -> None:

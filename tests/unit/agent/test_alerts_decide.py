@@ -48,6 +48,12 @@ def test_all_that_is_new_is_one_mail_with_since_when() -> None:
     assert "bootstrap alerts list example.com" in letter.text
 
 
+def test_an_alarm_is_one_line_however_long_its_reason_is() -> None:
+    alarms, letter = decide((), [Finding("check:disk", "no\nanswer " + 900 * "x")], (), NOW, "a.example")
+    assert alarms[0].message.startswith("no answer xx") and len(alarms[0].message) == 400
+    assert letter and "\n" not in letter.subject
+
+
 def test_what_goes_by_itself_is_told_neither_when_it_comes_nor_when_it_goes() -> None:
     alarms, letter = decide((), [SLOW], (), NOW, "a.example")
     assert letter is None and alarms[0].told_at is None
