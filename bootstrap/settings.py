@@ -189,6 +189,33 @@ class BackupSettings(Strict):
     ] = 7
 
 
+class AlertSettings(Strict):
+    """Who hears when something is wrong."""
+
+    email: Annotated[
+        Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None,
+        about(
+            "Where the droplet mails its alarms, by the stack's own mail server.",
+            example="ops@example.com",
+            otherwise="`email`; without that, alarms are told by `status` and the ping only",
+        ),
+    ] = None
+    uptime_check: Annotated[
+        bool,
+        about(
+            "DigitalOcean asks for the site from outside and mails the account's owner; 1 USD a month.", example=False
+        ),
+    ] = True
+    metrics_agent: Annotated[
+        bool,
+        about(
+            "New droplets get DigitalOcean's metrics agent, and there are alert policies for processors, memory and "
+            "disk, which need it.",
+            example=True,
+        ),
+    ] = False
+
+
 class Settings(Strict):
     """What one deployment is made of."""
 
@@ -253,6 +280,7 @@ class Settings(Strict):
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()
+    alerts: AlertSettings = AlertSettings()
     smtp: SmtpSettings | None = None
     registry: RegistrySettings | None = None
 
@@ -272,6 +300,11 @@ class Settings(Strict):
     @property
     def contact(self) -> str:
         return self.email or f"admin@{self.domain}"
+
+    @property
+    def alerts_to(self) -> str | None:
+        """Not `contact`: nobody knows whether an address that was made up is read."""
+        return self.alerts.email or self.email
 
     @property
     def bucket(self) -> str:

@@ -58,7 +58,22 @@ def check(mail: Mail | None, environment: Mapping[str, str], domain: str) -> Mai
 
 
 def send(mail: Mail | None, environment: Mapping[str, str], domain: str, address: str) -> MailSent:
-    """One mail, as the stack would send it; the server's 250 is all that is known of it afterwards."""
+    """A test mail, as the stack would send it."""
+    host = _host(mail, environment)
+    port = environment.get(mail.port, "").strip() if mail and host else ""
+    text = f"The droplet of {domain} sends mail by {host} port {port}."
+    return post(mail, environment, domain, address, f"A test from {domain}", text)
+
+
+def has_server(mail: Mail | None, environment: Mapping[str, str]) -> bool:
+    """One that can be asked from outside of the stack."""
+    return bool(_host(mail, environment))
+
+
+def post(
+    mail: Mail | None, environment: Mapping[str, str], domain: str, address: str, subject: str, text: str
+) -> MailSent:
+    """One mail from the stack's own sender; the server's 250 is all that is known of it afterwards."""
     if not (host := _host(mail, environment)):
         raise NotFoundError(
             "this stack has no mail server outside of it", "`smtp` in bootstrap.yaml, then run `bootstrap create`"
@@ -67,7 +82,7 @@ def send(mail: Mail | None, environment: Mapping[str, str], domain: str, address
     sender = environment.get(mail.sender or "") or f"admin@{domain}"
     try:
         server = _server(mail, environment)
-        letter = _letter(sender, address, domain, server)
+        letter = _letter(sender, address, domain, subject, text)
         with _session(server, domain) as client:
             try:
                 client.send_message(letter)
@@ -151,16 +166,16 @@ def is_private(address: str) -> bool:
     return (mapped or found).is_private
 
 
-def _letter(sender: str, address: str, domain: str, server: Server) -> EmailMessage:
+def _letter(sender: str, address: str, domain: str, subject: str, text: str) -> EmailMessage:
     letter = EmailMessage()
     try:
         letter["From"], letter["To"] = sender, address
     except (ValueError, IndexError) as error:
         raise Unusable(f"{sender!r} to {address!r}: {error}") from None
-    letter["Subject"] = f"A test from {domain}"
+    letter["Subject"] = " ".join(subject.split())
     letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain=domain)
     letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(f"The droplet of {domain} sends mail by {server.host} port {server.port}.\n")
+    letter.set_content(f"{text}\n")
     return letter
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +34,7 @@ SPACES_VARIABLES = (
 SMTP_VARIABLE = "SMTP_PASSWORD"
 REGISTRY_VARIABLE = "REGISTRY_PASSWORD"
 API_VARIABLE = "BOOTSTRAP_API_URL"
+PING_VARIABLE = "ALERTS_PING_URL"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Context:
             progress=self.console,
             state_dir=state_dir(),
             smtp_password=self.endpoints.smtp_password,
+            ping_url=_ping_url(),
         )
 
     def chosen_domain(self) -> str | None:
@@ -137,7 +140,13 @@ def json_option(command: _F) -> _F:
 
 def known_secrets() -> list[str]:
     """Secret values this process may hold, for redaction."""
-    names = (*TOKEN_VARIABLES, SMTP_VARIABLE, REGISTRY_VARIABLE, *(name for pair in SPACES_VARIABLES for name in pair))
+    names = (
+        *TOKEN_VARIABLES,
+        SMTP_VARIABLE,
+        REGISTRY_VARIABLE,
+        PING_VARIABLE,
+        *(name for pair in SPACES_VARIABLES for name in pair),
+    )
     values = [os.environ.get(name, "") for name in names]
     if (path := cloud_home() / "endpoints.json").exists() and os.access(path, os.R_OK):
         local = json.loads(path.read_text())
@@ -166,6 +175,14 @@ def _other_api() -> str:
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")):
         return url.rstrip("/")
     raise UsageError(f"{API_VARIABLE}: {url} is neither https:// nor on this computer", f"unset {API_VARIABLE}")
+
+
+def _ping_url() -> str | None:
+    """None: as it is; empty: none any more. Who knows it may say that all is well, so no message repeats it."""
+    url = os.environ.get(PING_VARIABLE)
+    if url and not re.fullmatch(r"https?://[!-~]+", url):
+        raise UsageError(f"{PING_VARIABLE} is no address that begins with https:// or http://", "correct it")
+    return url
 
 
 def _digitalocean() -> Endpoints:

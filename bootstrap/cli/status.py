@@ -42,6 +42,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("certificate", _certificate(now["certificate"])),
         ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
         *([("lock", _lock(now["lock"]))] if now["lock"] else []),
+        ("alarms", "; ".join(f"{each['message']}, since {each['since']}" for each in now["alarms"]) or "none"),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
     ]
     for name, text in rows:

@@ -185,6 +185,7 @@ def _create(
             tag(settings, FIRST_CONTACT),
             *extra_tags,
         ),
+        metrics_agent=settings.alerts.metrics_agent,
     )
     return env.cloud.create_droplet(spec)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, steps
+from bootstrap.deployment import find, machine, remote, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
@@ -26,7 +26,7 @@ class Destroyed:
 
 def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backups: bool) -> str:
     """One line for the question that is asked before."""
-    parts = [f"{len(deployment.droplets)} droplet(s), the reserved ip, the firewall and the records"]
+    parts = [f"{len(deployment.droplets)} droplet(s), the reserved ip, the firewall, the uptime check and the records"]
     parts += [f"the data volume {deployment.volume.name}"] if volume and deployment.volume else []
     parts += [f"all backups under {env.settings.prefix}"] if backups and env.store else []
     return f"delete {', '.join(parts)} of {env.settings.domain}"
@@ -65,6 +65,7 @@ def _parts(deployment: find.Deployment) -> list[str]:
 
 
 def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> Destroyed:
+    watch.drop(env)
     if deployment.reserved_ip:
         with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
             _delete_address(env, deployment.reserved_ip)

@@ -45,6 +45,7 @@ def status(env: Environment) -> dict[str, Any]:
         "services": form.plain(status.services if status else ()),
         "certificate": form.plain(status.certificate if status else None),
         "backup": form.plain(status.backup if status else _UNKNOWN),
+        "alarms": form.plain(status.alarms if status else ()),
         "cost_month_usd": _cost(env, deployment),
     }
 
@@ -121,4 +122,6 @@ def _cost(env: Environment, deployment: find.Deployment) -> float:
     prices = {size.slug: size for size in env.cloud.sizes()}
     sizes = [prices[droplet.size] for droplet in deployment.droplets if droplet.size in prices]
     volume_gb = deployment.volume.size_gb if deployment.volume else 0
-    return cost.total(cost.items(sizes, volume_gb, backups=env.store is not None))
+    return cost.total(
+        cost.items(sizes, volume_gb, backups=env.store is not None, uptime_check=env.settings.alerts.uptime_check)
+    )

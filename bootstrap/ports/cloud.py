@@ -166,6 +166,26 @@ class Record:
 
 
 @dataclass(frozen=True)
+class UptimeCheck:
+    """DigitalOcean asks for `target` from outside, from several regions."""
+
+    id: str
+    name: str
+    target: str
+
+
+@dataclass(frozen=True)
+class AlertPolicy:
+    """Of the droplets that carry `tag`; `metric` is cpu, memory or disk, and `percent` of the droplet's own."""
+
+    id: str
+    name: str
+    metric: str
+    percent: int
+    tag: str
+
+
+@dataclass(frozen=True)
 class DropletSpec:
     name: str
     region: str
@@ -176,6 +196,8 @@ class DropletSpec:
     vpc_uuid: str | None
     volume_ids: tuple[str, ...] = ()
     tags: tuple[str, ...] = field(default=())
+    # the provider's agent, which alert policies need
+    metrics_agent: bool = False
 
 
 class Cloud(Protocol):
@@ -290,3 +312,17 @@ class Cloud(Protocol):
         asked."""
 
     def delete_record(self, domain: str, record_id: int) -> None: ...
+
+    def uptime_checks(self) -> list[UptimeCheck]: ...
+    def put_uptime_check(self, name: str, target: str, email: str) -> UptimeCheck:
+        """Creates it, or makes the one of that name ask for `target`. Whoever `email` is, which must be the account's
+        own or a member's, hears when it is down everywhere for two minutes, and when it is up again."""
+
+    def delete_uptime_check(self, check_id: str) -> None:
+        """With its alerts."""
+
+    def alert_policies(self) -> list[AlertPolicy]:
+        """Of droplets by tag, and of the metrics that we know."""
+
+    def create_alert_policy(self, name: str, metric: str, percent: int, tag: str, email: str) -> AlertPolicy: ...
+    def delete_alert_policy(self, policy_id: str) -> None: ...

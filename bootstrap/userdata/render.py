@@ -48,6 +48,8 @@ class Deployment(Protocol):
     @property
     def backup(self) -> Backup: ...
     @property
+    def alerts_to(self) -> str | None: ...
+    @property
     def bucket(self) -> str: ...
     @property
     def prefix(self) -> str: ...
@@ -91,6 +93,7 @@ def deployment_document(deployment: Deployment) -> contract.Deployment:
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
         ),
         backup=contract.Backup(deployment.backup.retention_days),
+        alerts=contract.Alerts(deployment.alerts_to),
     )
 
 

@@ -36,9 +36,11 @@ from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Domain, DomainRecord, Row
 from localcloud.state.seed import base_image, plant
+from localcloud.work.gauges import Gauges
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.probes import HostProbe, Prober
 from localcloud.work.sweep import sweep
+from localcloud.work.telling import Mailer
 from localcloud.work.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -131,8 +133,11 @@ def _serve(home: Home, ended: threading.Event) -> None:
         Listener(private, public_net.nameserver, PRIVATE_REGISTRY_PORT, files),
         Listener(metadata.app(state, public_net, faults), public_net.nameserver, network.doors.metadata),
     ]
-    prober = Prober(state, HostProbe(public_net.nameserver, files.roots))
-    prober.start()
+    probe = HostProbe(public_net.nameserver, files.roots)
+    mailer = Mailer(home.path, public_net.nameserver, ports.mail)
+    watchers = (Prober(state, probe, mailer), Gauges(state, driver.usage, mailer))
+    for watcher in watchers:
+        watcher.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
@@ -143,7 +148,8 @@ def _serve(home: Home, ended: threading.Event) -> None:
     log.info("ending")
     for server in servers:
         server.stop()
-    prober.stop()
+    for watcher in watchers:
+        watcher.stop()
     worker.stop()
     supervisor.stop()
     state.close()

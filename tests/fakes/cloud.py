@@ -14,6 +14,7 @@ from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import (
     VPC,
     Account,
+    AlertPolicy,
     Carriers,
     Droplet,
     DropletSpec,
@@ -25,6 +26,7 @@ from bootstrap.ports.cloud import (
     ReservedIP,
     Size,
     SSHKey,
+    UptimeCheck,
     Volume,
     VolumeSnapshot,
 )
@@ -68,6 +70,8 @@ class FakeCloud:
         self._firewalls: dict[str, Firewall] = {}
         self._vpcs: dict[str, VPC] = {}
         self._domains: dict[str, dict[int, Record]] = {}
+        self._checks: dict[str, UptimeCheck] = {}
+        self._policies: dict[str, AlertPolicy] = {}
         # made by themselves; the others are only what something carries
         self._tags: set[str] = set()
 
@@ -373,3 +377,35 @@ class FakeCloud:
 
     def delete_record(self, domain: str, record_id: int) -> None:
         self._delete(self._domains.get(domain, {}), record_id, "record")
+
+    def uptime_checks(self) -> list[UptimeCheck]:
+        return list(self._checks.values())
+
+    def put_uptime_check(self, name: str, target: str, email: str) -> UptimeCheck:
+        self._check_member(email)
+        present = next((check for check in self._checks.values() if check.name == name), None)
+        wanted = UptimeCheck(present.id if present else f"check-{self._id()}", name, target)
+        if present != wanted:
+            with self.effects.change("put uptime check"):
+                self._checks[wanted.id] = wanted
+        return wanted
+
+    def _check_member(self, email: str) -> None:
+        if email != self.account().email:
+            raise CloudError(f"invalid email {email!r}")
+
+    def delete_uptime_check(self, check_id: str) -> None:
+        self._delete(self._checks, check_id, "uptime check")
+
+    def alert_policies(self) -> list[AlertPolicy]:
+        return list(self._policies.values())
+
+    def create_alert_policy(self, name: str, metric: str, percent: int, tag: str, email: str) -> AlertPolicy:
+        self._check_member(email)
+        policy = AlertPolicy(f"policy-{self._id()}", name, metric, percent, tag)
+        with self.effects.change(f"create alert policy {metric}"):
+            self._policies[policy.id] = policy
+        return policy
+
+    def delete_alert_policy(self, policy_id: str) -> None:
+        self._delete(self._policies, policy_id, "alert policy")

@@ -105,6 +105,7 @@ class Surroundings:
         self.closed = 0
         self.progress = Quiet()
         self.smtp_password: str | None = None
+        self.ping_url: str | None = None
         self.other_servers: list[Answer] = []
         self.caa: list[Caa] = []
 
@@ -135,6 +136,7 @@ class Surroundings:
             progress=self.progress,
             state_dir=self.folder / "state",
             smtp_password=self.smtp_password,
+            ping_url=self.ping_url,
         )
 
 

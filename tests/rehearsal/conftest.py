@@ -24,6 +24,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "tickets.example"
+ALERTS_TO = "alarms@example.org"
 STACK = "/home/deploy/apps/Ticket-Tracking-System/Docker"
 HELLO = ROOT / "examples" / "hello"
 CONTRACT = ROOT / "tests" / "contract" / "api" / "openapi.json"
@@ -95,7 +96,9 @@ class Bootstrap:
 @pytest.fixture(scope="session")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
     work = tmp_path_factory.mktemp("operator")
-    (work / "bootstrap.yaml").write_text(f"stack: {ROOT / 'stack'}\nssh_key: {work / 'ssh' / 'digitalocean'}\n")
+    (work / "bootstrap.yaml").write_text(
+        f"stack: {ROOT / 'stack'}\nssh_key: {work / 'ssh' / 'digitalocean'}\nalerts: {{email: {ALERTS_TO}}}\n"
+    )
     env = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("DIGITALOCEAN", "SPACES", "AWS", "BOOTSTRAP"))},
         "BOOTSTRAP_CLOUD_HOME": str(HOME),

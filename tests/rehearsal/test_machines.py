@@ -195,6 +195,16 @@ def test_the_config_drive_is_a_disk_that_root_reads_and_nobody_writes(pair: Lab)
     assert pair.ssh(11, f"dd if=/dev/zero of={DRIVE} count=1 conv=fsync").returncode != 0
 
 
+def test_what_a_machine_uses_is_measured_from_outside(pair: Lab) -> None:
+    before = pair.driver.usage(11)
+    pair.says(11, "timeout 2 sh -c 'while :; do :; done' || true")
+    after = pair.driver.usage(11)
+    assert before and after
+    # a busy host gives less than was asked for
+    assert after.cpu_s - before.cpu_s > 0.2 and 0 < after.memory <= 100
+    assert pair.driver.usage(99) is None
+
+
 def test_a_process_that_takes_more_than_the_machine_has_is_killed_and_nothing_else(pair: Lab) -> None:
     uptime = pair.says(11, "systemctl show -P ActiveEnterTimestampMonotonic ssh")
     hog = pair.ssh(11, f"exec python3 -c 'b = bytearray({MEMORY_MB * 1024**2})'")

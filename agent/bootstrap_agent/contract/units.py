@@ -10,13 +10,25 @@ AT_BOOT = ("bootstrap-volume.service", "bootstrap-stack.service")
 DATABASE_TIMER = "bootstrap-backup-database.timer"
 MEDIA_TIMER = "bootstrap-backup-media.timer"
 CERTIFICATE_TIMER = "bootstrap-certificate.timer"
-TIMERS = (DATABASE_TIMER, MEDIA_TIMER, CERTIFICATE_TIMER)
+ALERTS_TIMER = "bootstrap-alerts.timer"
+BACKUP_TIMERS = (DATABASE_TIMER, MEDIA_TIMER)
+TIMERS = (*BACKUP_TIMERS, CERTIFICATE_TIMER, ALERTS_TIMER)
 
 # for journalctl
 PATTERN = "bootstrap-*"
 
 
 def timers_of(stack: XBootstrap) -> tuple[str, ...]:
-    """Those for which the stack has something."""
-    reasons = {DATABASE_TIMER: stack.databases, MEDIA_TIMER: stack.media, CERTIFICATE_TIMER: stack.certificate}
+    """Those for which the stack has something; a machine is watched whatever it runs."""
+    reasons = {
+        DATABASE_TIMER: stack.databases,
+        MEDIA_TIMER: stack.media,
+        CERTIFICATE_TIMER: stack.certificate,
+        ALERTS_TIMER: True,
+    }
     return tuple(timer for timer, reason in reasons.items() if reason)
+
+
+def service_of(timer: str) -> str:
+    """What it starts."""
+    return timer.removesuffix(".timer") + ".service"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bootstrap.adapters.digitalocean.account import AccountResources
 from bootstrap.adapters.digitalocean.client import Client
 from bootstrap.adapters.digitalocean.droplets import DropletResources
+from bootstrap.adapters.digitalocean.monitoring import MonitoringResources
 from bootstrap.adapters.digitalocean.network import NetworkResources
 from bootstrap.adapters.digitalocean.patience import Patience
 from bootstrap.adapters.digitalocean.resources import Found, Looks
@@ -16,7 +17,7 @@ from bootstrap.ports.cloud import Carriers
 __all__ = ["DigitalOcean", "Patience"]
 
 
-class DigitalOcean(AccountResources, DropletResources, VolumeResources, NetworkResources):
+class DigitalOcean(AccountResources, DropletResources, VolumeResources, NetworkResources, MonitoringResources):
     """Implements `ports.cloud.Cloud`."""
 
     def __init__(

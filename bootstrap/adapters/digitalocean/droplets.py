@@ -50,6 +50,7 @@ class DropletResources(Resources):
             "tags": list(spec.tags),
             # the provider's: docs/security.md says why not
             "with_droplet_agent": False,
+            "monitoring": spec.metrics_agent,
         }
         made = self._api.create(
             lambda: convert.droplet(self._api.post("droplets", body)["droplet"]),

@@ -28,6 +28,8 @@ class Plan:
     image: Image | None
     given: Mapping[str, str]
     costs: tuple[cost.Item, ...]
+    # the account's address
+    owner: str
     from_backup: str | None = None
 
 
@@ -62,8 +64,8 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
     preflight.check(env, account, held, deployment)
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
-    costs = cost.items([size], volume_gb, backups=env.store is not None)
-    return Plan(loaded, deployment, size, image, given, tuple(costs), from_backup)
+    costs = cost.items([size], volume_gb, backups=env.store is not None, uptime_check=settings.alerts.uptime_check)
+    return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup)
 
 
 def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
-from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps
+from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, HostError
@@ -71,6 +71,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
     if find.carries(env.settings, droplet, find.NEVER_SERVED):
         env.cloud.delete_tag(find.tag(env.settings, find.NEVER_SERVED))
+    watch.ensure(env, planned.stack.bootstrap.health[0], planned.owner)
     if planned.stack.bootstrap.mail:
         _ask_for_mail(env, host)
     host.close()

@@ -18,10 +18,11 @@ from localcloud.host.command import CommandError, run
 from localcloud.host.files import locked
 from localcloud.host.processes import Process
 from localcloud.host.waiting import until, within
-from localcloud.machines import base, boot, devices, first_boot, pool, trust
+from localcloud.machines import base, boot, devices, first_boot, pool, trust, usage
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.guarding import attempt, checked, errors, numbers
 from localcloud.machines.record import MachineRecord, Run, machine_records
+from localcloud.machines.usage import Usage
 from localcloud.network.namespace import Network
 
 SUPERVISOR = "localcloud.machines.supervise"
@@ -182,6 +183,11 @@ class NspawnDriver:
         with errors(machine):
             pool.delete(self._root(machine))
             MachineRecord(self.home, machine).delete()
+
+    def usage(self, machine: int) -> Usage | None:
+        """None while it does not run, or where this host counts nothing."""
+        run = self._run(MachineRecord(self.home, machine))
+        return usage.of(run.nspawn.pid) if run and run.nspawn else None
 
     def console(self, machine: int) -> Path:
         return MachineRecord(self.home, machine).console

@@ -23,7 +23,14 @@ TAG = "bootstrap:example_com"
 # of a droplet that runs, at DigitalOcean
 SNAPSHOT_S = 600
 # what tells one of these from another
-KEYS = {"ssh_keys": "id", "droplets": "id", "reserved_ips": "ip", "firewalls": "id"}
+KEYS = {
+    "ssh_keys": "id",
+    "droplets": "id",
+    "reserved_ips": "ip",
+    "firewalls": "id",
+    "uptime_checks": "id",
+    "alert_policies": "id",
+}
 
 
 @dataclass

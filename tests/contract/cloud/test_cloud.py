@@ -8,10 +8,12 @@ import digitalocean
 import httpx
 import pytest
 
-from bootstrap.adapters.digitalocean import DigitalOcean
+from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.deployment import hostkeys
-from bootstrap.errors import ConflictError
+from bootstrap.errors import CloudError, ConflictError
 from bootstrap.ports.cloud import Carriers, Droplet, DropletSpec, FirewallRule
+from localcloud.state.faults import Fault
+from localcloud.state.model import UptimeAlert
 from localcloud.state.unfriendly import PENDING
 from tests.contract.api.conftest import TOKEN
 from tests.contract.cloud.conftest import TAG, Server, Subject
@@ -63,6 +65,8 @@ def test_deleting_what_is_gone_succeeds(subject: Subject) -> None:
     cloud.delete_record("absent.example", 1)
     cloud.delete_ssh_key(987654321)
     cloud.untag_droplet(987654321, "nothing")
+    cloud.delete_uptime_check("00000000-0000-4000-8000-000000000000")
+    cloud.delete_alert_policy("00000000-0000-4000-8000-000000000000")
 
 
 def test_an_ssh_key_is_found_by_its_fingerprint(subject: Subject) -> None:
@@ -266,3 +270,49 @@ def test_an_image_is_tagged_and_deleted(subject: Subject) -> None:
     assert [found.id for found in cloud.images(tag)] == [image.id]
     cloud.delete_image(image.id)
     assert cloud.images(tag) == []
+
+
+def test_an_uptime_check_is_found_by_name_and_asks_for_what_was_put_last(subject: Subject) -> None:
+    cloud, owner, name, site = subject.cloud, subject.cloud.account().email, subject.name, f"https://{subject.domain}"
+    made = cloud.put_uptime_check(name, f"{site}/", owner)
+    assert cloud.put_uptime_check(name, f"{site}/", owner) == made
+    moved = cloud.put_uptime_check(name, f"{site}/health/", owner)
+    assert (moved.id, moved.target) == (made.id, f"{site}/health/")
+    cloud.put_uptime_check(f"{name}-other", f"{site}/", owner)
+    assert sorted(check.name for check in subject.new("uptime_checks")) == [name, f"{name}-other"]
+    for check in subject.new("uptime_checks"):
+        cloud.delete_uptime_check(check.id)
+    assert subject.new("uptime_checks") == []
+
+
+def test_alert_policies_say_what_they_were_made_of(subject: Subject) -> None:
+    cloud, owner, tag = subject.cloud, subject.cloud.account().email, subject.tag
+    cloud.create_tag(tag)
+    made = [cloud.create_alert_policy(subject.name, each, 90, tag, owner) for each in ("cpu", "memory")]
+    assert [(policy.metric, policy.percent, policy.tag) for policy in made] == [("cpu", 90, tag), ("memory", 90, tag)]
+    assert sorted(subject.new("alert_policies"), key=lambda policy: str(policy.metric)) == made
+    for policy in made:
+        cloud.delete_alert_policy(policy.id)
+    assert subject.new("alert_policies") == []
+
+
+def test_only_the_accounts_own_people_are_told(subject: Subject) -> None:
+    with pytest.raises(CloudError, match="invalid email"):
+        subject.cloud.put_uptime_check(subject.name, f"https://{subject.domain}/", "somebody@example.org")
+    subject.cloud.create_tag(subject.tag)
+    with pytest.raises(CloudError, match="invalid email"):
+        subject.cloud.create_alert_policy(subject.name, "cpu", 90, subject.tag, "somebody@example.org")
+
+
+def test_a_check_that_was_made_without_its_alert_gets_it(server: Server, adapter: DigitalOcean) -> None:
+    owner = adapter.account().email
+    server.faults.add(Fault(kind="error-before", method="POST", path="/v2/uptime/checks/*/alerts", count=None))
+    impatient = DigitalOcean(TOKEN, server.url, patience=Patience(request_s=0, command_s=0))
+    with pytest.raises(CloudError):
+        impatient.put_uptime_check("c", "https://example.com/", owner)
+    server.faults.clear()
+    for _ in range(2):
+        adapter.put_uptime_check("c", "https://example.com/", owner)
+        with server.state.change() as tx:
+            (alert,) = tx.all(UptimeAlert)
+        assert (alert.type, alert.period, alert.notifications.email) == ("down_global", "2m", (owner,))

@@ -118,12 +118,14 @@ class Striker:
 
 def test_an_undisturbed_run_leaves_one_of_each(undisturbed: Undisturbed) -> None:
     one = ("droplets", "machines", "volumes", "reserved ips", "firewalls", "domains", "ssh keys")
+    one = (*one, "uptime checks", "their alerts")
     for command in ("create", "backup now", FROM_BACKUP):
         census = undisturbed[command][1]
         assert {kind: len(census[kind]) for kind in one} == dict.fromkeys(one, 1)
         assert census["records"] == ["@ to the reserved ip", "www to the reserved ip"]
         assert census["reserved ips"] == ["to the droplet of example.com"]
     gone = ("droplets", "machines", "volumes", "reserved ips", "firewalls", "records", "tags")
+    gone = (*gone, "uptime checks", "their alerts")
     assert {kind: undisturbed["destroy"][1][kind] for kind in gone} == {kind: [] for kind in gone}
     assert {way.kind for way in WAYS} == set(HTTP_KINDS)
 

@@ -106,3 +106,21 @@ def test_the_token_goes_nowhere_in_the_clear(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("BOOTSTRAP_API_URL", url)
     with pytest.raises(UsageError, match="BOOTSTRAP_API_URL"):
         _ = context("digitalocean", tmp_path).endpoints
+
+
+@pytest.mark.usefixtures("local")
+def test_the_ping_url_comes_from_the_environment_and_is_in_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bootstrap.yaml").write_text("domain: a.example\n")
+    monkeypatch.delenv("ALERTS_PING_URL", raising=False)
+    assert context("local", tmp_path).environment().ping_url is None
+    for given in ("https://hc.example/secret", ""):
+        monkeypatch.setenv("ALERTS_PING_URL", given)
+        assert context("local", tmp_path).environment().ping_url == given
+    for wrong in ("hc.example/secret", "file:///etc/secret", "https://hc.example/secret two"):
+        monkeypatch.setenv("ALERTS_PING_URL", wrong)
+        with pytest.raises(UsageError) as caught:
+            context("local", tmp_path).environment()
+        assert "secret" not in f"{caught.value.message} {caught.value.remedy}"
+        assert wrong in known_secrets()

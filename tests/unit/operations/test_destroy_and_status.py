@@ -39,8 +39,8 @@ def test_status_has_the_fields_that_scripts_read(world: World) -> None:
     )
     assert now["release"]["image"] == RELEASE.name and now["release"]["git"] == "abc1234"
     assert now["backup"] == {"last": None, "age_s": None}
-    # droplet 18, volume 10 x 0.10, Spaces 5
-    assert now["cost_month_usd"] == 24.0
+    # droplet 18, volume 10 x 0.10, Spaces 5, uptime check 1
+    assert now["cost_month_usd"] == 25.0
 
 
 def test_status_says_who_works_on_it(world: World) -> None:
@@ -91,7 +91,7 @@ def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:
     (volume,) = world.cloud.volumes()
     done = run_destroy(world)
     cloud = world.cloud
-    assert done.volume_kept == volume.name
+    assert done.volume_kept == volume.name and cloud.uptime_checks() == []
     assert (cloud.droplets(), cloud.reserved_ips(), cloud.firewalls(), cloud.records("example.com")) == ([], [], [], [])
     with pytest.raises(NotFoundError, match="not deployed"):
         status(world.env())
@@ -139,8 +139,9 @@ def test_destroy_killed_anywhere_is_run_again(tmp_path: Path) -> None:
             cloud.firewalls(),
             cloud.volumes(),
             cloud.records("example.com"),
+            cloud.uptime_checks(),
         )
-        assert left == ([], [], [], [], []), f"killed after {world.effects.calls[at - 1]}"
+        assert left == ([], [], [], [], [], []), f"killed after {world.effects.calls[at - 1]}"
 
 
 def test_known_domains_are_read_from_firewalls(world: World) -> None:

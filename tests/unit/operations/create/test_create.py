@@ -48,10 +48,12 @@ def counts(world: World) -> dict[str, int]:
         "droplets": len(cloud.droplets()),
         "reserved ips": len(cloud.reserved_ips()),
         "domains": len(cloud.domains()),
+        "uptime checks": len(cloud.uptime_checks()),
     }
 
 
-ONE_OF_EACH = dict.fromkeys(["keys", "vpcs", "volumes", "firewalls", "droplets", "reserved ips", "domains"], 1)
+KINDS = ("keys", "vpcs", "volumes", "firewalls", "droplets", "reserved ips", "domains", "uptime checks")
+ONE_OF_EACH = dict.fromkeys(KINDS, 1)
 
 
 def test_the_story_in_its_order(world: World) -> None:
@@ -78,6 +80,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "certificate ensure",
         "timers enable",
         f"untag droplet bootstrap:example_com:{find.NEVER_SERVED}",
+        "put uptime check",
     ]
     assert counts(world) == ONE_OF_EACH
 
