@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 
-from bootstrap_agent.contract import spaces
+from bootstrap_agent.s3.client import COMMAND, connect
 from tests.rehearsal.conftest import HOME, ROOT, Bootstrap
 from tests.rehearsal.reality import Reality, everything
 from tests.waiting import until
@@ -47,14 +46,8 @@ class Verified:
             base_url=cloud["api"], headers={"Authorization": f"Bearer {cloud['watcher_token']}"}, trust_env=False
         )
         store = cloud["spaces"]
-        self._s3 = boto3.client(
-            "s3",
-            endpoint_url=store["endpoint"],
-            region_name=store["region"],
-            aws_access_key_id=store["access_key"],
-            aws_secret_access_key=store["secret_key"],
-            config=boto3.session.Config(**spaces.CLIENT),
-        )
+        keys = (store["access_key"], store["secret_key"])
+        self._s3 = connect(store["endpoint"], store["region"], *keys, COMMAND)
         self.report = folder / "report.md"
         self._log = folder / "said.log"
 

@@ -62,10 +62,7 @@ def _check_delegated(domain: str) -> None:
 
 def buckets(endpoints: Endpoints, regions: Sequence[str]) -> list[Any]:
     """S3 clients of boto3's, one a region; the local cloud has one region."""
-    import boto3
-    from botocore.config import Config
-
-    from bootstrap_agent.contract import spaces
+    from bootstrap_agent.s3.client import COMMAND, connect
 
     if endpoints.spaces_credentials is None:
         raise CredentialsError(
@@ -77,17 +74,7 @@ def buckets(endpoints: Endpoints, regions: Sequence[str]) -> list[Any]:
         where = {local["region"]: local["endpoint"]}
     else:
         where = {region: f"https://{region}.digitaloceanspaces.com" for region in regions}
-    return [
-        boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=region,
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            config=Config(**spaces.CLIENT),
-        )
-        for region, endpoint in where.items()
-    ]
+    return [connect(endpoint, region, key, secret, COMMAND) for region, endpoint in where.items()]
 
 
 def check(account: Account, s3: Sequence[Any], cloud: str, region: str) -> None:
