@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.adapters.digitalocean.transport import Transport
+from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CloudError, NotFoundError
+from bootstrap.operations.redeploy.run import redeploy
 from bootstrap.ports.cloud import FirewallRule
 from localcloud.state.unfriendly import LATE_DETAILS, LATE_LISTS
+from tests.contract.api.conftest import TOKEN
 from tests.contract.cloud.conftest import Server
 from tests.contract.cloud.deployment import Census, Deployment
 from tests.contract.cloud.test_unfriendly import QUICK, TAG, at_its_longest, cloud_of, make, only
@@ -161,3 +165,35 @@ def test_a_droplet_tells_of_the_reserved_ip_that_is_on_its_way_to_it(
     assert found and found.droplet_id == droplet.id and stranger.reserved_ip(found.ip) == found
     again = cloud_of(server).create_reserved_ip(droplet.id)
     assert again == found, "it is not reserved twice"
+
+
+def test_a_redeploy_that_was_killed_goes_on_with_the_candidate_that_no_list_shows_yet(
+    deployment: Deployment, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_its_longest(monkeypatch, server, LATE_LISTS, LATE_DETAILS)
+    assert deployment.run("create", QUICK) is None
+    whole = deployment.census()
+    # a redeploy's steps have no rows of their own
+    server.judge.hear = lambda method, path: None
+    nth = 1
+    while kill_redeploy(deployment, nth):
+        redeploy(fresh(deployment))
+        assert deployment.census() == whole, f"killed after change {nth}"
+        deployment.check_serves()
+        nth += 1
+    assert nth > 8
+
+
+def fresh(deployment: Deployment) -> Environment:
+    """Of a new process."""
+    deployment.cloud = DigitalOcean(TOKEN, deployment.server.url, deployment.progress.note, QUICK)
+    return deployment.env()
+
+
+def kill_redeploy(deployment: Deployment, nth: int) -> bool:
+    with killed_after(nth, changes):
+        try:
+            redeploy(fresh(deployment))
+        except Killed:
+            return True
+    return False
