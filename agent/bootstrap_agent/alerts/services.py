@@ -57,7 +57,8 @@ def restarts(
     for one in containers:
         known = [count for count in before.get(one.id, ()) if at - count.at <= WITHIN.total_seconds()]
         kept[one.id] = (*known, Restarts(at, one.restarts))
-        first = known[0].count if known else 0 if one.age <= WITHIN else one.restarts
+        # a container that is younger began with none, whatever was counted since
+        first = 0 if one.age <= WITHIN else known[0].count if known else one.restarts
         if (times := one.restarts - first) >= AGAIN_AND_AGAIN:
             ended = f", exit code {one.exit_code}" if one.exit_code else ""
             text = f"container {one.name} started again {times} times within {WITHIN.seconds // 60} minutes{ended}"

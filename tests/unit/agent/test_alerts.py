@@ -110,6 +110,8 @@ def test_a_container_that_starts_again_and_again() -> None:
     assert not looked.findings, "it is calm"
     assert services.restarts([], kept, 1600) == (Looked(), {})
     assert services.restarts([container(5, MINUTE)], {}, 0)[0].findings, "a new one begins with none"
+    _, young = services.restarts([container(2, MINUTE)], {}, 0)
+    assert services.restarts([container(5, 2 * MINUTE)], young, 60)[0].findings, "also when it was counted meanwhile"
 
 
 def test_what_docker_says_of_a_container() -> None:
