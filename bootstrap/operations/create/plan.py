@@ -33,6 +33,12 @@ class Plan:
 
 def check(env: Environment, from_backup: str | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
+    preflight.check_rights(env)
+    return make(env, from_backup)
+
+
+def make(env: Environment, from_backup: str | None = None) -> Plan:
+    """The same, of a token whose rights are known."""
     with env.progress.step("settings, account, size, image and deployment"):
         return _check(env, from_backup)
 

@@ -28,7 +28,9 @@ def test_every_route_needs_what_the_document_says() -> None:
         if known[route] and not any(part in route[1] for part in OTHERS)
     }
     assert len(compared) > 60
-    assert {route: pair for route, pair in compared.items() if sorted(map(sorted, pair[0])) != sorted(map(sorted, pair[1]))} == {}
+    assert {
+        route: pair for route, pair in compared.items() if sorted(map(sorted, pair[0])) != sorted(map(sorted, pair[1]))
+    } == {}
 
 
 @pytest.mark.parametrize(
