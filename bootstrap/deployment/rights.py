@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ),
     PRUNE: ("droplet:read", "image:read", "image:delete"),
     CREATE: (
-        *("account:read", *_PRICES, *_CHANGE, *_PLACE, "vpc:create", "block_storage:create", "reserved_ip:create"),
+        *("account:read", *_PRICES, *_CHANGE, *_PLACE, "block_storage:create", "vpc:create", "reserved_ip:create"),
         *("firewall:create", "firewall:update", "domain:create", "domain:update"),
     ),
     REDEPLOY: (
