@@ -30,7 +30,7 @@ lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init
 	.ci/lint
 
 docs: setup ## make the generated pages anew: commands, settings, layers, the redeploy's states, audit
-	$(BIN)/python -m tools.manual && $(BIN)/python -m tools.settings_page && $(BIN)/python -m tools.layers && $(BIN)/python -m tools.diagram && $(BIN)/python -m tools.audit_page && $(BIN)/python -m tools.failure_matrix
+	$(BIN)/python -m tools.manual && $(BIN)/python -m tools.settings_page && $(BIN)/python -m tools.token_page && $(BIN)/python -m tools.layers && $(BIN)/python -m tools.diagram && $(BIN)/python -m tools.audit_page && $(BIN)/python -m tools.failure_matrix
 
 verify-cloud: setup ## the contract suite and one whole life on a real account (CLOUD=local: rehearse it); asks, costs cents, deletes all
 	$(BIN)/python -m tools.verify --cloud $(or $(CLOUD),digitalocean) --domain $(DOMAIN) $(ARGS)

@@ -124,6 +124,16 @@ class AcmeSettings(Strict):
         str,
         about("The authority's ACME directory.", example="https://acme-staging-v02.api.letsencrypt.org/directory"),
     ] = "https://acme-v02.api.letsencrypt.org/directory"
+    profile: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None,
+        about(
+            "Kind of certificate, of those that the authority offers: Let's Encrypt's `shortlived` lasts six days. It "
+            "counts for droplets made from now on and for the next certificate. One that is not offered is told, and "
+            "the default taken: a site outlives a profile that is given up.",
+            example="shortlived",
+            otherwise="the authority's default",
+        ),
+    ] = None
     ca_pem: Annotated[
         str | None,
         about(
@@ -362,9 +372,10 @@ def read(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
-    for name in ("stack", "ssh_key", "env_file"):
-        if isinstance(content.get(name), str):
-            content[name] = str(file.parent / Path(content[name]).expanduser())
+    acme = content.get("acme")
+    for section, name in ((content, "stack"), (content, "ssh_key"), (content, "env_file"), (acme, "roots_file")):
+        if isinstance(section, dict) and isinstance(section.get(name), str):
+            section[name] = str(file.parent / Path(section[name]).expanduser())
     return content
 
 

@@ -96,7 +96,7 @@ def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None
 
 
 def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenance | None, as_json: bool) -> None:
-    from bootstrap.deployment.cost import total
+    from bootstrap.deployment.cost import most, total
 
     s = env.settings
     droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"
@@ -117,12 +117,23 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
     if as_json:
         costs = {item.what: item.usd for item in plan.costs}
         image = {"id": plan.image.id, "name": plan.image.name, **vars(origin)} if plan.image else None
-        context.console.json({"plan": exists, "image": image, "costs_usd": costs, "cost_month_usd": total(plan.costs)})
+        context.console.json(
+            {
+                "plan": exists,
+                "image": image,
+                "costs_usd": costs,
+                "cost_month_usd": total(plan.costs),
+                "cost_month_usd_at_most": most(plan.costs),
+            }
+        )
         return
     context.console.table(("what", "how"), list(exists.items()))
     context.console.print()
-    rows = [(item.what, f"{item.usd:6.2f}") for item in plan.costs]
-    context.console.table(("a month", "USD"), [*rows, ("total", f"{total(plan.costs):6.2f}")])
+    rows = [
+        (item.what, f"{item.usd:6.2f}", f"{item.unit}, at most" if item.at_most else item.unit) for item in plan.costs
+    ]
+    sums = [("total, without what is at most", total(plan.costs)), ("total, at most", most(plan.costs))]
+    context.console.table(("a month", "USD", "price"), [*rows, *((what, f"{usd:6.2f}", "") for what, usd in sums)])
     context.console.hint("nothing was created; the same line without --dry-run does it")
 
 

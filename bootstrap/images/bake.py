@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
+from bootstrap.deployment import rights
 from bootstrap.deployment.lock import exclusive
 from bootstrap.errors import CloudError, NotFoundError
 from bootstrap.images.inputs import Inputs, collect, pack
@@ -82,6 +83,7 @@ class Baked:
 
 def build(shop: Workshop, folder: Path, *, region: str, size: str, if_changed: bool = False) -> Built:
     stack = stacks.load(folder)
+    rights.check(shop.cloud, rights.BUILD)
     started = time.monotonic()
     with Scratch("image") as temporary:
         work = Path(temporary)

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import remote
+from bootstrap.deployment import remote, rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
@@ -32,6 +32,7 @@ class Backup:
 
 def backup_now(env: Environment) -> Manifest:
     """Databases and media, now; returns the manifest."""
+    rights.check(env.cloud, rights.BACKUP)
     with alone(env, "backup") as locked:
         _, live = finding.find_live(locked)
         step = locked.progress.step("backup of databases and media to Spaces")

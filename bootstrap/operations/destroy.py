@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, steps, watch
+from bootstrap.deployment import find, machine, remote, rights, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
@@ -35,6 +35,7 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.Deployment | None = None) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
     there goes."""
+    rights.check(env.cloud, rights.DESTROY_VOLUME if volume else rights.DESTROY)
     with alone(env, "destroy") as locked:
         deployment = find.find_all(locked)
         if confirmed is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import gate, remote
+from bootstrap.deployment import gate, remote, rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import ConflictError, NotFoundError
@@ -32,6 +32,7 @@ def choose_backup(env: Environment, wanted: str) -> Backup:
 def restore(env: Environment, wanted: str, confirmed: Backup | None = None) -> answers.Restored:
     """Returns what the agent restored, after the stack serves again. `confirmed` is the backup that a person agreed to:
     `latest` may be another one by now."""
+    rights.check(env.cloud, rights.BACKUP)
     with alone(env, "restore") as locked:
         if confirmed is not None and (now := choose_backup(locked, wanted)) != confirmed:
             raise ConflictError(

@@ -205,7 +205,8 @@ class Cloud(Protocol):
 
     def account(self) -> Account: ...
     def lacks(self, scopes: Sequence[str]) -> list[str]:
-        """Which of these DigitalOcean scopes, all `…:create`, the token may not use. Asked without any effect."""
+        """Which of these DigitalOcean scopes, such as `droplet:create`, the token may not use. Asked without any
+        effect."""
 
     def regions(self) -> list[Region]: ...
     def sizes(self) -> list[Size]: ...

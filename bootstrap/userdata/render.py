@@ -23,6 +23,8 @@ class Acme(Protocol):
     def directory(self) -> str: ...
     @property
     def ca_pem(self) -> str | None: ...
+    @property
+    def profile(self) -> str | None: ...
 
 
 class Backup(Protocol):
@@ -87,7 +89,10 @@ def deployment_document(deployment: Deployment) -> contract.Deployment:
         key=deployment.key,
         volume=f"bootstrap-{deployment.slug}",
         acme=contract.Acme(
-            deployment.acme.directory, deployment.contact, ACME_CA_FILE if deployment.acme.ca_pem else None
+            deployment.acme.directory,
+            deployment.contact,
+            ACME_CA_FILE if deployment.acme.ca_pem else None,
+            deployment.acme.profile,
         ),
         spaces=contract.Spaces(
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import ssl
@@ -44,6 +45,9 @@ class Refusal:
 class Authority(ThreadingHTTPServer):
     """Passes everything on until `refusal` is set; `orders` counts how often a certificate was asked for.
 
+    With `profile` it issues by that only (draft-ietf-acme-profiles; certificates of six days are what Let's Encrypt has
+    one for), of which pebble knows nothing either: an order by another or by none is refused.
+
     With `informs` it has renewal information (RFC 9773), of which pebble knows nothing: tomorrow, and for those in
     `hurried` yesterday. `asked` are those it was asked about, by the names that the questions give them."""
 
@@ -55,6 +59,7 @@ class Authority(ThreadingHTTPServer):
         self.refusal: Refusal | None = None
         self.orders = 0
         self.informs = False
+        self.profile: str | None = None
         self.asked: list[str] = []
         self.hurried: set[str] = set()
         own, key = folder / "front.pem", folder / "front-key.pem"
@@ -65,6 +70,23 @@ class Authority(ThreadingHTTPServer):
         # the handshake is the handler's, in its own thread: a caller that stays silent holds up nobody
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.order_path = urlsplit(json.loads(self.ask("GET", self.upstream.path, {}, b"")[2])["newOrder"]).path
+
+    def directory_of(self, content: bytes) -> bytes:
+        """Pebble's, with what this one knows beyond."""
+        known: dict[str, Any] = json.loads(content)
+        if self.informs:
+            known["renewalInfo"] = f"https://{ADDRESS}:{PORT}{INFORMATION}".rstrip("/")
+        if self.profile:
+            known["meta"] = {**known.get("meta", {}), "profiles": {self.profile: "six days"}}
+        return json.dumps(known).encode()
+
+    def refusal_of(self, order: bytes) -> Refusal | None:
+        """An order is signed, not secret."""
+        text = str(json.loads(order)["payload"])
+        wanted = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))).get("profile")
+        if self.profile is not None and wanted != self.profile:
+            return Refusal("invalidProfile", f"no profile {wanted} here", 400)
+        return self.refusal
 
     def window_of(self, name: str) -> bytes:
         start = datetime.now(timezone.utc) + timedelta(days=-1 if name in self.hurried else 1)
@@ -90,8 +112,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         is_order = self.command == "POST" and self.path == self.server.order_path
         self.server.orders += is_order
-        if is_order and self.server.refusal:
-            self._refuse(self.server.refusal)
+        if is_order and (refusal := self.server.refusal_of(body)):
+            self._refuse(refusal)
             return
         if self.server.informs and self.path.startswith(INFORMATION):
             answer = self.server.window_of(self.path.removeprefix(INFORMATION))
@@ -99,9 +121,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         # Host among them: pebble makes its links from it, and holds the signed address against it
         status, headers, content = self.server.ask(self.command, self.path, dict(self.headers.items()), body)
-        if self.server.informs and self.path == self.server.upstream.path:
-            base = f"https://{ADDRESS}:{PORT}{INFORMATION}".rstrip("/")
-            content = json.dumps({**json.loads(content), "renewalInfo": base}).encode()
+        if self.path == self.server.upstream.path and self.command == "GET":
+            content = self.server.directory_of(content)
         self._answer(status, [pair for pair in headers if pair[0].lower() not in PER_CONNECTION], content)
 
     do_POST = do_HEAD = do_GET

@@ -61,13 +61,14 @@ def world(
 ) -> Iterator[World]:
     home = tmp_path_factory.mktemp("home")
     with brief_authority(cloud, home, SIX_DAYS) as front:
-        front.informs = True
+        front.informs, front.profile = True, "shortlived"
         folder = home / "acme"
         own = {"ca_file": str(folder / "minica.pem"), "roots_file": str(folder / "roots.pem")}
         ends = {**cloud, "acme": {"directory": front.directory, **own}}
         (home / "endpoints.json").write_text(json.dumps(ends))
         work = tmp_path_factory.mktemp("brief")
-        (work / "bootstrap.yaml").write_text((hello.work / "bootstrap.yaml").read_text())
+        settings = (hello.work / "bootstrap.yaml").read_text()
+        (work / "bootstrap.yaml").write_text(f"{settings}acme: {{profile: shortlived}}\n")
         cli = replace(hello, work=work, env={**hello.env, "BOOTSTRAP_CLOUD_HOME": str(home)})
         created = cli("create", "--domain", BRIEF, "--json").json()
         visitor = ssl.create_default_context(cafile=own["roots_file"])

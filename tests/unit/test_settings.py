@@ -28,8 +28,12 @@ def test_flags_win_over_the_file_over_defaults(tmp_path: Path) -> None:
 
 
 def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
-    file = written(tmp_path, "domain: a.example\nstack: app\nssh_key: ~/k\nenv_file: /etc/own.env\n")
+    file = written(
+        tmp_path,
+        "domain: a.example\nstack: app\nssh_key: ~/k\nenv_file: /etc/own.env\nacme: {roots_file: ca/roots.pem}\n",
+    )
     settings = load(file, {}, {})
+    assert settings.acme.roots_file == tmp_path / "ca" / "roots.pem"
     assert settings.stack == tmp_path / "app"
     assert settings.ssh_key == Path("~/k").expanduser()
     assert settings.env_file == Path("/etc/own.env")

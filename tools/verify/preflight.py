@@ -7,8 +7,8 @@ from typing import Any
 
 from bootstrap.adapters.dns import AuthorityNames
 from bootstrap.cli.context import Endpoints
+from bootstrap.deployment import rights
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
-from bootstrap.operations.create.preflight import RIGHTS, may_not
 from bootstrap.settings import SPACES_REGIONS, check_domain
 from tools.verify.account import Account
 from tools.verify.names import Run
@@ -89,8 +89,8 @@ def check(account: Account, s3: Sequence[Any], cloud: str, region: str) -> None:
         raise NotFoundError(f"region {region} takes no droplets and volumes now", "ARGS='--region fra1'")
     if cloud != "local" and region not in SPACES_REGIONS:
         raise NotFoundError(f"region {region} has no Spaces", f"one of {', '.join(SPACES_REGIONS)}")
-    if lacking := [*account.cloud.lacks(RIGHTS), *(right for right in _DELETED if not _may_delete(account, right))]:
-        raise may_not(lacking)
+    if lacking := [*account.cloud.lacks(rights.ALL), *(right for right in _DELETED if not _may_delete(account, right))]:
+        raise rights.may_not(lacking)
     _check_buckets(s3)
 
 

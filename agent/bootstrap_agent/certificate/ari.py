@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import urllib.request
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -33,8 +34,13 @@ class Window(msgspec.Struct, frozen=True):
     end: Moment
 
 
+class _Meta(msgspec.Struct, frozen=True):
+    profiles: dict[str, str] = {}
+
+
 class _Directory(msgspec.Struct, rename={"renewal_info": "renewalInfo"}):
     renewal_info: str | None = None
+    meta: _Meta = _Meta()
 
 
 class _Info(msgspec.Struct, rename={"window": "suggestedWindow", "explanation": "explanationURL"}):
@@ -60,6 +66,11 @@ def ask(directory: str, ari_id: str, roots: Path, now: datetime) -> Told:
     if info.window.end <= info.window.start:
         raise Unavailable(f"its window ends at {info.window.end} and begins at {info.window.start}")
     return Told(info.window, now + wait_of(headers.get("Retry-After"), now, ASK_AGAIN), info.explanation)
+
+
+def profiles(directory: str, roots: Path) -> Collection[str]:
+    """The kinds of certificates that the authority offers, by name; Unavailable when it does not answer."""
+    return _get(directory, roots, _Directory)[0].meta.profiles.keys()
 
 
 def wait_of(retry_after: str | None, now: datetime, otherwise: timedelta) -> timedelta:

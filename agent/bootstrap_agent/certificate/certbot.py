@@ -39,6 +39,7 @@ REMEDIES = {
 
 def obtain(deployment: Deployment) -> None:
     """Asks again only where the authority did not look at the order: what it refused counts towards its limits."""
+    _tell_of_profile(deployment.acme)
     result = _certbot(deployment)
     for _ in range(2):
         if result.code == 0:
@@ -52,6 +53,20 @@ def obtain(deployment: Deployment) -> None:
         result = _certbot(deployment)
     if result.code != 0:
         raise failure(deployment, result.err + result.out, _log())
+
+
+def _tell_of_profile(acme: Acme) -> None:
+    """certbot says nothing of one that it cannot have."""
+    if acme.profile is None:
+        return
+    try:
+        offered = ari.profiles(acme.directory, roots(acme))
+    except ari.Unavailable as error:
+        note(f"which profiles the authority offers is not known: {error}")
+        return
+    if acme.profile not in offered:
+        has = f"it has {', '.join(sorted(offered))}" if offered else "it has none"
+        note(f"the authority offers no profile {acme.profile}, so its default is asked for: {has}")
 
 
 def _log() -> str:
@@ -116,6 +131,8 @@ def certbot_argv(deployment: Deployment) -> list[str]:
         deployment.domain,
         "--key-type",
         "ecdsa",
+        # preferred, not required: a site outlives the profile that its authority gives up
+        *(["--preferred-profile", deployment.acme.profile] if deployment.acme.profile else []),
         # whether it is time was decided before
         "--force-renewal",
         "--renew-with-new-domains",

@@ -8,11 +8,13 @@ VERSION = 1
 
 
 class Acme(msgspec.Struct, frozen=True):
-    """`ca_file`: an authority of one's own, beside the system's roots."""
+    """`ca_file`: an authority of one's own, beside the system's roots. `profile`: one of the kinds of certificate that
+    the authority offers."""
 
     directory: str
     email: str | None = None
     ca_file: str | None = None
+    profile: str | None = None
 
 
 class Spaces(msgspec.Struct, frozen=True):

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.resources import Resources
-from bootstrap.errors import CredentialsError
+from bootstrap.adapters.digitalocean.rights import PROBES
 from bootstrap.ports.cloud import Account, Image, Region, Size, SSHKey
 
-# where each is created
-_CREATES = {
-    "block_storage:create": "volumes",
-    "domain:create": "domains",
-    "droplet:create": "droplets",
-    "firewall:create": "firewalls",
-    "reserved_ip:create": "reserved_ips",
-    "ssh_key:create": "account/keys",
-    "tag:create": "tags",
-    "vpc:create": "vpcs",
-}
+# side by side: 250 questions a minute are allowed, and nobody waits for them one by one
+AT_ONCE = 8
 
 
 class AccountResources(Resources):
@@ -27,16 +19,12 @@ class AccountResources(Resources):
         return convert.account(self._api.get("account")["account"])
 
     def lacks(self, scopes: Sequence[str]) -> list[str]:
-        """The API tells nobody what a token may do. So each is asked with an empty body: 403 without the right, else
-        400 or 422, as every one of them needs a field that is not there. Nothing can come of it."""
-        return [scope for scope in scopes if not self._may(_CREATES[scope])]
-
-    def _may(self, path: str) -> bool:
-        try:
-            self._api.refused(path)
-        except CredentialsError:
-            return False
-        return True
+        """A token with full access is known by what its issuer says of it; any other is tried, see `rights.py`."""
+        if self._api.may_everything():
+            return []
+        with ThreadPoolExecutor(AT_ONCE) as at_once:
+            allowed = list(at_once.map(lambda scope: self._api.may(*PROBES[scope]), scopes))
+        return [scope for scope, may in zip(scopes, allowed, strict=True) if not may]
 
     def regions(self) -> list[Region]:
         return [convert.region(item) for item in self._api.get("regions")["regions"]]

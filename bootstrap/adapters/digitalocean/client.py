@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from bootstrap.adapters.digitalocean.failures import PROXY, Refused, Taken
+from bootstrap.adapters.digitalocean.failures import PROXY, Forbidden, Refused, Taken
 from bootstrap.adapters.digitalocean.patience import Patience, uncertain
 from bootstrap.adapters.digitalocean.transport import Transport
 from bootstrap.errors import BootstrapError, CloudError, ConflictError, CredentialsError, NotFoundError
@@ -51,14 +51,21 @@ class Client:
         """Raises a retryable CloudError when it may or may not have happened: see `create`."""
         return _Content(path, self._transport.request("POST", path, body))
 
-    def refused(self, path: str) -> None:
-        """POST of nothing at all, which can only be refused: CredentialsError when the token is why."""
+    def may(self, method: str, path: str) -> bool:
+        """Whether the token has the right to it: asked with an empty body, of what cannot have an effect."""
         try:
-            # it has no effect, so it may be repeated
-            self.create(lambda: self.post(path, {}), lambda: None)
+            self._transport.harmless(method, path)
+        except Forbidden:
+            return False
         except BootstrapError as error:
-            if isinstance(error, CredentialsError) or error.retryable:
+            # what is not there, what lacks a field; an API that is ill says nothing of the token
+            if isinstance(error, (CredentialsError, Refused)):
                 raise
+        return True
+
+    def may_everything(self) -> bool:
+        """Whether this is known of the token; False tells nothing."""
+        return "write" in self._transport.scopes_told()
 
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return _Content(path, self._transport.request("PUT", path, body))

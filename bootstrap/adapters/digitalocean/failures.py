@@ -26,6 +26,10 @@ class Taken(ConflictError):
     """There is one already: of that name, or there."""
 
 
+class Forbidden(CredentialsError):
+    """The token is known, and may not do this."""
+
+
 class Pending(Refused):
     """Another event of the droplet has not ended: it may take minutes, and is nobody's failure."""
 
@@ -57,7 +61,7 @@ def failure(what: str, answer: requests.Response) -> BootstrapError:
     if status == 401:
         return CredentialsError(f"the API token was refused: {said}", "check DIGITALOCEAN_TOKEN")
     if status == 403:
-        return CredentialsError(message, "the token lacks a right: https://cloud.digitalocean.com/account/api/tokens")
+        return Forbidden(message, "the token lacks a right: https://cloud.digitalocean.com/account/api/tokens")
     if status == 404:
         return NotFoundError(message)
     if status == 429:

@@ -15,6 +15,10 @@ from bootstrap.errors import CloudError
 
 # the most that DigitalOcean gives
 PER_PAGE = 200
+# where DigitalOcean's own client, doctl, asks about a token; another API knows its tokens itself
+ISSUERS = {"https://api.digitalocean.com": "https://cloud.digitalocean.com"}
+# for an answer that can be done without
+ISSUER_S = 5
 
 
 class _Bearer(AuthBase):
@@ -30,7 +34,9 @@ class _Bearer(AuthBase):
 
 class Transport:
     def __init__(self, token: str, api: str, note: Callable[[str], None], patience: Patience) -> None:
-        self._root = api.rstrip("/") + "/v2/"
+        api = api.rstrip("/")
+        self._root = f"{api}/v2/"
+        self._token_info = f"{ISSUERS.get(api, api)}/v1/oauth/token/info"
         self._patience = patience
         self.attempts = Attempts(patience, note)
         self._session = requests.Session()
@@ -39,6 +45,25 @@ class Transport:
     def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The answer's JSON; nothing of it for 204. A POST is repeated only when it had no effect for certain."""
         return self._repeated(method, path, json=body or {})
+
+    def harmless(self, method: str, path: str) -> None:
+        """A request that has no effect, whatever comes of it, and so may be repeated."""
+        payload: dict[str, Any] = {} if method == "GET" else {"json": {}}
+        for attempt in self.attempts.of_request(uncertain):
+            with attempt:
+                self._send(method, path, payload)
+
+    def scopes_told(self) -> list[str]:
+        """Those that the token's issuer tells: `read` and `write` of one with full access. Nothing when it does not
+        answer, or otherwise: no document promises this."""
+        times = (min(ISSUER_S, self._patience.connect_s), min(ISSUER_S, self._patience.read_s))
+        try:
+            answer = self._session.get(self._token_info, timeout=times, allow_redirects=False)
+        except requests.RequestException:
+            return []
+        content = _json(answer) if answer.ok else None
+        scopes = content.get("scopes") if isinstance(content, dict) else None
+        return scopes if isinstance(scopes, list) else []
 
     def pages(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
         """GET of every page: the lists of all of them joined."""

@@ -83,4 +83,5 @@ class VolumeResources(Resources):
         )
 
     def delete_volume_snapshot(self, snapshot_id: str) -> None:
-        self._api.delete(f"snapshots/{snapshot_id}")
+        # not below /v2/snapshots: that one asks for the right to delete images
+        self._api.delete(f"volumes/snapshots/{snapshot_id}")

@@ -35,6 +35,12 @@ class Plan:
 
 def check(env: Environment, from_backup: str | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
+    preflight.check_rights(env)
+    return make(env, from_backup)
+
+
+def make(env: Environment, from_backup: str | None = None) -> Plan:
+    """The same, of a token whose rights are known."""
     with env.progress.step("settings, account, size, image and deployment"):
         return _check(env, from_backup)
 
@@ -54,8 +60,7 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
         _check_backup(env, from_backup)
     held = find.all_there_is(env.cloud)
     deployment = find.find(env, held)
-    if deployment.live:
-        check_stack(env, deployment.live, loaded.name)
+    runs = check_stack(env, deployment.live, loaded.name) if deployment.live else None
     if deployment.volume and deployment.volume.region != settings.region:
         raise ConflictError(
             f"the data volume of {settings.domain} is in {deployment.volume.region}, not in {settings.region}",
@@ -64,18 +69,24 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
     preflight.check(env, account, held, deployment)
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
-    costs = cost.items([size], volume_gb, backups=env.store is not None, uptime_check=settings.alerts.uptime_check)
+    costs = [
+        *cost.items([size], volume_gb, backups=env.store is not None, uptime_check=settings.alerts.uptime_check),
+        *cost.snapshots(known.size_gb if (known := image or runs) else None, volume_gb),
+    ]
     return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup)
 
 
-def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:
-    """A deployment keeps its stack: with another one's folder, it would get another one's settings and image."""
-    runs = next((stack_of(image) for image in env.cloud.images() if image.id == running.image_id), None)
+def check_stack(env: Environment, running: Droplet, stack_name: str) -> Image | None:
+    """A deployment keeps its stack: with another one's folder, it would get another one's settings and image. Returns
+    the image that runs, unless it was deleted since."""
+    image = next((image for image in env.cloud.images() if image.id == running.image_id), None)
+    runs = stack_of(image) if image else None
     if runs not in (None, stack_name):
         raise ConflictError(
             f"{env.settings.domain} runs the stack {runs}, and {env.settings.stack} is {stack_name}",
             f"name the folder of {runs}: --stack DIR, or `stack:` in bootstrap.yaml",
         )
+    return image
 
 
 def choose_image(env: Environment, stack_name: str, size: Size | None = None) -> Image:

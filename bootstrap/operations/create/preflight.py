@@ -5,26 +5,35 @@ Only what this run still has to make counts: a deployment that is complete needs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from bootstrap.deployment import find, hostkeys
+from bootstrap.deployment import find, hostkeys, rights
 from bootstrap.deployment.environment import Environment
-from bootstrap.errors import ConflictError, CredentialsError
+from bootstrap.errors import ConflictError
 from bootstrap.ports.cloud import Account
 from bootstrap.userdata import render
 
-# whatever exists: droplets change their tags, records their address, volumes their place
-_ALWAYS = ("tag:create",)
-RIGHTS = (
-    *_ALWAYS,
-    "droplet:create",
-    "block_storage:create",
-    "reserved_ip:create",
-    "firewall:create",
-    "domain:create",
-    "ssh_key:create",
-    "vpc:create",
-)
+
+def check_rights(env: Environment) -> None:
+    """Asks the cloud for what stands only when the token lacks something."""
+    lacking = env.cloud.lacks(rights.COMMANDS[rights.CREATE])
+    if all(scope.endswith(":create") and not scope.startswith("tag:") for scope in lacking):
+        lacking = _of_what_is_absent(env, lacking) if lacking else []
+    if lacking:
+        raise rights.may_not(lacking)
+
+
+def _of_what_is_absent(env: Environment, scopes: list[str]) -> list[str]:
+    deployment = find.find(env)
+    present = {
+        "droplet:create": deployment.live,
+        "block_storage:create": deployment.volume,
+        "reserved_ip:create": deployment.reserved_ip,
+        "firewall:create": deployment.firewall,
+        "domain:create": deployment.reserved_ip,
+        # looked for only when a droplet is to be made
+        "ssh_key:create": deployment.live,
+        "vpc:create": deployment.live,
+    }
+    return [scope for scope in scopes if present.get(scope) is None]
 
 
 def check(env: Environment, account: Account, held: find.Account, deployment: find.Deployment) -> None:
@@ -32,8 +41,6 @@ def check(env: Environment, account: Account, held: find.Account, deployment: fi
     _check_names(env, held, deployment)
     if deployment.live is None:
         _check_user_data(env)
-    # last, as each right is a question of its own
-    _check_rights(env, deployment)
 
 
 def _check_room(account: Account, held: find.Account, deployment: find.Deployment) -> None:
@@ -73,25 +80,3 @@ def _check_user_data(env: Environment) -> None:
     """All host keys are of one length, so what is too long now would be too long then."""
     key = hostkeys.generate()
     render.user_data(env.settings, key.private, key.public, key.public)
-
-
-def _check_rights(env: Environment, deployment: find.Deployment) -> None:
-    absent = {
-        "droplet:create": deployment.live is None,
-        "block_storage:create": deployment.volume is None,
-        "reserved_ip:create": deployment.reserved_ip is None,
-        "firewall:create": deployment.firewall is None,
-        "domain:create": deployment.reserved_ip is None,
-        # looked for only when a droplet is to be made
-        "ssh_key:create": deployment.live is None,
-        "vpc:create": deployment.live is None,
-    }
-    if lacking := env.cloud.lacks([scope for scope in RIGHTS if absent.get(scope, True)]):
-        raise may_not(lacking)
-
-
-def may_not(scopes: Sequence[str]) -> CredentialsError:
-    return CredentialsError(
-        f"the API token may not {', '.join(scopes)}",
-        "make one with full access, or with these scopes too: https://cloud.digitalocean.com/account/api/tokens",
-    )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, HostError
+from bootstrap.errors import BootstrapError, ConflictError, HostError
 from bootstrap.operations.backup import BACKUP_S
-from bootstrap.operations.create import plan
+from bootstrap.operations.create import plan, preflight
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
@@ -36,14 +36,10 @@ def create(
     env: Environment, *, from_backup: str | None = None, on_plan: Callable[[plan.Plan], object] = lambda _: None
 ) -> Created:
     """`on_plan` hears the plan before anything is made."""
-    with ExitStack() as until_done:
-        try:
-            env = until_done.enter_context(alone(env, "create"))
-        except CredentialsError:
-            # a token that may not lock lacks more than that, which the plan tells in one line
-            plan.check(env, from_backup)
-            raise
-        planned = plan.check(env, from_backup)
+    # before the lock: it is a tag, and a token that may not make one lacks more than that
+    preflight.check_rights(env)
+    with alone(env, "create") as env:
+        planned = plan.make(env, from_backup)
         on_plan(planned)
         recorded = steps.Recorded(steps.path_of(env), env.progress)
         if planned.deployment.live is None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from bootstrap.deployment import find
+from bootstrap.deployment import rights as rights_of
 from bootstrap.errors import CredentialsError, HostError, NotFoundError
 from bootstrap.images.bake import STACK_TAG
 from bootstrap.images.provenance import MAX_AGE_DAYS
-from bootstrap.operations.create import preflight
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
 from bootstrap.ports.cloud import Cloud
 
 OURS = ".digitalocean.com"
-# a redeploy needs these two, and no other
-EVERY_CHANGE = {"tag:create", "droplet:create"}
 
 
 def token(patient: Patient) -> str | Doubt:
@@ -29,11 +27,11 @@ def token(patient: Patient) -> str | Doubt:
 
 def rights(patient: Patient) -> str | Doubt:
     """Also those that a deployment which is complete needs no more."""
-    lacking = patient.cloud.lacks(preflight.RIGHTS)
+    lacking = patient.cloud.lacks(rights_of.ALL)
     if not lacking:
-        return "the token may create everything a deployment needs"
-    error = preflight.may_not(lacking)
-    if EVERY_CHANGE & set(lacking):
+        return "the token may do all that any command needs"
+    error = rights_of.may_not(lacking)
+    if set(lacking) & set(rights_of.COMMANDS[rights_of.REDEPLOY]):
         raise error
     return Doubt(error.message, error.remedy or "")
 

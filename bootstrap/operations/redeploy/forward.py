@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import machine, remote, secrets, sshkey
+from bootstrap.deployment.cost import SNAPSHOTS_KEPT
 from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap_agent.contract import answers
@@ -18,7 +19,6 @@ VOLUME_S = 180
 HEALTH_S = 120
 CANDIDATE_HEALTH_S = 30
 CERTIFICATE_S = 300
-SNAPSHOTS_KEPT = 3
 
 
 def create_candidate(work: Replacement) -> None:

@@ -6,6 +6,7 @@ It does not undo what the newer release wrote or migrated. The volume's state be
 from __future__ import annotations
 
 from bootstrap.deployment import find as finding
+from bootstrap.deployment import rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import NotFoundError
@@ -18,6 +19,7 @@ from bootstrap.stack import loading as stacks
 
 def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False) -> Replaced:
     """A droplet kept by `redeploy --keep-old` takes over again; else a new one is made from the older image."""
+    rights.check(env.cloud, rights.REDEPLOY)
     with alone(env, "rollback") as locked:
         deployment = finding.find(locked)
         if under_way(locked, deployment):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bootstrap.deployment import find as finding
+from bootstrap.deployment import rights
 from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
@@ -50,6 +51,7 @@ class Replaced:
 
 def redeploy(env: Environment, *, image_id: int | None = None, keep_old: bool = False) -> Replaced:
     """Run again after any interruption, it goes on from there."""
+    rights.check(env.cloud, rights.REDEPLOY)
     with alone(env, "redeploy") as locked:
         return replace_droplet(locked, finding.find(locked), image_id=image_id, keep_old=keep_old)
 

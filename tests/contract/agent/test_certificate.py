@@ -56,6 +56,7 @@ class Droplet:
     folder: Path
     ports: list[int]
     supervisor: Supervisor | None = None
+    profile: str | None = None
 
     @property
     def deployment(self) -> Deployment:
@@ -65,7 +66,7 @@ class Droplet:
             names=(DOMAIN, f"www.{DOMAIN}"),
             key="example_test",
             volume="v",
-            acme=Acme(directory, None, str(ca)),
+            acme=Acme(directory, None, str(ca), self.profile),
             spaces=Spaces("e", "r", "b", "p/"),
             backup=Backup(7),
         )
@@ -160,6 +161,16 @@ def test_six_days_are_obtained_kept_and_renewed_at_two_thirds(
     assert droplet.ensure(ensure.renew) == replace(made, changed=False)
     monkeypatch.setattr(ensure, "utc_now", lambda: first.two_thirds)
     assert droplet.ensure(ensure.renew).changed and droplet.found().ari_id != first.ari_id
+
+
+def test_a_profile_that_the_authority_does_not_offer_is_told_and_done_without(
+    droplet: Droplet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    droplet.authority(timedelta(days=6))
+    droplet.profile = "shortlived"
+    assert droplet.ensure().changed and droplet.found().names == {DOMAIN, f"www.{DOMAIN}"}
+    told = "the authority offers no profile shortlived, so its default is asked for: it has none"
+    assert told in capsys.readouterr().err
 
 
 def test_nothing_is_bent_where_a_life_is_over_in_seconds(droplet: Droplet) -> None:

@@ -45,7 +45,8 @@ def contract() -> Contract:
 
 class Judge:
     """ASGI around the API: keeps every answer and what the contract says about it. `hear` is told of each request
-    before it is answered, and may take its time. Without a contract nothing is judged, which takes half of the time."""
+    before it is answered, and may take its time; `asked` has what was asked, with its body. Without a
+    contract nothing is judged, which takes half of the time."""
 
     def __init__(self, app: Any, contract: Contract | None) -> None:
         self._app = app
@@ -53,6 +54,8 @@ class Judge:
         self.complaints: list[str] = []
         self.judged = 0
         self.hear: Callable[[str, str], None] | None = None
+        # method, path, body
+        self.asked: list[tuple[str, str, bytearray]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,13 +64,20 @@ class Judge:
         if self.hear:
             await run_in_threadpool(self.hear, scope["method"], scope["path"])
         sent: list[Message] = []
+        body = bytearray()
+        self.asked.append((scope["method"], scope["path"], body))
+
+        async def read() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
 
         async def keep(message: Message) -> None:
             sent.append(message)
             if not _is_end(message):
                 await send(message)
 
-        await self._app(scope, receive, keep)
+        await self._app(scope, read, keep)
         # an answer that the client did not wait for has no end
         whole = bool(sent) and _is_end(sent[-1])
         # the document tells neither of our faults nor of the host itself, which doctor asks for the time

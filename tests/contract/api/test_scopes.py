@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
+from typing import Any
 
 import pytest
+import requests
 
 from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.errors import CredentialsError
 from localcloud.api.app import MODULES
 from localcloud.api.scopes import needed
-from tests.contract.api.conftest import CONTRACT, Cloud
+from tests.contract.api.conftest import TOKEN, Cloud
+from tests.contract.api.documented import documented
 
-VERBS = {"get", "post", "put", "patch", "delete"}
 # several at once, or a verb of their own: nothing of ours uses them, and the simple rule is kept simple
 OTHERS = ("destroy_with_associated_resources", "account_transfer", "/projects/")
-
-
-def documented() -> dict[tuple[str, str], set[str]]:
-    return {
-        (method.upper(), re.sub(r"\{.*?\}", "x", path)): {
-            scope for way in about.get("security", []) for scopes in way.values() for scope in scopes
-        }
-        for path, methods in json.loads(CONTRACT.read_text())["paths"].items()
-        for method, about in methods.items()
-        if method in VERBS
-    }
 
 
 def test_every_route_needs_what_the_document_says() -> None:
@@ -38,7 +28,60 @@ def test_every_route_needs_what_the_document_says() -> None:
         if known[route] and not any(part in route[1] for part in OTHERS)
     }
     assert len(compared) > 60
-    assert {route: pair for route, pair in compared.items() if pair[0] not in pair[1]} == {}
+    assert {
+        route: pair for route, pair in compared.items() if sorted(map(sorted, pair[0])) != sorted(map(sorted, pair[1]))
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "scope"),
+    [
+        ({"resources": [{"resource_type": "droplet", "resource_id": "1"}]}, "droplet:update"),
+        ({"resources": [{"resource_type": "image", "resource_id": "1"}]}, "image:update"),
+        ({"resources": [{"resource_type": "volume", "resource_id": "1"}]}, "block_storage:update"),
+        ({"resources": [{"resource_type": ["droplet"]}, None]}, None),
+        ({"resources": "all"}, None),
+    ],
+)
+def test_who_tags_changes_what_is_tagged(cloud: Cloud, body: dict[str, Any], scope: str | None) -> None:
+    cloud.tokens |= {"tagger": ["tag:create"], "both": ["tag:create", scope or "none"]}
+
+    def status(token: str) -> int:
+        headers = {"authorization": f"Bearer {token}"}
+        return requests.post(f"{cloud.url}/v2/tags/x/resources", json=body, headers=headers, timeout=10).status_code
+
+    # 404: authorised, and there is no such tag
+    assert (status("tagger"), status("both")) == (403 if scope else 404, 404)
+
+
+def test_what_a_new_droplet_names_is_read_and_its_tags_are_created(cloud: Cloud) -> None:
+    cloud.tokens["few"] = ["droplet:create"]
+    named = {"tags": ["a"], "ssh_keys": [1], "volumes": ["x"], "vpc_uuid": "x"}
+    for name, value in named.items():
+        answer = requests.post(
+            f"{cloud.url}/v2/droplets", json={name: value}, headers={"authorization": "Bearer few"}, timeout=10
+        )
+        assert answer.status_code == 403, name
+    assert (
+        requests.post(
+            f"{cloud.url}/v2/droplets", json={}, headers={"authorization": "Bearer few"}, timeout=10
+        ).status_code
+        == 422
+    )
+
+
+def test_a_token_tells_what_it_may(cloud: Cloud) -> None:
+    cloud.tokens["few"] = ["droplet:create"]
+
+    def info(token: str) -> tuple[int, Any]:
+        answer = requests.get(
+            f"{cloud.url}/v1/oauth/token/info", headers={"authorization": f"Bearer {token}"}, timeout=10
+        )
+        return answer.status_code, answer.json().get("scopes")
+
+    assert info(TOKEN) == (200, ["read", "write"])
+    assert info("few") == (200, ["droplet:create"])
+    assert info("nobody's") == (401, None)
 
 
 def test_a_token_that_may_only_read(cloud: Cloud) -> None:

@@ -69,7 +69,7 @@ class Way:
 class Deployment(Surroundings):
     def __init__(self, folder: Path, server: Cloud) -> None:
         super().__init__(folder)
-        self.server = server
+        self.server, self.token = server, TOKEN
         # of the latest run
         self.calls_made: list[Call] = []
         self.strike: Callable[[Call], Way | None] = lambda call: None
@@ -99,7 +99,7 @@ class Deployment(Surroundings):
         """As a process of its own would; its failure, or None."""
         self.calls_made, self.progress.latest = [], None
         self._counts.clear()
-        self.cloud = DigitalOcean(TOKEN, self.server.url, self.progress.note, patience)
+        self.cloud = DigitalOcean(self.token, self.server.url, self.progress.note, patience)
         try:
             COMMANDS[command](self)
         except BootstrapError as error:
@@ -178,7 +178,7 @@ class Deployment(Surroundings):
 
 
 def _template(path: str) -> str:
-    segments = path.removeprefix("/v2/").split("/")
+    segments = path.removeprefix("/v2/").lstrip("/").split("/")
     for place, (before, segment) in enumerate(pairwise(segments), 1):
         if before in NAMED:
             segments[place] = NAMED[before]

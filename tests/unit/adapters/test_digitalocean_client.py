@@ -18,7 +18,7 @@ import digitalocean
 import pytest
 
 import bootstrap.adapters.digitalocean
-from bootstrap.adapters.digitalocean import DigitalOcean, Patience
+from bootstrap.adapters.digitalocean import DigitalOcean, Patience, transport
 from bootstrap.errors import CloudError, ConflictError, CredentialsError
 
 ADAPTER = Path(bootstrap.adapters.digitalocean.__file__).parent
@@ -145,9 +145,39 @@ def test_an_action_that_errs_is_told(api: Api) -> None:
 
 
 def test_a_right_is_asked_for_again_as_the_question_has_no_effect(api: Api) -> None:
-    api.script = [error(500, "oops"), error(422, "name is required"), error(403, "You are not authorized")]
-    assert DigitalOcean("t", api.url).lacks(["tag:create", "vpc:create"]) == ["vpc:create"]
-    assert api.asked == ["POST /v2/tags", "POST /v2/tags", "POST /v2/vpcs"]
+    unknown = error(404, "what its issuer does not tell is tried")
+    api.script = [unknown, error(500, "oops"), error(422, "name is required")]
+    assert DigitalOcean("t", api.url).lacks(["tag:create"]) == []
+    assert api.asked == ["GET /v1/oauth/token/info", "POST /v2/tags", "POST /v2/tags"]
+    api.script = [unknown, error(403, "You are not authorized")]
+    assert DigitalOcean("t", api.url).lacks(["vpc:create"]) == ["vpc:create"]
+
+
+@pytest.mark.parametrize(
+    ("told", "everything"),
+    [
+        ({"scopes": ["read", "write"]}, True),
+        ({"scopes": ["read"]}, False),
+        ({"scopes": "write"}, False),
+        ({}, False),
+        ([], False),
+        (b"<html>", False),
+    ],
+)
+def test_only_a_token_that_is_told_to_have_full_access_is_not_tried(api: Api, told: Any, everything: bool) -> None:
+    api.script = [(200, {}, told), error(403, "You are not authorized")]
+    assert DigitalOcean("t", api.url).lacks(["vpc:create"]) == ([] if everything else ["vpc:create"])
+
+
+def test_a_token_that_is_refused_lacks_no_single_right(api: Api) -> None:
+    api.script = [error(401, "who?"), error(401, "who?")]
+    with pytest.raises(CredentialsError, match="the API token was refused"):
+        DigitalOcean("t", api.url).lacks(["vpc:create"])
+
+
+def test_digitalocean_tells_of_a_token_where_doctl_asks() -> None:
+    issuer = transport.ISSUERS["https://api.digitalocean.com"]
+    assert issuer == "https://cloud.digitalocean.com"
 
 
 def test_a_shutdown_that_the_api_lost_is_not_taken_for_a_droplet_that_does_not_listen(api: Api) -> None:

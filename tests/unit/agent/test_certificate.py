@@ -100,6 +100,9 @@ def test_one_certificate_for_all_names_and_a_contact_only_when_given() -> None:
     assert "--register-unsafely-without-email" in argv
     acme = replace(DEPLOYMENT.acme, email="ops@example.com")
     assert "--register-unsafely-without-email" not in certbot.certbot_argv(replace(DEPLOYMENT, acme=acme))
+    assert "--preferred-profile" not in argv
+    argv = certbot.certbot_argv(replace(DEPLOYMENT, acme=replace(DEPLOYMENT.acme, profile="shortlived")))
+    assert argv[argv.index("--preferred-profile") + 1] == "shortlived"
 
 
 def test_a_stack_that_gets_its_own_is_left_alone(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_everything_arrives_as_it_was_given(ca_pem: str | None) -> None:
 
 
 def test_deployment_json_is_the_contract() -> None:
-    text, _ = rendered(acme={"ca_pem": CA}, backup={"retention_days": 3})
+    text, _ = rendered(acme={"ca_pem": CA, "profile": "shortlived"}, backup={"retention_days": 3})
     assert json.loads(files(yaml.safe_load(text))["/etc/bootstrap/deployment.json"]) == {
         "version": 1,
         "domain": "example.com",
@@ -57,6 +57,7 @@ def test_deployment_json_is_the_contract() -> None:
             "directory": "https://acme-v02.api.letsencrypt.org/directory",
             "email": "ops@example.com",
             "ca_file": "/etc/bootstrap/acme-ca.pem",
+            "profile": "shortlived",
         },
         "spaces": {
             "endpoint": "https://nyc3.digitaloceanspaces.com",

@@ -1,0 +1,57 @@
+"""What each command asks of a token: DigitalOcean's scopes. docs/token.md is made from it, and a test holds it against
+the requests that the commands make (tests/contract/cloud/test_rights.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bootstrap.errors import CredentialsError
+from bootstrap.ports.cloud import Cloud
+
+_FIND = ("droplet:read", "block_storage:read", "reserved_ip:read", "firewall:read", "domain:read")
+_PRICES = ("regions:read", "sizes:read")
+_LOCK = ("tag:read", "tag:create", "tag:delete")
+_CHANGE = (*_FIND, *_LOCK, "actions:read", "droplet:update", "droplet:delete", "block_storage_action:create")
+_PLACE = ("ssh_key:read", "ssh_key:create", "vpc:read", "image:read", "droplet:create", "reserved_ip:update")
+_UNWATCH = ("uptime:read", "uptime:delete", "monitoring:read", "monitoring:delete")
+_DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete", *_UNWATCH)
+
+CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
+BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
+COMMANDS: Mapping[str, Sequence[str]] = {
+    BUILD: (
+        *("droplet:read", "droplet:create", "droplet:update", "droplet:delete"),
+        *("ssh_key:read", "ssh_key:create", "ssh_key:delete", "image:read", "image:update", "tag:read", "tag:create"),
+    ),
+    PRUNE: ("droplet:read", "image:read", "image:delete", "tag:read"),
+    CREATE: (
+        *("account:read", *_PRICES, *_CHANGE, *_PLACE, "block_storage:create", "vpc:create", "reserved_ip:create"),
+        *("firewall:create", "firewall:update", "domain:create", "domain:update"),
+        *("uptime:read", "uptime:create", "uptime:update", "monitoring:read", "monitoring:create"),
+    ),
+    REDEPLOY: (
+        *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
+        *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
+    ),
+    LOOK: (*_FIND, *_PRICES, "tag:read"),
+    BACKUP: (*_FIND, *_LOCK),
+    DESTROY: _DESTROY,
+    DESTROY_VOLUME: (
+        *(*_DESTROY, "block_storage:delete"),
+        *(f"block_storage_snapshot:{verb}" for verb in ("read", "delete")),
+    ),
+}
+ALL: Sequence[str] = sorted({scope for scopes in COMMANDS.values() for scope in scopes})
+
+
+def check(cloud: Cloud, command: str) -> None:
+    """Before the command does anything: CredentialsError that names every scope that the token lacks."""
+    if lacking := cloud.lacks(COMMANDS[command]):
+        raise may_not(lacking)
+
+
+def may_not(scopes: Iterable[str]) -> CredentialsError:
+    return CredentialsError(
+        f"the API token may not {', '.join(scopes)}",
+        "make one with full access, or with these scopes too: https://cloud.digitalocean.com/account/api/tokens",
+    )
