@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bootstrap_agent.backup import wal
 from bootstrap_agent.contract.manifest import Manifest, time_of
 
 # a backup under way has objects and no manifest yet; none takes so long
@@ -20,6 +21,17 @@ def expired(manifests: Sequence[Manifest], now: datetime, days: int) -> list[Man
     }
     limit = now - timedelta(days=days)
     return [m for m in newest_first if m.id not in last and time_of(m.id) < limit]
+
+
+def log_is_old(key: str, prefix: str, first: Mapping[str, str]) -> bool:
+    """`first`: PostgreSQL's identifier of a cluster → the first segment that a kept base backup needs. The log of a
+    cluster of which none is kept is old."""
+    _, system, file = key.removeprefix(prefix).split("/")
+    segment = file.partition(".")[0]
+    if not wal.is_segment(segment):
+        return False
+    # of whatever timeline: they follow each other
+    return system not in first or segment[8:] < first[system][8:]
 
 
 def unfinished(ids: Iterable[str], manifests: Sequence[Manifest], now: datetime) -> set[str]:

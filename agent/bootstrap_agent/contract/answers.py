@@ -125,6 +125,14 @@ class BackupAge(msgspec.Struct, frozen=True):
     age_s: int | None
 
 
+class Archive(msgspec.Struct, frozen=True, omit_defaults=True):
+    """PostgreSQL's log: when all of it was in Spaces last; since when that fails, and why."""
+
+    archived_at: datetime | None
+    behind_since: datetime | None = None
+    why: str | None = None
+
+
 class Usage(msgspec.Struct, frozen=True):
     mounted: bool
     used_bytes: int | None
@@ -178,6 +186,21 @@ class Restored(msgspec.Struct, frozen=True):
     media: tuple[str, ...]
 
 
+class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `restore` takes on stdin. `identity` is the recovery key, for the time of the restore, in memory. `to`: the
+    moment to go back to, else `to_the_end` of the log, else the backup's own. `only`: one database by its name, or
+    `media`. `settings`: also the values and certificates, for a deployment that is made anew."""
+
+    identity: str | None = None
+    to: datetime | None = None
+    to_the_end: bool = False
+    only: str | None = None
+    settings: bool = False
+
+    def __repr__(self) -> str:
+        return f"RestoreOrder(to={self.to}, only={self.only})"
+
+
 class Timers(msgspec.Struct, frozen=True):
     """Names of units."""
 
@@ -220,6 +243,7 @@ BACKUP_DATABASE: Command[Manifest] = Command(("backup", "database"), Manifest)
 BACKUP_MEDIA: Command[Manifest] = Command(("backup", "media"), Manifest)
 BACKUP_LIST: Command[tuple[Manifest, ...]] = Command(("backup", "list"), tuple[Manifest, ...], changes=False)
 BACKUP_PRUNE: Command[Pruned] = Command(("backup", "prune"), Pruned)
+ARCHIVE: Command[Archive] = Command(("archive",), Archive, changes=False)
 RESTORE: Command[Restored] = Command(("restore",), Restored, argument="id")
 TIMERS_ENABLE: Command[Timers] = Command(("timers", "enable"), Timers)
 TIMERS_DISABLE: Command[Timers] = Command(("timers", "disable"), Timers)

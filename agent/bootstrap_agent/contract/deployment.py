@@ -23,7 +23,10 @@ class Spaces(msgspec.Struct, frozen=True):
 
 
 class Backup(msgspec.Struct, frozen=True):
+    """`recipient`: age's name of the operator's recovery key, which alone opens what is stored."""
+
     retention_days: int
+    recipient: str | None = None
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

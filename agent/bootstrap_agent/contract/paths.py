@@ -16,11 +16,16 @@ ACME_CA = ETC / "acme-ca.pem"
 
 AGENT = Path("/usr/local/bin/bootstrap-agent")
 LOCK = Path("/run/lock/bootstrap-agent.lock")
+ARCHIVE_LOCK = Path("/run/lock/bootstrap-archive.lock")
+# what the archiver of PostgreSQL's log said last
+ARCHIVE = Path("/run/bootstrap/archive.json")
 
 # the data volume
 DATA = Path("/srv/data")
 LETSENCRYPT = DATA / "letsencrypt"
 WEBROOT = DATA / "acme-webroot"
+# there between a restore and the `stack up` after it
+AFTER_RESTORE = DATA / ".after-restore"
 
 # in the stack's folder
 COMPOSE_FILE = "docker-compose.prod.yml"
