@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -205,6 +206,15 @@ class Settings(Strict):
             "Networks that may use SSH, as CIDR blocks or single addresses.", example=["203.0.113.7", "2001:db8::/48"]
         ),
     ] = ("0.0.0.0/0", "::/0")
+    recovery_key: Annotated[
+        Path | None,
+        about(
+            "File of the key that opens backups, as age-keygen writes it; made when it does not exist. "
+            "Keep a copy elsewhere.",
+            example="~/secrets/recovery.key",
+            otherwise="`~/.config/bootstrap/recovery.key`",
+        ),
+    ] = None
     env_file: Annotated[
         Path | None,
         about(
@@ -249,6 +259,12 @@ class Settings(Strict):
     @property
     def contact(self) -> str:
         return self.email or f"admin@{self.domain}"
+
+    @property
+    def recovery_file(self) -> Path:
+        """`recovery_key`, or the operator's own for all deployments."""
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+        return (self.recovery_key or config / "bootstrap" / "recovery.key").expanduser()
 
     @property
     def bucket(self) -> str:
@@ -306,7 +322,7 @@ def read(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
-    for name in ("stack", "ssh_key", "env_file"):
+    for name in ("stack", "ssh_key", "recovery_key", "env_file"):
         if isinstance(content.get(name), str):
             content[name] = str(file.parent / Path(content[name]).expanduser())
     return content

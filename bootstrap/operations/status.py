@@ -43,6 +43,7 @@ def status(env: Environment) -> dict[str, Any]:
         "services": form.plain(status.services if status else ()),
         "certificate": form.plain(status.certificate if status else None),
         "backup": form.plain(status.backup if status else _UNKNOWN),
+        "archive": form.plain(status.archive if status else None),
         "cost_month_usd": _cost(env, deployment),
     }
 

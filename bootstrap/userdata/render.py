@@ -57,14 +57,21 @@ class Deployment(Protocol):
     def spaces_endpoint(self) -> str: ...
 
 
-def user_data(deployment: Deployment, host_private_key: str, host_public_key: str, ssh_public_key: str) -> str:
-    """The host key is the one that is pinned before the first contact, and replaced right after it."""
+def user_data(
+    deployment: Deployment,
+    host_private_key: str,
+    host_public_key: str,
+    ssh_public_key: str,
+    recipient: str | None = None,
+) -> str:
+    """The host key is the one that is pinned before the first contact, and replaced right after it. `recipient` is whom
+    backups are encrypted to."""
     text = _template("user-data.yaml.j2").render(
         slug=deployment.slug,
         host_private_key=host_private_key,
         host_public_key=host_public_key.strip(),
         ssh_public_key=ssh_public_key.strip(),
-        deployment_json=form.encode(deployment_document(deployment), indent=2),
+        deployment_json=form.encode(deployment_document(deployment, recipient), indent=2),
         deployment_file=paths.DEPLOYMENT,
         user=paths.USER,
         ca_pem=deployment.acme.ca_pem,
@@ -77,7 +84,7 @@ def user_data(deployment: Deployment, host_private_key: str, host_public_key: st
     return text
 
 
-def deployment_document(deployment: Deployment) -> contract.Deployment:
+def deployment_document(deployment: Deployment, recipient: str | None) -> contract.Deployment:
     """deployment.json."""
     return contract.Deployment(
         domain=deployment.domain,
@@ -90,7 +97,7 @@ def deployment_document(deployment: Deployment) -> contract.Deployment:
         spaces=contract.Spaces(
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
         ),
-        backup=contract.Backup(deployment.backup.retention_days),
+        backup=contract.Backup(deployment.backup.retention_days, recipient),
     )
 
 

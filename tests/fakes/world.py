@@ -86,7 +86,8 @@ class Surroundings:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.settings = Settings.model_validate(
-            {"domain": DOMAIN, "stack": ROOT / "stack", "ssh_key": folder / "key", **settings}
+            {"domain": DOMAIN, "stack": ROOT / "stack", "ssh_key": folder / "key"}
+            | {"recovery_key": folder / "recovery.key", **settings}
         )
         self.effects = Effects()
         self.store = FakeStore(self.effects)

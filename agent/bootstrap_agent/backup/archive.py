@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -142,11 +142,12 @@ class Archiver:
         self._database.control(f"SELECT pg_drop_replication_slot('{SLOT}');")
 
 
-def run(archiver: Archiver) -> NoReturn:
+def run(begin: Callable[[], Archiver]) -> NoReturn:
     """A failure is noted and told by `status`: what waits goes with the next round."""
-    seen, state = "", read()
+    archiver, seen, state = None, "", read()
     while True:
         try:
+            archiver = archiver or begin()
             seen = _round(archiver, seen)
             state = Archive(datetime.now(timezone.utc))
         except BootstrapError as error:
@@ -154,7 +155,8 @@ def run(archiver: Archiver) -> NoReturn:
             if state.behind_since is None:
                 note(f"the log is not archived: {error.message}")
                 state = Archive(state.archived_at, datetime.now(timezone.utc), error.message)
-            _give_up_when_full(archiver)
+            if archiver:
+                _give_up_when_full(archiver)
         write_atomic(ARCHIVE, form.encode(state).encode(), 0o644)
         time.sleep(PACE_S)
 
@@ -182,9 +184,13 @@ def serve(deployment: Deployment, x: XBootstrap, compose: Compose, environment: 
     """For as long as the unit runs; systemd ends it with SIGTERM, between two rounds or in the middle of one."""
     if x.databases is None:
         raise NotFoundError("this stack has no databases", "see docs/your-own-stack.md")
-    database = Database(compose, x.databases, environment)
-    cluster = Cluster(compose, x.databases, environment)
-    run(Archiver(BackupStore(deployment), database, cluster, recipient_of(deployment)))
+    names = x.databases
+
+    def begin() -> Archiver:
+        database, cluster = Database(compose, names, environment), Cluster(compose, names, environment)
+        return Archiver(BackupStore(deployment), database, cluster, recipient_of(deployment))
+
+    run(begin)
 
 
 def read(path: Path = ARCHIVE) -> Archive:

@@ -40,7 +40,7 @@ def choose(store: BackupStore, wanted: str, order: RestoreOrder) -> Chosen:
         return _narrowed(
             Chosen(found if _databases(found) else None, found if found.media else None, _mark(found)), order
         )
-    newest_first = store.manifests()
+    newest_first = [found for found in store.manifests() if order.newest is None or found.id <= order.newest]
     databases = next((found for found in newest_first if _databases(found) and _before(found, order)), None)
     media = _media(newest_first, order)
     if databases is None and order.to:

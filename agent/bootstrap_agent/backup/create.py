@@ -1,7 +1,7 @@
 """A backup: databases, media and what makes the deployment, into Spaces, the manifest last. Then what is too old goes.
 
-All databases come back as of one instant: the base backup, and the log up to a mark that is set when it has ended. Media
-are taken after it, so that no row names a file that is not there. The dumps beside it are for people who want SQL.
+All databases come back as of one instant: the base backup, and the log up to a mark that is set when it has ended.
+Media are taken after it, so that no row names a file that is not there. Dumps beside it are for people who want SQL.
 """
 
 from __future__ import annotations

@@ -147,6 +147,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     certificate: Certificate | None
     backup: BackupAge
     volume: Usage
+    archive: Archive | None = None
     services_error: str | None = None
     certificate_error: str | None = None
     backup_error: str | None = None
@@ -188,12 +189,14 @@ class Restored(msgspec.Struct, frozen=True):
 
 class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     """What `restore` takes on stdin. `identity` is the recovery key, for the time of the restore, in memory. `to`: the
-    moment to go back to, else `to_the_end` of the log, else the backup's own. `only`: one database by its name, or
-    `media`. `settings`: also the values and certificates, for a deployment that is made anew."""
+    moment to go back to, else `to_the_end` of the log, else the backup's own. `newest`: of those made later nothing is
+    taken. `only`: one database by its name, or `media`. `settings`: also the values and certificates, for a deployment
+    that is made anew."""
 
     identity: str | None = None
     to: datetime | None = None
     to_the_end: bool = False
+    newest: str | None = None
     only: str | None = None
     settings: bool = False
 

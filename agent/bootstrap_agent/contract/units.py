@@ -10,7 +10,9 @@ AT_BOOT = ("bootstrap-volume.service", "bootstrap-stack.service")
 DATABASE_TIMER = "bootstrap-backup-database.timer"
 MEDIA_TIMER = "bootstrap-backup-media.timer"
 CERTIFICATE_TIMER = "bootstrap-certificate.timer"
-TIMERS = (DATABASE_TIMER, MEDIA_TIMER, CERTIFICATE_TIMER)
+# no timer: it is at work all the time, on the droplet that is live
+ARCHIVE = "bootstrap-archive.service"
+TIMERS = (ARCHIVE, DATABASE_TIMER, MEDIA_TIMER, CERTIFICATE_TIMER)
 
 # for journalctl
 PATTERN = "bootstrap-*"
@@ -18,5 +20,10 @@ PATTERN = "bootstrap-*"
 
 def timers_of(stack: XBootstrap) -> tuple[str, ...]:
     """Those for which the stack has something."""
-    reasons = {DATABASE_TIMER: stack.databases, MEDIA_TIMER: stack.media, CERTIFICATE_TIMER: stack.certificate}
+    reasons = {
+        ARCHIVE: stack.databases,
+        DATABASE_TIMER: stack.databases,
+        MEDIA_TIMER: stack.media,
+        CERTIFICATE_TIMER: stack.certificate,
+    }
     return tuple(timer for timer, reason in reasons.items() if reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bootstrap.deployment import cost, find, secrets, sshkey
 from bootstrap.deployment.environment import Environment
@@ -11,7 +12,7 @@ from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, No
 from bootstrap.images import provenance
 from bootstrap.images.bake import STACK_TAG, TAG, stack_of
 from bootstrap.operations.create import preflight
-from bootstrap.operations.restore import choose_backup
+from bootstrap.operations.restore import choose_backup, order_of
 from bootstrap.ports.cloud import Droplet, Image, Size
 from bootstrap.settings import SPACES_REGIONS, Settings
 from bootstrap.stack import loading as stacks
@@ -29,15 +30,16 @@ class Plan:
     given: Mapping[str, str]
     costs: tuple[cost.Item, ...]
     from_backup: str | None = None
+    to: datetime | None = None
 
 
-def check(env: Environment, from_backup: str | None = None) -> Plan:
+def check(env: Environment, from_backup: str | None = None, to: datetime | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
     with env.progress.step("settings, account, size, image and deployment"):
-        return _check(env, from_backup)
+        return _check(env, from_backup, to)
 
 
-def _check(env: Environment, from_backup: str | None) -> Plan:
+def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Plan:
     settings = env.settings
     loaded = stacks.load(settings.stack)
     given = secrets.given(env, loaded)
@@ -49,7 +51,7 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
     size = _size(env)
     _check_spaces(env)
     if from_backup:
-        _check_backup(env, from_backup)
+        _check_backup(env, from_backup, to)
     held = find.all_there_is(env.cloud)
     deployment = find.find(env, held)
     if deployment.live:
@@ -63,7 +65,7 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
     costs = cost.items([size], volume_gb, backups=env.store is not None)
-    return Plan(loaded, deployment, size, image, given, tuple(costs), from_backup)
+    return Plan(loaded, deployment, size, image, given, tuple(costs), from_backup, to)
 
 
 def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:
@@ -154,8 +156,8 @@ def _check_spaces_region(settings: Settings) -> None:
     )
 
 
-def _check_backup(env: Environment, wanted: str) -> None:
-    """Its absence is told now, not when there is a droplet to fill."""
+def _check_backup(env: Environment, wanted: str, to: datetime | None) -> None:
+    """Its absence, or that of its key, is told now, not when there is a droplet to fill."""
     if env.store is None:
         raise NotFoundError("no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
-    choose_backup(env, wanted)
+    order_of(env, choose_backup(env, wanted, to), to)

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import machine, remote, secrets, sshkey
 from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
+from bootstrap.operations import backup
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap_agent.contract import answers
 
@@ -23,7 +24,7 @@ SNAPSHOTS_KEPT = 3
 
 def create_candidate(work: Replacement) -> None:
     env, kept = work.env, work.wish.reuse
-    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key))
+    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), backup.recipient(env))
     if kept is None:
         work.made_ready(*machine.prepare_droplet(env, placement, work.wish.image, finding.CANDIDATE))
         return

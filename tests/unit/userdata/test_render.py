@@ -64,7 +64,7 @@ def test_deployment_json_is_the_contract() -> None:
             "bucket": "bootstrap-example-com",
             "prefix": "example_com/",
         },
-        "backup": {"retention_days": 3},
+        "backup": {"retention_days": 3, "recipient": None},
     }
 
 
