@@ -206,6 +206,8 @@ class FakeHost:
                 return answers.Pruned((), (_manifest("full").id,))
             case ["backup", kind]:
                 return _manifest({"now": "full"}.get(kind, kind))
+            case ["archive"]:
+                return answers.Archive(EPOCH)
             case ["restore", wanted]:
                 return answers.Restored(wanted, {"auth_db": answers.RestoredDatabase(1, 3)}, ("media_files",))
             case ["mail", "check"]:
