@@ -42,6 +42,17 @@ def secret(path: Path, recipient: str | None) -> str:
     return str(_read(path))
 
 
+def opens(path: Path, content: bytes) -> bool:
+    """Is every byte as it was when it was encrypted to this key?"""
+    from pyrage import DecryptError, decrypt
+
+    try:
+        decrypt(content, [_read(path)])
+    except DecryptError:
+        return False
+    return True
+
+
 def _read(path: Path) -> Identity:
     from pyrage import IdentityError, x25519
 

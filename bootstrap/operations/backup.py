@@ -45,6 +45,22 @@ def backup_now(env: Environment) -> Manifest:
             return remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
 
 
+def manifest_of(env: Environment, wanted: str) -> Manifest:
+    """Of the backup of that id, or of the newest one; NotFoundError when there is none."""
+    found = [backup for backup in stored_backups(env) if wanted in ("latest", backup.id)]
+    if not found:
+        raise NotFoundError(f"there is no backup {wanted} of {env.settings.domain}", "bootstrap backup list")
+    return _manifest(store_of(env), manifest_key(env.settings.prefix, found[0].id))
+
+
+def prune(env: Environment) -> answers.Pruned:
+    """The live droplet does it: it knows the rules that it was made with."""
+    with alone(env) as locked:
+        _, live = finding.find_live(locked)
+        with closing(remote.connect(locked, live)) as host, locked.progress.step("old backups deleted"):
+            return remote.agent(host, answers.BACKUP_PRUNE, timeout_s=BACKUP_S)
+
+
 def recipient(env: Environment) -> str | None:
     """Whom this deployment's backups are encrypted to: whom they were so far, else the operator's own key, made now if
     need be. None where there are none."""
@@ -90,8 +106,12 @@ def store_of(env: Environment) -> ObjectStore:
 
 
 def _read(store: ObjectStore, key: str) -> Backup:
+    return _backup(_manifest(store, key))
+
+
+def _manifest(store: ObjectStore, key: str) -> Manifest:
     try:
-        return _backup(form.decode(store.read(key), Manifest))
+        return form.decode(store.read(key), Manifest)
     except form.FormError as error:
         what = f"{key} in the bucket is no manifest of a backup: {error.problems[0]}"
         raise BackupError(what, "delete or repair this object") from None

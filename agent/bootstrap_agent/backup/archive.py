@@ -19,13 +19,13 @@ from typing import NoReturn
 import msgspec
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import pipeline, wal
+from bootstrap_agent.backup import pipeline
 from bootstrap_agent.backup.cluster import Cluster, source_of
 from bootstrap_agent.backup.database import Database
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
-from bootstrap_agent.contract import form, manifest
+from bootstrap_agent.contract import form, manifest, wal
 from bootstrap_agent.contract.answers import Archive
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BootstrapError, ConflictError, NotFoundError

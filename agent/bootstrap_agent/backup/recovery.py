@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bootstrap_agent.backup import pipeline, wal
+from bootstrap_agent.backup import pipeline
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import COUNT
 from bootstrap_agent.backup.pipeline import Identity
 from bootstrap_agent.backup.store import BackupStore
-from bootstrap_agent.contract import manifest
+from bootstrap_agent.contract import manifest, wal
 from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.manifest import ClusterPart, StoredPart
 from bootstrap_agent.contract.paths import DATA

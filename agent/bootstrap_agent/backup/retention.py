@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bootstrap_agent.backup import wal
+from bootstrap_agent.contract import wal
 from bootstrap_agent.contract.manifest import Manifest, time_of
 
 # a backup under way has objects and no manifest yet; none takes so long

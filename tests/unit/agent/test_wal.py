@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap_agent.backup import retention, wal
-from bootstrap_agent.contract import manifest
+from bootstrap_agent.backup import retention
+from bootstrap_agent.contract import manifest, wal
 from bootstrap_agent.contract.errors import BackupError
 
 SIZES = st.sampled_from([1 << power for power in range(20, 31)])
