@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCAL := $(BIN)/bootstrap --cloud local
 DOMAIN ?= tickets.test
-.PHONY: help setup demo image test test-fast lint docs lock audit bench clean
+.PHONY: help setup demo image test test-fast lint docs verify-cloud lock audit bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ lint: setup ## ruff, mypy, import rules, shellcheck, packer validate, cloud-init
 
 docs: setup ## make the generated pages anew: commands, settings, layers, the redeploy's states, audit
 	$(BIN)/python -m tools.manual && $(BIN)/python -m tools.settings_page && $(BIN)/python -m tools.layers && $(BIN)/python -m tools.diagram && $(BIN)/python -m tools.audit_page && $(BIN)/python -m tools.failure_matrix
+
+verify-cloud: setup ## the contract suite and one whole life on a real account (CLOUD=local: rehearse it); asks, costs cents, deletes all
+	$(BIN)/python -m tools.verify --cloud $(or $(CLOUD),digitalocean) --domain $(DOMAIN) $(ARGS)
 
 lock: setup ## pin with hashes what an image installs from the Python package index
 	.ci/lock

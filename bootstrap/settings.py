@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from bootstrap.errors import UsageError
 
@@ -19,6 +19,7 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_DOMAIN = 54
 # https://docs.digitalocean.com/support/why-is-smtp-blocked/
 BLOCKED_PORTS = (25, 465, 587)
+IMPLICIT_TLS_PORT = 2465
 PROVIDERS_PORTS = "use 2525 (Mailgun, Postmark, SendGrid, Brevo, Mailjet), 2465 with TLS (Resend) or 2587 (Amazon SES)"
 
 
@@ -52,6 +53,22 @@ def _check_mail_port(port: int) -> int:
     if port in BLOCKED_PORTS:
         raise _Refused(blocked(port), PROVIDERS_PORTS)
     return port
+
+
+def _is_private(host: str) -> bool:
+    """An address; of a name nobody knows where it leads."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+def _check_mail_tls(tls: bool, known: ValidationInfo) -> bool:
+    """No password goes in the clear where it could be read. What is wrong with the other fields is told by them."""
+    host, port, user = (known.data.get(name) for name in ("host", "port", "user"))
+    if tls or not user or host is None or port == IMPLICIT_TLS_PORT or _is_private(host):
+        return tls
+    raise _Refused(f"the password of {user} would go to {host} in the clear", "leave it out, or leave out `user`")
 
 
 def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -142,7 +159,13 @@ class SmtpSettings(Strict):
     ] = 2525
     user: Annotated[str, about("Who logs in.", example="mailer", otherwise="nobody logs in")] = ""
     tls: Annotated[
-        bool, about("Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it.", example=False)
+        bool,
+        AfterValidator(_check_mail_tls),
+        about(
+            "Encrypt with STARTTLS; on port 2465 from the first byte, as providers have it. `false` is for a server in "
+            "a private network, by its address, or for one that nobody logs in to.",
+            example=True,
+        ),
     ] = True
 
 
@@ -165,6 +188,33 @@ class BackupSettings(Strict):
         Field(ge=1, le=3650),
         about("Older backups are deleted, but never the newest of a kind.", unit="days", example=14),
     ] = 7
+
+
+class AlertSettings(Strict):
+    """Who hears when something is wrong."""
+
+    email: Annotated[
+        Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None,
+        about(
+            "Where the droplet mails its alarms, by the stack's own mail server.",
+            example="ops@example.com",
+            otherwise="`email`; without that, alarms are told by `status` and the ping only",
+        ),
+    ] = None
+    uptime_check: Annotated[
+        bool,
+        about(
+            "DigitalOcean asks for the site from outside and mails the account's owner; 1 USD a month.", example=False
+        ),
+    ] = True
+    metrics_agent: Annotated[
+        bool,
+        about(
+            "New droplets get DigitalOcean's metrics agent, and there are alert policies for processors, memory and "
+            "disk, which need it.",
+            example=True,
+        ),
+    ] = False
 
 
 class Settings(Strict):
@@ -240,6 +290,7 @@ class Settings(Strict):
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()
+    alerts: AlertSettings = AlertSettings()
     smtp: SmtpSettings | None = None
     registry: RegistrySettings | None = None
 
@@ -265,6 +316,11 @@ class Settings(Strict):
         """`recovery_key`, or the operator's own for all deployments."""
         config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
         return (self.recovery_key or config / "bootstrap" / "recovery.key").expanduser()
+
+    @property
+    def alerts_to(self) -> str | None:
+        """Not `contact`: nobody knows whether an address that was made up is read."""
+        return self.alerts.email or self.email
 
     @property
     def bucket(self) -> str:

@@ -52,9 +52,10 @@ Whatever went wrong, in the end there stand:
 `examples/hello` (`BOOTSTRAP_WRITE_DOCS=1 pytest tests/rehearsal/test_kill.py`). Each run goes on from what the killed
 one before it left, and is killed a step further, until one comes to its end. A step that takes milliseconds may be over
 before the kill arrives, and the row says so. *What stood* is what the account had more than in the beginning, asked
-right after the kill: never two of anything, but for the host keys of which one takes the other's place. A killed run
-leaves its lock, a tag, which the next run from the same computer takes over at once. On the laptop no process is left,
-and after `create` and `backup now` no folder of a run that was killed more than a minute before.
+right after the kill: never two of anything, but for host keys: both are pinned while one takes the other's place, and
+one more for each time that this is cut short once the new one is there. A killed run leaves its lock, a tag, which
+the next run from the same computer takes over at once. On the laptop no process is left, and after `create` and
+`backup now` no folder of a run that was killed more than a minute before.
 
 **A call fails** means: each of these calls once, in each of these ways, before the local cloud's API over HTTP with a
 cloud of its own (`BOOTSTRAP_ALL_WAYS=1 BOOTSTRAP_WRITE_DOCS=1 pytest tests/contract/cloud/test_failures.py`). A number

@@ -33,8 +33,10 @@ Secrets, and what belongs to your computer, come from the environment:
 | `SPACES_ACCESS_KEY_ID` and `SPACES_SECRET_ACCESS_KEY` | the Spaces key; without it there are no backups |
 | `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` | the same, when the two above are not set |
 | `SMTP_PASSWORD` | password of `smtp.user` |
+| `ALERTS_PING_URL` | what the droplet asks for every five minutes, with `/fail` while something is wrong; empty: none |
 | `REGISTRY_PASSWORD` | password of `registry.user` |
 | `BOOTSTRAP_CLOUD` | `digitalocean` (default) or `local`, as `--cloud` |
+| `BOOTSTRAP_API_URL` | a proxy before the API, `https://…` or on this computer: `make verify-cloud` has one |
 | `BOOTSTRAP_CLOUD_HOME` | the local cloud's folder; default `/var/lib/bootstrap-cloud` |
 | `BOOTSTRAP_PROGRESS` | `auto` (default), `plain` or `json`, as `--progress` |
 | `XDG_STATE_HOME` | its `bootstrap/` holds journals and crash reports; default `~/.local/state` |

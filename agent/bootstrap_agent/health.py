@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bootstrap_agent import volume
+from bootstrap_agent.alerts import run as alerts
 from bootstrap_agent.backup import age, archive
 from bootstrap_agent.certificate import pair, renewal
 from bootstrap_agent.compose import Compose, states
@@ -28,6 +29,7 @@ def status(release: Release, deployment: Deployment, x: XBootstrap, compose: Com
         services_error=services_error,
         certificate_error=certificate_error,
         backup_error=backup_error,
+        alarms=alerts.standing(),
     )
 
 

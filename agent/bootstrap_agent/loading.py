@@ -34,6 +34,21 @@ def spaces_key(path: Path = paths.CREDENTIALS) -> SpacesKey:
     return key
 
 
+def has_spaces_key(path: Path = paths.CREDENTIALS) -> bool:
+    try:
+        spaces_key(path)
+    except CredentialsError:
+        return False
+    return True
+
+
+def ping_url(path: Path = paths.CREDENTIALS) -> str | None:
+    try:
+        return form.decode(path.read_text(), Credentials).ping_url
+    except (OSError, form.FormError):
+        return None
+
+
 def x_bootstrap(compose_file: Path) -> XBootstrap:
     import yaml
 

@@ -29,6 +29,22 @@ def exclusive(command: str, path: Path = paths.LOCK, wait_s: float = WAIT_S) -> 
         os.close(descriptor)
 
 
+def holder(path: Path = paths.LOCK) -> str | None:
+    """The command under way, without waiting for it; None when there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        # shared: two who only look do not see each other
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _acquire(descriptor: int, wait_s: float) -> None:
     if _locked(descriptor):
         return

@@ -1,7 +1,7 @@
 """The stack's mail server, asked from where the stack's own mailer will ask it: DigitalOcean blocks ports of droplets,
 and a mailer that waits in a queue looks well.
 
-The password is sent to the server only, after TLS where TLS is wanted, and stands in no message.
+The password is sent to the server only, in the clear within a private network at most, and stands in no message.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from ipaddress import IPv6Address, ip_address
 
 from bootstrap_agent.contract.answers import MailSent, MailServer
 from bootstrap_agent.contract.errors import HostError, NotFoundError
@@ -57,7 +58,22 @@ def check(mail: Mail | None, environment: Mapping[str, str], domain: str) -> Mai
 
 
 def send(mail: Mail | None, environment: Mapping[str, str], domain: str, address: str) -> MailSent:
-    """One mail, as the stack would send it; the server's 250 is all that is known of it afterwards."""
+    """A test mail, as the stack would send it."""
+    host = _host(mail, environment)
+    port = environment.get(mail.port, "").strip() if mail and host else ""
+    text = f"The droplet of {domain} sends mail by {host} port {port}."
+    return post(mail, environment, domain, address, f"A test from {domain}", text)
+
+
+def has_server(mail: Mail | None, environment: Mapping[str, str]) -> bool:
+    """One that can be asked from outside of the stack."""
+    return bool(_host(mail, environment))
+
+
+def post(
+    mail: Mail | None, environment: Mapping[str, str], domain: str, address: str, subject: str, text: str
+) -> MailSent:
+    """One mail from the stack's own sender; the server's 250 is all that is known of it afterwards."""
     if not (host := _host(mail, environment)):
         raise NotFoundError(
             "this stack has no mail server outside of it", "`smtp` in bootstrap.yaml, then run `bootstrap create`"
@@ -66,7 +82,7 @@ def send(mail: Mail | None, environment: Mapping[str, str], domain: str, address
     sender = environment.get(mail.sender or "") or f"admin@{domain}"
     try:
         server = _server(mail, environment)
-        letter = _letter(sender, address, domain, server)
+        letter = _letter(sender, address, domain, subject, text)
         with _session(server, domain) as client:
             try:
                 client.send_message(letter)
@@ -118,15 +134,18 @@ def _connected(server: Server, domain: str) -> smtplib.SMTP:
 def _greet(client: smtplib.SMTP, server: Server) -> None:
     try:
         client.ehlo_or_helo_if_needed()
-        offered = client.has_extn("starttls")
-        if server.port not in TLS_PORTS and (server.starttls or (server.starttls is None and offered)):
+        offered, encrypted = client.has_extn("starttls"), server.port in TLS_PORTS
+        if not encrypted and (server.starttls or (server.starttls is None and offered)):
             client.starttls(context=ssl.create_default_context())
             client.ehlo()
+            encrypted = True
     except ssl.SSLError as error:
         raise Unusable(f"TLS: {_reason(error)}") from None
     except (OSError, smtplib.SMTPException) as error:
         raise Unusable(_said(error, server)) from None
     if server.user:
+        if not (encrypted or _is_near(client)):
+            raise Unusable(f"without TLS, the password of {server.user} would go in the clear")
         try:
             client.login(server.user, server.password)
         except UnicodeEncodeError:
@@ -135,16 +154,28 @@ def _greet(client: smtplib.SMTP, server: Server) -> None:
             raise Unusable(f"login as {server.user}: {_said(error, server)}") from None
 
 
-def _letter(sender: str, address: str, domain: str, server: Server) -> EmailMessage:
+def _is_near(client: smtplib.SMTP) -> bool:
+    """Reached without leaving a private network."""
+    assert client.sock is not None, "connected"
+    return is_private(client.sock.getpeername()[0])
+
+
+def is_private(address: str) -> bool:
+    found = ip_address(address.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return (mapped or found).is_private
+
+
+def _letter(sender: str, address: str, domain: str, subject: str, text: str) -> EmailMessage:
     letter = EmailMessage()
     try:
         letter["From"], letter["To"] = sender, address
     except (ValueError, IndexError) as error:
         raise Unusable(f"{sender!r} to {address!r}: {error}") from None
-    letter["Subject"] = f"A test from {domain}"
+    letter["Subject"] = " ".join(subject.split())
     letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain=domain)
     letter["Auto-Submitted"] = "auto-generated"
-    letter.set_content(f"The droplet of {domain} sends mail by {server.host} port {server.port}.\n")
+    letter.set_content(f"{text}\n")
     return letter
 
 

@@ -145,6 +145,16 @@ def mail(droplet: Droplet, options: argparse.Namespace) -> answers.MailServer | 
     return module.send(server, droplet.environment, domain, options.address)
 
 
+def alerts(droplet: Droplet, options: argparse.Namespace) -> answers.Alerts | answers.AlertsTested:
+    from bootstrap_agent.alerts import run as module
+
+    d = droplet
+    watched = module.Watched(d.release, d.deployment, d.x_bootstrap, d.compose, d.environment)
+    if options.action == "test":
+        return module.test(watched)
+    return module.check(watched) if options.action == "check" else module.listing(watched)
+
+
 # in the order of `--help`; each takes the commands of the contract that begin with its name
 RUNS: tuple[tuple[Run, str], ...] = (
     (info, "the release, the deployment and how far cloud-init is"),
@@ -159,6 +169,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),
     (timers, "backups and certificate renewal by themselves"),
     (mail, "ask the stack's mail server, or send one mail by it"),
+    (alerts, "look what is wrong and tell it, list it, or send a test"),
 )
 
 

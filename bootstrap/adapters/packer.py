@@ -21,8 +21,8 @@ CLEAN_UP_S = 300
 # the first version that reads required_plugins
 PLUGINS_SINCE = (1, 7)
 _SCRIPT = re.compile(r"Provisioning with shell script: (.*)")
-# as Docker Hub says it, by dockerd and by BuildKit
-_LIMITED = "toomanyrequests"
+# as Docker Hub says it, and what BuildKit makes of an answer without words
+_LIMITED = re.compile(r"toomanyrequests|/v2/\S+: 429 Too Many Requests")
 _REMEDY = "its output above says where; the next build deletes what this one left"
 _LIMITED_REMEDY = (
     "Docker Hub counts pulls without a login by address, and the droplet's may be used up by others: log in with "
@@ -100,7 +100,7 @@ class PackerProcess:
                 if not (text := _COLOUR.sub("", text).rstrip()):
                     continue
                 line(text)
-                limited = limited or _LIMITED in text
+                limited = limited or _LIMITED.search(text) is not None
                 if found := _SCRIPT.search(text):
                     script = f"{Path(found[1]).name}: "
                 elif _SCRIPT_FAILED in text:

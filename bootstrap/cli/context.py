@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -32,6 +34,8 @@ SPACES_VARIABLES = (
 )
 SMTP_VARIABLE = "SMTP_PASSWORD"
 REGISTRY_VARIABLE = "REGISTRY_PASSWORD"
+API_VARIABLE = "BOOTSTRAP_API_URL"
+PING_VARIABLE = "ALERTS_PING_URL"
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Context:
 
     @cached_property
     def endpoints(self) -> Endpoints:
-        return _local() if self.cloud_name == "local" else _digitalocean()
+        found = _local() if self.cloud_name == "local" else _digitalocean()
+        return replace(found, api=_other_api()) if os.environ.get(API_VARIABLE) else found
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -95,6 +100,7 @@ class Context:
             progress=self.console,
             state_dir=state_dir(),
             smtp_password=self.endpoints.smtp_password,
+            ping_url=_ping_url(),
         )
 
     def chosen_domain(self) -> str | None:
@@ -157,7 +163,13 @@ def json_option(command: _F) -> _F:
 
 def known_secrets() -> list[str]:
     """Secret values this process may hold, for redaction."""
-    names = (*TOKEN_VARIABLES, SMTP_VARIABLE, REGISTRY_VARIABLE, *(name for pair in SPACES_VARIABLES for name in pair))
+    names = (
+        *TOKEN_VARIABLES,
+        SMTP_VARIABLE,
+        REGISTRY_VARIABLE,
+        PING_VARIABLE,
+        *(name for pair in SPACES_VARIABLES for name in pair),
+    )
     values = [os.environ.get(name, "") for name in names]
     if (path := cloud_home() / "endpoints.json").exists() and os.access(path, os.R_OK):
         local = json.loads(path.read_text())
@@ -177,6 +189,23 @@ def registry_login(settings: Settings) -> RegistryLogin | None:
             "set it, or take `registry:` out of bootstrap.yaml",
         )
     return RegistryLogin(settings.registry.host, settings.registry.user, password)
+
+
+def _other_api() -> str:
+    """A proxy in between. The token goes there, so over TLS, or no further than this computer."""
+    url = os.environ[API_VARIABLE]
+    parts = urlsplit(url)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")):
+        return url.rstrip("/")
+    raise UsageError(f"{API_VARIABLE}: {url} is neither https:// nor on this computer", f"unset {API_VARIABLE}")
+
+
+def _ping_url() -> str | None:
+    """None: as it is; empty: none any more. Who knows it may say that all is well, so no message repeats it."""
+    url = os.environ.get(PING_VARIABLE)
+    if url and not re.fullmatch(r"https?://[!-~]+", url):
+        raise UsageError(f"{PING_VARIABLE} is no address that begins with https:// or http://", "correct it")
+    return url
 
 
 def _digitalocean() -> Endpoints:

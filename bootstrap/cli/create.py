@@ -134,6 +134,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
         "backups": f"{s.bucket}/{s.prefix}, kept {s.backup.retention_days} days"
         if env.store
         else "none: no Spaces key",
+        "alarms": _told(env, plan),
     }
     if as_json:
         costs = {item.what: item.usd for item in plan.costs}
@@ -145,6 +146,14 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
     rows = [(item.what, f"{item.usd:6.2f}") for item in plan.costs]
     context.console.table(("a month", "USD"), [*rows, ("total", f"{total(plan.costs):6.2f}")])
     context.console.hint("nothing was created; the same line without --dry-run does it")
+
+
+def _told(env: Environment, plan: Plan) -> str:
+    """Who hears when something is wrong."""
+    settings = env.settings
+    ways = [f"mails to {settings.alerts_to}"] if settings.alerts_to and plan.stack.bootstrap.mail else []
+    ways += [f"DigitalOcean's uptime check, to {plan.owner}"] if settings.alerts.uptime_check else []
+    return "; ".join(ways) or "bootstrap status only"
 
 
 def _print_summary(context: Context, env: Environment, created: Created, as_json: bool) -> None:

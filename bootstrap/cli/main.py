@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("bootstrap.cli.backup:backup", "Back up now, or list the backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
     "mail": ("bootstrap.cli.mail:mail", "Send a test mail from the droplet."),
+    "alerts": ("bootstrap.cli.alerts:alerts", "Show what the droplet found wrong; test who hears of it."),
     "audit": ("bootstrap.cli.audit:audit", "Check how well the deployment is hardened."),
     "destroy": ("bootstrap.cli.destroy:destroy", "Delete the deployment; keep its data volume and backups by default."),
     "doctor": (

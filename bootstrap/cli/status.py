@@ -42,6 +42,8 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("certificate", _certificate(now["certificate"])),
         ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
         ("log", _archive(now["archive"])),
+        *([("lock", _lock(now["lock"]))] if now["lock"] else []),
+        ("alarms", "; ".join(f"{each['message']}, since {each['since']}" for each in now["alarms"]) or "none"),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
     ]
     for name, text in rows:
@@ -50,6 +52,11 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         context.console.print()
         services = [(item["name"], item["state"], item["health"] or "-") for item in now["services"]]
         context.console.table(("service", "state", "health"), services)
+
+
+def _lock(lock: dict[str, Any]) -> str:
+    text = f"{lock['operation'] or 'a command'} on {lock['holder']} since {lock['since']}"
+    return f"{text}; silent for {_age(lock['silent_s'])}: the next run takes it over" if lock["stale"] else text
 
 
 def _certificate(certificate: dict[str, Any] | None) -> str:

@@ -1,4 +1,5 @@
-"""The lock of a deployment that every computer sees: a tag of the account, `bootstrap:KEY:lock:HOLDER:BEGAN:SEEN`.
+"""The lock of a deployment that every computer sees: a tag of the account,
+`bootstrap:KEY:lock:HOLDER_OPERATION:BEGAN:SEEN`.
 
 DigitalOcean can make a tag, list tags and delete one, and none of it depends on another. So the order of the calls is
 what excludes: each run makes its tag, then lists, and goes on only when the list shows its own and nobody else's. Of
@@ -54,17 +55,30 @@ class Claim:
     began: str
     holder: str
     seen: str
+    # the command that works; an earlier version named none, and reads what is named here as part of the holder
+    operation: str = ""
 
     def __str__(self) -> str:
-        return f"{self.holder}:{self.began}:{self.seen}"
+        by = f"{self.holder}_{self.operation}" if self.operation else self.holder
+        return f"{by}:{self.began}:{self.seen}"
+
+    @property
+    def since(self) -> datetime:
+        return _parsed(self.began)
+
+    @property
+    def silent_s(self) -> int:
+        """For how long there was no sign of life, as the two computers' clocks say."""
+        return max(0, int((_now() - _parsed(self.seen)).total_seconds()))
 
     @property
     def is_stale(self) -> bool:
         return (_now() - _parsed(self.seen)).total_seconds() > STALE_S
 
     def described(self) -> str:
-        ago = max(0, int((_now() - _parsed(self.seen)).total_seconds()))
-        return f"{self.holder} since {_parsed(self.began):%Y-%m-%d %H:%M:%S} UTC (its last sign of life: {ago} s ago)"
+        since = f"{self.holder} since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        does = f"with `{self.operation}`, " if self.operation else ""
+        return f"{since} ({does}its last sign of life: {self.silent_s} s ago)"
 
 
 class Held:
@@ -171,11 +185,11 @@ class Held:
 
 
 @contextmanager
-def held(env: Environment) -> Iterator[Environment]:
+def held(env: Environment, operation: str = "") -> Iterator[Environment]:
     """An environment whose steps begin only as long as the claim is ours. Whoever calls it holds the lock of this
     computer: see `lock.alone`."""
     began = _time()
-    claim = Held(env, Claim(began, _holder(env.state_dir), began))
+    claim = Held(env, Claim(began, _holder(env.state_dir), began, operation))
     claim.acquire()
     try:
         yield replace(env, progress=_Checked(env.progress, claim))
@@ -202,6 +216,11 @@ class _Checked:
         self._progress.warn(text)
 
 
+def holder_of(env: Environment) -> Claim | None:
+    """Who works on the deployment, or died at it, for a person; of several who lives and began first."""
+    return min(_claims(env), key=lambda claim: (claim.is_stale, claim), default=None)
+
+
 def _clear(env: Environment, holder: str) -> None:
     """Takes over from runs that ended without a word: from an earlier one of ours at once, from others when stale."""
     listed = _claims(env)
@@ -221,15 +240,15 @@ def _claims(env: Environment) -> list[Claim]:
 
 def _claim(text: str) -> Claim | None:
     """None for what no run of ours made."""
-    found = re.fullmatch(r"([A-Za-z0-9_-]+):(\d{8}-\d{6}):(\d{8}-\d{6})", text)
+    found = re.fullmatch(r"([A-Za-z0-9-]+)(?:_([a-z-]+))?:(\d{8}-\d{6}):(\d{8}-\d{6})", text)
     if found is None:
         return None
-    holder, began, seen = found.groups()
+    holder, operation, began, seen = found.groups()
     try:
         _parsed(began), _parsed(seen)
     except ValueError:
         return None
-    return Claim(began, holder, seen)
+    return Claim(began, holder, seen, operation or "")
 
 
 def _tag(env: Environment, claim: Claim) -> str:

@@ -14,6 +14,8 @@ VOLUME_PER_GIB = 0.10
 SPACES = 5.00
 # docs.digitalocean.com/products/networking/reserved-ips/details/pricing: nothing while a droplet holds it
 RESERVED_IP = 0.00
+# docs.digitalocean.com/products/uptime/details/pricing, as of 2026-03-27: each check, its alerts included
+UPTIME_CHECK = 1.00
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,13 @@ class Item:
     usd: float
 
 
-def items(droplets: Sequence[Size], volume_gb: int, backups: bool) -> list[Item]:
+def items(droplets: Sequence[Size], volume_gb: int, backups: bool, uptime_check: bool) -> list[Item]:
     return [
         *(Item(f"droplet {size.slug}", size.price_monthly_usd) for size in droplets),
         Item(f"data volume {volume_gb} GiB", volume_gb * VOLUME_PER_GIB),
         Item("reserved ip, while assigned", RESERVED_IP),
         *([Item("spaces, one subscription for all buckets", SPACES)] if backups else []),
+        *([Item("uptime check", UPTIME_CHECK)] if uptime_check else []),
     ]
 
 

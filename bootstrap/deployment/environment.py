@@ -17,7 +17,8 @@ from bootstrap.settings import Settings
 @dataclass(frozen=True)
 class Environment:
     """`spaces_credentials` is (access key, secret key); None when backups are not configured.
-    `smtp_password` belongs to `settings.smtp`.
+    `smtp_password` belongs to `settings.smtp`. `ping_url` is a secret too; None: the droplet keeps what it
+    has, empty: it gets none.
     `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment."""
 
     settings: Settings
@@ -30,6 +31,7 @@ class Environment:
     progress: Progress
     state_dir: Path
     smtp_password: str | None = None
+    ping_url: str | None = None
 
     @property
     def folder(self) -> Path:

@@ -1,14 +1,26 @@
-"""The deployment as it stands in the cloud: found by tag and name, as there is no state file."""
+"""The deployment as it stands in the cloud: found by tag and name, as there is no state file.
+
+DigitalOcean's lists are behind what was created, and the process that created it may be gone, so no list is believed
+where something else can tell:
+
+- Droplets and volumes: their tag counts its carriers by itself; lists are asked again until they show as many. That
+  the count is not behind is an assumption. The second line: a volume's name is taken in its region (409), and by its
+  name it is looked for then, and before `destroy` says that there is none.
+- The reserved IP: a droplet's own details show the addresses it holds, once nothing is under way there; an apex record
+  names one, and by its address it is known at once.
+- The firewall: nothing counts it. Who makes it is refused, as its name is taken. Who must be sure that there is none
+  looks for as long as lists may be behind, but only where the tag exists, which was made before it (`begun`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import ConflictError, NotFoundError
-from bootstrap.ports.cloud import Cloud, Droplet, Firewall, ReservedIP, Volume
+from bootstrap.ports.cloud import Carriers, Cloud, Droplet, Firewall, ReservedIP, Volume
 from bootstrap.settings import Settings
 
 _T = TypeVar("_T", Droplet, Volume)
@@ -69,17 +81,16 @@ def all_there_is(cloud: Cloud) -> Account:
 
 def find(env: Environment, among: Account | None = None) -> Deployment:
     cloud, settings = env.cloud, env.settings
-    own = tag(settings)
-    droplets = [d for d in among.droplets if own in d.tags] if among else cloud.droplets(own)
-    volumes = [v for v in among.volumes if own in v.tags] if among else cloud.volumes(tag=own)
     reserved = among.reserved_ips if among else cloud.reserved_ips()
+    ours = cloud.carriers(tag(settings), Carriers(among.droplets, among.volumes) if among else None)
+    droplets, volumes = ours.droplets, ours.volumes
 
     def of_role(role: str) -> list[Droplet]:
         return [droplet for droplet in droplets if carries(settings, droplet, role)]
 
     live = _only(of_role(LIVE), f"live droplet of {settings.domain}")
     return Deployment(
-        droplets=tuple(droplets),
+        droplets=droplets,
         live=live,
         candidate=_only(of_role(CANDIDATE), f"candidate of {settings.domain}"),
         retired=tuple(of_role(RETIRED)),
@@ -101,13 +112,36 @@ def none_live(settings: Settings) -> NotFoundError:
     return NotFoundError(f"no live droplet serves {settings.domain}", f"bootstrap create --domain {settings.domain}")
 
 
-def find_volume(env: Environment) -> Volume | None:
-    return _only(env.cloud.volumes(tag=tag(env.settings)), f"data volume of {env.settings.domain}")
+def find_all(env: Environment) -> Deployment:
+    """The deployment, with what an earlier run may have made a moment ago: for whoever leaves nothing behind."""
+    deployment = find(env)
+    parts = (deployment.reserved_ip, deployment.firewall, deployment.volume)
+    if None in parts and (deployment.droplets or begun(env)):
+        env.progress.note("not all of it is listed: looking for what an earlier run may have made a moment ago")
+        return _with_late(env, deployment)
+    return deployment
 
 
-def find_reserved_ip(env: Environment, droplets: Iterable[Droplet]) -> ReservedIP | None:
-    """Of a deployment with these droplets."""
-    return _reserved_ip(env, droplets, env.cloud.reserved_ips())
+def _with_late(env: Environment, deployment: Deployment) -> Deployment:
+    if deployment.reserved_ip is None:
+        held = (env.cloud.reserved_ip_of(droplet.id) for droplet in deployment.droplets)
+        deployment = replace(deployment, reserved_ip=next(filter(None, held), None))
+    if deployment.firewall is None:
+        deployment = replace(deployment, firewall=env.cloud.firewall(resource_name(env.settings)))
+    if deployment.volume is None:
+        deployment = replace(deployment, volume=volume_by_name(env))
+    return deployment
+
+
+def volume_by_name(env: Environment) -> Volume | None:
+    """In the region, where its name is taken once; should the count of its tag be behind."""
+    named = env.cloud.volumes(env.settings.region, resource_name(env.settings))
+    return next((volume for volume in named if tag(env.settings) in volume.tags), None)
+
+
+def begun(env: Environment) -> bool:
+    """The deployment's own tag is there: it comes before all that carries it, and goes after."""
+    return tag(env.settings) in env.cloud.tags(tag(env.settings))
 
 
 def known_domains(cloud: Cloud) -> list[str]:
@@ -122,17 +156,19 @@ def known_domains(cloud: Cloud) -> list[str]:
     return sorted(tag.removeprefix("bootstrap:").replace("_", ".") for tag in tags)
 
 
-def _reserved_ip(env: Environment, droplets: Iterable[Droplet], reserved: Sequence[ReservedIP]) -> ReservedIP | None:
+def _reserved_ip(env: Environment, droplets: Sequence[Droplet], reserved: Sequence[ReservedIP]) -> ReservedIP | None:
     """The one a droplet of ours holds, the first one's first; else the one the apex record names."""
     held = [ip for droplet in droplets for ip in reserved if ip.droplet_id == droplet.id]
     if held:
         return held[0]
-    apex = {r.data for r in env.cloud.records(env.settings.domain) if (r.type, r.name) == ("A", "@")}
-    # an address that another droplet holds by now is no longer ours
-    return next((ip for ip in reserved if ip.ip in apex and ip.droplet_id is None), None)
+    apex = [r.data for r in env.cloud.records(env.settings.domain) if (r.type, r.name) == ("A", "@")]
+    # by its address, as the list may be behind; one that another droplet holds by now is no longer ours
+    ours = {droplet.id for droplet in droplets}
+    named = (env.cloud.reserved_ip(address) for address in apex)
+    return next((ip for ip in named if ip and ip.droplet_id in (None, *ours)), None)
 
 
-def _only(found: list[_T], what: str) -> _T | None:
+def _only(found: Sequence[_T], what: str) -> _T | None:
     if len(found) > 1:
         names = ", ".join(str(thing.id) for thing in found)
         raise ConflictError(f"more than one {what}: {names}", "delete or untag all but one in the control panel")

@@ -30,10 +30,11 @@ def exclusive(path: Path, busy: str) -> Iterator[None]:
 
 
 @contextmanager
-def alone(env: Environment) -> Iterator[Environment]:
-    """One change of a deployment at a time; ConflictError when it is another's turn. Whatever a command decides by what
+def alone(env: Environment, operation: str = "") -> Iterator[Environment]:
+    """One change of a deployment at a time; ConflictError when it is another's turn, which then hears of `operation`,
+    the command that works. Whatever a command decides by what
     is there, it decides in here, and it works with the environment that this gives: no step of it begins once the lock
     is somebody else's."""
     busy = f"another run of bootstrap works on {env.settings.domain} from this computer"
-    with exclusive(env.folder / "lock", busy), claim.held(env) as held:
+    with exclusive(env.folder / "lock", busy), claim.held(env, operation) as held:
         yield held

@@ -112,7 +112,9 @@ def _patience_s(env: Environment, droplet: Droplet) -> float:
 
 
 def rotate_host_key(env: Environment, droplet: Droplet, host: Host) -> tuple[Droplet, Host]:
-    """Until the end both keys are pinned and FIRST_CONTACT stays on the droplet: killed at any point, run again."""
+    """Until the end both keys are pinned and FIRST_CONTACT stays on the droplet: killed at any point, run again. A
+    key that was put in place already is replaced once more then, and its pin stays, too: the pins of all others go at
+    the end of the run that gets through, as only then it is certain what sshd offers."""
     fresh = hostkeys.pin(remote.agent(host, answers.HOSTKEY_ROTATE).public_key)
     env.cloud.tag_droplet(droplet.id, fresh)
     remote.agent(host, answers.HOSTKEY_COMMIT)
@@ -186,6 +188,7 @@ def _create(
             tag(settings, FIRST_CONTACT),
             *extra_tags,
         ),
+        metrics_agent=settings.alerts.metrics_agent,
     )
     return env.cloud.create_droplet(spec)
 

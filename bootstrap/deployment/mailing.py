@@ -35,7 +35,10 @@ def ask(host: Host) -> Finding:
         return Finding(server)
     if told.port in BLOCKED_PORTS:
         return Finding(server, f"no mail leaves by {server}: {blocked(told.port)} ({told.problem})", PROVIDERS_PORTS)
-    remedy = "check `smtp` in bootstrap.yaml and SMTP_PASSWORD, or env_file; then run bootstrap create"
+    remedy = (
+        "check `smtp` in bootstrap.yaml (host: a name in the server's certificate) and SMTP_PASSWORD, or env_file; "
+        "then run bootstrap create"
+    )
     return Finding(server, f"no mail leaves by {server}: {told.problem}", remedy)
 
 

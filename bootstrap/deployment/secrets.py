@@ -85,15 +85,16 @@ def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str]
     """Writes what `existing` (of this droplet, or of the one it replaces) and `given` make; True when that changed
     anything on this droplet. On stdin of an SSH session: never in argv, never in user-data."""
     values = compose(stack, env.settings.domain, given=given, existing=existing.env)
-    wanted = Secrets(values, _credentials(env) or existing.credentials)
+    wanted = Secrets(values, _credentials(env, existing.credentials))
     if wanted == read(host):
         return False
     remote.agent(host, answers.SECRETS_PUT, stdin=wanted)
     return True
 
 
-def _credentials(env: Environment) -> Credentials | None:
-    return Credentials(SpacesKey(*env.spaces_credentials)) if env.spaces_credentials else None
+def _credentials(env: Environment, existing: Credentials) -> Credentials:
+    spaces = SpacesKey(*env.spaces_credentials) if env.spaces_credentials else existing.spaces
+    return Credentials(spaces, existing.ping_url if env.ping_url is None else env.ping_url or None)
 
 
 def _generate(length: int) -> str:

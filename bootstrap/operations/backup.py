@@ -38,7 +38,7 @@ class Backup:
 
 def backup_now(env: Environment) -> Manifest:
     """Databases and media, now; returns the manifest."""
-    with alone(env) as locked:
+    with alone(env, "backup") as locked:
         _, live = finding.find_live(locked)
         step = locked.progress.step("backup of databases and media to Spaces")
         with closing(remote.connect(locked, live)) as host, step:
@@ -55,7 +55,7 @@ def manifest_of(env: Environment, wanted: str) -> Manifest:
 
 def prune(env: Environment) -> answers.Pruned:
     """The live droplet does it: it knows the rules that it was made with."""
-    with alone(env) as locked:
+    with alone(env, "backup prune") as locked:
         _, live = finding.find_live(locked)
         with closing(remote.connect(locked, live)) as host, locked.progress.step("old backups deleted"):
             return remote.agent(host, answers.BACKUP_PRUNE, timeout_s=BACKUP_S)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, steps
+from bootstrap.deployment import find, machine, remote, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
@@ -26,7 +26,7 @@ class Destroyed:
 
 def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backups: bool) -> str:
     """One line for the question that is asked before."""
-    parts = [f"{len(deployment.droplets)} droplet(s), the reserved ip, the firewall and the records"]
+    parts = [f"{len(deployment.droplets)} droplet(s), the reserved ip, the firewall, the uptime check and the records"]
     parts += [f"the data volume {deployment.volume.name}"] if volume and deployment.volume else []
     parts += [f"all backups under {env.settings.prefix}"] if backups and env.store else []
     return f"delete {', '.join(parts)} of {env.settings.domain}"
@@ -35,10 +35,13 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.Deployment | None = None) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
     there goes."""
-    with alone(env) as locked:
-        deployment = find.find(locked)
+    with alone(env, "destroy") as locked:
+        deployment = find.find_all(locked)
         if confirmed is not None:
             _check_unchanged(env, confirmed, deployment)
+        if not (deployment.exists or deployment.volume):
+            # an earlier run ended between the tag and what was to carry it
+            env.cloud.drop_tag(find.tag(env.settings))
         _check_exists(env, deployment, volume, backups)
         return _destroy(locked, deployment, volume, backups)
 
@@ -62,6 +65,7 @@ def _parts(deployment: find.Deployment) -> list[str]:
 
 
 def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> Destroyed:
+    watch.drop(env)
     if deployment.reserved_ip:
         with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
             _delete_address(env, deployment.reserved_ip)
@@ -71,9 +75,9 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
     if deployment.volume:
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
-    if deployment.firewall:
-        with env.progress.step("tags and firewall"):
-            _drop_tags(env)
+    with env.progress.step("tags and firewall"):
+        _drop_tags(env)
+        if deployment.firewall:
             env.cloud.delete_firewall(deployment.firewall.id)
     # nobody goes on from where a create stopped
     steps.path_of(env).unlink(missing_ok=True)
@@ -83,7 +87,7 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
 
 def check_exists(env: Environment, *, volume: bool, backups: bool) -> find.Deployment:
     """What `destroy` would delete, for the question before it."""
-    deployment = find.find(env)
+    deployment = find.find_all(env)
     _check_exists(env, deployment, volume, backups)
     return deployment
 

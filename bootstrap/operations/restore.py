@@ -56,7 +56,7 @@ def restore(
     """Returns what the agent restored, after the stack serves again. `confirmed` is the backup that a person agreed to:
     `latest` may be another one by now. `safely`: what is there is backed up first. `to` is a moment to go back to,
     `only` one database or `media`."""
-    with alone(env) as locked:
+    with alone(env, "restore") as locked:
         chosen = choose_backup(locked, wanted, to)
         if confirmed is not None and (now := chosen) != confirmed:
             raise ConflictError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from bootstrap.deployment import cost, find, gate, remote, steps
+from bootstrap.deployment import claim, cost, find, gate, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.ports.cloud import Droplet
@@ -20,9 +20,10 @@ _UNKNOWN = answers.BackupAge(None, None)
 def status(env: Environment) -> dict[str, Any]:
     """Raises NotFoundError when nothing is deployed; a droplet that is silent is a state, no error."""
     settings = env.settings
-    deployment = find.find(env)
+    deployment, lock = find.find(env), claim.holder_of(env)
     if not deployment.exists:
-        raise NotFoundError(f"{settings.domain} is not deployed", f"bootstrap create --domain {settings.domain}")
+        by = f"; {lock.described()} works on it" if lock else ""
+        raise NotFoundError(f"{settings.domain} is not deployed{by}", f"bootstrap create --domain {settings.domain}")
     status, info, problem = _ask_agent(env, deployment.live)
     address = deployment.reserved_ip.ip if deployment.reserved_ip else None
     # on this computer: another one knows nothing of it
@@ -36,6 +37,7 @@ def status(env: Environment) -> dict[str, Any]:
         "healthy": status is not None and status.healthy and outside is None,
         "problem": problem or outside,
         "interrupted": str(before) if before else None,
+        "lock": _lock(lock),
         "release": _release(info.release) if info else None,
         "droplet": _droplet(deployment.live),
         "reserved_ip": address,
@@ -44,6 +46,7 @@ def status(env: Environment) -> dict[str, Any]:
         "certificate": form.plain(status.certificate if status else None),
         "backup": form.plain(status.backup if status else _UNKNOWN),
         "archive": form.plain(status.archive if status else None),
+        "alarms": form.plain(status.alarms if status else ()),
         "cost_month_usd": _cost(env, deployment),
     }
 
@@ -73,6 +76,19 @@ def _ask_agent(env: Environment, live: Droplet | None) -> tuple[Status | None, I
             return remote.agent(host, answers.STATUS, timeout_s=60), remote.agent(host, answers.INFO), None
     except BootstrapError as error:
         return None, None, error.message
+
+
+def _lock(held: claim.Claim | None) -> dict[str, Any] | None:
+    """Whose turn it is; `stale` when the next run takes it over, as that one has ended or sleeps."""
+    if held is None:
+        return None
+    return {
+        "holder": held.holder,
+        "operation": held.operation or None,
+        "since": form.plain(held.since),
+        "silent_s": held.silent_s,
+        "stale": held.is_stale,
+    }
 
 
 def _release(release: Release) -> dict[str, Any]:
@@ -107,4 +123,6 @@ def _cost(env: Environment, deployment: find.Deployment) -> float:
     prices = {size.slug: size for size in env.cloud.sizes()}
     sizes = [prices[droplet.size] for droplet in deployment.droplets if droplet.size in prices]
     volume_gb = deployment.volume.size_gb if deployment.volume else 0
-    return cost.total(cost.items(sizes, volume_gb, backups=env.store is not None))
+    return cost.total(
+        cost.items(sizes, volume_gb, backups=env.store is not None, uptime_check=env.settings.alerts.uptime_check)
+    )

@@ -5,6 +5,8 @@ Semantics every implementation keeps (tests/contract/cloud runs one suite agains
 - `create_*` is not idempotent: callers look by name or tag first. An implementation never repeats a create
   without looking first whether the earlier one took effect.
 - `delete_*` and `detach_*` succeed when the thing is already gone.
+- A list may be behind what another process created a moment ago; a list by tag is whole, and what is asked for by its
+  id or address is as it is now.
 - A call returns when its action has completed, or raises CloudError after its deadline.
 - Times are aware of their zone, UTC.
 - CloudError.retryable is True for time-outs, 429 and 5xx; these were already retried within the deadline.
@@ -117,6 +119,14 @@ class ReservedIP:
 
 
 @dataclass(frozen=True)
+class Carriers:
+    """Of a tag."""
+
+    droplets: tuple[Droplet, ...]
+    volumes: tuple[Volume, ...]
+
+
+@dataclass(frozen=True)
 class FirewallRule:
     """Inbound: `ports` is "22", "8000-9000" or "all"; `sources` are CIDRs."""
 
@@ -156,6 +166,26 @@ class Record:
 
 
 @dataclass(frozen=True)
+class UptimeCheck:
+    """DigitalOcean asks for `target` from outside, from several regions."""
+
+    id: str
+    name: str
+    target: str
+
+
+@dataclass(frozen=True)
+class AlertPolicy:
+    """Of the droplets that carry `tag`; `metric` is cpu, memory or disk, and `percent` of the droplet's own."""
+
+    id: str
+    name: str
+    metric: str
+    percent: int
+    tag: str
+
+
+@dataclass(frozen=True)
 class DropletSpec:
     name: str
     region: str
@@ -166,6 +196,8 @@ class DropletSpec:
     vpc_uuid: str | None
     volume_ids: tuple[str, ...] = ()
     tags: tuple[str, ...] = field(default=())
+    # the provider's agent, which alert policies need
+    metrics_agent: bool = False
 
 
 class Cloud(Protocol):
@@ -183,7 +215,7 @@ class Cloud(Protocol):
     def delete_ssh_key(self, key_id: int) -> None: ...
 
     def images(self, tag: str | None = None) -> list[Image]:
-        """Own snapshots, newest first; with `tag`, only those that carry it."""
+        """Own snapshots, newest first; with `tag`, only those that carry it, and all of them."""
 
     def tag_image(self, image_id: int, tag: str) -> None:
         """Creates the tag when it does not exist; no-op when the snapshot carries it already.
@@ -192,7 +224,11 @@ class Cloud(Protocol):
     def delete_image(self, image_id: int) -> None: ...
 
     def droplets(self, tag: str | None = None) -> list[Droplet]:
-        """With `tag`, only those that carry it; without, every droplet of the account."""
+        """With `tag`, only those that carry it, and all of them; without, those of the account."""
+
+    def carriers(self, tag: str, among: Carriers | None = None) -> Carriers:
+        """All droplets and volumes that carry the tag: waits for lists that are behind, CloudError when they stay so.
+        `among`: those of the account, where the caller has just asked for them."""
 
     def droplet(self, droplet_id: int) -> Droplet | None: ...
     def create_droplet(self, spec: DropletSpec) -> Droplet:
@@ -222,8 +258,12 @@ class Cloud(Protocol):
     def delete_tag(self, tag: str) -> None:
         """From whatever carries it and from the account, in one call; no-op when it is gone."""
 
-    def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]: ...
+    def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
+        """With `tag`, all that carry it."""
+
+    def volume(self, volume_id: str) -> Volume | None: ...
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume: ...
+
     def delete_volume(self, volume_id: str) -> None: ...
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:
         """No-op when already attached there; ConflictError when attached elsewhere."""
@@ -233,7 +273,15 @@ class Cloud(Protocol):
     def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot: ...
     def delete_volume_snapshot(self, snapshot_id: str) -> None: ...
 
+    def wait_until_quiet(self, droplet_ids: Sequence[int], volume_id: str | None = None) -> None:
+        """Returns when no action or other event is under way at any of them, CloudError when that takes too long: what
+        is asked of a droplet meanwhile is refused."""
+
     def reserved_ips(self) -> list[ReservedIP]: ...
+    def reserved_ip(self, ip: str) -> ReservedIP | None: ...
+    def reserved_ip_of(self, droplet_id: int) -> ReservedIP | None:
+        """What the droplet itself says, however far lists are behind; waits for what is under way there."""
+
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
         """Reserves an address in the droplet's region and assigns it in the same call."""
 
@@ -243,8 +291,11 @@ class Cloud(Protocol):
     def delete_reserved_ip(self, ip: str) -> None: ...
 
     def firewalls(self) -> list[Firewall]: ...
+    def firewall(self, name: str) -> Firewall | None:
+        """For whoever must be sure that there is none: looked for as long as lists may be behind."""
+
     def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
-        """Creates it, or makes an existing one of that name say exactly this."""
+        """Creates it, or makes an existing one of that name say exactly this, also one that no list shows yet."""
 
     def delete_firewall(self, firewall_id: str) -> None: ...
 
@@ -261,3 +312,17 @@ class Cloud(Protocol):
         asked."""
 
     def delete_record(self, domain: str, record_id: int) -> None: ...
+
+    def uptime_checks(self) -> list[UptimeCheck]: ...
+    def put_uptime_check(self, name: str, target: str, email: str) -> UptimeCheck:
+        """Creates it, or makes the one of that name ask for `target`. Whoever `email` is, which must be the account's
+        own or a member's, hears when it is down everywhere for two minutes, and when it is up again."""
+
+    def delete_uptime_check(self, check_id: str) -> None:
+        """With its alerts."""
+
+    def alert_policies(self) -> list[AlertPolicy]:
+        """Of droplets by tag, and of the metrics that we know."""
+
+    def create_alert_policy(self, name: str, metric: str, percent: int, tag: str, email: str) -> AlertPolicy: ...
+    def delete_alert_policy(self, policy_id: str) -> None: ...

@@ -48,6 +48,8 @@ class Deployment(Protocol):
     @property
     def backup(self) -> Backup: ...
     @property
+    def alerts_to(self) -> str | None: ...
+    @property
     def bucket(self) -> str: ...
     @property
     def prefix(self) -> str: ...
@@ -98,6 +100,7 @@ def deployment_document(deployment: Deployment, recipient: str | None) -> contra
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
         ),
         backup=contract.Backup(deployment.backup.retention_days, recipient),
+        alerts=contract.Alerts(deployment.alerts_to),
     )
 
 

@@ -7,7 +7,9 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Collection
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,16 +29,18 @@ from localcloud.network import ipv6
 from localcloud.network.namespace import Network
 from localcloud.network.plan import SMTP_PORTS, Doors
 from localcloud.network.range import choose_range
-from localcloud.services import acme, mail, spaces
+from localcloud.services import acme, mail, registry_front, spaces
 from localcloud.services.lineup import Ports, services
 from localcloud.services.supervisor import Supervisor
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Domain, DomainRecord, Row
 from localcloud.state.seed import base_image, plant
+from localcloud.work.gauges import Gauges
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.probes import HostProbe, Prober
 from localcloud.work.sweep import sweep
+from localcloud.work.telling import Mailer
 from localcloud.work.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -44,8 +48,9 @@ log = logging.getLogger(__name__)
 API_PORT = 8080
 # for clients that send a token over TLS only
 API_TLS_PORT = 8443
+# where guests pull images from; the registry itself is behind them
+MIRROR_PORT, PRIVATE_REGISTRY_PORT = 5000, 5443
 SUBMISSION_PORT = 587
-MAIL_PORTS, BLOCKED, OPEN = "BOOTSTRAP_CLOUD_MAIL_PORTS", "blocked", "open"
 BOOT_DEADLINE_S = 180.0
 LISTEN_DEADLINE_S = 10.0
 # A client is silent for seconds while it talks to a droplet: what closes under its next request is no answer.
@@ -57,29 +62,26 @@ SPACES_REGION = "nyc3"
 
 def network_of(home: Home) -> Network:
     cidr = choose_range(home.path, os.environ.get("BOOTSTRAP_CLOUD_RANGE"))
-    return Network(home.name, cidr, home.path, doors(ports_of(home)))
+    return Network(home.name, cidr, home.path, doors(ports_of(home), unfriendly.left(home.path)))
 
 
 def ports_of(home: Home) -> Ports:
     return Ports(spaces=spaces_port(home))
 
 
-def doors(ports: Ports) -> Doors:
-    """Not the inbox, not pebble's management, not what weed's parts use among themselves. Where the operator opened
-    the ports of mail, mailers often know no other than 587, where this computer may have a server of its own."""
-    reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, ports.registry, ports.mail)
-    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),), blocked=_blocked())
-
-
-def _blocked() -> tuple[int, ...]:
-    given = os.environ.get(MAIL_PORTS, BLOCKED)
-    if given not in (BLOCKED, OPEN):
-        raise LocalCloudError(f"{MAIL_PORTS}={given}: must be {BLOCKED} or {OPEN}", 2)
-    return SMTP_PORTS if given == BLOCKED else ()
+def doors(ports: Ports, left: Collection[str] = unfriendly.ALL) -> Doors:
+    """Not the inbox, not pebble's management, not what weed's parts use among themselves. `left`: what of
+    `host/unfriendly.py` is on. Where the ports of mail are open, mailers often know no other than 587, where this
+    computer may have a server of its own."""
+    of_mail = (ports.mail, ports.mail_tls, ports.mail_starttls)
+    registries = (MIRROR_PORT, PRIVATE_REGISTRY_PORT, ports.registry)
+    reachable = (API_PORT, API_TLS_PORT, ports.acme, ports.spaces, *registries, *of_mail)
+    blocked = SMTP_PORTS if unfriendly.MAIL_PORTS in left else ()
+    return Doors(tcp=reachable, translated=((SUBMISSION_PORT, ports.mail),), blocked=blocked)
 
 
 def driver_of(home: Home, network: Network) -> NspawnDriver:
-    return NspawnDriver(home.path, network, home.cache)
+    return NspawnDriver(home.path, network, home.cache, authority=acme.Files(home.path / "acme").ca)
 
 
 def serve(home: Home, lock: int | None) -> None:
@@ -121,13 +123,21 @@ def _serve(home: Home, ended: threading.Event) -> None:
     worker = Worker(state, driver, network, public_net, faults)
     api = Api(state, worker, public_net, home.token(), RateLimit(), home.scopes_of)
     app = contract.checked(api.app(), home.path)
+    files = acme.Files(home.path / "acme")
+    behind = f"http://{public_net.nameserver}:{ports.registry}"
+    private = registry_front.private(behind, registry_front.credentials(home.path))
     servers = [
         Listener(app, public_net.nameserver, API_PORT),
-        Listener(app, public_net.nameserver, API_TLS_PORT, acme.Files(home.path / "acme")),
+        Listener(app, public_net.nameserver, API_TLS_PORT, files),
+        Listener(registry_front.mirror(behind, faults), public_net.nameserver, MIRROR_PORT),
+        Listener(private, public_net.nameserver, PRIVATE_REGISTRY_PORT, files),
         Listener(metadata.app(state, public_net, faults), public_net.nameserver, network.doors.metadata),
     ]
-    prober = Prober(state, HostProbe(public_net.nameserver, acme.Files(home.path / "acme").roots))
-    prober.start()
+    probe = HostProbe(public_net.nameserver, files.roots)
+    mailer = Mailer(home.path, public_net.nameserver, ports.mail)
+    watchers = (Prober(state, probe, mailer), Gauges(state, driver.usage, mailer))
+    for watcher in watchers:
+        watcher.start()
     worker.start()
     if not worker.wait_idle(BOOT_DEADLINE_S):
         log.warning("some machines are still on their way")
@@ -138,7 +148,8 @@ def _serve(home: Home, ended: threading.Event) -> None:
     log.info("ending")
     for server in servers:
         server.stop()
-    prober.stop()
+    for watcher in watchers:
+        watcher.stop()
     worker.stop()
     supervisor.stop()
     state.close()
@@ -273,9 +284,16 @@ def endpoints(home: Home, public_net: PublicNetwork, base: BaseImage, ports: Por
             "user": mailer.user,
             "password": mailer.password,
             "tls": False,
+            "tls_port": ports.mail_tls,
+            "starttls_port": ports.mail_starttls,
+            "ca_file": str(files.ca),
             "inbox": f"http://{address}:{ports.inbox}",
         },
-        "registry_mirror": f"http://{address}:{ports.registry}",
+        "registry_mirror": f"http://{address}:{MIRROR_PORT}",
+        "registry": {
+            "host": f"{address}:{PRIVATE_REGISTRY_PORT}",
+            **asdict(registry_front.credentials(home.path)),
+        },
         "trusted_cas_dir": str(HOST_AUTHORITIES) if any(HOST_AUTHORITIES.glob("*.crt")) else None,
         "base_is_stand_in": base.is_stand_in,
     }

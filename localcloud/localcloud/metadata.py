@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from localcloud.network.range import ANCHORS
 from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
@@ -49,6 +50,11 @@ def document(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -> di
 
 def _public(droplet: Droplet, public_net: PublicNetwork) -> dict[str, Any]:
     shown = _interface(droplet, 0, "public", droplet.public_ip, public_net.cidr, public_net.gateway)
+    shown["anchor_ipv4"] = {
+        "ip_address": public_net.anchor_of(droplet.public_ip),
+        "netmask": str(ANCHORS.netmask),
+        "gateway": public_net.anchor_gateway,
+    }
     if droplet.ipv6:
         shown["ipv6"] = {"ip_address": droplet.ipv6, "cidr": IPV6_PREFIX, "gateway": public_net.ipv6_gateway}
     return shown

@@ -37,6 +37,10 @@ def unprocessable(message: str) -> ApiError:
     return ApiError(422, "unprocessable_entity", message)
 
 
+def bad_request(message: str) -> ApiError:
+    return ApiError(400, "bad_request", message)
+
+
 def conflict(message: str) -> ApiError:
     return ApiError(409, "conflict", message)
 

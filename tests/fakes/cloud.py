@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
@@ -15,6 +14,8 @@ from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import (
     VPC,
     Account,
+    AlertPolicy,
+    Carriers,
     Droplet,
     DropletSpec,
     Firewall,
@@ -25,9 +26,13 @@ from bootstrap.ports.cloud import (
     ReservedIP,
     Size,
     SSHKey,
+    UptimeCheck,
     Volume,
     VolumeSnapshot,
 )
+from tests.fakes.effects import Effects, Killed, Trip
+
+__all__ = ["EPOCH", "Effects", "FakeCloud", "Killed", "Trip", "ago"]
 
 K = TypeVar("K")
 # of images, unless a test says otherwise; what else is made comes later
@@ -44,57 +49,14 @@ def _time(number: int) -> datetime:
     return EPOCH + timedelta(hours=2, seconds=number)
 
 
-class Killed(BaseException):
-    """The process ended here, as by SIGKILL: nothing catches it."""
-
-
-@dataclass
-class Trip:
-    """The `at`-th call, or the one of that name, fails or ends the process, before it did anything or when it has."""
-
-    at: int | str
-    error: BaseException
-    after: bool = False
-
-
-@dataclass
-class Effects:
-    """`calls`, in order: what changes the cloud or the bucket, and every command to an agent. Any of them may be made
-    to fail, the one of a number by `trip`, those of a name by `trips`. `log`: what changed anything."""
-
-    calls: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-    trip: Trip | None = None
-    trips: Callable[[str], BaseException | None] = lambda _: None
-    # who looks whenever something is called
-    watch: Callable[[], None] = lambda: None
-
-    @contextmanager
-    def call(self, what: str) -> Iterator[None]:
-        self.watch()
-        self.calls.append(what)
-        if error := self.trips(what):
-            raise error
-        trip = self.trip if self.trip and self.trip.at in (what, len(self.calls)) else None
-        if trip and not trip.after:
-            raise trip.error
-        yield
-        if trip:
-            raise trip.error
-
-    @contextmanager
-    def change(self, what: str) -> Iterator[None]:
-        with self.call(what):
-            yield
-            self.log.append(what)
-
-
 class FakeCloud:
     def __init__(self, effects: Effects | None = None) -> None:
         self.effects = effects or Effects()
         self.on_droplet: Callable[[Droplet, DropletSpec], None] = lambda droplet, spec: None
         # told what is about to happen to a droplet or below it
         self.before: Callable[[str, Droplet], None] = lambda what, droplet: None
+        # told when somebody waits for that
+        self.quiet: Callable[[Sequence[int], str | None], None] = lambda droplet_ids, volume_id: None
         self.droplet_limit = 10
         self.lacking: set[str] = set()
         self._ids = itertools.count(1001)
@@ -108,6 +70,8 @@ class FakeCloud:
         self._firewalls: dict[str, Firewall] = {}
         self._vpcs: dict[str, VPC] = {}
         self._domains: dict[str, dict[int, Record]] = {}
+        self._checks: dict[str, UptimeCheck] = {}
+        self._policies: dict[str, AlertPolicy] = {}
         # made by themselves; the others are only what something carries
         self._tags: set[str] = set()
 
@@ -172,6 +136,9 @@ class FakeCloud:
 
     def droplets(self, tag: str | None = None) -> list[Droplet]:
         return [self._seen(d) for d in self._droplets.values() if tag is None or tag in d.tags]
+
+    def carriers(self, tag: str, among: Carriers | None = None) -> Carriers:
+        return Carriers(tuple(self.droplets(tag)), tuple(self.volumes(tag=tag)))
 
     def droplet(self, droplet_id: int) -> Droplet | None:
         found = self._droplets.get(droplet_id)
@@ -278,6 +245,9 @@ class FakeCloud:
             if region in (None, volume.region) and name in (None, volume.name) and (tag is None or tag in volume.tags)
         ]
 
+    def volume(self, volume_id: str) -> Volume | None:
+        return self._volumes.get(volume_id)
+
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
         if self.volumes(region, name):
             raise ConflictError("a volume of that name already exists")
@@ -329,6 +299,16 @@ class FakeCloud:
     def reserved_ips(self) -> list[ReservedIP]:
         return list(self._addresses.values())
 
+    def wait_until_quiet(self, droplet_ids: Sequence[int], volume_id: str | None = None) -> None:
+        with self.effects.call("wait until quiet"):
+            self.quiet(droplet_ids, volume_id)
+
+    def reserved_ip(self, ip: str) -> ReservedIP | None:
+        return self._addresses.get(ip)
+
+    def reserved_ip_of(self, droplet_id: int) -> ReservedIP | None:
+        return next((ip for ip in self._addresses.values() if ip.droplet_id == droplet_id), None)
+
     def create_reserved_ip(self, droplet_id: int) -> ReservedIP:
         droplet = self._existing(droplet_id)
         address = ReservedIP(f"198.51.100.{self._id() % 250}", droplet.region, droplet_id)
@@ -349,8 +329,11 @@ class FakeCloud:
     def firewalls(self) -> list[Firewall]:
         return list(self._firewalls.values())
 
+    def firewall(self, name: str) -> Firewall | None:
+        return next((firewall for firewall in self._firewalls.values() if firewall.name == name), None)
+
     def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
-        present = next((firewall for firewall in self._firewalls.values() if firewall.name == name), None)
+        present = self.firewall(name)
         wanted = Firewall(present.id if present else f"firewall-{self._id()}", name, tuple(inbound), tuple(tags))
         if present != wanted:
             with self.effects.change("put firewall"):
@@ -394,3 +377,35 @@ class FakeCloud:
 
     def delete_record(self, domain: str, record_id: int) -> None:
         self._delete(self._domains.get(domain, {}), record_id, "record")
+
+    def uptime_checks(self) -> list[UptimeCheck]:
+        return list(self._checks.values())
+
+    def put_uptime_check(self, name: str, target: str, email: str) -> UptimeCheck:
+        self._check_member(email)
+        present = next((check for check in self._checks.values() if check.name == name), None)
+        wanted = UptimeCheck(present.id if present else f"check-{self._id()}", name, target)
+        if present != wanted:
+            with self.effects.change("put uptime check"):
+                self._checks[wanted.id] = wanted
+        return wanted
+
+    def _check_member(self, email: str) -> None:
+        if email != self.account().email:
+            raise CloudError(f"invalid email {email!r}")
+
+    def delete_uptime_check(self, check_id: str) -> None:
+        self._delete(self._checks, check_id, "uptime check")
+
+    def alert_policies(self) -> list[AlertPolicy]:
+        return list(self._policies.values())
+
+    def create_alert_policy(self, name: str, metric: str, percent: int, tag: str, email: str) -> AlertPolicy:
+        self._check_member(email)
+        policy = AlertPolicy(f"policy-{self._id()}", name, metric, percent, tag)
+        with self.effects.change(f"create alert policy {metric}"):
+            self._policies[policy.id] = policy
+        return policy
+
+    def delete_alert_policy(self, policy_id: str) -> None:
+        self._delete(self._policies, policy_id, "alert policy")

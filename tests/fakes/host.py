@@ -59,7 +59,9 @@ class Machine:
     mail_problem: str | None = None
     # why it makes none
     no_backup: str | None = None
-    # an image of before there was `mail`
+    # what its latest check found
+    alarms: tuple[answers.Alarm, ...] = ()
+    # an image of before there was `mail`, and `alerts`
     knows_mail: bool = True
 
     @property
@@ -157,8 +159,9 @@ class FakeHost:
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
         if command.startswith("backup ") and machine.no_backup:
             return HostResult(10, "", f"error: {machine.no_backup}\n")
-        if command.startswith("mail ") and not machine.knows_mail:
-            return HostResult(2, "", "bootstrap-agent: error: argument COMMAND: invalid choice: 'mail'\n")
+        if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
+            word = command.split()[0]
+            return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
         return None
 
     def _switch(self, machine: Machine, command: str) -> None:
@@ -183,6 +186,7 @@ class FakeHost:
                     certificate=machine.certificate,
                     backup=answers.BackupAge(None, None),
                     volume=answers.Usage(machine.mounted, 1, 10),
+                    alarms=machine.alarms,
                 )
             case ["volume", action]:
                 device = paths.device_of(machine.deployment.volume)
@@ -216,6 +220,15 @@ class FakeHost:
                 return answers.MailServer(host, int(machine.env["DJANGO_EMAIL_PORT"]), machine.mail_problem)
             case ["mail", "send", address]:
                 return answers.MailSent("smtp.example.net", 2525, machine.env["DJANGO_EMAIL_FROM"], address, "<1@a>")
+            case ["alerts", "test"]:
+                to, pings = machine.deployment.alerts.email, bool(machine.credentials.ping_url)
+                if not to or machine.mail_problem:
+                    return answers.AlertsTested(None, machine.mail_problem, pings or None, None)
+                sent = answers.MailSent("smtp.example.net", 2525, "no-reply@example.com", to, "<1@a>")
+                return answers.AlertsTested(sent, None, pings or None, None)
+            case ["alerts", _]:
+                to, pings = machine.deployment.alerts.email, bool(machine.credentials.ping_url)
+                return answers.Alerts(machine.alarms, EPOCH, to, pings)
         raise AssertionError(f"no fake answer to {' '.join(words)}")
 
     def wait_until_reachable(self, timeout_s: float) -> None:

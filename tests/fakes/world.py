@@ -27,11 +27,18 @@ class FakeStore:
     def __init__(self, effects: Effects) -> None:
         self._effects, self.exists, self.versions = effects, False, True
         self.objects: dict[str, bytes] = {}
+        # what a key of one bucket may not do
+        self.lacking: list[str] = []
 
-    def ensure_bucket(self, prefix: str) -> None:
+    def ensure_bucket(self, prefix: str) -> list[str]:
         if not self.exists:
             with self._effects.change("create bucket"):
                 self.exists = True
+        return self.lacking
+
+    def may_not(self, prefix: str) -> list[str]:
+        self._bucket()
+        return self.lacking
 
     def _bucket(self) -> dict[str, bytes]:
         """What was put into it shows that it is there."""
@@ -51,6 +58,10 @@ class FakeStore:
         if key not in self._bucket():
             raise NotFoundError(f"{key} does not exist")
         return self.objects[key]
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        body = self.read(key)
+        yield from (body[at : at + 1000] for at in range(0, len(body), 1000))
 
     def delete_prefix(self, prefix: str) -> int:
         gone = [key for key in self._bucket() if key.startswith(prefix)]
@@ -99,6 +110,7 @@ class Surroundings:
         self.closed = 0
         self.progress = Quiet()
         self.smtp_password: str | None = None
+        self.ping_url: str | None = None
         self.other_servers: list[Answer] = []
         self.caa: list[Caa] = []
 
@@ -129,6 +141,7 @@ class Surroundings:
             progress=self.progress,
             state_dir=self.folder / "state",
             smtp_password=self.smtp_password,
+            ping_url=self.ping_url,
         )
 
 

@@ -5,7 +5,7 @@ What the client asked for is looked at on the machine, on the wire and in the DN
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import dns.resolver
 import pydo
 import pytest
 
+from tests.rehearsal.conftest import Bootstrap
 from tests.rehearsal.machines import answers, ssh
 from tests.waiting import until
 
@@ -212,6 +213,15 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("clients") / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def friendly(bootstrap: Bootstrap, cloud: dict[str, Any]) -> Iterator[None]:
+    """Neither client asks again for a new action that is 404 or after "pending event", and this test looks for what it
+    made in lists: the API does nothing unasked here."""
+    bootstrap("cloud", "faults", "unfriendly", "off")
+    yield
+    bootstrap("cloud", "faults", "unfriendly", "on")
 
 
 @pytest.mark.parametrize("kind", [PythonDigitalocean, Pydo])

@@ -21,7 +21,6 @@ from typing import Any
 import httpx
 import pytest
 
-from localcloud.host.unfriendly import OF_THE_API
 from tests.rehearsal.conftest import CONTRACT, HOME, answers_checked
 from tests.rehearsal.reality import Reality, disagreements, everything
 
@@ -52,8 +51,7 @@ class Victim:
         assert done.returncode == 0, f"{argv}: {said} {self._log()}"
 
     def start(self) -> None:
-        # what is compared here are lists
-        self.run("start", "--friendly", ",".join(OF_THE_API))
+        self.run("start")
         ends = json.loads((self.home / "endpoints.json").read_text())
         headers = {"Authorization": f"Bearer {ends['token']}"}
         self.api = httpx.Client(base_url=ends["api"], headers=headers, timeout=60, trust_env=False)

@@ -36,6 +36,7 @@ BUCKET = "bootstrap-kill-example"
 CREATE = ("create", "--domain", DOMAIN)
 DESTROY = ("destroy", DOMAIN, "--yes")
 EVERYTHING = (*DESTROY, "--volume", "--backups")
+ROTATION = "host key of user-data replaced"
 BACKUP = "backup of databases and media to Spaces"
 PHOTO = "/srv/data/guestbook/photo"
 # Its backup takes seconds, in several parts.
@@ -51,16 +52,20 @@ class Matrix:
     tls: ssl.SSLContext
     usual: dict[str, Ran] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    # since the deployment was whole: the next run may replace once more a key that was in place already
+    rotations_cut_short: int = 0
 
     def stands(self) -> dict[str, list[str]]:
         """Whatever was killed: nothing twice."""
         new = self.account.new()
-        twice = {kind: new[kind] for kind, most in MOST.items() if len(new[kind]) > most}
+        most = {**MOST, "host keys": 1 + max(1, self.rotations_cut_short)}
+        twice = {kind: new[kind] for kind in most if len(new[kind]) > most[kind]}
         assert not twice, twice
         return new
 
     def is_whole(self, ran: Ran) -> None:
         assert ran.code == 0, ran.said
+        self.rotations_cut_short = 0
         new = self.stands()
         assert {kind: len(new[kind]) for kind in ONE} == ONE, new
         (address,) = new["reserved IPs"]
@@ -130,6 +135,7 @@ def chain(matrix: Matrix, kills: Sequence[Point], command: str, *argv: str) -> R
         if ran.point is None:
             assert last, "no kill was in time"
             return ran
+        matrix.rotations_cut_short += ROTATION in ran.begun and ROTATION not in ran.done
         kills = kills[kills.index(ran.point) + 1 :]
         last = ran, amounts(matrix.stands())
         if ran.point.then:

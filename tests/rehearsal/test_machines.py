@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from dnslib import RR, A, DNSRecord  # type: ignore[import-untyped]
 from dnslib.server import BaseResolver, DNSServer  # type: ignore[import-untyped]
 
 from localcloud.machines import BASE, CACHE, Interface, MachineError, MachineSpec, NspawnDriver
-from localcloud.network import Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from localcloud.network import Guest, Network, NetworkPlan, Rule, ipv6
+from tests.networks import own_network
 from tests.rehearsal.machines import ssh
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
 MEMORY_MB = 2048
 DEVICE = "/dev/disk/by-id/scsi-0DO_Volume_data"
+DRIVE = "/dev/disk/by-label/config-2"
 
 
 class Everything(BaseResolver):  # type: ignore[misc]
@@ -55,6 +58,7 @@ class Lab:
     def spec(self, machine: int) -> MachineSpec:
         mac = f"02:d0:00:00:00:{machine:02x}"
         public = Interface("eth0", mac, self.address(machine), self.net.range.prefix, self.net.range.gateway)
+        public = replace(public, anchor=self.net.range.anchor_of(public.address))
         if ipv6.available():
             own = self.net.range.ipv6_of(public.address)
             public = replace(public, ipv6=own, ipv6_gateway=self.net.range.ipv6_gateway)
@@ -117,12 +121,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("machines")
     key = home / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    net = Network("machines-test", choose_range(home), home)
-    driver = NspawnDriver(home, net, Path(os.environ.get("BOOTSTRAP_CLOUD_CACHE", CACHE)), pool_size_gb=10)
-    try:
-        driver.open()
-        driver.ensure_base()
-        net.up()
+    with own_network(home) as net, machines(home, net) as driver:
         lab = Lab(driver, net, key)
         net.apply(NetworkPlan(tuple(lab.guest(machine) for machine in (11, 12, 13))))
         server = DNSServer(Everything(), address=net.range.service, logger=Quiet())
@@ -130,9 +129,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield lab
         server.stop()
         server.server.server_close()
+
+
+@contextmanager
+def machines(home: Path, net: Network) -> Iterator[NspawnDriver]:
+    driver = NspawnDriver(home, net, Path(os.environ.get("BOOTSTRAP_CLOUD_CACHE", CACHE)), pool_size_gb=10)
+    try:
+        driver.open()
+        driver.ensure_base()
+        yield driver
     finally:
         driver.delete()
-        net.down()
         assert not list((home / "machines").glob("*")), "a machine's record is left"
         left = subprocess.run(["losetup", "-a"], capture_output=True, text=True).stdout
         assert str(home) not in left, f"a loop device is left: {left}"
@@ -166,6 +173,36 @@ def test_a_guest_cannot_use_an_address_that_is_not_its_own(pair: Lab) -> None:
     pair.says(11, f"ip addr add {pair.address(77)}/32 dev eth0")
     assert pair.ssh(11, f"ping -c1 -W1 -I {pair.address(77)} {pair.address(12)}").returncode == 1
     pair.says(11, f"ip addr del {pair.address(77)}/32 dev eth0")
+
+
+def test_a_guest_has_an_anchor_address_and_sends_from_its_own(pair: Lab) -> None:
+    anchor = pair.net.range.anchor_of(pair.address(11))
+    assert pair.says(11, "hostname -I").split()[:2] == [pair.address(11), anchor]
+    source = "ip -o route get {} | grep -o 'src [0-9.]*'"
+    for target in ("192.0.2.1", pair.address(12)):
+        assert pair.says(11, source.format(target)) == f"src {pair.address(11)}"
+    pair.net.apply(NetworkPlan((pair.guest(11, reserved_ip=pair.reserved), pair.guest(12))))
+    arrived = ssh("root", pair.reserved, "echo $SSH_CONNECTION", key=pair.key).stdout.split()
+    assert (arrived[0], arrived[2]) == (pair.net.range.service, anchor)
+    pair.net.apply(NetworkPlan((pair.guest(11), pair.guest(12))))
+
+
+def test_the_config_drive_is_a_disk_that_root_reads_and_nobody_writes(pair: Lab) -> None:
+    assert pair.says(11, f"stat -Lc '%a %U %G' {DRIVE}") == "660 root disk"
+    assert pair.says(11, f"blkid -p -s LABEL -o value {DRIVE}") == "config-2"
+    told = json.loads(pair.says(11, f"mount {DRIVE} /mnt && cat /mnt/openstack/latest/meta_data.json && umount /mnt"))
+    assert told["hostname"] == "m11"
+    assert pair.ssh(11, f"dd if=/dev/zero of={DRIVE} count=1 conv=fsync").returncode != 0
+
+
+def test_what_a_machine_uses_is_measured_from_outside(pair: Lab) -> None:
+    before = pair.driver.usage(11)
+    pair.says(11, "timeout 2 sh -c 'while :; do :; done' || true")
+    after = pair.driver.usage(11)
+    assert before and after
+    # a busy host gives less than was asked for
+    assert after.cpu_s - before.cpu_s > 0.2 and 0 < after.memory <= 100
+    assert pair.driver.usage(99) is None
 
 
 def test_a_process_that_takes_more_than_the_machine_has_is_killed_and_nothing_else(pair: Lab) -> None:
@@ -272,7 +309,7 @@ def test_a_reboot_from_inside_comes_back_with_network_and_volume(pair: Lab) -> N
 
     until(rebooted, "the reboot", 40)
     assert pair.driver.running(11)
-    pair.says(11, f"test -b {DEVICE}")
+    pair.says(11, f"test -b {DEVICE} && test -b {DRIVE}")
     pair.driver.detach(11, "v3")
     pair.driver.delete_volume("v3")
 

@@ -53,11 +53,11 @@ class Race:
     def let_it_get_stale(self) -> str:
         """As if its holder had been silent for so long; gives the holder."""
         (name,) = self.locks()
-        holder, began, _ = name.removeprefix(LOCK).split(":")
+        by, began, _ = name.removeprefix(LOCK).split(":")
         seen = datetime.now(timezone.utc) - timedelta(seconds=STALE_S + 1)
-        digitalocean.Tag(name=f"{LOCK}{holder}:{began}:{seen:%Y%m%d-%H%M%S}", token=self.token).create()
+        digitalocean.Tag(name=f"{LOCK}{by}:{began}:{seen:%Y%m%d-%H%M%S}", token=self.token).create()
         digitalocean.Tag(name=name, token=self.token).delete()
-        return holder
+        return by.partition("_")[0]
 
 
 @pytest.fixture(scope="module")
@@ -145,13 +145,16 @@ def test_a_redeploy_while_destroy_asks(race: Race) -> None:
 def test_while_one_computer_works_another_is_refused(race: Race) -> None:
     with stopped_at(race.here, "create candidate", "redeploy", DOMAIN):
         (lock,) = race.locks()
-        holder = lock.removeprefix(LOCK).partition(":")[0]
+        holder, _, operation = lock.removeprefix(LOCK).partition(":")[0].partition("_")
         for command in (("redeploy", DOMAIN), ("destroy", DOMAIN, "--yes"), ("create", "--domain", DOMAIN)):
             refused(race.elsewhere(*command, check=False), words=f"works on {DOMAIN}: {holder} since ")
         # another terminal of the same computer sees the kernel's lock
         refused(race.here("redeploy", DOMAIN, check=False), words="from this computer")
         assert race.locks() == [lock]
-        assert race.elsewhere("status", DOMAIN, "--json", check=False).json()["healthy"], "who only reads may"
+        seen = race.elsewhere("status", DOMAIN, "--json", check=False).json()
+        assert seen["healthy"], "who only reads may"
+        held = (seen["lock"]["holder"], seen["lock"]["operation"], seen["lock"]["stale"])
+        assert held == (holder, "redeploy", False) and operation == "redeploy"
 
 
 def test_after_a_kill_the_same_computer_goes_on_at_once_and_no_other(race: Race) -> None:

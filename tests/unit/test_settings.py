@@ -86,6 +86,23 @@ def test_mail_goes_to_a_port_that_is_open_unless_another_is_given(tmp_path: Path
     assert settings.smtp is not None and settings.smtp.port == 2525
 
 
+@pytest.mark.parametrize("host", ["smtp.example.net", "1.1.1.1"])
+def test_no_password_is_sent_to_a_provider_in_the_clear(tmp_path: Path, host: str) -> None:
+    file = written(tmp_path, f"domain: a.example\nsmtp: {{host: {host}, user: me, tls: false}}\n")
+    with pytest.raises(UsageError) as failure:
+        load(file, {}, {})
+    assert failure.value.message.endswith(f"smtp.tls: the password of me would go to {host} in the clear")
+    assert failure.value.remedy == "leave it out, or leave out `user`"
+
+
+@pytest.mark.parametrize(
+    "smtp", ["host: smtp.example.net", "host: 10.116.0.5, user: me", "host: smtp.example.net, user: me, port: 2465"]
+)
+def test_without_a_login_or_in_a_private_network_it_may_do_without_tls(tmp_path: Path, smtp: str) -> None:
+    settings = load(written(tmp_path, f"domain: a.example\nsmtp: {{{smtp}, tls: false}}\n"), {}, {})
+    assert settings.smtp is not None and not settings.smtp.tls
+
+
 def test_a_mistake_in_a_flag_names_the_flag(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^--domain: 'x' is not a domain name"):
         load(tmp_path / "absent.yaml", {"domain": "x"}, {})

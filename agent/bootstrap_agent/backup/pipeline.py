@@ -13,9 +13,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from bootstrap_agent.backup.store import MIB, BackupStore
+from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import Received, child
 from bootstrap_agent.contract.manifest import StoredPart
+from bootstrap_agent.s3.bucket import MIB
 
 Source = tuple["subprocess.Popen[bytes]", Callable[[], None]]
 Sink = Callable[[IO[bytes], IO[bytes]], "subprocess.Popen[bytes]"]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from bootstrap_agent.backup.store import MIB, BackupStore
+from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.run import last_line
+from bootstrap_agent.s3.bucket import MIB
 
 GZIP = 31  # zlib's window bits for a gzip header and trailer
 

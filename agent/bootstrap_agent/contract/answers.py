@@ -58,9 +58,13 @@ class SpacesKey(msgspec.Struct, frozen=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Also the form of credentials.json."""
+    """Also the form of credentials.json. Whoever knows `ping_url` may say that all is well here."""
 
     spaces: SpacesKey | None = None
+    ping_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.spaces!r}, ping_url={'…' if self.ping_url else None})"
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -139,8 +143,17 @@ class Usage(msgspec.Struct, frozen=True):
     size_bytes: int | None
 
 
+class Alarm(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong, and since when. `told_at`: the latest mail about it; None while it is too young for one."""
+
+    key: str
+    message: str
+    since: datetime
+    told_at: datetime | None = None
+
+
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`…_error` says why a part is missing."""
+    """`…_error` says why a part is missing. `alarms` are those of the latest check."""
 
     healthy: bool
     services: tuple[Service, ...]
@@ -151,6 +164,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     services_error: str | None = None
     certificate_error: str | None = None
     backup_error: str | None = None
+    alarms: tuple[Alarm, ...] = ()
 
 
 class Ensured(msgspec.Struct, frozen=True):
@@ -229,6 +243,27 @@ class MailSent(msgspec.Struct, frozen=True):
     message_id: str
 
 
+class Alerts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong by the latest check, which was at `checked_at`. `to` is who is mailed, None where nobody can be.
+    `unsent` mails wait, for the reason of `problem`."""
+
+    alarms: tuple[Alarm, ...]
+    checked_at: datetime | None
+    to: str | None
+    pings: bool
+    unsent: int = 0
+    problem: str | None = None
+
+
+class AlertsTested(msgspec.Struct, frozen=True):
+    """`mail` and `pinged` are None where that way is not set up; `…_problem` is why nothing went there."""
+
+    mail: MailSent | None
+    mail_problem: str | None
+    pinged: bool | None
+    ping_problem: str | None
+
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
@@ -252,6 +287,10 @@ TIMERS_ENABLE: Command[Timers] = Command(("timers", "enable"), Timers)
 TIMERS_DISABLE: Command[Timers] = Command(("timers", "disable"), Timers)
 MAIL_CHECK: Command[MailServer] = Command(("mail", "check"), MailServer, changes=False)
 MAIL_SEND: Command[MailSent] = Command(("mail", "send"), MailSent, changes=False, argument="address")
+# they take no part in the exclusion: a check must never keep a redeploy waiting
+ALERTS_CHECK: Command[Alerts] = Command(("alerts", "check"), Alerts, changes=False)
+ALERTS_LIST: Command[Alerts] = Command(("alerts", "list"), Alerts, changes=False)
+ALERTS_TEST: Command[AlertsTested] = Command(("alerts", "test"), AlertsTested, changes=False)
 
 COMMANDS: dict[str, Command[Any]] = {
     command.name: command for command in list(globals().values()) if isinstance(command, Command)

@@ -29,6 +29,12 @@ class Backup(msgspec.Struct, frozen=True):
     recipient: str | None = None
 
 
+class Alerts(msgspec.Struct, frozen=True):
+    """`email`: who is told; None: nobody, by mail."""
+
+    email: str | None = None
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     domain: str
     names: tuple[str, ...]
@@ -38,4 +44,6 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     acme: Acme
     spaces: Spaces
     backup: Backup
+    # a droplet of before there were any has none
+    alerts: Alerts = Alerts()
     version: int = VERSION

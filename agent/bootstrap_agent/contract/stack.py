@@ -41,6 +41,14 @@ class Step(msgspec.Struct, frozen=True):
     command: Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
+class Watch(msgspec.Struct, frozen=True):
+    """A command in a running service that fails while something is wrong; its last line says what, after `message`."""
+
+    service: str
+    command: Annotated[tuple[str, ...], Meta(min_length=1)]
+    message: Annotated[str, Meta(min_length=1)]
+
+
 class Databases(msgspec.Struct, frozen=True):
     """`names`: database → the role that owns it; `admin_user`: the variable with the superuser's name."""
 
@@ -105,6 +113,7 @@ class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
     # variable → how many letters and digits
     secrets: Annotated[dict[str, int], Meta(extra={"rule": _long_enough})] = {}
     mail: Mail | None = None
+    alerts: tuple[Watch, ...] = ()
 
     @property
     def job_names(self) -> tuple[str, ...]:

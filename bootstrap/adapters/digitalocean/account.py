@@ -60,14 +60,19 @@ class AccountResources(Resources):
         self._api.delete(f"account/keys/{key_id}")
 
     def images(self, tag: str | None = None) -> list[Image]:
+        found = (
+            self._whole(tag, {"images": lambda: self._listed_images(tag)})["images"] if tag else self._listed_images()
+        )
+        return sorted(found, key=lambda image: (image.created_at, image.id), reverse=True)
+
+    def _listed_images(self, tag: str | None = None) -> list[Image]:
         items = self._api.get("images", private="true", tag_name=tag)["images"]
         found = [convert.image(item) for item in items]
-        own = [image for image in found if tag is None or tag in image.tags]
-        return sorted(own, key=lambda image: (image.created_at, image.id), reverse=True)
+        return [image for image in found if tag is None or tag in image.tags]
 
     def tag_image(self, image_id: int, tag: str) -> None:
         def has() -> bool:
-            return any(image.id == image_id for image in self.images(tag))
+            return any(image.id == image_id for image in self._listed_images(tag))
 
         if not has():
             self._tag("image", image_id, tag, has)

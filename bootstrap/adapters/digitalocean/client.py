@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from bootstrap.adapters.digitalocean.failures import PROXY, Refused
+from bootstrap.adapters.digitalocean.failures import PROXY, Refused, Taken
 from bootstrap.adapters.digitalocean.patience import Patience, uncertain
 from bootstrap.adapters.digitalocean.transport import Transport
 from bootstrap.errors import BootstrapError, CloudError, ConflictError, CredentialsError, NotFoundError
@@ -70,9 +70,12 @@ class Client:
         except NotFoundError:
             return
 
-    def create(self, make: Callable[[], T], look: Callable[[], T | None], *, in_lists: bool = False) -> T:
+    def create(
+        self, make: Callable[[], T], look: Callable[[], T | None], *, in_lists: bool = False, unique: bool = False
+    ) -> T:
         """A create whose answer got lost may have happened: looks before it asks once more; for as long as lists may
-        be behind, where `look` reads one."""
+        be behind, where `look` reads one. `unique`: who is refused because there is one has found what an earlier
+        process made, and no list may show that yet."""
         lost = False
 
         def tried() -> T:
@@ -84,25 +87,28 @@ class Client:
                 raise
 
         def seen() -> T | None:
-            deadline = time.monotonic() + (self._patience.lists_s if in_lists and lost else 0)
-            while (found := look()) is None and time.monotonic() < deadline:
-                time.sleep(min(1.0, self._patience.lists_s / 10))
-            return found
+            return self.listed(look) if in_lists and lost else look()
 
         for attempt in self._transport.attempts.of_request(uncertain):
             with attempt:
-                if attempt.num == 1:
-                    return tried()
-                if (found := seen()) is not None:
+                if attempt.num > 1 and (found := seen()) is not None:
                     return found
                 try:
                     return tried()
-                except ConflictError:
-                    # the name is taken by the one that seemed lost
-                    if (found := seen()) is not None:
+                except ConflictError as error:
+                    # the name is taken by the one that seemed lost, or by an earlier process's
+                    lost = lost or (unique and isinstance(error, Taken))
+                    if (attempt.num > 1 or lost) and (found := seen()) is not None:
                         return found
                     raise
         raise AssertionError("it returns or raises")
+
+    def listed(self, look: Callable[[], T | None]) -> T | None:
+        """What `look` reads in a list, for as long as lists may be behind what was created."""
+        deadline = time.monotonic() + self._patience.lists_s
+        while (found := look()) is None and time.monotonic() < deadline:
+            time.sleep(min(1.0, self._patience.lists_s / 10))
+        return found
 
     def act(self, path: str, body: dict[str, Any], done: Callable[[], object], timeout_s: float) -> None:
         """Starts an action and waits for it. `done` says whether its goal is reached, and counts more than the
@@ -134,9 +140,15 @@ class Client:
 
         self.wait_until(finished, f"action {action_id}", timeout_s)
 
+    def wait_until_quiet(self, look: Callable[[], T | None], what: str) -> T:
+        """As long as the provider's own clients wait for pending events."""
+        return self._wait(look, f"what is under way at {what}", self._patience.pending_s)
+
     def wait_until(self, look: Callable[[], T | None], what: str, timeout_s: float) -> T:
         """The first answer that is true."""
-        timeout_s = min(timeout_s, self._patience.action_s)
+        return self._wait(look, what, min(timeout_s, self._patience.action_s))
+
+    def _wait(self, look: Callable[[], T | None], what: str, timeout_s: float) -> T:
         deadline, pause = time.monotonic() + timeout_s, 0.2
         while not (found := look()):
             if time.monotonic() > deadline:

@@ -13,6 +13,7 @@ from bootstrap.errors import CloudError
 from bootstrap.ports.cloud import (
     VPC,
     Account,
+    AlertPolicy,
     Droplet,
     Firewall,
     FirewallRule,
@@ -22,11 +23,18 @@ from bootstrap.ports.cloud import (
     ReservedIP,
     Size,
     SSHKey,
+    UptimeCheck,
     Volume,
     VolumeSnapshot,
 )
 
 Json = dict[str, Any]
+# ours → the type of a policy
+_METRICS = {
+    "cpu": "v1/insights/droplet/cpu",
+    "memory": "v1/insights/droplet/memory_utilization_percent",
+    "disk": "v1/insights/droplet/disk_utilization_percent",
+}
 
 
 def moment(text: str | None) -> datetime:
@@ -40,9 +48,13 @@ def moment(text: str | None) -> datetime:
 def _made(kind: type, item: Json, *needed: str) -> Any:
     """python-digitalocean's object: it has an attribute for whatever an answer leaves out, but `needed` must be there.
     Without a token, as nothing is to be asked through it."""
-    if lacking := [name for name in needed if item.get(name) is None]:
-        raise CloudError(f"the answer's {kind.__name__} holds no {', '.join(lacking)}", PROXY)
+    _need(kind.__name__, item, *needed)
     return kind(**item, token="")
+
+
+def _need(what: str, item: Json, *names: str) -> None:
+    if lacking := [name for name in names if item.get(name) is None]:
+        raise CloudError(f"the answer's {what} holds no {', '.join(lacking)}", PROXY)
 
 
 def account(item: Json) -> Account:
@@ -117,6 +129,11 @@ def droplet(item: Json, others: Collection[str] = ()) -> Droplet:
         created_at=moment(found.created_at),
         memory_mb=found.memory,
     )
+
+
+def public_addresses(droplet: Json) -> list[str]:
+    """Of version 4: its own, and a reserved one."""
+    return [v4["ip_address"] for v4 in droplet["networks"].get("v4", []) if v4["type"] == "public"]
 
 
 def _address(networks: Json, type: str, others: Collection[str]) -> str | None:
@@ -197,4 +214,32 @@ def firewall_body(name: str, inbound: Sequence[FirewallRule], tags: Sequence[str
             {"protocol": "icmp", "destinations": anywhere},
         ],
         "tags": list(tags),
+    }
+
+
+def uptime_check(item: Json) -> UptimeCheck:
+    _need("UptimeCheck", item, "id", "name", "target")
+    return UptimeCheck(item["id"], item["name"], item["target"])
+
+
+def alert_policy(item: Json) -> AlertPolicy | None:
+    """None for one of another kind than ours."""
+    _need("AlertPolicy", item, "uuid", "type", "description", "value", "tags")
+    metric = next((ours for ours, type in _METRICS.items() if type == item["type"]), None)
+    if metric is None or len(item["tags"]) != 1:
+        return None
+    return AlertPolicy(item["uuid"], item["description"], metric, int(item["value"]), item["tags"][0])
+
+
+def alert_policy_body(name: str, metric: str, percent: int, tag: str, email: str, window: str) -> Json:
+    return {
+        "type": _METRICS[metric],
+        "description": name,
+        "compare": "GreaterThan",
+        "value": percent,
+        "window": window,
+        "entities": [],
+        "tags": [tag],
+        "alerts": {"email": [email], "slack": []},
+        "enabled": True,
     }

@@ -13,6 +13,11 @@ SHUTDOWN_S = 120
 
 class DropletResources(Resources):
     def droplets(self, tag: str | None = None) -> list[Droplet]:
+        if tag is None:
+            return self._listed_droplets()
+        return [*self._whole(tag, {"droplets": lambda: self._listed_droplets(tag)})["droplets"]]
+
+    def _listed_droplets(self, tag: str | None = None) -> list[Droplet]:
         listed = [self._droplet(item) for item in self._api.get("droplets", tag_name=tag)["droplets"]]
         return self._with_own(
             "droplet", listed, lambda found: found.id, self.droplet, lambda found: tag is None or tag in found.tags
@@ -23,10 +28,13 @@ class DropletResources(Resources):
         return self._droplet(answer["droplet"]) if answer else None
 
     def _droplet(self, item: convert.Json) -> Droplet:
-        """A reserved IP is listed among a droplet's public addresses, and nobody promises where."""
-        addresses = [v4["ip_address"] for v4 in item["networks"].get("v4", []) if v4["type"] == "public"]
-        if len(set(addresses) - self._reserved) > 1:
-            self._reserved |= {each["ip"] for each in self._api.get("reserved_ips")["reserved_ips"]}
+        """A reserved IP is listed among a droplet's public addresses, and nobody promises where. Each is asked for
+        itself, as the list of all may be behind."""
+        for address in convert.public_addresses(item)[::-1]:
+            if len({*convert.public_addresses(item)} - self._reserved) > 1 and self._api.find(
+                f"reserved_ips/{address}"
+            ):
+                self._reserved.add(address)
         return convert.droplet(item, self._reserved)
 
     def create_droplet(self, spec: DropletSpec) -> Droplet:
@@ -42,6 +50,7 @@ class DropletResources(Resources):
             "tags": list(spec.tags),
             # the provider's: docs/security.md says why not
             "with_droplet_agent": False,
+            "monitoring": spec.metrics_agent,
         }
         made = self._api.create(
             lambda: convert.droplet(self._api.post("droplets", body)["droplet"]),
@@ -51,7 +60,7 @@ class DropletResources(Resources):
         return self._when_whole(self._remember("droplet", made, made.id).id, spec)
 
     def _by_name(self, spec: DropletSpec) -> Droplet | None:
-        among = self.droplets(spec.tags[0]) if spec.tags else []
+        among = self._listed_droplets(spec.tags[0]) if spec.tags else []
         return next((droplet for droplet in among if droplet.name == spec.name), None)
 
     def _when_whole(self, droplet_id: int, spec: DropletSpec) -> Droplet:

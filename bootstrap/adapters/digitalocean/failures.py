@@ -22,6 +22,10 @@ class Refused(CloudError):
         self.after_s = after_s
 
 
+class Taken(ConflictError):
+    """There is one already: of that name, or there."""
+
+
 class Pending(Refused):
     """Another event of the droplet has not ended: it may take minutes, and is nobody's failure."""
 
@@ -64,8 +68,10 @@ def failure(what: str, answer: requests.Response) -> BootstrapError:
         return CloudError(message, "https://status.digitalocean.com, then run the same command again", retryable=True)
     if status == 422 and "pending event" in said.lower():
         return Pending(message, "something else is under way there: run the same command again")
-    if status == 409 or any(word in said.lower() for word in ("already", "limit", "in use")):
+    if "limit" in said.lower():
         return ConflictError(message)
+    if status == 409 or any(word in said.lower() for word in ("already", "in use")):
+        return Taken(message)
     return CloudError(message)
 
 

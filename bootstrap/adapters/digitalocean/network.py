@@ -29,9 +29,21 @@ class NetworkResources(Resources):
         answer = self._api.find(f"reserved_ips/{ip}")
         return convert.reserved_ip(answer["reserved_ip"]) if answer else None
 
+    def reserved_ip(self, ip: str) -> ReservedIP | None:
+        found = self._address(ip)
+        return self._address(ip) if found and found.droplet_id is None and self._settle(found) else found
+
+    def reserved_ip_of(self, droplet_id: int) -> ReservedIP | None:
+        """Only what is under way can still bring it one."""
+        item = self._when_quiet("droplet", droplet_id)
+        addresses = convert.public_addresses(item) if item else []
+        if len(addresses) < 2:
+            return None
+        found = (self._address(ip) for ip in addresses[::-1])
+        return next((address for address in found if address and address.droplet_id == droplet_id), None)
+
     def _settle(self, address: ReservedIP) -> bool:
-        answer = self._api.find(f"reserved_ips/{address.ip}/actions") or {"actions": []}
-        under_way = [action["id"] for action in answer["actions"] if action["status"] == "in-progress"]
+        under_way = self._under_way(f"reserved_ips/{address.ip}")
         for action_id in under_way:
             self._api.wait_for_action(action_id, ASSIGN_S)
         return bool(under_way)
@@ -50,6 +62,7 @@ class NetworkResources(Resources):
             lambda: str(self._api.post("reserved_ips", {"droplet_id": droplet_id})["reserved_ip"]["ip"]),
             look,
             in_lists=True,
+            unique=True,
         )
         self._remember("reserved_ip", made, made)
         return self._api.wait_until(lambda: self._held_by(droplet_id, made), f"assignment of {made}", ASSIGN_S)
@@ -80,20 +93,26 @@ class NetworkResources(Resources):
         answer = self._api.find(f"firewalls/{firewall_id}")
         return convert.firewall(answer["firewall"]) if answer else None
 
+    def firewall(self, name: str) -> Firewall | None:
+        return self._api.listed(lambda: self._firewall(name))
+
     def put_firewall(self, name: str, inbound: Sequence[FirewallRule], tags: Sequence[str]) -> Firewall:
         body = convert.firewall_body(name, inbound, tags)
         present = self._firewall(name)
         if present and _says(present, inbound, tags):
             return present
         self._create_tags(tuple(tags))
-        if present:
-            return convert.firewall(self._api.put(f"firewalls/{present.id}", body)["firewall"])
-        made = self._api.create(
-            lambda: convert.firewall(self._api.post("firewalls", body)["firewall"]),
-            lambda: self._firewall(name),
-            in_lists=True,
-        )
-        return self._remember("firewall", made, made.id)
+        if present is None:
+            present = self._api.create(
+                lambda: convert.firewall(self._api.post("firewalls", body)["firewall"]),
+                lambda: self._firewall(name),
+                in_lists=True,
+                unique=True,
+            )
+            self._remember("firewall", present, present.id)
+        if _says(present, inbound, tags):
+            return present
+        return convert.firewall(self._api.put(f"firewalls/{present.id}", body)["firewall"])
 
     def _firewall(self, name: str) -> Firewall | None:
         return next((firewall for firewall in self.firewalls() if firewall.name == name), None)

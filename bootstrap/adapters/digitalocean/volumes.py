@@ -14,12 +14,20 @@ ACTION_S = 120
 
 class VolumeResources(Resources):
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
+        if tag is None:
+            return self._listed_volumes(region, name)
+        found = self._whole(tag, {"volumes": lambda: self._carrying(tag)})["volumes"]
+        return [volume for volume in found if region in (None, volume.region) and name in (None, volume.name)]
+
+    def _carrying(self, tag: str) -> list[Volume]:
+        return [volume for volume in self._listed_volumes() if tag in volume.tags]
+
+    def _listed_volumes(self, region: str | None = None, name: str | None = None) -> list[Volume]:
         def fits(volume: Volume) -> bool:
             return region in (None, volume.region) and name in (None, volume.name)
 
         listed = [convert.volume(item) for item in self._api.get("volumes", region=region, name=name)["volumes"]]
-        found = self._with_own("volume", listed, lambda volume: volume.id, self._volume, fits)
-        return [volume for volume in found if tag is None or tag in volume.tags]
+        return self._with_own("volume", listed, lambda volume: volume.id, self.volume, fits)
 
     def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
         body = {"name": name, "region": region, "size_gigabytes": size_gb, "tags": list(tags)}
@@ -34,7 +42,7 @@ class VolumeResources(Resources):
         self._api.delete(f"volumes/{volume_id}")
 
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:
-        volume = self._volume(volume_id)
+        volume = self.volume(volume_id)
         if volume is None:
             raise NotFoundError(f"volume {volume_id} does not exist")
         if droplet_id in volume.droplet_ids:
@@ -46,20 +54,20 @@ class VolumeResources(Resources):
         self._volume_action(volume, "attach", droplet_id)
 
     def detach_volume(self, volume_id: str, droplet_id: int) -> None:
-        volume = self._volume(volume_id)
+        volume = self.volume(volume_id)
         if volume is not None and droplet_id in volume.droplet_ids:
             self._volume_action(volume, "detach", droplet_id)
 
     def _volume_action(self, volume: Volume, type: str, droplet_id: int) -> None:
         def done() -> bool:
-            now = self._volume(volume.id)
+            now = self.volume(volume.id)
             return now is not None and (droplet_id in now.droplet_ids) is (type == "attach")
 
         body = {"type": type, "droplet_id": droplet_id, "region": volume.region}
         self._api.act(f"volumes/{volume.id}/actions", body, done, ACTION_S)
         self._api.wait_until(done, f"{type} of volume {volume.name}", ACTION_S)
 
-    def _volume(self, volume_id: str) -> Volume | None:
+    def volume(self, volume_id: str) -> Volume | None:
         answer = self._api.find(f"volumes/{volume_id}")
         return convert.volume(answer["volume"]) if answer else None
 

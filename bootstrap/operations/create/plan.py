@@ -10,7 +10,7 @@ from bootstrap.deployment import cost, find, secrets, sshkey
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.images import provenance
-from bootstrap.images.bake import STACK_TAG, TAG, stack_of
+from bootstrap.images.bake import STACK_TAG, stack_of
 from bootstrap.operations.create import preflight
 from bootstrap.operations.restore import choose_backup, order_of
 from bootstrap.ports.cloud import Droplet, Image, Size
@@ -29,6 +29,8 @@ class Plan:
     image: Image | None
     given: Mapping[str, str]
     costs: tuple[cost.Item, ...]
+    # the account's address
+    owner: str
     from_backup: str | None = None
     to: datetime | None = None
 
@@ -64,13 +66,13 @@ def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Pl
     preflight.check(env, account, held, deployment)
     image = None if deployment.live else choose_image(env, loaded.name, size)
     volume_gb = deployment.volume.size_gb if deployment.volume else settings.volume_size_gb
-    costs = cost.items([size], volume_gb, backups=env.store is not None)
-    return Plan(loaded, deployment, size, image, given, tuple(costs), from_backup, to)
+    costs = cost.items([size], volume_gb, backups=env.store is not None, uptime_check=settings.alerts.uptime_check)
+    return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup, to)
 
 
 def check_stack(env: Environment, running: Droplet, stack_name: str) -> None:
     """A deployment keeps its stack: with another one's folder, it would get another one's settings and image."""
-    runs = next((stack_of(image) for image in env.cloud.images(TAG) if image.id == running.image_id), None)
+    runs = next((stack_of(image) for image in env.cloud.images() if image.id == running.image_id), None)
     if runs not in (None, stack_name):
         raise ConflictError(
             f"{env.settings.domain} runs the stack {runs}, and {env.settings.stack} is {stack_name}",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 
-from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps
+from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, HostError
@@ -47,7 +47,7 @@ def create(
     the moment to go back to."""
     with ExitStack() as until_done:
         try:
-            env = until_done.enter_context(alone(env))
+            env = until_done.enter_context(alone(env, "create"))
         except CredentialsError:
             # a token that may not lock lacks more than that, which the plan tells in one line
             plan.check(env, from_backup, to)
@@ -67,9 +67,9 @@ def create(
 def _create(env: Environment, planned: plan.Plan) -> Created:
     _prepare_backups(env)
     placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), recipient(env))
-    volume = _ensure_volume(env)
+    volume = planned.deployment.volume or _new_volume(env)
     droplet, host = _ensure_droplet(env, placement, planned, volume)
-    address = _ensure_reserved_ip(env, droplet, planned.deployment.droplets)
+    address = _ensure_reserved_ip(env, droplet, planned.deployment)
     _ensure_records(env, address.ip)
     _mount(env, volume, droplet, host)
     _deliver_secrets(env, planned, host)
@@ -80,6 +80,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
         gate.wait_until_healthy(env, planned.stack.bootstrap.health, address.ip, patience_s=HEALTH_S)
     if find.carries(env.settings, droplet, find.NEVER_SERVED):
         env.cloud.delete_tag(find.tag(env.settings, find.NEVER_SERVED))
+    watch.ensure(env, planned.stack.bootstrap.health[0], planned.owner)
     if planned.stack.bootstrap.mail:
         _ask_for_mail(env, host)
     host.close()
@@ -99,17 +100,24 @@ def _prepare_backups(env: Environment) -> None:
         env.progress.warn("there will be no backups: no Spaces key is set (SPACES_ACCESS_KEY_ID)")
         return
     with env.progress.step(f"spaces bucket {env.settings.bucket}"):
-        env.store.ensure_bucket(env.settings.prefix)
+        lacking = env.store.ensure_bucket(env.settings.prefix)
+    if lacking:
+        what = " and may not ".join(lacking)
+        env.progress.warn(f"the Spaces key may not {what}: docs/operations.md, “A key of one bucket”")
 
 
-def _ensure_volume(env: Environment) -> Volume:
+def _new_volume(env: Environment) -> Volume:
     settings = env.settings
-    if found := find.find_volume(env):
-        return found
+    name, own = find.resource_name(settings), find.tag(settings)
     with env.progress.step(f"data volume of {settings.volume_size_gb} GiB"):
-        return env.cloud.create_volume(
-            find.resource_name(settings), settings.region, settings.volume_size_gb, [find.tag(settings)]
-        )
+        try:
+            return env.cloud.create_volume(name, settings.region, settings.volume_size_gb, [own])
+        except ConflictError:
+            # its name is taken: should the tag's count be behind as well, a second volume there never is
+            there = find.volume_by_name(env)
+            if there is None:
+                raise
+            return there
 
 
 def _ensure_droplet(
@@ -179,9 +187,14 @@ def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -
         )
 
 
-def _ensure_reserved_ip(env: Environment, droplet: Droplet, others: Iterable[Droplet]) -> ReservedIP:
-    """`others` of the deployment: one that was replaced may hold it still."""
-    found = find.find_reserved_ip(env, [droplet, *others])
+def _ensure_reserved_ip(env: Environment, droplet: Droplet, before: find.Deployment) -> ReservedIP:
+    """`before` this run: a droplet of then may hold one that no list shows yet, and one that was replaced may have
+    given it up."""
+    found: ReservedIP | None = None
+    if before.reserved_ip:
+        found = env.cloud.reserved_ip(before.reserved_ip.ip)
+    elif droplet.id in {old.id for old in before.droplets}:
+        found = env.cloud.reserved_ip_of(droplet.id)
     if found is None:
         with env.progress.step("reserved ip"):
             return env.cloud.create_reserved_ip(droplet.id)

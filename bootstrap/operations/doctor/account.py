@@ -81,6 +81,9 @@ def spaces(patient: Patient) -> str | Doubt:
     if store is None:
         return Doubt("no Spaces key: there will be no backups", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
     try:
+        if lacking := store.may_not(patient.env.settings.prefix):
+            text = f"bucket {bucket}: the key may not {', and not '.join(lacking)}"
+            return Doubt(text, "backups are made all the same: docs/operations.md, “A key of one bucket”")
         if not store.keeps_versions():
             return Doubt(f"bucket {bucket} keeps no versions", "run bootstrap create again: it turns versions on")
     except NotFoundError:

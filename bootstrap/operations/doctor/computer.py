@@ -12,7 +12,18 @@ OLDEST, NEWEST = (3, 10), (3, 13)
 SKEW_WARNING_S, SKEW_S = 30, 300
 FREE_GB_WARNING, FREE_GB = 12, 8
 # what localcloud/cli/control.py looks for, as nothing but the CLI may know it
-LOCAL_TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
+LOCAL_TOOLS = (
+    "systemd-nspawn",
+    "btrfs",
+    "mkfs.btrfs",
+    "nft",
+    "ip",
+    "conntrack",
+    "openssl",
+    "pebble",
+    "docker-registry",
+    "skopeo",
+)
 
 
 def python(patient: Patient) -> str | Doubt:

@@ -162,6 +162,14 @@ def backup(patient: Patient) -> str | Doubt:
     return Doubt(text, "bootstrap logs --units, then bootstrap backup now") if hours >= BACKUP_HOURS else text
 
 
+def alarms(patient: Patient) -> str | Doubt:
+    """What the droplet itself found; most of it other checks find too."""
+    found = patient.told.alarms
+    if not found:
+        return "none"
+    return Doubt("; ".join(alarm.message for alarm in found), "bootstrap alerts list says since when")
+
+
 def mail(patient: Patient) -> str | Doubt:
     found = mailing.ask(patient.host)
     if found.problem and found.remedy and not found.server:
@@ -253,6 +261,7 @@ CHECKS = (
     Check(GROUP, "timers", timers, ("agent", "stack")),
     Check(GROUP, "backup", backup, ("agent", "stack")),
     Check(GROUP, "mail", mail, ("agent",)),
+    Check(GROUP, "alarms", alarms, ("agent",)),
     Check(GROUP, "volume space", volume_space, ("agent",)),
     Check(GROUP, "root space", root_space, ("login",)),
     Check(GROUP, "reboot", reboot, ("login",)),

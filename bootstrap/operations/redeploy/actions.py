@@ -12,6 +12,7 @@ from bootstrap.operations.redeploy.table import Action, Transition
 ACTIONS: Mapping[Action, Callable[[Replacement], None]] = {
     Action.CREATE_CANDIDATE: forward.create_candidate,
     Action.PREPARE_CANDIDATE: forward.prepare_candidate,
+    Action.AWAIT_QUIET: forward.await_quiet,
     Action.STOP_LIVE: forward.stop_live,
     Action.SNAPSHOT_VOLUME: forward.snapshot_volume,
     Action.MOVE_VOLUME: forward.move_volume,

@@ -47,6 +47,12 @@ def prepare_candidate(work: Replacement) -> None:
         raise HostError(f"the candidate's stack cannot be read: {seen.services_error}", "bake a new image")
 
 
+def await_quiet(work: Replacement) -> None:
+    """While an event of the provider's is pending, what is asked of a droplet is refused, for minutes: nobody is to
+    wait for that."""
+    work.env.cloud.wait_until_quiet([work.old_droplet().id, work.new_droplet().id], work.volume.id)
+
+
 def stop_live(work: Replacement) -> None:
     """From here on new visitors wait; they are answered by whoever has the address when this is over."""
     host = work.host(work.old_droplet())
@@ -93,14 +99,14 @@ def move_address(work: Replacement) -> None:
 
 def swap_roles(work: Replacement) -> None:
     """In this order there is never a second live droplet, and the candidate's tag, which says that this is not done
-    yet, goes last."""
+    yet, goes last: in one call, so that a kill leaves none that nothing carries."""
     cloud, new = work.env.cloud, work.new_droplet()
     if work.old is not None:
         cloud.tag_droplet(work.old.id, work.role(finding.RETIRED))
         cloud.untag_droplet(work.old.id, work.role(finding.LIVE))
     cloud.tag_droplet(new.id, work.role(finding.LIVE))
-    for role in (finding.RETIRED, finding.CANDIDATE):
-        cloud.untag_droplet(new.id, work.role(role))
+    cloud.untag_droplet(new.id, work.role(finding.RETIRED))
+    cloud.delete_tag(work.role(finding.CANDIDATE))
 
 
 def confirm(work: Replacement) -> None:

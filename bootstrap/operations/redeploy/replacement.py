@@ -134,11 +134,12 @@ class Replacement:
     # where the data and the address are, as the cloud says now
 
     def volume_at(self) -> int | None:
-        volume = finding.find_volume(self.env)
+        volume = self.env.cloud.volume(self.volume.id)
         return volume.droplet_ids[0] if volume is not None and volume.droplet_ids else None
 
     def address_at(self) -> int | None:
-        return next((ip.droplet_id for ip in self.env.cloud.reserved_ips() if ip.ip == self.address), None)
+        address = self.env.cloud.reserved_ip(self.address)
+        return address.droplet_id if address else None
 
     @property
     def address_moved(self) -> bool:

@@ -34,7 +34,7 @@ def resume(standing: Standing, last: Entry | None) -> State:
     if standing.volume_at is None:
         return State.VOLUME_SNAPSHOTTED
     # Live may have rebooted and serve again since it was stopped: it is stopped again, whatever the journal says.
-    ready = (State.CANDIDATE_READY, State.LIVE_STOPPED, State.VOLUME_SNAPSHOTTED)
+    ready = (State.CANDIDATE_READY, State.QUIET, State.LIVE_STOPPED, State.VOLUME_SNAPSHOTTED)
     return State.CANDIDATE_READY if journal in ready else State.CANDIDATE_CREATED
 
 

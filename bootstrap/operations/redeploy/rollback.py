@@ -18,7 +18,7 @@ from bootstrap.stack import loading as stacks
 
 def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False) -> Replaced:
     """A droplet kept by `redeploy --keep-old` takes over again; else a new one is made from the older image."""
-    with alone(env) as locked:
+    with alone(env, "rollback") as locked:
         deployment = finding.find(locked)
         if under_way(locked, deployment):
             # an earlier rollback may be the one that was interrupted: completed, it is the answer

@@ -50,7 +50,7 @@ class Replaced:
 
 def redeploy(env: Environment, *, image_id: int | None = None, keep_old: bool = False) -> Replaced:
     """Run again after any interruption, it goes on from there."""
-    with alone(env) as locked:
+    with alone(env, "redeploy") as locked:
         return replace_droplet(locked, finding.find(locked), image_id=image_id, keep_old=keep_old)
 
 

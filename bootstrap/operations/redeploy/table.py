@@ -15,6 +15,7 @@ class State(str, Enum):
     IDLE = "idle"
     CANDIDATE_CREATED = "candidate_created"
     CANDIDATE_READY = "candidate_ready"
+    QUIET = "quiet"
     LIVE_STOPPED = "live_stopped"
     VOLUME_SNAPSHOTTED = "volume_snapshotted"
     VOLUME_MOVED = "volume_moved"
@@ -35,6 +36,7 @@ class State(str, Enum):
 class Action(str, Enum):
     CREATE_CANDIDATE = "create_candidate"
     PREPARE_CANDIDATE = "prepare_candidate"
+    AWAIT_QUIET = "await_quiet"
     STOP_LIVE = "stop_live"
     SNAPSHOT_VOLUME = "snapshot_volume"
     MOVE_VOLUME = "move_volume"
@@ -66,9 +68,8 @@ _S, _A = State, Action
 FORWARD: tuple[Transition, ...] = (
     Transition(_S.IDLE, _S.CANDIDATE_CREATED, "a droplet from the image, without the volume", _A.CREATE_CANDIDATE),
     Transition(_S.CANDIDATE_CREATED, _S.CANDIDATE_READY, "booted, reached, holds the secrets", _A.PREPARE_CANDIDATE),
-    Transition(
-        _S.CANDIDATE_READY, _S.LIVE_STOPPED, "visitors wait, stack drained and down, volume unmounted", _A.STOP_LIVE
-    ),
+    Transition(_S.CANDIDATE_READY, _S.QUIET, "no event pending at a droplet or the volume", _A.AWAIT_QUIET),
+    Transition(_S.QUIET, _S.LIVE_STOPPED, "visitors wait, stack drained and down, volume unmounted", _A.STOP_LIVE),
     Transition(_S.LIVE_STOPPED, _S.VOLUME_SNAPSHOTTED, "the data as the old release left it", _A.SNAPSHOT_VOLUME),
     Transition(_S.VOLUME_SNAPSHOTTED, _S.VOLUME_MOVED, "detached, attached to the candidate", _A.MOVE_VOLUME),
     Transition(_S.VOLUME_MOVED, _S.CANDIDATE_UP, "volume mounted, stack up, certificate installed", _A.START_CANDIDATE),
@@ -79,13 +80,15 @@ FORWARD: tuple[Transition, ...] = (
     Transition(_S.CONFIRMED, _S.RETIRED, "old droplet deleted, or kept off", _A.RETIRE_OLD),
 )
 
-# Live was not touched before STOP_LIVE, but STOP_LIVE may have failed half-way: so CANDIDATE_READY gives back, too.
+# Live was not touched before STOP_LIVE, but STOP_LIVE may have failed half-way, in an earlier run, too: so QUIET and
+# CANDIDATE_READY give back.
 ON_FAILURE: tuple[Transition, ...] = (
     *(Transition(state, _S.LIVE_SERVING, "live was not touched") for state in (_S.IDLE, _S.CANDIDATE_CREATED)),
     *(
         Transition(state, _S.GIVING_BACK, "whatever failed")
         for state in (
             _S.CANDIDATE_READY,
+            _S.QUIET,
             _S.LIVE_STOPPED,
             _S.VOLUME_SNAPSHOTTED,
             _S.VOLUME_MOVED,

@@ -1,4 +1,4 @@
-"""Alert policies on droplets' figures: kept and checked. Nothing measures droplets here, so none ever fires."""
+"""Alert policies on droplets' figures; work/gauges.py measures processors and memory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from uuid import uuid4
 
 from localcloud.api import views
+from localcloud.api.account import ACCOUNT
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
 from localcloud.state.database import Transaction
 from localcloud.state.model import AlertPolicy, Recipients, Slack, Tag
-from localcloud.wire import Body, Json, unprocessable
+from localcloud.wire import Body, Json, bad_request, unprocessable
 
 # those about droplets: there are no load balancers, databases or autoscale pools here
 TYPES = tuple(
@@ -34,6 +35,10 @@ def recipients(body: Body, name: str) -> Recipients:
     slack = [Slack(channel=hook.text("channel"), url=hook.text("url")) for hook in asked.objects("slack")]
     if not (email or slack):
         raise unprocessable(f"{name} must name somebody to notify")
+    for place, address in enumerate(email):
+        # the text is DigitalOcean's own: digitalocean/openapi, pull request 830
+        if address.lower() != ACCOUNT["email"]:
+            raise bad_request(f"invalid value for field '{name}.email[{place}]': invalid email '{address}'")
     return Recipients(email=email, slack=tuple(slack))
 
 

@@ -12,8 +12,10 @@ import json
 import logging
 import os
 import queue
+import re
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,15 @@ UNDOCUMENTED = {400, 403, 405, 409, 422}
 Exchange = tuple[Scope, int, dict[str, str], bytes]
 
 
+@dataclass(frozen=True)
+class Problem:
+    """`place` and `rule` tell it without a value of the answer, `message` with it."""
+
+    place: str
+    rule: str
+    message: str
+
+
 class Contract:
     """openapi-core is a tool of the tests: imported only when there is something to check."""
 
@@ -45,7 +56,13 @@ class Contract:
         self._openapi = OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
 
     def complaint(self, scope: Scope, status: int, headers: dict[str, str], body: bytes) -> str | None:
-        """What is wrong with an answer, in one line."""
+        """What is wrong with an answer, in one line, with the answer."""
+        if problems := self.problems(scope, status, headers, body):
+            said = [problem.message for problem in problems]
+            return f"{scope['method']} {scope['path'].rstrip('/')} {status}: {said} {body[:600]!r}"
+        return None
+
+    def problems(self, scope: Scope, status: int, headers: dict[str, str], body: bytes) -> list[Problem]:
         from openapi_core.contrib.starlette import StarletteOpenAPIRequest, StarletteOpenAPIResponse
         from openapi_core.templating.responses.exceptions import ResponseNotFound
 
@@ -58,10 +75,17 @@ class Contract:
             # whatever it is: an answer that could not be checked is not one that fits
             cause = error.__cause__ or error
             if isinstance(cause, ResponseNotFound) and status in UNDOCUMENTED and _is_error(body):
-                return None
-            details = [getattr(e, "message", str(e)) for e in getattr(error.__cause__, "schema_errors", [])]
-            return f"{request.method} {request.url.path} {status}: {cause!r} {details} {body[:600]!r}"
-        return None
+                return []
+            details = [_problem(e) for e in getattr(error.__cause__, "schema_errors", [])]
+            return details or [Problem("", type(cause).__name__, repr(cause))]
+        return []
+
+
+def _problem(error: Any) -> Problem:
+    """Of jsonschema's."""
+    rule = error.message if error.validator == "required" else f"{error.validator} {error.validator_value}"
+    place = re.sub(r"\[\d+\]", "[]", error.json_path).removeprefix("$").removeprefix(".")
+    return Problem(place, " ".join(rule.split())[:120], error.message)
 
 
 def published(document: Path) -> dict[str, Any]:

@@ -303,7 +303,7 @@ def project(_: Transaction, row: Project) -> Json:
 
 
 def alert_policy(_: Transaction, row: AlertPolicy) -> Json:
-    return row.model_dump(mode="json")
+    return row.model_dump(mode="json", exclude={"standings"})
 
 
 def uptime_check(_: Transaction, row: UptimeCheck) -> Json:
@@ -329,7 +329,7 @@ def uptime_state(_: Transaction, check: UptimeCheck, state: UptimeState) -> Json
 
 
 def uptime_alert(_: Transaction, row: UptimeAlert) -> Json:
-    return row.model_dump(mode="json", exclude={"check_id"}, exclude_none=True)
+    return row.model_dump(mode="json", exclude={"check_id", "lasted", "firing"}, exclude_none=True)
 
 
 class TagsView:

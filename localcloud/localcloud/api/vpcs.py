@@ -7,6 +7,7 @@ import re
 
 from localcloud.api import views
 from localcloud.api.call import GONE, Answer, Call, Route
+from localcloud.network.range import ANCHORS
 from localcloud.state import vpcs
 from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Droplet
@@ -42,6 +43,8 @@ def _checked_range(tx: Transaction, text: str) -> str:
         raise unprocessable("ip_range is not a valid network in CIDR notation") from None
     if not 16 <= network.prefixlen <= 28 or not any(network.subnet_of(private) for private in PRIVATE):
         raise unprocessable("ip_range must be a private network between /16 and /28")
+    if network.overlaps(ANCHORS):
+        raise unprocessable(f"ip_range overlaps with {ANCHORS}, which is reserved")
     if any(network.overlaps(ipaddress.IPv4Network(vpc.ip_range)) for vpc in tx.all(VPC)):
         raise unprocessable("This range/size overlaps with another VPC network in your account")
     return str(network)

@@ -29,12 +29,24 @@ from localcloud.state.database import State
 from localcloud.state.model import KINDS, Counter, Image, ReservedIP, Row, Tag
 from localcloud.work.sweep import sweep
 
-TOOLS = ("systemd-nspawn", "btrfs", "mkfs.btrfs", "nft", "ip", "conntrack", "pebble", "docker-registry", "skopeo")
+TOOLS = (
+    "systemd-nspawn",
+    "btrfs",
+    "mkfs.btrfs",
+    "nft",
+    "ip",
+    "conntrack",
+    "openssl",
+    "pebble",
+    "docker-registry",
+    "skopeo",
+)
 START_DEADLINE_S = 300.0
 STOP_DEADLINE_S = 120.0
 POWER_OFF_S = 30.0
-# what `reset` leaves in the home: baked images stay with the pool; range and ports may by now be those of another cloud
-KEPT = {"pool.btrfs", "pool", "state.sqlite", "run", "token"}
+# what `reset` leaves in the home: baked images stay with the pool, and what they trust; range and ports may by now be
+# those of another cloud
+KEPT = {"pool.btrfs", "pool", "state.sqlite", "run", "token", "acme"}
 
 Progress = Callable[[str], None]
 

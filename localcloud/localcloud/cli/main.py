@@ -258,6 +258,8 @@ def serve(lock: int | None) -> None:
     from localcloud.daemon import serve
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # it tells every request; whoever asks here tells what went wrong
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     control.require_root()
     serve(_home(), lock)
 

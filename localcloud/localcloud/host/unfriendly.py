@@ -14,6 +14,8 @@ OF_MACHINES = {
     "agent": "vendor-data installs an agent of the provider",
     "automount": "a udev rule of the base image mounts a volume that is attached, for a moment",
 }
+MAIL_PORTS = "mail-ports"
+OF_THE_NETWORK = {MAIL_PORTS: "what droplets send to TCP 25, 465 and 587 is dropped"}
 # of these `state/unfriendly.py` says how long; they can be switched while the cloud runs, too
 OF_THE_API = {
     LATE_ACTIONS: "the new action of a reserved IP is 404",
@@ -21,7 +23,7 @@ OF_THE_API = {
     LATE_DETAILS: "a droplet that has just become active shows no volumes, tags and private address",
     PENDING: "a droplet has a pending event after its action has ended",
 }
-KINDS = OF_MACHINES | OF_THE_API
+KINDS = OF_MACHINES | OF_THE_NETWORK | OF_THE_API
 ALL = frozenset(KINDS)
 _FILE = "friendly"
 

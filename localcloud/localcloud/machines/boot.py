@@ -13,7 +13,7 @@ from pathlib import Path
 from localcloud.host.command import CommandError
 from localcloud.host.processes import PROC, Process
 from localcloud.host.waiting import until
-from localcloud.machines import cgroup, devices, guest
+from localcloud.machines import cgroup, config_drive, devices, guest
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.memory import MemoryLimit
 from localcloud.machines.pool import Pool
@@ -54,6 +54,7 @@ def clean(home: Path, record: MachineRecord) -> None:
     with record.lock():
         for volume in record.volumes():
             devices.close_loop(pool.volumes / f"{volume}.raw")
+    config_drive.close(record.path)
     network_of(record).unplug(record.machine)
     _memory(record).remove()
     cgroup.remove(_memory(record).name)
@@ -64,6 +65,7 @@ def _boot(home: Path, record: MachineRecord, me: Process) -> int:
     spec, pool = record.spec(), Pool(home)
     root = pool.machines / str(spec.id)
     guest.prepare(root, spec)
+    config_drive.write(record.path, spec.config_drive)
     namespace = network_of(record).plug(spec.id, spec.interfaces)
     limit = _memory(record)
     memory = limit.prepare()
@@ -90,6 +92,8 @@ def _boot(home: Path, record: MachineRecord, me: Process) -> int:
     try:
         run = _wait_for_init(Run(me, Process.of(process.pid)), process)
         record.write_run(run)
+        assert run.init is not None
+        config_drive.appear(record.path, run.init)
         _connect_volumes(record, pool, run)
         record.write_run(replace(run, booted=True))
     except BaseException:

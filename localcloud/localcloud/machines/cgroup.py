@@ -14,21 +14,29 @@ from pathlib import Path
 from localcloud.host.waiting import until
 from localcloud.machines.driver import MachineError
 
-# where systemd-nspawn looks for its place: systemd's own hierarchy of version 1, and version 2
-HIERARCHIES = ("name=systemd", "")
+# where systemd-nspawn looks for its place: systemd's own hierarchy of version 1, and version 2; and what counts its
+# processors' time
+HIERARCHIES = ("name=systemd", "", "cpuacct")
 EMPTY_S = 10
 
 
 def own_group(controller: str, name: str) -> Path | None:
     """The child of that name of our own group in the controller's hierarchy, "" for version 2; None where it is not
     mounted. Never one at the root: we may be in a container ourselves."""
+    own = group_of("self", controller)
+    if own is None:
+        return None
+    # a daemon that a machine's own supervisor started would nest groups: siblings stay siblings
+    return (own.parent if own.name.startswith("bc-") else own) / name
+
+
+def group_of(process: int | str, controller: str) -> Path | None:
+    """Where that process is."""
     mount = _mount_of(controller)
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+    for line in Path(f"/proc/{process}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if mount and controller in controllers.split(","):
-            own = mount / path.lstrip("/")
-            # a daemon that a machine's own supervisor started would nest groups: siblings stay siblings
-            return (own.parent if own.name.startswith("bc-") else own) / name
+            return mount / path.lstrip("/")
     return None
 
 

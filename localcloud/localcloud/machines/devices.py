@@ -31,10 +31,11 @@ def loop_of(file: Path) -> Path | None:
     return Path(lines[0]) if lines else None
 
 
-def open_loop(file: Path) -> Path:
+def open_loop(file: Path, *, read_only: bool = False) -> Path:
     if found := loop_of(file):
         return found
-    return Path(run(["losetup", "--find", "--show", "--nooverlap", str(file)]).strip())
+    options = ["--read-only"] if read_only else []
+    return Path(run(["losetup", "--find", "--show", "--nooverlap", *options, str(file)]).strip())
 
 
 def close_loop(file: Path) -> None:
@@ -66,15 +67,21 @@ def link_name(name: str) -> str:
 
 def appear(init: Process, loop: Path, name: str) -> None:
     """As /dev/sdX with its link, in the guest's own /dev; a second time changes nothing."""
-    number = loop.stat().st_rdev
-    major, minor = str(os.major(number)), str(os.minor(number))
-    if loop_in_guest(init, name) == number:
+    if loop_in_guest(init, name) == loop.stat().st_rdev:
         return
     disk = _free_disk(init)
-    _in_guest(init, "mknod", "--mode=660", disk, "b", major, minor)
-    _in_guest(init, "mkdir", "-p", str(Path(link_name(name)).parent))
-    _in_guest(init, "ln", "-sfn", f"../../{Path(disk).name}", link_name(name))
+    make_node(init, loop, disk, link_name(name))
     _tell_udev(init, disk)
+
+
+def make_node(init: Process, loop: Path, disk: str, link: str) -> None:
+    """What the guest's udevd would make: the device, for root and group disk, and a link to it two folders below /dev.
+    A guest's /dev is new at each boot."""
+    number = loop.stat().st_rdev
+    _in_guest(init, "mknod", "--mode=660", disk, "b", str(os.major(number)), str(os.minor(number)))
+    _in_guest(init, "chgrp", "disk", disk)
+    _in_guest(init, "mkdir", "-p", str(Path(link).parent))
+    _in_guest(init, "ln", "-sfn", f"../../{Path(disk).name}", link)
 
 
 def _tell_udev(init: Process, disk: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.network.plan import Interface
+from localcloud.network.range import ANCHORS
 
 SEED = Path("var/lib/cloud/seed/config_drive")
 NETWORKD = Path("etc/systemd/network")
@@ -34,6 +35,8 @@ def networkd(interface: Interface, nameservers: tuple[str, ...]) -> str:
     lines += [f"LinkLocalAddressing={'ipv6' if interface.ipv6 else 'no'}", "IPv6AcceptRA=no"]
     if interface.gateway:
         lines += [f"Gateway={interface.gateway}", *(f"DNS={server}" for server in nameservers), "Domains=~."]
+    if interface.anchor:
+        lines += [f"Address={interface.anchor}/{ANCHORS.prefixlen}"]
     if interface.ipv6:
         # its neighbours are reached through the gateway too: each hangs on a link of its own
         lines += ["[Address]", f"Address={interface.ipv6}/64", "AddPrefixRoute=no", "DuplicateAddressDetection=none"]

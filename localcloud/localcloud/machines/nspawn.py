@@ -18,10 +18,11 @@ from localcloud.host.command import CommandError, run
 from localcloud.host.files import locked
 from localcloud.host.processes import Process
 from localcloud.host.waiting import until, within
-from localcloud.machines import base, boot, devices, first_boot, pool
+from localcloud.machines import base, boot, devices, first_boot, pool, trust, usage
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.machines.guarding import attempt, checked, errors, numbers
 from localcloud.machines.record import MachineRecord, Run, machine_records
+from localcloud.machines.usage import Usage
 from localcloud.network.namespace import Network
 
 SUPERVISOR = "localcloud.machines.supervise"
@@ -35,10 +36,18 @@ CLAIM = 3
 
 
 class NspawnDriver:
-    """`home` is the instance's folder; `cache` holds base images for all instances of this host."""
+    """`home` is the instance's folder; `cache` holds base images for all instances of this host; `authority` is the
+    certificate that machines made from one trust."""
 
-    def __init__(self, home: Path, network: Network, cache: Path = base.CACHE, pool_size_gb: int = 40) -> None:
-        self.home, self.network, self.cache = home, network, cache
+    def __init__(
+        self,
+        home: Path,
+        network: Network,
+        cache: Path = base.CACHE,
+        pool_size_gb: int = 40,
+        authority: Path | None = None,
+    ) -> None:
+        self.home, self.network, self.cache, self.authority = home, network, cache, authority
         self.pool = pool.Pool(home, pool_size_gb)
 
     # the pool and the base images -------------------------------------------------------------------------------
@@ -142,6 +151,8 @@ class NspawnDriver:
                 pool.clone(source, fresh)
                 if image == base.BASE:
                     first_boot.install(fresh, spec.unfriendly)
+                    if self.authority:
+                        trust.install(fresh, self.authority)
                 fresh.rename(root)
 
     def start(self, spec: MachineSpec) -> None:
@@ -172,6 +183,11 @@ class NspawnDriver:
         with errors(machine):
             pool.delete(self._root(machine))
             MachineRecord(self.home, machine).delete()
+
+    def usage(self, machine: int) -> Usage | None:
+        """None while it does not run, or where this host counts nothing."""
+        run = self._run(MachineRecord(self.home, machine))
+        return usage.of(run.nspawn.pid) if run and run.nspawn else None
 
     def console(self, machine: int) -> Path:
         return MachineRecord(self.home, machine).console

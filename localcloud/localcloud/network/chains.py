@@ -19,15 +19,18 @@ TABLE = "cloud"
 
 @dataclass(frozen=True)
 class Family:
-    """`name` is nftables' name of it, for tables and in rules; `icmp` matches its own control messages."""
+    """`name` is nftables' name of it, for tables; `icmp` matches its own control messages; `comes_from` and `goes_to`
+    are what a rule's peers are compared with. The sender's firewall knows what was asked for, not its translation."""
 
     name: str
     version: int
     icmp: str
+    comes_from: str
+    goes_to: str
 
 
-IPV4 = Family("ip", 4, "ip protocol icmp")
-IPV6 = Family("ip6", 6, "meta l4proto ipv6-icmp")
+IPV4 = Family("ip", 4, "ip protocol icmp", "ip saddr", "ct original ip daddr")
+IPV6 = Family("ip6", 6, "meta l4proto ipv6-icmp", "ip6 saddr", "ip6 daddr")
 
 
 def table(family: Family, body: Iterable[str]) -> str:
@@ -60,8 +63,8 @@ def firewalls(guests: list[Guest], family: Family) -> Iterator[str]:
     """One chain per direction of a guarded guest: `return` lets a packet go on, the end of the chain drops it."""
     for guest in guests:
         if guest.guarded:
-            yield from chain(f"in{guest.machine}", None, [*_passes(guest.inbound, "saddr", family), "drop"])
-            yield from chain(f"out{guest.machine}", None, [*_passes(guest.outbound, "daddr", family), "drop"])
+            yield from chain(f"in{guest.machine}", None, [*_passes(guest.inbound, family.comes_from, family), "drop"])
+            yield from chain(f"out{guest.machine}", None, [*_passes(guest.outbound, family.goes_to, family), "drop"])
 
 
 def through_firewalls(guests: list[Guest]) -> Iterator[str]:
@@ -72,11 +75,11 @@ def through_firewalls(guests: list[Guest]) -> Iterator[str]:
             yield f"oifname {{ {names} }} jump in{guest.machine}"
 
 
-def _passes(rules: Iterable[Rule], peer_field: str, family: Family) -> Iterator[str]:
+def _passes(rules: Iterable[Rule], peer: str, family: Family) -> Iterator[str]:
     for rule in rules:
         peers = _of_family(rule.peers, family)
         if peers:
-            yield " ".join([*_peers(peers, peer_field, family), *_ports(rule, family), "return"])
+            yield " ".join([*_peers(peers, peer), *_ports(rule, family), "return"])
 
 
 def _of_family(peers: Iterable[str], family: Family) -> list[Any]:
@@ -85,10 +88,10 @@ def _of_family(peers: Iterable[str], family: Family) -> list[Any]:
     return list(ipaddress.collapse_addresses(n for n in networks if n.version == family.version))  # type: ignore[type-var]
 
 
-def _peers(peers: list[Any], field: str, family: Family) -> list[str]:
+def _peers(peers: list[Any], peer: str) -> list[str]:
     if any(peer.prefixlen == 0 for peer in peers):
         return []
-    return [f"{family.name} {field} {{ {', '.join(map(str, peers))} }}"]
+    return [f"{peer} {{ {', '.join(map(str, peers))} }}"]
 
 
 def _ports(rule: Rule, family: Family) -> list[str]:

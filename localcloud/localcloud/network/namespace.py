@@ -114,11 +114,11 @@ class Network:
         run(["ip", "-n", self.namespace, "link", "add", link, "type", "veth", *peer])
         # answers ARP for every address that is reached through another link, and at once
         self._sysctl({f"conf/{link}/proxy_arp": 1, f"conf/{link}/send_redirects": 0, f"neigh/{link}/proxy_delay": 0})
-        to, dev = f"{interface.address}/32", ["dev", link]
         run(["ip", "-n", self.namespace, "link", "set", "dev", link, "up"])
-        run(["ip", "-n", self.namespace, "route", "replace", to, *dev])
-        lladdr = ["lladdr", interface.mac, *dev, "nud", "permanent"]
-        run(["ip", "-n", self.namespace, "neigh", "replace", interface.address, *lladdr])
+        for address in filter(None, (interface.address, interface.anchor)):
+            run(["ip", "-n", self.namespace, "route", "replace", f"{address}/32", "dev", link])
+            lladdr = ["lladdr", interface.mac, "dev", link, "nud", "permanent"]
+            run(["ip", "-n", self.namespace, "neigh", "replace", address, *lladdr])
         if interface.gateway and ipv6.available():
             ipv6.plug(self.namespace, link, self.range, interface.address, interface.mac)
 
@@ -149,7 +149,8 @@ class Network:
         self._sysctl({"ip_forward": 1, "conf/all/rp_filter": 0, "conf/default/rp_filter": 0})
         self._sysctl({"conf/all/send_redirects": 0, "conf/default/send_redirects": 0})
         run(["ip", "-n", self.namespace, "link", "set", "lo", "up"])
-        run(["ip", "-n", self.namespace, "addr", "add", f"{self.range.gateway}/32", "dev", "lo"])
+        for gateway in (self.range.gateway, self.range.anchor_gateway):
+            run(["ip", "-n", self.namespace, "addr", "add", f"{gateway}/32", "dev", "lo"])
 
     def _join_host(self) -> None:
         peer = ["peer", "name", UPLINK, "mtu", _host_mtu(), "netns", self.namespace]

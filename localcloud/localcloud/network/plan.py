@@ -63,6 +63,8 @@ class Interface:
     address: str
     prefix: int
     gateway: str | None
+    # on the public one only: what is sent to the droplet's reserved IP has this destination
+    anchor: str | None = None
     # on the public one only, where the droplet has IPv6; it is always of a /64
     ipv6: str | None = None
     ipv6_gateway: str | None = None

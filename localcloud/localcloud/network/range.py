@@ -1,8 +1,9 @@
 """The cloud's address range: who has which address in it, what the links are called, and which range is free here.
 
 `.1` is the guests' gateway (inside the namespace), `.2` the service address (on the host), guests and reserved
-addresses take the rest. A documentation range is not free by nature: mirrors, resolvers and the host itself may
-live in one, so the choice is made by looking.
+addresses take the rest. Each guest has an anchor address as well, of a range that is in the namespace only.
+A documentation range is not free by nature: mirrors, resolvers and the host itself may live in one, so the choice is
+made by looking.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from localcloud.host.command import CommandError, run
 from localcloud.host.files import write_atomically
 
 UPLINK = "host0"
+# the provider's own, behind which reserved IPs arrive; of this name in New York 3
+ANCHORS = ipaddress.IPv4Network("10.17.0.0/16")
 CANDIDATES = ("198.51.100.0/24", *(f"198.18.{n}.0/24" for n in range(256)))
 
 
@@ -54,6 +57,15 @@ class Range:
     @property
     def prefix(self) -> int:
         return self.network.prefixlen
+
+    def anchor_of(self, address: str) -> str:
+        """The anchor address of the droplet with that public one: what is sent to its reserved IP arrives there."""
+        host = int(ipaddress.IPv4Address(address)) - int(self.network.network_address)
+        return str(ANCHORS[host])
+
+    @property
+    def anchor_gateway(self) -> str:
+        return str(ANCHORS[1])
 
     @property
     def ipv6(self) -> ipaddress.IPv6Network:

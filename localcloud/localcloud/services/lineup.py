@@ -28,11 +28,14 @@ class Ports:
     acme: int = 14000
     acme_management: int = 15000
     spaces: int = 8333
-    registry: int = 5000
+    # behind services/registry_front.py
+    registry: int = 5001
     http: int = 80
     tls: int = 443
     mail: int = 2525
     inbox: int = 8025
+    mail_tls: int = 2465
+    mail_starttls: int = 2587
 
 
 def services(home: Path, cache: Path, address: str, ports: Ports) -> list[Service]:
@@ -51,5 +54,10 @@ def services(home: Path, cache: Path, address: str, ports: Ports) -> list[Servic
         ),
         spaces.service(home, address, port=ports.spaces),
         registry.service(home, cache, address, port=ports.registry),
-        mail.service(home, address, port=ports.mail, inbox_port=ports.inbox),
+        mail.service(
+            home,
+            address,
+            ports=mail.MailPorts(ports.mail, ports.mail_tls, ports.mail_starttls),
+            inbox_port=ports.inbox,
+        ),
     ]

@@ -1,8 +1,10 @@
 """The cloud's mail server: takes every mail of whoever knows the password, delivers none, and shows them in an inbox.
 
-    python -m localcloud.services.mail --address 198.51.100.2 --port 2525 --inbox-port 8025 --home HOME
+    python -m localcloud.services.mail --address 198.51.100.2 --port 2525 --tls-port 2465 --starttls-port 2587 \
+        --inbox-port 8025 --home HOME
 
-Guests reach the SMTP port only (network/): the inbox, which asks for no password, is for this computer.
+As providers have it: one port takes TLS or none, one speaks TLS from the first byte, and one lets nobody log in before
+STARTTLS. Guests reach those three only (network/): the inbox, which asks for no password, is for this computer.
 """
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ import json
 import logging
 import secrets
 import smtplib
+import ssl
 import sys
 import urllib.request
 import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from localcloud.host.files import write_atomically
-from localcloud.services import inbox
+from localcloud.services import acme, inbox
 from localcloud.services.mailbox import Mailbox
 from localcloud.services.supervisor import Service
 
@@ -91,12 +95,24 @@ class Authenticator:
         return AuthResult(success=right, handled=False)
 
 
-async def serve(home: Path, address: str, port: int, inbox_port: int) -> None:
+@dataclass(frozen=True)
+class MailPorts:
+    """`plain` takes a login with TLS and without, `tls` speaks it from the first byte (as Resend's 2465), `starttls`
+    takes no login without (as Amazon SES' 2587)."""
+
+    plain: int
+    tls: int
+    starttls: int
+
+
+async def serve(home: Path, address: str, ports: MailPorts, inbox_port: int) -> None:
     """Serves until SIGTERM or SIGINT, which uvicorn handles. A mail that was answered with 250 is on disk by then."""
     loop, mails, authenticator = asyncio.get_running_loop(), mailbox(home), Authenticator(credentials(home))
-    sink = Sink(mails)
+    sink, encryption = Sink(mails), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    files = acme.Files(home / "acme")
+    encryption.load_cert_chain(files.certificate, files.key)
 
-    def connection() -> SMTP:
+    def connection(starttls: bool, required: bool) -> SMTP:
         return SMTP(
             sink,
             data_size_limit=SIZE_LIMIT_BYTES,
@@ -104,17 +120,20 @@ async def serve(home: Path, address: str, port: int, inbox_port: int) -> None:
             hostname="mail.bootstrap.invalid",
             ident="the local cloud's mail server",
             auth_required=True,
-            auth_require_tls=False,
+            auth_require_tls=required,
+            tls_context=encryption if starttls else None,
             authenticator=authenticator,
             loop=loop,
         )
 
-    server = await loop.create_server(connection, address, port)
-    log.info("serving on %s port %d, the inbox on port %d", address, port, inbox_port)
+    plain = await loop.create_server(partial(connection, True, False), address, ports.plain)
+    tls = await loop.create_server(partial(connection, False, False), address, ports.tls, ssl=encryption)
+    starttls = await loop.create_server(partial(connection, True, True), address, ports.starttls)
+    log.info("serving on %s, %s, the inbox on port %d", address, ports, inbox_port)
     config = uvicorn.Config(
         inbox.app(mails, address), host=address, port=inbox_port, log_config=None, access_log=False, lifespan="off"
     )
-    async with server:
+    async with plain, tls, starttls:
         await uvicorn.Server(config).serve()
 
 
@@ -122,6 +141,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="localcloud.services.mail", description=__doc__)
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, default=2525)
+    parser.add_argument("--tls-port", type=int, default=2465)
+    parser.add_argument("--starttls-port", type=int, default=2587)
     parser.add_argument("--inbox-port", type=int, default=8025)
     parser.add_argument("--home", type=Path, required=True)
     arguments = parser.parse_args(argv)
@@ -129,10 +150,11 @@ def main(argv: list[str] | None = None) -> None:
     # aiosmtpd tells every command of every client, and warns each time that passwords go without TLS: they stay here
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
+    ports = MailPorts(arguments.port, arguments.tls_port, arguments.starttls_port)
     try:
-        asyncio.run(serve(arguments.home, arguments.address, arguments.port, arguments.inbox_port))
+        asyncio.run(serve(arguments.home, arguments.address, ports, arguments.inbox_port))
     except OSError as error:
-        sys.exit(f"mail: {arguments.address} port {arguments.port}: {error.strerror or error}")
+        sys.exit(f"mail: {arguments.address}, {ports}: {error.strerror or error}")
 
 
 def _answers(address: str, port: int, inbox_port: int) -> bool:
@@ -146,15 +168,17 @@ def _answers(address: str, port: int, inbox_port: int) -> bool:
         return False
 
 
-def service(home: Path, address: str, *, port: int, inbox_port: int) -> Service:
+def service(home: Path, address: str, *, ports: MailPorts, inbox_port: int) -> Service:
+    """The certificate is that of the cloud's own authority: `acme.service` makes it."""
     credentials(home)
-    ports = ("--port", str(port), "--inbox-port", str(inbox_port))
+    smtp = ("--port", str(ports.plain), "--tls-port", str(ports.tls), "--starttls-port", str(ports.starttls))
+    where = ("--address", address, *smtp, "--inbox-port", str(inbox_port), "--home", str(home))
     return Service(
         name="mail",
-        argv=(sys.executable, "-m", __name__, "--address", address, *ports, "--home", str(home)),
+        argv=(sys.executable, "-m", __name__, *where),
         env={"PYTHONPATH": str(Path(__file__).parents[2])},  # this very package, installed or not
         log=home / "log" / "mail.log",
-        ready=lambda: _answers(address, port, inbox_port),
+        ready=lambda: _answers(address, ports.plain, inbox_port),
     )
 
 

@@ -50,6 +50,7 @@ KINDS = {
     "shutdown-hangs": Kind(
         "the guest ignores the shutdown: in progress for SECONDS, then errored", frozenset({"droplet"}), 30
     ),
+    "registry-limit": Kind("Docker Hub's 429: the registry refuses a pull without a login", frozenset()),
     "power-cut": Kind("the machine loses power: at once, or after a request of the route", ROUTE | {"droplet"}),
 }
 HTTP_KINDS = ("rate-limited", "error-before", "error-after", "timeout-before", "timeout-after", "slow")

@@ -230,6 +230,8 @@ class Recipients(BaseModel):
 
 
 class AlertPolicy(Row):
+    """`standings`: of each droplet, for how many looks in a row it is beyond `value`, and whether somebody was told."""
+
     uuid: str
     type: str
     description: str
@@ -240,6 +242,7 @@ class AlertPolicy(Row):
     tags: tuple[str, ...] = ()
     alerts: Recipients
     enabled: bool
+    standings: dict[str, tuple[int, bool]] = {}
 
     @property
     def key(self) -> str:
@@ -269,6 +272,8 @@ class UptimeState(Row):
 
 
 class UptimeAlert(Row):
+    """`lasted`: for how many probes in a row what it watches holds; `firing`: somebody was told."""
+
     id: str
     check_id: str
     name: str
@@ -277,6 +282,8 @@ class UptimeAlert(Row):
     comparison: str | None = None
     period: str
     notifications: Recipients
+    lasted: int = 0
+    firing: bool = False
 
 
 class Demolition(Row):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from localcloud.machines.driver import MachineSpec
 from localcloud.network.plan import Guest, Interface, NetworkPlan, Rule
-from localcloud.network.range import Range
+from localcloud.network.range import ANCHORS, Range
 from localcloud.state import lookup
 from localcloud.state.catalog import SIZES
 from localcloud.state.database import Transaction
@@ -40,6 +40,13 @@ class PublicNetwork:
     def ipv6_gateway(self) -> str:
         return Range(self.cidr).ipv6_gateway
 
+    def anchor_of(self, public_ip: str) -> str:
+        return Range(self.cidr).anchor_of(public_ip)
+
+    @property
+    def anchor_gateway(self) -> str:
+        return Range(self.cidr).anchor_gateway
+
 
 def mac(droplet_id: int, interface: int) -> str:
     """Locally administered, one to one."""
@@ -52,6 +59,7 @@ def machine_spec(tx: Transaction, droplet: Droplet, public_net: PublicNetwork) -
     vpc = tx.get(VPC, droplet.vpc_uuid)
     assert vpc is not None, "a VPC with members cannot be deleted"
     public = Interface("eth0", mac(droplet.id, 0), droplet.public_ip, _prefix(public_net.cidr), public_net.gateway)
+    public = replace(public, anchor=public_net.anchor_of(droplet.public_ip))
     if droplet.ipv6:
         public = replace(public, ipv6=droplet.ipv6, ipv6_gateway=public_net.ipv6_gateway)
     private = Interface("eth1", mac(droplet.id, 1), droplet.private_ip, _prefix(vpc.ip_range), None)
@@ -89,6 +97,19 @@ def config_drive(droplet: Droplet, interfaces: tuple[Interface, ...], public_net
             "routes": [EVERYWHERE | {"gateway": i.gateway}] if i.gateway else [],
         }
         for i in interfaces
+    ]
+    # no way out by it unless somebody makes one
+    networks += [
+        {
+            "id": f"network-{i.name}-anchor",
+            "link": i.name,
+            "type": "ipv4",
+            "ip_address": i.anchor,
+            "netmask": str(ANCHORS.netmask),
+            "routes": [],
+        }
+        for i in interfaces
+        if i.anchor
     ]
     networks += [
         {

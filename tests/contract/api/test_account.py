@@ -82,7 +82,7 @@ def policy(**values: Any) -> dict[str, Any]:
         "window": "5m",
         "entities": [],
         "tags": [],
-        "alerts": {"email": ["me@example.com"], "slack": []},
+        "alerts": {"email": ["operator@local.test"], "slack": []},
         "enabled": True,
         **values,
     }
@@ -106,6 +106,8 @@ def test_alert_policies(cloud: Cloud) -> None:
     ):
         with refused(422, message):
             client.monitoring.create_alert_policy(policy(**wrong))
+    with refused(400, "invalid email 'me@example.com'"):
+        client.monitoring.create_alert_policy(policy(alerts={"email": ["me@example.com"], "slack": []}))
     client.monitoring.delete_alert_policy(made["uuid"])
     assert client.monitoring.get_alert_policy(made["uuid"])["id"] == "not_found"
 
@@ -127,7 +129,10 @@ def test_uptime_checks_and_their_alerts(cloud: Cloud) -> None:
         "name": "down",
         "type": "down",
         "period": "2m",
-        "notifications": {"email": ["me@example.com"], "slack": [{"channel": "#ops", "url": "https://hook.test/x"}]},
+        "notifications": {
+            "email": ["operator@local.test"],
+            "slack": [{"channel": "#ops", "url": "https://hook.test/x"}],
+        },
     }
     alert = client.uptime.create_alert(check["id"], down)["alert"]
     assert client.uptime.get_alert(check["id"], alert["id"])["alert"] == alert

@@ -337,6 +337,12 @@ CASES: list[Case] = [
         "This range/size overlaps with another VPC network in your account",
     ),
     unprocessable(
+        "POST",
+        "/v2/vpcs",
+        {"name": "n", "region": "nyc3", "ip_range": "10.17.4.0/24"},
+        "ip_range overlaps with 10.17.0.0/16, which is reserved",
+    ),
+    unprocessable(
         "PATCH",
         "/v2/vpcs/{default_vpc}",
         {"default": False},

@@ -60,7 +60,7 @@ def there(fuzzed: Cloud) -> dict[str, Any]:
     record = client.domains.create_record(f"{name}.test", {"type": "A", "name": "www", "data": "198.51.100.10"})
     address = client.reserved_ips.create({"region": "nyc3"})["reserved_ip"]["ip"]
     client.tags.create({"name": name})
-    told = {"email": ["me@example.com"], "slack": []}
+    told = {"email": ["operator@local.test"], "slack": []}
     check = client.uptime.create_check({"name": name, "type": "ping", "target": "198.51.100.10"})["check"]["id"]
     alert = {"name": name, "type": "down", "period": "2m", "notifications": told}
     policy = {"type": "v1/insights/droplet/cpu", "description": name, "compare": "LessThan", "value": 1, "window": "5m"}

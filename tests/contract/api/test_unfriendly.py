@@ -69,6 +69,17 @@ def test_a_list_lags_behind_a_create(cloud: Cloud) -> None:
     assert time.monotonic() - began > HABITS[LATE_LISTS].fast / 2
 
 
+def test_a_tag_counts_what_no_list_shows_yet(cloud: Cloud) -> None:
+    only(cloud, LATE_LISTS)
+    about = {"name": "data", "region": "nyc3", "size_gigabytes": 1, "tags": ["t"]}
+    volume = told(cloud, "POST", "/volumes", about)["volume"]
+    at_its_longest(cloud, LATE_LISTS, volume["id"])
+    counted = told(cloud, "GET", "/tags/t")["tag"]["resources"]
+    assert told(cloud, "GET", "/volumes")["volumes"] == []
+    assert counted["count"] == counted["volumes"]["count"] == 1
+    assert counted["volumes"]["last_tagged_uri"].endswith(f"/v2/volumes/{volume['id']}")
+
+
 def test_a_droplet_that_has_just_become_active_shows_not_all_of_it(cloud: Cloud) -> None:
     only(cloud, LATE_DETAILS)
     at_its_longest(cloud, LATE_DETAILS, FIRST_ID)

@@ -20,7 +20,19 @@ from bootstrap.operations.create import run as create
 from localcloud.network.plan import Guest
 from localcloud.state.faults import Fault
 from localcloud.state.lookup import droplets
-from localcloud.state.model import VPC, Domain, DomainRecord, Firewall, Image, ReservedIP, SSHKey, Tag, Volume
+from localcloud.state.model import (
+    VPC,
+    Domain,
+    DomainRecord,
+    Firewall,
+    Image,
+    ReservedIP,
+    SSHKey,
+    Tag,
+    UptimeAlert,
+    UptimeCheck,
+    Volume,
+)
 from tests.contract.api.conftest import TOKEN, Cloud
 from tests.fakes.world import DOMAIN, RELEASE, Machine, Surroundings, public_key
 from tools.failure_matrix import BEFORE
@@ -68,6 +80,8 @@ class Deployment(Surroundings):
             server.state._database.execute("PRAGMA synchronous = OFF")
         with server.state.change() as tx:
             tx.put(_image())
+            for name in TAGS:
+                tx.put(Tag(name=name))
         server.judge.hear = self._hear
 
     def _hear(self, method: str, path: str) -> None:
@@ -148,7 +162,9 @@ class Deployment(Surroundings):
                 ),
                 "ssh keys": [key.name for key in tx.all(SSHKey)],
                 "vpcs": sorted(vpc.name for vpc in tx.all(VPC)),
-                "tags": sorted(_nameless(tag.name) for tag in tx.all(Tag)),
+                "uptime checks": [f"{c.name} of {c.target}" for c in tx.all(UptimeCheck)],
+                "their alerts": [f"{a.name}, to {' '.join(a.notifications.email)}" for a in tx.all(UptimeAlert)],
+                "tags": sorted(_nameless(tag.name) for tag in tx.all(Tag) if tag.name not in TAGS),
             }
 
     def check_serves(self) -> None:

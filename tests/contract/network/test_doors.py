@@ -17,7 +17,8 @@ import pytest
 
 from localcloud.host.command import run
 from localcloud.machines import Interface
-from localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, choose_range
+from localcloud.network import Doors, Guest, Network, NetworkPlan, Rule
+from tests.networks import own_network
 
 pytestmark = [
     pytest.mark.root,
@@ -78,10 +79,8 @@ def greet(server: socket.socket, name: str) -> None:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("doors")
-    net = Network("doors-test", choose_range(home), home, DOORS)
     with ExitStack() as ending:
-        ending.callback(net.down)
-        net.up()
+        net = ending.enter_context(own_network(home, DOORS))
         address = str(net.range.network[MACHINE])
         guest = Interface("eth0", "02:d0:00:00:00:0b", address, net.range.prefix, net.range.gateway)
         namespace = net.plug(MACHINE, [guest]).name

@@ -16,8 +16,9 @@ import pytest
 
 from localcloud.host.command import run
 from localcloud.machines import Interface
-from localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, choose_range, ipv6
+from localcloud.network import Doors, Guest, Network, NetworkPlan, Rule, ipv6
 from tests.contract.network.test_doors import ASK
+from tests.networks import own_network
 
 pytestmark = [
     pytest.mark.root,
@@ -38,7 +39,7 @@ GREET = """
 import json, selectors, socket, sys
 servers = selectors.DefaultSelector()
 for port in json.loads(sys.argv[1]):
-    server = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    server = socket.create_server((sys.argv[2], port), family=socket.AF_INET6, dualstack_ipv6=True)
     servers.register(server, selectors.EVENT_READ, port)
 print("listening", flush=True)
 while True:
@@ -95,7 +96,7 @@ def plug(lab: Lab, machine: int, ports: Sequence[int], ending: ExitStack) -> Non
     ):
         lab.inside(machine, "ip", *argv)
     enter = ["ip", "netns", "exec", lab.net.machine_namespace(machine)]
-    server = subprocess.Popen([*enter, sys.executable, "-c", GREET, json.dumps(ports)], stdout=subprocess.PIPE)
+    server = subprocess.Popen([*enter, sys.executable, "-c", GREET, json.dumps(ports), "::"], stdout=subprocess.PIPE)
     ending.callback(server.wait)
     ending.callback(server.kill)
     assert server.stdout is not None and server.stdout.readline() == b"listening\n"
@@ -104,10 +105,8 @@ def plug(lab: Lab, machine: int, ports: Sequence[int], ending: ExitStack) -> Non
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("ipv6")
-    lab = Lab(Network("ipv6-test", choose_range(home), home))
     with ExitStack() as ending:
-        ending.callback(lab.net.down)
-        lab.net.up()
+        lab = Lab(ending.enter_context(own_network(home)))
         for machine in (ONE, TWO):
             plug(lab, machine, (*PORTS, *BLOCKED), ending)
         yield lab
@@ -188,7 +187,7 @@ def test_the_guard_of_our_own_image_covers_it_too(lab: Lab) -> None:
 def test_there_is_no_way_into_the_host_nor_past_it(lab: Lab) -> None:
     lab.apply(lab.guest(ONE))
     host = lab.net.range.ipv6_service
-    server = subprocess.Popen([sys.executable, "-c", GREET, "[18022]"], stdout=subprocess.PIPE)
+    server = subprocess.Popen([sys.executable, "-c", GREET, "[18022]", host], stdout=subprocess.PIPE)
     try:
         assert server.stdout is not None and server.stdout.readline() == b"listening\n"
         assert lab.reached(host, 18022) == greeted(18022, visitor=host), "the host reaches itself"
@@ -204,11 +203,7 @@ def test_there_is_no_way_into_the_host_nor_past_it(lab: Lab) -> None:
 
 def test_nothing_of_it_is_left_when_the_cloud_ends(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("ipv6-gone")
-    net = Network("ipv6-gone", choose_range(home), home)
-    try:
-        net.up()
+    with own_network(home) as net:
         net.up()
         assert str(net.range.ipv6) in run(["ip", "-6", "route", "show"])
-    finally:
-        net.down()
     assert str(net.range.ipv6) not in run(["ip", "-6", "route", "show", "table", "all"])

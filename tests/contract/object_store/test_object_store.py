@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,31 +18,13 @@ from bootstrap.ports.object_store import ObjectStore
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.contract import deployment as form
 from bootstrap_agent.contract.answers import SpacesKey
-from localcloud.services import spaces
-from tests.contract.services.conftest import spaces_alone
+from bootstrap_agent.s3.client import Patience
+from tests.contract.object_store.between import Between, Fault
+from tests.contract.object_store.server import AT_ONCE, SHORT, Key, Server
 from tests.fakes.cloud import Effects
 from tests.fakes.world import FakeStore
 
 BUCKET = "bootstrap-example-com"
-
-
-@dataclass
-class Server:
-    endpoint: str
-    keys: spaces.Credentials
-
-    def store(self, bucket: str = BUCKET, secret_key: str | None = None) -> Spaces:
-        return Spaces(self.endpoint, "nyc3", bucket, self.keys.access_key, secret_key or self.keys.secret_key)
-
-    def client(self):  # type: ignore[no-untyped-def]
-        keys = {"aws_access_key_id": self.keys.access_key, "aws_secret_access_key": self.keys.secret_key}
-        return boto3.client("s3", endpoint_url=self.endpoint, region_name="nyc3", **keys)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with spaces_alone(tmp_path_factory.mktemp("spaces")) as where:
-        yield Server(*where)
 
 
 @dataclass
@@ -59,9 +41,11 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
         fake = FakeStore(Effects())
         return Subject(fake, lambda key, body: fake.objects.__setitem__(key, body), FakeStore(Effects()))
     server: Server = request.getfixturevalue("server")
-    client = server.client()
+    client, bucket, nowhere = server.client(), server.new_bucket(make=False), server.new_bucket(make=False)
     return Subject(
-        server.store(), lambda key, body: client.put_object(Bucket=BUCKET, Key=key, Body=body), server.store("nowhere")
+        server.store(bucket),
+        lambda key, body: client.put_object(Bucket=bucket, Key=key, Body=body),
+        server.store(nowhere),
     )
 
 
@@ -104,8 +88,8 @@ class Stumbling(ThreadingHTTPServer):
         self.paths: list[str] = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def store(self, attempts: int) -> Spaces:
-        return Spaces(f"http://127.0.0.1:{self.server_address[1]}", "nyc3", BUCKET, "key", "secret", attempts)
+    def store(self, patience: Patience) -> Spaces:
+        return Spaces(f"http://127.0.0.1:{self.server_address[1]}", "nyc3", BUCKET, "key", "secret", patience)
 
 
 class _Stumble(BaseHTTPRequestHandler):
@@ -127,15 +111,17 @@ class _Stumble(BaseHTTPRequestHandler):
 
 def test_a_server_that_stumbles_is_asked_again_and_one_that_falls_is_told_as_retryable() -> None:
     with Stumbling(1) as server:
-        assert server.store(2).list("a/") == [] and server.asked == 2
+        assert server.store(SHORT).list("a/") == [] and server.asked == 2
         server.shutdown()
     with Stumbling(9) as server:
         with pytest.raises(CloudError, match="SlowDown") as failure:
-            server.store(2).list("a/")
-        assert failure.value.retryable and failure.value.remedy and server.asked == 2
+            begun = time.monotonic()
+            server.store(Patience(1, 1, 1)).list("a/")
+        assert 1 <= time.monotonic() - begun < 3, "it goes by the clock"
+        assert failure.value.retryable and failure.value.remedy and server.asked >= 2
         server.shutdown()
     with pytest.raises(CloudError) as failure:
-        Spaces("http://127.0.0.1:1", "nyc3", BUCKET, "key", "secret", 1).list("a/")
+        Spaces("http://127.0.0.1:1", "nyc3", BUCKET, "key", "secret", AT_ONCE).list("a/")
     assert failure.value.retryable and failure.value.remedy
 
 
@@ -160,84 +146,31 @@ def test_both_sides_name_the_bucket_in_the_path_whatever_the_computer_is_set_to(
             spaces=form.Spaces(endpoint, "nyc3", bucket, "a/"),
             backup=form.Backup(7),
         )
-        assert Spaces(endpoint, "nyc3", bucket, "key", "secret", 1).list("a/") == []
-        assert BackupStore(deployment, SpacesKey("key", "secret"), patient=False).object_keys() == []
+        assert Spaces(endpoint, "nyc3", bucket, "key", "secret", AT_ONCE).list("a/") == []
+        assert BackupStore(deployment, SpacesKey("key", "secret"), patience=AT_ONCE).object_keys() == []
         assert server.paths == [f"localhost /{bucket}"] * 2
         server.shutdown()
 
 
-class Between(ThreadingHTTPServer):
-    """Between a client and the real server: answers the `nth` request with 503, before or after it had its effect."""
-
-    def __init__(self, real: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Forward)
-        self.real = real.removeprefix("http://")
-        self.asked = self.nth = 0
-        self.after = False
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Forward(BaseHTTPRequestHandler):
-    server: Between
-
-    def forward(self) -> None:
-        self.server.asked += 1
-        struck = self.server.asked == self.server.nth
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        status, headers, answer = 503, [], b""
-        if not struck or self.server.after:
-            real = http.client.HTTPConnection(self.server.real)
-            # the client has signed the name that it asked: it goes along
-            real.request(self.command, self.path, body, dict(self.headers))
-            got = real.getresponse()
-            told = got.read()
-            if not struck:
-                status, headers, answer = got.status, got.getheaders(), told
-            real.close()
-        self.send_response_only(status)
-        length = {"content-length": str(len(answer))} if self.command != "HEAD" else {}
-        for name, value in {**{n.lower(): v for n, v in headers}, **length}.items():
-            if name not in ("transfer-encoding", "connection"):
-                self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer)
-
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def between(server: Server) -> Iterator[Between]:
-    with Between(server.endpoint) as between:
-        yield between
-        between.shutdown()
-
-
-@pytest.mark.parametrize("attempts", [1, 2])
+@pytest.mark.parametrize("patience", [AT_ONCE, SHORT], ids=["at-once", "patient"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_each_request_fails_once_and_the_next_call_goes_on(
-    server: Server, between: Between, after: bool, attempts: int
+    server: Server, between: Between, after: bool, patience: Patience
 ) -> None:
-    """Of `ensure_bucket` and `delete_prefix`, which ask more than once; with a second attempt, the same call does."""
-    between.after = after
+    """Of `ensure_bucket` and `delete_prefix`, which ask more than once; with patience, the same call does."""
     client, nth = server.client(), 0
     while True:
         nth += 1
-        bucket = f"stopped-{nth}-{'after' if after else 'before'}-{attempts}"
-        store = Spaces(between.endpoint, "nyc3", bucket, server.keys.access_key, server.keys.secret_key, attempts)
+        bucket = server.new_bucket(make=False)
+        store = server.store(bucket, endpoint=between.endpoint, patience=patience)
         steps = (lambda store=store: store.ensure_bucket("a/"), lambda store=store: store.delete_prefix("a/"))
-        between.asked, between.nth = 0, nth
+        between.seen.clear()
+        between.rule = lambda request, nth=nth: Fault(503, after=after) if request.number == nth else None  # type: ignore[misc]
         for step in steps:
             try:
                 step()
             except CloudError as error:
-                assert error.retryable and attempts == 1, error
+                assert error.retryable and patience is AT_ONCE, error
                 step()
             if step is steps[0]:
                 assert client.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
@@ -247,32 +180,32 @@ def test_each_request_fails_once_and_the_next_call_goes_on(
                     client.put_object(Bucket=bucket, Key="a/b", Body=body)
         left = client.list_object_versions(Bucket=bucket)
         assert not left.get("Versions") and not left.get("DeleteMarkers")
-        if between.asked < nth:
+        if len(between.seen) < nth:
             break
     assert nth > 6, "every request was struck"
 
 
 def test_the_bucket_keeps_versions_until_they_are_deleted(server: Server) -> None:
-    store, client = server.store("versions"), server.client()
+    bucket, client = server.new_bucket(make=False), server.client()
+    store = server.store(bucket)
     store.ensure_bucket("a/")
-    assert client.get_bucket_versioning(Bucket="versions")["Status"] == "Enabled"
+    assert client.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     for body in (b"one", b"two"):
-        client.put_object(Bucket="versions", Key="a/b", Body=body)
-    assert len(client.list_object_versions(Bucket="versions")["Versions"]) == 2
+        client.put_object(Bucket=bucket, Key="a/b", Body=body)
+    assert len(client.list_object_versions(Bucket=bucket)["Versions"]) == 2
     assert store.delete_prefix("a/") == 1
-    left = client.list_object_versions(Bucket="versions")
+    left = client.list_object_versions(Bucket=bucket)
     assert not left.get("Versions") and not left.get("DeleteMarkers")
 
 
 def test_a_bucket_that_was_there_gets_versions_and_rules_and_keeps_those_of_others(server: Server) -> None:
-    client = server.client()
-    client.create_bucket(Bucket="shared")
+    client, bucket = server.client(), server.new_bucket()
     theirs = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 9}}
-    client.put_bucket_lifecycle_configuration(Bucket="shared", LifecycleConfiguration={"Rules": [theirs]})
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [theirs]})
     for prefix in ("a/", "b/", "a/"):
-        server.store("shared").ensure_bucket(prefix)
-    assert client.get_bucket_versioning(Bucket="shared")["Status"] == "Enabled"
-    rules = {rule["ID"]: rule for rule in client.get_bucket_lifecycle_configuration(Bucket="shared")["Rules"]}
+        server.store(bucket).ensure_bucket(prefix)
+    assert client.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    rules = {rule["ID"]: rule for rule in client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
     assert rules.keys() == {"logs", "bootstrap:a/", "bootstrap:b/"} and rules["logs"]["Expiration"] == {"Days": 9}
     ours = rules["bootstrap:a/"]
     assert ours["Filter"] == {"Prefix": "a/"} and "Expiration" not in ours
@@ -281,11 +214,12 @@ def test_a_bucket_that_was_there_gets_versions_and_rules_and_keeps_those_of_othe
 
 
 def test_a_wrong_key_and_a_missing_bucket_are_told_apart(server: Server) -> None:
+    bucket = server.new_bucket(make=False)
     with pytest.raises(CredentialsError):
-        server.store(secret_key="wrong").ensure_bucket("a/")
+        server.store(bucket, Key(server.key.access, "wrong")).ensure_bucket("a/")
     with pytest.raises(NotFoundError):
-        server.store("absent-bucket").list("a/")
-    store = server.store()
+        server.store(server.new_bucket(make=False)).list("a/")
+    store = server.store(bucket)
     store.ensure_bucket("a/")
     with pytest.raises(NotFoundError):
         store.read("absent")

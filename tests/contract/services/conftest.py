@@ -51,7 +51,7 @@ def spaces_alone(home: Path) -> Iterator[tuple[str, spaces.Credentials]]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home, cache = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("cache")
-    ports = Ports(*free_ports(9))
+    ports = Ports(*free_ports(11))
     supervisor = Supervisor(services(home, cache, ADDRESS, ports), home / "run")
     supervisor.start()
     yield Running(home, cache, ports)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import smtplib
+import ssl
 import urllib.error
 import urllib.request
 from email.message import EmailMessage
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from localcloud.services import mail, mailbox
+from localcloud.services.acme import Files
 from tests.contract.services.conftest import ADDRESS, Running
 from tests.waiting import until
 
@@ -109,6 +111,46 @@ def test_without_the_password_nothing_is_taken(running: Running) -> None:
             client.send_message(letter())
         assert refused_sender.value.smtp_code == 530
     assert messages(running) == []
+
+
+@pytest.fixture
+def trusting(running: Running) -> ssl.SSLContext:
+    """As a droplet that trusts the cloud's own authority."""
+    return ssl.create_default_context(cafile=str(Files(running.home / "acme").ca))
+
+
+def test_one_port_speaks_tls_from_the_first_byte(running: Running, trusting: ssl.SSLContext) -> None:
+    known = mail.credentials(running.home)
+    with smtplib.SMTP_SSL(ADDRESS, running.ports.mail_tls, "localhost", timeout=10, context=trusting) as client:
+        client.login(known.user, known.password)
+        client.send_message(letter(subject="By TLS"))
+    assert [m["subject"] for m in messages(running)] == ["By TLS"]
+
+
+@pytest.mark.parametrize("port", ["mail", "mail_starttls"])
+def test_the_others_take_starttls(running: Running, trusting: ssl.SSLContext, port: str) -> None:
+    known = mail.credentials(running.home)
+    with smtplib.SMTP(ADDRESS, getattr(running.ports, port), "localhost", timeout=10) as client:
+        client.starttls(context=trusting)
+        client.login(known.user, known.password)
+        client.send_message(letter(subject="By STARTTLS"))
+    assert [m["subject"] for m in messages(running)] == ["By STARTTLS"]
+
+
+def test_one_of_them_takes_no_login_without(running: Running) -> None:
+    known = mail.credentials(running.home)
+    with smtplib.SMTP(ADDRESS, running.ports.mail_starttls, "localhost", timeout=10) as client:
+        client.ehlo()
+        assert client.has_extn("starttls") and not client.has_extn("auth"), "nor does it offer one"
+        assert client.docmd("AUTH PLAIN AG1haWxlcgB4")[0] == 538
+        with pytest.raises(smtplib.SMTPNotSupportedError):
+            client.login(known.user, known.password)
+
+
+def test_the_certificate_is_of_the_clouds_own_authority(running: Running) -> None:
+    public = ssl.create_default_context()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        smtplib.SMTP_SSL(ADDRESS, running.ports.mail_tls, "localhost", timeout=10, context=public)
 
 
 def test_what_is_too_large_is_refused_announced_or_not(running: Running) -> None:

@@ -147,7 +147,34 @@ def test_without_trust_or_encryption_no_password_leaves(certificate: Path) -> No
         assert said is not None and said.startswith("TLS: its certificate is not accepted: self-signed"), said
     with serving(certificate, starttls=False) as (_, port):
         assert problem(port) == "STARTTLS extension not supported by server."
-        assert problem(port, TLS="False") is None, "when the operator wants it so"
+        assert problem(port, TLS="False") is None, "in a private network, when the operator wants it so"
+
+
+@pytest.mark.parametrize(
+    "names", [NAMES, Mail("HOST", "PORT", "USER", "PASSWORD")], ids=["switched off", "not offered"]
+)
+def test_no_password_leaves_a_private_network_in_the_clear(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, names: Mail
+) -> None:
+    monkeypatch.setattr(mail, "is_private", lambda address: address != HOST)
+    with serving(certificate, starttls=False) as (_, port):
+        said = problem(port, names, TLS="False")
+        assert said == f"without TLS, the password of {USER} would go in the clear"
+        assert problem(port, names, TLS="False", USER="") is None, "nobody logs in"
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("10.116.0.5", True),
+        ("198.51.100.2", True),
+        ("1.1.1.1", False),
+        ("::ffff:1.1.1.1", False),
+        ("fe80::1%eth0", True),
+    ],
+)
+def test_which_addresses_are_of_a_private_network(address: str, private: bool) -> None:
+    assert mail.is_private(address) is private
 
 
 @pytest.mark.usefixtures("trusted")

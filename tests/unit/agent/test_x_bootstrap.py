@@ -9,7 +9,7 @@ import pytest
 from bootstrap.errors import HostError
 from bootstrap_agent import loading
 from bootstrap_agent.contract.stack import parse
-from bootstrap_agent.contract.units import timers_of
+from bootstrap_agent.contract.units import ALERTS_TIMER, timers_of
 
 COMPOSE = Path(__file__).parents[3] / "stack" / "docker-compose.prod.yml"
 
@@ -24,11 +24,11 @@ def test_the_stacks_x_bootstrap() -> None:
 def test_a_stack_says_only_what_it_has() -> None:
     found = parse({"name": "hello", "health": ["/health/"]})
     assert (found.databases, found.certificate, found.data_services, found.media) == (None, None, (), ())
-    assert timers_of(found) == ()
+    assert timers_of(found) == (ALERTS_TIMER,), "a machine is watched whatever it runs"
     kept = parse(
         {"name": "x", "health": ["/"], "media": ["notes"], "certificate": {"install": "tls", "reload": ["web", "hup"]}}
     )
-    assert timers_of(kept) == ("bootstrap-backup-media.timer", "bootstrap-certificate.timer")
+    assert timers_of(kept) == ("bootstrap-backup-media.timer", "bootstrap-certificate.timer", ALERTS_TIMER)
 
 
 def test_jobs_come_one_after_the_other_but_those_of_a_list_side_by_side() -> None:

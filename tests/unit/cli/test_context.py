@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.adapters.console import Console
 from bootstrap.cli.context import Context, known_secrets, registry_login
-from bootstrap.errors import CredentialsError
+from bootstrap.errors import CredentialsError, UsageError
 from bootstrap.ports.object_store import ObjectStore
 from bootstrap.settings import load
 
@@ -91,3 +91,36 @@ def test_tokens_are_found_as_doctl_and_aws_name_them(tmp_path: Path, monkeypatch
     monkeypatch.delenv("DIGITALOCEAN_ACCESS_TOKEN")
     with pytest.raises(CredentialsError):
         _ = context("digitalocean", tmp_path).endpoints
+
+
+@pytest.mark.parametrize("url", ["https://proxy.example/", "http://127.0.0.1:4711", "http://localhost:4711/"])
+def test_the_api_may_be_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "t")
+    monkeypatch.setenv("BOOTSTRAP_API_URL", url)
+    assert context("digitalocean", tmp_path).endpoints.api == url.rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["http://proxy.example", "127.0.0.1:4711", "ftp://localhost"])
+def test_the_token_goes_nowhere_in_the_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "t")
+    monkeypatch.setenv("BOOTSTRAP_API_URL", url)
+    with pytest.raises(UsageError, match="BOOTSTRAP_API_URL"):
+        _ = context("digitalocean", tmp_path).endpoints
+
+
+@pytest.mark.usefixtures("local")
+def test_the_ping_url_comes_from_the_environment_and_is_in_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bootstrap.yaml").write_text("domain: a.example\n")
+    monkeypatch.delenv("ALERTS_PING_URL", raising=False)
+    assert context("local", tmp_path).environment().ping_url is None
+    for given in ("https://hc.example/secret", ""):
+        monkeypatch.setenv("ALERTS_PING_URL", given)
+        assert context("local", tmp_path).environment().ping_url == given
+    for wrong in ("hc.example/secret", "file:///etc/secret", "https://hc.example/secret two"):
+        monkeypatch.setenv("ALERTS_PING_URL", wrong)
+        with pytest.raises(UsageError) as caught:
+            context("local", tmp_path).environment()
+        assert "secret" not in f"{caught.value.message} {caught.value.remedy}"
+        assert wrong in known_secrets()

@@ -79,6 +79,15 @@ def test_a_tag_says_who_and_since_when_and_goes_with_the_run(world: World) -> No
     assert locks(world) == []
 
 
+def test_a_tag_says_what_is_done_and_another_run_hears_it(world: World) -> None:
+    with alone(world.env(), "redeploy"):
+        (name,) = locks(world)
+        assert re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{8}_redeploy:20261129-120000:20261129-120000", name)
+        with pytest.raises(ConflictError, match=r"since .* \(with `redeploy`, "), alone(another_home(world)):
+            raise AssertionError("two at once")
+    assert locks(world) == []
+
+
 def test_the_holder_is_the_home_and_stays_the_same(world: World) -> None:
     assert own_holder(world) == own_holder(world)
     with alone(another_home(world)):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import daemon
+from localcloud.host import unfriendly
 from localcloud.host.home import Home, LocalCloudError
 
 
@@ -22,15 +23,16 @@ def test_a_port_that_another_program_took_is_given_up_unless_a_droplet_knows_it(
     daemon.give_up_a_taken_port(home, droplets=1)
 
 
-def test_droplets_send_no_mail_on_the_blocked_ports_unless_the_operator_opens_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_droplets_send_no_mail_on_the_blocked_ports_unless_the_operator_opens_them(tmp_path: Path) -> None:
     ports = daemon.ports_of(Home(tmp_path, tmp_path))
-    monkeypatch.delenv("BOOTSTRAP_CLOUD_MAIL_PORTS", raising=False)
-    assert daemon.doors(ports).blocked == (25, 465, 587)
-    monkeypatch.setenv("BOOTSTRAP_CLOUD_MAIL_PORTS", "open")
-    assert daemon.doors(ports).blocked == ()
-    monkeypatch.setenv("BOOTSTRAP_CLOUD_MAIL_PORTS", "yes")
-    with pytest.raises(LocalCloudError, match="BOOTSTRAP_CLOUD_MAIL_PORTS=yes") as refused:
-        daemon.doors(ports)
-    assert refused.value.code == 2
+    assert daemon.doors(ports, unfriendly.ALL).blocked == (25, 465, 587)
+    assert daemon.doors(ports, unfriendly.ALL - unfriendly.chosen("mail-ports")).blocked == ()
+
+
+def test_the_choice_reaches_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTSTRAP_CLOUD_RANGE", "198.51.100.0/24")
+    monkeypatch.setattr("localcloud.network.range._used", lambda: iter(()))
+    home = Home(tmp_path, tmp_path)
+    assert daemon.network_of(home).doors.blocked == (25, 465, 587)
+    unfriendly.switch_off(tmp_path, {"mail-ports"})
+    assert daemon.network_of(home).doors.blocked == ()

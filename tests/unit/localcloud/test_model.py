@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud import metadata
+from localcloud.machines.guest import networkd
 from localcloud.network.plan import Rule
 from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
@@ -67,6 +68,16 @@ def test_machine_spec(tx: Transaction) -> None:
     assert spec.config_drive["openstack/latest/user_data"] == b"#cloud-config\n"
 
 
+def test_the_anchor_address_is_beside_the_public_one(tx: Transaction) -> None:
+    spec = machine_spec(tx, droplet(tx, 10), PUBLIC_NET)
+    assert [i.anchor for i in spec.interfaces] == ["10.17.0.10", None]
+    drive = json.loads(spec.config_drive["openstack/latest/network_data.json"])
+    (anchor,) = [network for network in drive["networks"] if network["ip_address"] == "10.17.0.10"]
+    assert (anchor["link"], anchor["netmask"], anchor["routes"]) == ("eth0", "255.255.0.0", [])
+    public, private = (networkd(interface, ()) for interface in spec.interfaces)
+    assert "Address=10.17.0.10/16" in public.splitlines() and "10.17." not in private
+
+
 def test_plan_resolves_tags_and_droplets_to_addresses(tx: Transaction) -> None:
     one, two = droplet(tx, 10, tags=("db",)), droplet(tx, 11)
     tx.put(
@@ -119,6 +130,11 @@ def test_addresses_go_round() -> None:
         ("hostname", "web-10"),
         ("interfaces/public/0/ipv4/address", "198.51.100.10"),
         ("interfaces/public/0/type", "public"),
+        ("interfaces/public/0", "ipv4/\nmac\ntype\nanchor_ipv4/"),
+        ("interfaces/public/0/anchor_ipv4", "address\nnetmask\ngateway"),
+        ("interfaces/public/0/anchor_ipv4/address", "10.17.0.10"),
+        ("interfaces/public/0/anchor_ipv4/netmask", "255.255.0.0"),
+        ("interfaces/public/0/anchor_ipv4/gateway", "10.17.0.1"),
         ("user-data", "#cloud-config\n"),
         ("reserved_ip/ipv4/active", "false"),
         ("dns/nameservers", "198.51.100.2"),

@@ -30,7 +30,7 @@ def test_the_table_is_replaced_in_one_transaction() -> None:
 
 def test_a_guest_sends_from_its_own_addresses_only() -> None:
     rules = chain(NetworkPlan((guest(11),)), "antispoof")
-    assert 'iifname "pub11" ip saddr != 198.51.100.11 drop' in rules
+    assert 'iifname "pub11" ip saddr != { 198.51.100.11, 10.17.0.11 } drop' in rules
     assert 'iifname "vpc11" ip saddr != 10.116.0.11 drop' in rules
 
 
@@ -88,8 +88,21 @@ def test_of_the_service_address_only_the_doors_are_open() -> None:
 
 def test_a_reserved_address_leads_to_its_droplet_and_an_idle_one_nowhere() -> None:
     plan = NetworkPlan((guest(11, reserved_ip="198.51.100.200"),), idle_reserved_ips=("198.51.100.201",))
-    assert "ip daddr 198.51.100.200 dnat to 198.51.100.11" in chain(plan, "translate")
+    assert "ip daddr 198.51.100.200 dnat to 10.17.0.11" in chain(plan, "translate")
     assert "ip daddr { 198.51.100.201 } drop" in chain(plan, "forward")
+
+
+def test_an_anchor_address_without_a_reserved_one_leads_nowhere() -> None:
+    plan = NetworkPlan((guest(11, reserved_ip="198.51.100.200"), guest(12)))
+    assert "ip saddr 10.17.0.11 snat to 198.51.100.200" in chain(plan, "source")
+    drops = [rule for rule in chain(plan, "forward") if "10.17." in rule]
+    assert drops == ["ct status & dnat == 0 ip daddr 10.17.0.0/16 drop", "ip saddr 10.17.0.12 drop"]
+
+
+def test_what_a_guest_may_ask_for_is_told_by_what_it_asked_for() -> None:
+    """Not by the anchor address that a reserved one is translated to."""
+    plan = NetworkPlan((guest(11, guarded=True, outbound=(Rule("tcp", "443", ("198.51.100.200/32",)),)),))
+    assert chain(plan, "out11") == ["ct original ip daddr { 198.51.100.200/32 } tcp dport 443 return", "drop"]
 
 
 def test_private_addresses_reach_the_same_vpc_only() -> None:

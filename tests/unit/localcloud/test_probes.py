@@ -10,7 +10,7 @@ import pytest
 
 from localcloud.state.database import State
 from localcloud.state.model import UptimeCheck, UptimeState
-from localcloud.work.probes import HostProbe, Prober, after
+from localcloud.work.probes import HostProbe, Prober, Seen, after
 
 # nobody answers there: names cannot be resolved
 NAMESERVER = "192.0.2.1"
@@ -66,12 +66,12 @@ def test_enabled_checks_are_probed_again_and_again(tmp_path: Path) -> None:
             tx.put(check("198.51.100.1", id=id, enabled=enabled))
             tx.put(UptimeState(id=id, status="CHECKING", changed_at=""))
 
-    def probe(asked: UptimeCheck) -> bool:
+    def probe(asked: UptimeCheck) -> Seen:
         if asked.id == "broken":
             raise RuntimeError("no tool for it")
-        return True
+        return Seen(True)
 
-    prober = Prober(state, probe, every_s=0.01)
+    prober = Prober(state, probe, lambda *_: None, every_s=0.01)
     prober.start()
     deadline = time.monotonic() + 10
     known: dict[str, UptimeState] = {}

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from bootstrap.deployment import find, gate, steps
+from bootstrap.deployment.lock import alone
 from bootstrap.errors import NotFoundError
 from bootstrap.operations import destroy, logs
 from bootstrap.operations.create import run as create
@@ -37,8 +39,29 @@ def test_status_has_the_fields_that_scripts_read(world: World) -> None:
     )
     assert now["release"]["image"] == RELEASE.name and now["release"]["git"] == "abc1234"
     assert now["backup"] == {"last": None, "age_s": None}
-    # droplet 18, volume 10 x 0.10, Spaces 5
-    assert now["cost_month_usd"] == 24.0
+    # droplet 18, volume 10 x 0.10, Spaces 5, uptime check 1
+    assert now["cost_month_usd"] == 25.0
+
+
+def test_status_says_who_works_on_it(world: World) -> None:
+    assert status(world.env())["lock"] is None
+    with alone(world.env(), "redeploy"):
+        lock = status(world.env())["lock"]
+        (tag,) = world.cloud.tags("bootstrap:example_com:lock:")
+        holder, _, operation = tag.split(":")[3].partition("_")
+        assert (lock["holder"], lock["operation"]) == (holder, operation) == (holder, "redeploy")
+        since = datetime.strptime(tag.split(":")[4], "%Y%m%d-%H%M%S")
+        assert lock["since"] == f"{since:%Y-%m-%dT%H:%M:%SZ}" and lock["silent_s"] < 60 and lock["stale"] is False
+        world.cloud.create_tag("bootstrap:example_com:lock:dead-00c0ffee_destroy:20200101-000000:20200101-000000")
+        assert status(world.env())["lock"]["holder"] == holder, "who lives comes first"
+    dead = status(world.env())["lock"]
+    assert (dead["holder"], dead["operation"], dead["stale"]) == ("dead-00c0ffee", "destroy", True)
+
+
+def test_status_of_what_is_not_there_yet_says_who_makes_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with alone(world.env(), "create"), pytest.raises(NotFoundError, match=r"not deployed; .*`create`.* works on it"):
+        status(world.env())
 
 
 def test_status_of_a_silent_droplet_is_an_answer(world: World) -> None:
@@ -68,7 +91,7 @@ def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:
     (volume,) = world.cloud.volumes()
     done = run_destroy(world)
     cloud = world.cloud
-    assert done.volume_kept == volume.name
+    assert done.volume_kept == volume.name and cloud.uptime_checks() == []
     assert (cloud.droplets(), cloud.reserved_ips(), cloud.firewalls(), cloud.records("example.com")) == ([], [], [], [])
     with pytest.raises(NotFoundError, match="not deployed"):
         status(world.env())
@@ -116,8 +139,9 @@ def test_destroy_killed_anywhere_is_run_again(tmp_path: Path) -> None:
             cloud.firewalls(),
             cloud.volumes(),
             cloud.records("example.com"),
+            cloud.uptime_checks(),
         )
-        assert left == ([], [], [], [], []), f"killed after {world.effects.calls[at - 1]}"
+        assert left == ([], [], [], [], [], []), f"killed after {world.effects.calls[at - 1]}"
 
 
 def test_known_domains_are_read_from_firewalls(world: World) -> None:

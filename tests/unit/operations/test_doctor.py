@@ -121,6 +121,7 @@ BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (lambda w: w.cloud.lacking.add("vpc:create"), "rights", "warning", 0),
     (lambda w: setattr(w, "name_servers", ["ns.parking.example"]), "delegation", "problem", 7),
     (lambda w: setattr(w.store, "versions", False), "spaces", "warning", 0),
+    (lambda w: w.store.lacking.append("see old versions"), "spaces", "warning", 0),
     (lambda w: setattr(w.cloud, "droplet_limit", 2), "quotas", "warning", 0),
     (lambda w: w.cloud.delete_image(w.image.id), "image", "problem", 4),
     (lambda w: send_mail_by(w, "login as me: 535 wrong"), "mail", "problem", 7),

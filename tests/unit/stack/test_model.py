@@ -141,6 +141,10 @@ def x(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (x(secrets={}), f"{ENV_EXAMPLE}: DB_PASSWORD is not in x-bootstrap.secrets"),
         (x(data_services=["postgres"]), "x-bootstrap.data_services: 'postgres' is no service"),
         (x(drain=["apache"]), "x-bootstrap.drain: 'apache' is no service"),
+        (
+            x(alerts=[{"service": "apache", "command": ["true"], "message": "m"}]),
+            "x-bootstrap.alerts: 'apache' is no service",
+        ),
         (x(jobs=["web"]), "services.web: is a job without profile"),
         (x(jobs=[["migrate", "absent"]]), "x-bootstrap.jobs: 'absent' is no service"),
         (x(mail={"host": "SMTP", "port": "MAIL_PORT"}), "x-bootstrap.mail.host: 'SMTP' is no variable of"),

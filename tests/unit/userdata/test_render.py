@@ -65,6 +65,7 @@ def test_deployment_json_is_the_contract() -> None:
             "prefix": "example_com/",
         },
         "backup": {"retention_days": 3, "recipient": None},
+        "alerts": {"email": "ops@example.com"},
     }
 
 

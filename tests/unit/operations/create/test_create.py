@@ -23,6 +23,7 @@ from bootstrap.errors import (
 )
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as operation
+from bootstrap.ports.cloud import Carriers
 from bootstrap.ports.dns import Answer, Caa
 from tests.fakes.cloud import EPOCH, Killed, Trip
 from tests.fakes.world import ROOT, FakeHost, World, public_key
@@ -47,10 +48,12 @@ def counts(world: World) -> dict[str, int]:
         "droplets": len(cloud.droplets()),
         "reserved ips": len(cloud.reserved_ips()),
         "domains": len(cloud.domains()),
+        "uptime checks": len(cloud.uptime_checks()),
     }
 
 
-ONE_OF_EACH = dict.fromkeys(["keys", "vpcs", "volumes", "firewalls", "droplets", "reserved ips", "domains"], 1)
+KINDS = ("keys", "vpcs", "volumes", "firewalls", "droplets", "reserved ips", "domains", "uptime checks")
+ONE_OF_EACH = dict.fromkeys(KINDS, 1)
 
 
 def test_the_story_in_its_order(world: World) -> None:
@@ -77,6 +80,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "certificate ensure",
         "timers enable",
         f"untag droplet bootstrap:example_com:{find.NEVER_SERVED}",
+        "put uptime check",
     ]
     assert counts(world) == ONE_OF_EACH
 
@@ -220,6 +224,16 @@ def test_nothing_is_created_when_the_plan_fails(world: World) -> None:
     with pytest.raises(ConflictError, match="0 droplets"):
         create(world)
     assert world.effects.log == []
+
+
+def test_what_a_key_of_one_bucket_may_not_is_said_once(world: World) -> None:
+    create(world)
+    assert not any("Spaces key" in text for text in world.progress.texts)
+    world.store.lacking = ["turn its versions on", "set the rule"]
+    create(world)
+    said = [text for text in world.progress.texts if "Spaces key" in text]
+    (text,) = said
+    assert text.startswith("warning: the Spaces key may not turn its versions on and may not set the rule")
 
 
 def test_from_backup_restores_once_before_traffic(world: World) -> None:
@@ -405,3 +419,15 @@ def test_a_domain_of_another_account_is_said_to_be_one(world: World, monkeypatch
             create(world)
     create(world)
     assert counts(world) == ONE_OF_EACH
+
+
+def test_a_volume_of_the_name_is_the_one_although_nothing_shows_it_yet(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "bootstrap:example_com"
+    volume = world.cloud.create_volume("bootstrap-example-com", "nyc3", 10, [own])
+    with monkeypatch.context() as patch:
+        patch.setattr(world.cloud, "carriers", lambda tag, among=None: Carriers((), ()))
+        patch.setattr(find, "all_there_is", lambda cloud: find.Account((), (), ()))
+        assert create(world).volume.id == volume.id
+    assert len(world.cloud.volumes()) == 1

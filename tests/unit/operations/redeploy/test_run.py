@@ -60,6 +60,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "2 secrets get",
         "2 secrets put",
         "2 status",
+        "wait until quiet",
         "1 timers disable",
         "1 stack down",
         "1 volume unmount",

@@ -1,0 +1,51 @@
+"""By mail, through the stack's own server, and by the ping URL: whoever hears no ping raises the alarm."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import msgspec
+
+from bootstrap_agent.alerts.decide import Letter
+from bootstrap_agent.alerts.memory import State
+from bootstrap_agent.contract.errors import BootstrapError
+
+PING_S = 10
+# of a server that takes none for months: the newest tell enough
+WAITING = 50
+
+
+def sent(
+    state: State, letter: Letter | None, post: Callable[[Letter], object] | None, remember: Callable[[State], None]
+) -> State:
+    """The oldest first, until the server takes no more; what it did not take waits for the next time. Remembered after
+    each, so that a kill repeats one at most. Without `post` there is nobody to tell by mail."""
+    outbox = () if post is None else (*state.outbox, *([letter] if letter else ()))[-WAITING:]
+    state = msgspec.structs.replace(state, outbox=outbox, problem=None)
+    remember(state)
+    while post is not None and state.outbox:
+        try:
+            post(state.outbox[0])
+        except BootstrapError as error:
+            state = msgspec.structs.replace(state, problem=error.message)
+            remember(state)
+            break
+        state = msgspec.structs.replace(state, outbox=state.outbox[1:])
+        remember(state)
+    return state
+
+
+def ping(url: str, well: bool = True) -> str | None:
+    """Why it was not heard, in one line without the URL, which is a secret; None when it was."""
+    try:
+        # the CLI delivers http and https only
+        with urllib.request.urlopen(url if well else f"{url.rstrip('/')}/fail", timeout=PING_S):  # noqa: S310
+            return None
+    except urllib.error.HTTPError as error:
+        return f"status {error.code}"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        return getattr(reason, "strerror", None) or type(reason).__name__
