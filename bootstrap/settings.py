@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from bootstrap.errors import UsageError
 
@@ -180,14 +189,30 @@ class RegistrySettings(Strict):
     user: Annotated[str, Field(min_length=1), about("Who pulls; the password is `REGISTRY_PASSWORD`.", example="ada")]
 
 
+class KeepSettings(Strict):
+    """All backups of the last two days stay, of those before the newest of so many days, weeks and months, and the last
+    one always."""
+
+    daily: Annotated[
+        int,
+        Field(ge=1, le=3650),
+        about("Days of which one backup stays; to any second of them the databases can go back.", example=14),
+    ] = 7
+    weekly: Annotated[int, Field(ge=0, le=520), about("Weeks of which one backup stays.", example=8)] = 4
+    monthly: Annotated[int, Field(ge=0, le=120), about("Months of which one backup stays.", example=12)] = 6
+
+
 class BackupSettings(Strict):
     """How long backups stay."""
 
-    retention_days: Annotated[
-        int,
-        Field(ge=1, le=3650),
-        about("Older backups are deleted, but never the newest of a kind.", unit="days", example=14),
-    ] = 7
+    keep: KeepSettings = KeepSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_name(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "retention_days" in given:
+            raise _Refused("`retention_days` is now `keep`", f"backup: {{keep: {{daily: {given['retention_days']}}}}}")
+        return given
 
 
 class AlertSettings(Strict):

@@ -120,7 +120,7 @@ def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None
 def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenance | None, as_json: bool) -> None:
     from bootstrap.deployment.cost import total
 
-    s = env.settings
+    s, keep = env.settings, env.settings.backup.keep
     droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"
     volume = plan.deployment.volume
     exists = {
@@ -131,7 +131,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
         **({"data": f"from backup {plan.from_backup}"} if plan.from_backup else {}),
         "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
         "firewall": f"22 from {', '.join(s.ssh_from)}; 80, 443 and icmp from everywhere",
-        "backups": f"{s.bucket}/{s.prefix}, kept {s.backup.retention_days} days"
+        "backups": f"{s.bucket}/{s.prefix}, kept {keep.daily} days, {keep.weekly} weeks, {keep.monthly} months"
         if env.store
         else "none: no Spaces key",
         "alarms": _told(env, plan),

@@ -25,9 +25,18 @@ class Acme(Protocol):
     def ca_pem(self) -> str | None: ...
 
 
+class Keep(Protocol):
+    @property
+    def daily(self) -> int: ...
+    @property
+    def weekly(self) -> int: ...
+    @property
+    def monthly(self) -> int: ...
+
+
 class Backup(Protocol):
     @property
-    def retention_days(self) -> int: ...
+    def keep(self) -> Keep: ...
 
 
 class Deployment(Protocol):
@@ -88,6 +97,7 @@ def user_data(
 
 def deployment_document(deployment: Deployment, recipient: str | None) -> contract.Deployment:
     """deployment.json."""
+    keep = deployment.backup.keep
     return contract.Deployment(
         domain=deployment.domain,
         names=deployment.names,
@@ -99,7 +109,7 @@ def deployment_document(deployment: Deployment, recipient: str | None) -> contra
         spaces=contract.Spaces(
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
         ),
-        backup=contract.Backup(deployment.backup.retention_days, recipient),
+        backup=contract.Backup(keep.daily, recipient, contract.Keep(keep.daily, keep.weekly, keep.monthly)),
         alerts=contract.Alerts(deployment.alerts_to),
     )
 

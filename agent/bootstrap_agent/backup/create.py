@@ -17,9 +17,9 @@ from bootstrap_agent.backup.database import Database
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
-from bootstrap_agent.contract import manifest
+from bootstrap_agent.contract import manifest, wal
 from bootstrap_agent.contract.answers import Pruned
-from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.deployment import Deployment, Keep
 from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.manifest import (
     DATABASE,
@@ -156,27 +156,32 @@ def bounds(before: Rows, after: Rows) -> dict[str, dict[str, tuple[int, int]]]:
 
 def prune(deployment: Deployment) -> Pruned:
     """A manifest goes before its objects: killed in between, they are objects without a manifest, and go next time."""
-    store, now = BackupStore(deployment), datetime.now(timezone.utc)
+    store, now, keep = BackupStore(deployment), datetime.now(timezone.utc), deployment.backup.kept
     kept = store.manifests()
     objects: dict[str, list[str]] = {}
     for key in store.object_keys():
         if (backup_id := manifest.id_of(key, store.prefix)) is not None:
             objects.setdefault(backup_id, []).append(key)
-    old = {found.id for found in retention.expired(kept, now, deployment.backup.retention_days)}
+    old = {found.id for found in retention.expired(kept, now, keep)}
     gone = sorted(old | retention.unfinished(objects, kept, now))
     for backup_id in gone:
         key = manifest.manifest_key(store.prefix, backup_id)
         store.delete([key, *(other for other in objects[backup_id] if other != key)])
-    _prune_log(store, [found for found in kept if found.id not in old])
+    _prune_log(store, [found for found in kept if found.id not in old], now, keep)
     return Pruned(tuple(gone), tuple(sorted({found.id for found in kept} - old)))
 
 
-def _prune_log(store: BackupStore, kept: list[Manifest]) -> None:
-    """What the oldest base backup that is kept does not need. Histories stay: they are small, and few."""
-    first: dict[str, str] = {}
-    for part in (found.cluster for found in kept if found.cluster):
-        first[part.system] = min(first.get(part.system, part.wal_from), part.wal_from, key=lambda name: name[8:])
-    store.delete([key for key in store.object_keys("wal/") if retention.log_is_old(key, store.prefix, first)])
+def _prune_log(store: BackupStore, kept: list[Manifest], now: datetime, keep: Keep) -> None:
+    """Histories of timelines stay: they are small, and few."""
+    segments: dict[str, list[str]] = {}
+    for key in store.object_keys(manifest.WAL):
+        system, file = key.removeprefix(store.prefix + manifest.WAL).split("/")
+        if wal.is_segment(segment := file.partition(".")[0]):
+            segments.setdefault(system, []).append(segment)
+    for system, present in segments.items():
+        bases = [found for found in kept if found.cluster and found.cluster.system == system]
+        old = retention.old_log(present, bases, now, keep)
+        store.delete([manifest.wal_key(store.prefix, system, segment) for segment in old])
 
 
 def _require_something(kind: str, x: XBootstrap) -> None:

@@ -13,6 +13,7 @@ from bootstrap_agent.contract.errors import BackupError, NotFoundError
 
 # version 1: gzip, in the clear, each database of its own moment. It is read, and no longer written.
 VERSION, READABLE = 2, (1, 2)
+WAL = "wal/"
 FULL, DATABASE, MEDIA = "full", "database", "media"
 _STAMP = "%Y%m%d_%H%M%S"
 _OBJECT = re.compile(
@@ -122,7 +123,7 @@ def settings_key(prefix: str, backup_id: str) -> str:
 
 def wal_prefix(system: str) -> str:
     """Without the deployment's own; `system` is PostgreSQL's identifier of the cluster."""
-    return f"wal/{system}/"
+    return f"{WAL}{system}/"
 
 
 def wal_key(prefix: str, system: str, file: str) -> str:

@@ -16,6 +16,7 @@ from bootstrap_agent.backup import choose, retention, store, stream, version1
 from bootstrap_agent.backup.create import bounds
 from bootstrap_agent.backup.recovery import Goal, rows_differ
 from bootstrap_agent.contract import answers, manifest
+from bootstrap_agent.contract.deployment import Keep
 from bootstrap_agent.contract.manifest import ClusterPart, DatabasePart, Manifest, MediaPart, StoredPart
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -101,9 +102,14 @@ def test_a_manifest_of_version_1_is_read() -> None:
 
 def test_old_backups_go_but_never_the_last_of_a_kind() -> None:
     old_media, old_database, older = made(20, "media"), made(9, "database"), made(30)
-    assert retention.expired([older, old_media, old_database], NOW, 7) == [older]
+    week = Keep(7, 0, 0)
+    assert retention.expired([older, old_media, old_database], NOW, Keep(0, 0, 0)) == [older]
     fresh = made(1)
-    assert retention.expired([older, old_media, old_database, fresh], NOW, 7) == [old_database, old_media, older]
+    assert retention.expired([older, old_media, old_database, fresh], NOW, week) == []
+    assert retention.expired([older, old_media, old_database, fresh], NOW, Keep(1, 0, 0)) == [older]
+    assert retention.expired([older, old_media, old_database, fresh], NOW, Keep(0, 0, 0)) == [
+        *(old_database, old_media, older)
+    ]
 
 
 def test_objects_without_a_manifest_go_when_no_backup_can_still_be_making_them() -> None:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bootstrap_agent.backup import retention
-from bootstrap_agent.contract import manifest, wal
+from bootstrap_agent.contract import wal
 from bootstrap_agent.contract.errors import BackupError
 
 SIZES = st.sampled_from([1 << power for power in range(20, 31)])
@@ -44,12 +43,3 @@ def test_a_chain_ends_at_its_first_gap(size: int, first: int, timeline: int, cou
             wal.require(names[0], names[-1], present, size)
     else:
         wal.require(names[0], names[-1], present, size)
-
-
-@given(SIZES, NUMBERS, NUMBERS, TIMELINES)
-def test_no_log_goes_that_a_kept_base_needs(size: int, first: int, other: int, timeline: int) -> None:
-    needed = wal.name(1, first, size)
-    key = manifest.wal_key("p/", "7", wal.name(timeline, other, size))
-    assert retention.log_is_old(key, "p/", {"7": needed}) == (other < first)
-    assert retention.log_is_old(key, "p/", {}), "of a cluster of which no base is left"
-    assert not retention.log_is_old(manifest.wal_key("p/", "7", "00000002.history"), "p/", {})
