@@ -112,7 +112,7 @@ def prune(context: Context, domain: str | None, as_json: bool) -> None:
     bootstrap backup prune
     bootstrap backup prune example.com --json
     """
-    from bootstrap.operations.backup import prune as operation
+    from bootstrap.operations.prune import prune as operation
     from bootstrap_agent.contract import form
 
     done = operation(context.environment(domain))

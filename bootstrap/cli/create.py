@@ -120,7 +120,8 @@ def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None
 def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenance | None, as_json: bool) -> None:
     from bootstrap.deployment.cost import total
 
-    s, keep = env.settings, env.settings.backup.keep
+    s, keep = env.settings, env.settings.backup
+    kept = f"kept {keep.keep_daily} days, {keep.keep_weekly} weeks, {keep.keep_monthly} months"
     droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"
     volume = plan.deployment.volume
     exists = {
@@ -131,9 +132,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
         **({"data": f"from backup {plan.from_backup}"} if plan.from_backup else {}),
         "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
         "firewall": f"22 from {', '.join(s.ssh_from)}; 80, 443 and icmp from everywhere",
-        "backups": f"{s.bucket}/{s.prefix}, kept {keep.daily} days, {keep.weekly} weeks, {keep.monthly} months"
-        if env.store
-        else "none: no Spaces key",
+        "backups": f"{s.bucket}/{s.prefix}, {kept}" if env.store else "none: no Spaces key",
         "alarms": _told(env, plan),
     }
     if as_json:

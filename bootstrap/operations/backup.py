@@ -53,14 +53,6 @@ def manifest_of(env: Environment, wanted: str) -> Manifest:
     return _manifest(store_of(env), manifest_key(env.settings.prefix, found[0].id))
 
 
-def prune(env: Environment) -> answers.Pruned:
-    """The live droplet does it: it knows the rules that it was made with."""
-    with alone(env, "backup prune") as locked:
-        _, live = finding.find_live(locked)
-        with closing(remote.connect(locked, live)) as host, locked.progress.step("old backups deleted"):
-            return remote.agent(host, answers.BACKUP_PRUNE, timeout_s=BACKUP_S)
-
-
 def recipient(env: Environment) -> str | None:
     """Whom this deployment's backups are encrypted to: whom they were so far, else the operator's own key, made now if
     need be. None where there are none."""

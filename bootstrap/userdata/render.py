@@ -25,18 +25,13 @@ class Acme(Protocol):
     def ca_pem(self) -> str | None: ...
 
 
-class Keep(Protocol):
-    @property
-    def daily(self) -> int: ...
-    @property
-    def weekly(self) -> int: ...
-    @property
-    def monthly(self) -> int: ...
-
-
 class Backup(Protocol):
     @property
-    def keep(self) -> Keep: ...
+    def keep_daily(self) -> int: ...
+    @property
+    def keep_weekly(self) -> int: ...
+    @property
+    def keep_monthly(self) -> int: ...
 
 
 class Deployment(Protocol):
@@ -97,7 +92,8 @@ def user_data(
 
 def deployment_document(deployment: Deployment, recipient: str | None) -> contract.Deployment:
     """deployment.json."""
-    keep = deployment.backup.keep
+    backup = deployment.backup
+    keep = contract.Keep(backup.keep_daily, backup.keep_weekly, backup.keep_monthly)
     return contract.Deployment(
         domain=deployment.domain,
         names=deployment.names,
@@ -109,7 +105,7 @@ def deployment_document(deployment: Deployment, recipient: str | None) -> contra
         spaces=contract.Spaces(
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
         ),
-        backup=contract.Backup(keep.daily, recipient, contract.Keep(keep.daily, keep.weekly, keep.monthly)),
+        backup=contract.Backup(keep.daily, recipient, keep),
         alerts=contract.Alerts(deployment.alerts_to),
     )
 

@@ -14,7 +14,8 @@ from bootstrap.images.bake import STACK_TAG, stack_of
 from bootstrap.operations.create import preflight
 from bootstrap.operations.restore import choose_backup, order_of
 from bootstrap.ports.cloud import Droplet, Image, Size
-from bootstrap.settings import SPACES_REGIONS, Settings
+from bootstrap.settings import Settings
+from bootstrap.settings.parts import SPACES_REGIONS
 from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
 

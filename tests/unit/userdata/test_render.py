@@ -46,7 +46,7 @@ def test_everything_arrives_as_it_was_given(ca_pem: str | None) -> None:
 
 
 def test_deployment_json_is_the_contract() -> None:
-    text, _ = rendered(acme={"ca_pem": CA}, backup={"keep": {"daily": 3}})
+    text, _ = rendered(acme={"ca_pem": CA}, backup={"keep_daily": 3})
     assert json.loads(files(yaml.safe_load(text))["/etc/bootstrap/deployment.json"]) == {
         "version": 1,
         "domain": "example.com",
