@@ -183,7 +183,7 @@ def test_nothing_in_the_bucket_can_be_read_without_the_key(
 
 def test_the_key_that_opens_is_on_no_droplet(laptop: Bootstrap) -> None:
     looked = laptop(
-        "ssh", DOMAIN, "sudo sh -c 'grep -rlsa AGE-SECRET-KEY- /etc /home /root /run /srv /tmp /var /dev/shm; true'"
+        "ssh", DOMAIN, "sudo sh -c 'grep -rlsaE AGE-SECRET[-]KEY-1 /etc /home /root /run /srv /tmp /var /dev/shm; true'"
     )
     assert looked.out == ""
 
