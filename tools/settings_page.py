@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 _HEAD = """\
 # Settings
 
-Made from the models in `bootstrap/settings.py` by `make docs`. Settings stand in `bootstrap.yaml` in the current
+Made from the models in `bootstrap/settings/` by `make docs`. Settings stand in `bootstrap.yaml` in the current
 folder, or in the file that `--config` names. A flag wins over the file, the file over the default. In the file,
 `stack`, `ssh_key`, `env_file` and `acme.roots_file` are relative to its folder. An unknown name is an error (exit code
 2), before anything is created. Only `domain` must be given.

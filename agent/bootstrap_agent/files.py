@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 from pathlib import Path
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def exchange(staged: Path, current: Path) -> None:
+    """The two change names at once, so that there is never a moment without `current`; one that does not exist yet
+    begins to. On one file system. Source: renameat2(2)."""
+    if not current.exists():
+        staged.rename(current)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(staged), _AT_FDCWD, os.fsencode(current), _RENAME_EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(current))
 
 
 def write_atomic(path: Path, data: bytes, mode: int, uid: int = 0, gid: int = 0) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bootstrap_agent import volume
 from bootstrap_agent.alerts import run as alerts
-from bootstrap_agent.backup import age
+from bootstrap_agent.backup import age, archive
 from bootstrap_agent.certificate import pair, renewal
 from bootstrap_agent.compose import Compose, states
 from bootstrap_agent.contract.answers import BackupAge, Certificate, Service, Status
@@ -25,6 +25,7 @@ def status(release: Release, deployment: Deployment, x: XBootstrap, compose: Com
         certificate=found,
         backup=backup,
         volume=data,
+        archive=archive.read() if x.databases else None,
         services_error=services_error,
         certificate_error=certificate_error,
         backup_error=backup_error,

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from bootstrap_agent import loading
 from bootstrap_agent.compose import Compose
@@ -120,7 +120,14 @@ def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
 def restore(droplet: Droplet, options: argparse.Namespace) -> answers.Restored:
     from bootstrap_agent.backup import restore as module
 
-    return module.restore(options.id, droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment)
+    order = form.decode(sys.stdin.read() or "{}", answers.RestoreOrder)
+    return module.restore(options.id, order, droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+
+
+def archive(droplet: Droplet, _: argparse.Namespace) -> NoReturn:
+    from bootstrap_agent.backup import archive as module
+
+    module.serve(droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment)
 
 
 def timers(droplet: Droplet, options: argparse.Namespace) -> answers.Timers:
@@ -158,6 +165,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (certificate, "obtain, keep or renew the certificate"),
     (hostkey, "make a new SSH host key, then put it in place"),
     (backup, "into Spaces"),
+    (archive, "PostgreSQL's log into Spaces, until it is ended"),
     (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),
     (timers, "backups and certificate renewal by themselves"),
     (mail, "ask the stack's mail server, or send one mail by it"),

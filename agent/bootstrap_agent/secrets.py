@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap_agent.contract import dotenv, form, paths
@@ -25,6 +26,12 @@ def put(text: str, stack_dir: Path) -> Written:
     write_atomic(env_file, rendered, 0o600, owner.pw_uid, owner.pw_gid)
     write_atomic(credentials_file, form.encode(secrets.credentials, indent=1).encode(), 0o600)
     return Written((str(env_file), str(credentials_file)))
+
+
+def merge(env: Mapping[str, str], stack_dir: Path) -> None:
+    """Over what is there: the values that a restored deployment had."""
+    now = get(stack_dir)
+    put(form.encode(Secrets({**now.env, **env}, now.credentials)), stack_dir)
 
 
 def get(stack_dir: Path) -> Secrets:

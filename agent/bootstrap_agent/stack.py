@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from bootstrap_agent.compose import Compose, Container, states, tail
 from bootstrap_agent.contract.answers import Services
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import HostError, UnhealthyError
+from bootstrap_agent.contract.paths import AFTER_RESTORE, DATA
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import last_line, note, run
@@ -34,14 +36,33 @@ def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose
     check_images(release, compose)
     pair.install(release, deployment, x)
     try:
+        restored = AFTER_RESTORE.exists()
+        if restored:
+            _empty(x.queues)
         start_data(compose, x)
         note("all services")
         start(compose, compose.services(), everything=True)
+        if restored:
+            _after_restore(compose, x)
     finally:
         # also when one of them failed: what the others answer is better than no answer
         hold.release()
     boot.enable()
     return Services(states(compose.containers()))
+
+
+def _empty(queues: Sequence[str]) -> None:
+    for name in queues:
+        for entry in (DATA / name).iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def _after_restore(compose: Compose, x: XBootstrap) -> None:
+    """Once more after a kill: the stack's own commands may be run twice."""
+    for step in x.after_restore:
+        note(f"after the restore: {step.service}")
+        compose.execute(step.service, step.command, error=UnhealthyError, what=f"after_restore {step.service}")
+    AFTER_RESTORE.unlink()
 
 
 def down(x: XBootstrap, compose: Compose) -> Services:

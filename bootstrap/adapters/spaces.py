@@ -76,7 +76,10 @@ class Spaces:
             ]
 
     def read(self, key: str) -> bytes:
-        return b"".join(self._bucket.chunks(key))
+        return b"".join(self.chunks(key))
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        return self._bucket.chunks(key)
 
     def delete_prefix(self, prefix: str) -> int:
         """Every version goes, or a versioned bucket would keep what was asked to be deleted. Nothing is deleted while a

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -132,6 +133,28 @@ def stack_option(command: _F) -> _F:
     return click.option(
         "--stack", type=click.Path(path_type=Path, file_okay=False), help="Folder of the Compose file; default: stack."
     )(command)
+
+
+def recovery_key_option(command: _F) -> _F:
+    return click.option(
+        "--recovery-key", type=click.Path(path_type=Path, dir_okay=False), help="File of the key that opens backups."
+    )(command)
+
+
+class Moment(click.ParamType[datetime]):
+    """A time with its zone: without one, nobody knows whose clock is meant."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            # Python 3.10 reads no Z
+            moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        except ValueError:
+            self.fail(f"{value!r} is no time such as '2026-11-24 13:05:00+00:00'", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} names no zone: '2026-11-24 13:05:00+00:00', or with Z", param, ctx)
+        return moment
 
 
 def json_option(command: _F) -> _F:

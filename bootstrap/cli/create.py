@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bootstrap.cli import completing
-from bootstrap.cli.context import Context, json_option, pass_context, stack_option
+from bootstrap.cli.context import Context, Moment, json_option, pass_context, recovery_key_option, stack_option
+from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap.deployment.environment import Environment
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Your own values for .env.production."
 )
 @click.option("--from-backup", metavar="ID", help="Start from a backup: its id, or `latest`.")
+@click.option("--to", type=Moment(), metavar="TIME", help="With --from-backup latest: a moment to go back to.")
+@recovery_key_option
 @click.option("--dry-run", is_flag=True, help="Check everything, print what would exist and its cost.")
 @json_option
 @pass_context
@@ -45,6 +50,7 @@ def create(
     /,
     domain: str | None,
     from_backup: str | None,
+    to: datetime | None,
     dry_run: bool,
     as_json: bool,
     ssh_from: tuple[str, ...],
@@ -54,6 +60,8 @@ def create(
 
     Safe to run again, after an interruption or to check: what exists is found and kept.
 
+    From backup `latest` is everything that was archived; with --to, or a backup's id, its moment.
+
     \b
     bootstrap create --domain example.com
     bootstrap create --domain example.com --dry-run
@@ -62,17 +70,31 @@ def create(
     from bootstrap.operations.create import run as operation
     from bootstrap.operations.create.plan import check
 
+    if to and from_backup != "latest":
+        raise UsageError("--to finds its backup by itself", "add --from-backup latest")
     # a new deployment is never guessed from the others: without --domain, bootstrap.yaml must name it
     env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, **flags))
     if context.endpoints.base_is_stand_in:
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
     if dry_run:
-        plan = check(env, from_backup)
+        plan = check(env, from_backup, to)
         _print_plan(context, env, plan, _origin(context, env, plan), as_json)
         return
-    created = operation.create(env, from_backup=from_backup, on_plan=lambda plan: _origin(context, env, plan))
+    had_key = env.settings.recovery_file.exists()
+    created = operation.create(env, from_backup=from_backup, to=to, on_plan=lambda plan: _origin(context, env, plan))
     completing.remember_domain(context.cloud_name, env.settings.domain)
     _print_summary(context, env, created, as_json)
+    if not had_key and not as_json:
+        _show_recovery_key(context, env.settings.recovery_file)
+
+
+def _show_recovery_key(context: Context, file: Path) -> None:
+    """Once, and to a person only: what a log has read, everybody has read."""
+    if not file.exists():
+        return
+    context.console.warn(f"{file} is the only key that opens the backups: keep a copy elsewhere")
+    if sys.stdout.isatty():
+        context.console.print(file.read_text().splitlines()[-1])
 
 
 def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None:
@@ -98,7 +120,8 @@ def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None
 def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenance | None, as_json: bool) -> None:
     from bootstrap.deployment.cost import most, total
 
-    s = env.settings
+    s, keep = env.settings, env.settings.backup
+    kept = f"kept {keep.keep_daily} days, {keep.keep_weekly} weeks, {keep.keep_monthly} months"
     droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"
     volume = plan.deployment.volume
     exists = {
@@ -109,9 +132,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
         **({"data": f"from backup {plan.from_backup}"} if plan.from_backup else {}),
         "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
         "firewall": f"22 from {', '.join(s.ssh_from)}; 80, 443 and icmp from everywhere",
-        "backups": f"{s.bucket}/{s.prefix}, kept {s.backup.retention_days} days"
-        if env.store
-        else "none: no Spaces key",
+        "backups": f"{s.bucket}/{s.prefix}, {kept}" if env.store else "none: no Spaces key",
         "alarms": _told(env, plan),
     }
     if as_json:

@@ -41,6 +41,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("volume", f"{volume['name']} {volume['size_gb']} GiB" if volume else "-"),
         ("certificate", _certificate(now["certificate"])),
         ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
+        ("log", _archive(now["archive"])),
         *([("lock", _lock(now["lock"]))] if now["lock"] else []),
         ("alarms", "; ".join(f"{each['message']}, since {each['since']}" for each in now["alarms"]) or "none"),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
@@ -63,6 +64,14 @@ def _certificate(certificate: dict[str, Any] | None) -> str:
         return "-"
     text, failing = f"{certificate['issuer']}, until {certificate['not_after']}", certificate.get("failing")
     return f"{text}; its renewal fails since {failing['since']}: {failing['why']}" if failing else text
+
+
+def _archive(archive: dict[str, Any] | None) -> str:
+    if archive is None:
+        return "-"
+    if since := archive.get("behind_since"):
+        return f"not archived since {since}: {archive.get('why')}"
+    return f"archived until {archive['archived_at'] or 'now: it begins'}"
 
 
 def _age(seconds: int | None) -> str:

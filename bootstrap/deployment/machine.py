@@ -34,15 +34,16 @@ class Placement:
     key: SSHKey
     public_key: str
     vpc: VPC
+    recipient: str | None
 
 
-def prepare_placement(env: Environment, keypair: Keypair) -> Placement:
+def prepare_placement(env: Environment, keypair: Keypair, recipient: str | None) -> Placement:
     """SSH key, VPC and firewall: looked for first, created when absent."""
     with env.progress.step("ssh key, vpc and firewall"):
         key = _ensure_ssh_key(env, keypair)
         vpc = _ensure_vpc(env)
         _ensure_firewall(env)
-    return Placement(key, keypair.public, vpc)
+    return Placement(key, keypair.public, vpc, recipient)
 
 
 def prepare_droplet(
@@ -174,7 +175,9 @@ def _create(
         size=settings.size,
         image_id=image.id,
         ssh_key_ids=(placement.key.id,),
-        user_data=render.user_data(settings, host_key.private, host_key.public, placement.public_key),
+        user_data=render.user_data(
+            settings, host_key.private, host_key.public, placement.public_key, placement.recipient
+        ),
         vpc_uuid=placement.vpc.id,
         volume_ids=tuple(volume_ids),
         # the firewall guards the first tag, so the droplet is never without it

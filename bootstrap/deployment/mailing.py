@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bootstrap.deployment import remote
 from bootstrap.errors import HostError, UsageError
 from bootstrap.ports.host import Host
-from bootstrap.settings import BLOCKED_PORTS, PROVIDERS_PORTS, blocked
+from bootstrap.settings.parts import BLOCKED_PORTS, PROVIDERS_PORTS, blocked
 from bootstrap_agent.contract import answers
 
 

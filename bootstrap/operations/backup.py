@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import remote, rights
+from bootstrap.deployment import recovery, remote, rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.ports.object_store import ObjectStore
-from bootstrap_agent.contract import answers, form
+from bootstrap_agent.contract import answers, form, manifest
 from bootstrap_agent.contract.manifest import Manifest, manifest_key
 
 # a dump is as long as its database, and so is the way back
@@ -28,6 +29,11 @@ class Backup:
     size: int
     databases: tuple[str, ...]
     release: str | None
+    recipient: str | None = None
+
+    @property
+    def at(self) -> datetime:
+        return manifest.time_of(self.id)
 
 
 def backup_now(env: Environment) -> Manifest:
@@ -38,6 +44,27 @@ def backup_now(env: Environment) -> Manifest:
         step = locked.progress.step("backup of databases and media to Spaces")
         with closing(remote.connect(locked, live)) as host, step:
             return remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
+
+
+def manifest_of(env: Environment, wanted: str) -> Manifest:
+    """Of the backup of that id, or of the newest one; NotFoundError when there is none."""
+    found = [backup for backup in stored_backups(env) if wanted in ("latest", backup.id)]
+    if not found:
+        raise NotFoundError(f"there is no backup {wanted} of {env.settings.domain}", "bootstrap backup list")
+    return _manifest(store_of(env), manifest_key(env.settings.prefix, found[0].id))
+
+
+def recipient(env: Environment) -> str | None:
+    """Whom this deployment's backups are encrypted to: whom they were so far, else the operator's own key, made now if
+    need be. None where there are none."""
+    if env.store is None:
+        return None
+    own = recovery.recipient_of(env.settings.recovery_file)
+    before = next((found.recipient for found in stored_backups(env) if found.recipient), None)
+    if before and before != own:
+        env.progress.warn(f"backups stay encrypted to {before}, whose key is not in {env.settings.recovery_file}")
+        return before
+    return recovery.ensure(env.settings.recovery_file)
 
 
 def list_backups(env: Environment) -> list[Backup]:
@@ -72,19 +99,24 @@ def store_of(env: Environment) -> ObjectStore:
 
 
 def _read(store: ObjectStore, key: str) -> Backup:
+    return _backup(_manifest(store, key))
+
+
+def _manifest(store: ObjectStore, key: str) -> Manifest:
     try:
-        return _backup(form.decode(store.read(key), Manifest))
+        return form.decode(store.read(key), Manifest)
     except form.FormError as error:
         what = f"{key} in the bucket is no manifest of a backup: {error.problems[0]}"
         raise BackupError(what, "delete or repair this object") from None
 
 
-def _backup(manifest: Manifest) -> Backup:
+def _backup(found: Manifest) -> Backup:
     return Backup(
-        id=manifest.id,
-        kind=manifest.kind,
-        time=form.plain(manifest.created_at),
-        size=sum(part.size for part in manifest.parts),
-        databases=tuple(sorted(manifest.databases)),
-        release=manifest.release,
+        id=found.id,
+        kind=found.kind,
+        time=form.plain(found.created_at),
+        size=sum(part.size for part in found.parts),
+        databases=tuple(sorted(found.databases)),
+        release=found.release,
+        recipient=found.recipient,
     )

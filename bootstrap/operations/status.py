@@ -45,6 +45,7 @@ def status(env: Environment) -> dict[str, Any]:
         "services": form.plain(status.services if status else ()),
         "certificate": form.plain(status.certificate if status else None),
         "backup": form.plain(status.backup if status else _UNKNOWN),
+        "archive": form.plain(status.archive if status else None),
         "alarms": form.plain(status.alarms if status else ()),
         "cost_month_usd": _cost(env, deployment),
     }

@@ -10,6 +10,7 @@ Implementation: `adapters/spaces.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -37,6 +38,9 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> list[StoredObject]: ...
     def read(self, key: str) -> bytes: ...
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The same in pieces, for what may be large; a download that is cut goes on where it was."""
+
     def delete_prefix(self, prefix: str) -> int:
         """Deletes every object under `prefix` with its versions and returns how many there were; an error when
         something is still there."""

@@ -29,7 +29,11 @@ class Acme(Protocol):
 
 class Backup(Protocol):
     @property
-    def retention_days(self) -> int: ...
+    def keep_daily(self) -> int: ...
+    @property
+    def keep_weekly(self) -> int: ...
+    @property
+    def keep_monthly(self) -> int: ...
 
 
 class Deployment(Protocol):
@@ -61,14 +65,21 @@ class Deployment(Protocol):
     def spaces_endpoint(self) -> str: ...
 
 
-def user_data(deployment: Deployment, host_private_key: str, host_public_key: str, ssh_public_key: str) -> str:
-    """The host key is the one that is pinned before the first contact, and replaced right after it."""
+def user_data(
+    deployment: Deployment,
+    host_private_key: str,
+    host_public_key: str,
+    ssh_public_key: str,
+    recipient: str | None = None,
+) -> str:
+    """The host key is the one that is pinned before the first contact, and replaced right after it. `recipient` is whom
+    backups are encrypted to."""
     text = _template("user-data.yaml.j2").render(
         slug=deployment.slug,
         host_private_key=host_private_key,
         host_public_key=host_public_key.strip(),
         ssh_public_key=ssh_public_key.strip(),
-        deployment_json=form.encode(deployment_document(deployment), indent=2),
+        deployment_json=form.encode(deployment_document(deployment, recipient), indent=2),
         deployment_file=paths.DEPLOYMENT,
         user=paths.USER,
         ca_pem=deployment.acme.ca_pem,
@@ -81,8 +92,10 @@ def user_data(deployment: Deployment, host_private_key: str, host_public_key: st
     return text
 
 
-def deployment_document(deployment: Deployment) -> contract.Deployment:
+def deployment_document(deployment: Deployment, recipient: str | None) -> contract.Deployment:
     """deployment.json."""
+    backup = deployment.backup
+    keep = contract.Keep(backup.keep_daily, backup.keep_weekly, backup.keep_monthly)
     return contract.Deployment(
         domain=deployment.domain,
         names=deployment.names,
@@ -97,7 +110,7 @@ def deployment_document(deployment: Deployment) -> contract.Deployment:
         spaces=contract.Spaces(
             deployment.spaces_endpoint, deployment.spaces_region, deployment.bucket, deployment.prefix
         ),
-        backup=contract.Backup(deployment.backup.retention_days),
+        backup=contract.Backup(keep.daily, recipient, keep),
         alerts=contract.Alerts(deployment.alerts_to),
     )
 

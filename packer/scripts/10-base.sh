@@ -32,9 +32,9 @@ systemctl daemon-reload
 
 apt_get update
 apt_get full-upgrade
-apt_get install aide auditd ca-certificates curl dbus debsums e2fsprogs fail2ban gzip libpam-pwquality \
+apt_get install age aide auditd ca-certificates curl dbus debsums e2fsprogs fail2ban gzip libpam-pwquality \
     libpam-tmpdir logrotate lynis needrestart nftables openssh-server openssl procps python3-systemd python3-venv sudo \
-    tar tzdata unattended-upgrades
+    tar tzdata unattended-upgrades zstd
 # `bootstrap audit` asks when somebody wants to know.
 systemctl disable --now lynis.timer
 

@@ -57,6 +57,8 @@ class Machine:
     certificate: answers.Certificate = field(default_factory=lambda: answers.Certificate("Test", CERTIFIED_UNTIL))
     # what it says of its mail server, when it has one
     mail_problem: str | None = None
+    # why it makes none
+    no_backup: str | None = None
     # what its latest check found
     alarms: tuple[answers.Alarm, ...] = ()
     # an image of before there was `mail`, and `alerts`
@@ -155,6 +157,8 @@ class FakeHost:
         if command == "stack up" and not machine.healthy:
             machine.held = False
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
+        if command.startswith("backup ") and machine.no_backup:
+            return HostResult(10, "", f"error: {machine.no_backup}\n")
         if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
@@ -206,6 +210,8 @@ class FakeHost:
                 return answers.Pruned((), (_manifest("full").id,))
             case ["backup", kind]:
                 return _manifest({"now": "full"}.get(kind, kind))
+            case ["archive"]:
+                return answers.Archive(EPOCH)
             case ["restore", wanted]:
                 return answers.Restored(wanted, {"auth_db": answers.RestoredDatabase(1, 3)}, ("media_files",))
             case ["mail", "check"]:
@@ -256,4 +262,12 @@ _SWITCHES: dict[str, tuple[str, bool]] = {
 def _manifest(kind: str) -> Manifest:
     databases = {"auth_db": DatabasePart("d", 1, "0" * 64, {"public.user": 3})} if kind != "media" else {}
     media = MediaPart("m", 1, "0" * 64, ("media_files",)) if kind != "database" else None
-    return manifest.make("20261124_020000", kind, RELEASE.name, databases, media)
+    backup_id = "20261124_020000"
+    return Manifest(
+        id=backup_id,
+        kind=kind,
+        created_at=manifest.time_of(backup_id),
+        databases=databases,
+        media=media,
+        release=RELEASE.name,
+    )

@@ -59,6 +59,10 @@ class FakeStore:
             raise NotFoundError(f"{key} does not exist")
         return self.objects[key]
 
+    def chunks(self, key: str) -> Iterator[bytes]:
+        body = self.read(key)
+        yield from (body[at : at + 1000] for at in range(0, len(body), 1000))
+
     def delete_prefix(self, prefix: str) -> int:
         gone = [key for key in self._bucket() if key.startswith(prefix)]
         for key in gone:
@@ -93,7 +97,8 @@ class Surroundings:
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.settings = Settings.model_validate(
-            {"domain": DOMAIN, "stack": ROOT / "stack", "ssh_key": folder / "key", **settings}
+            {"domain": DOMAIN, "stack": ROOT / "stack", "ssh_key": folder / "key"}
+            | {"recovery_key": folder / "recovery.key", **settings}
         )
         self.effects = Effects()
         self.store = FakeStore(self.effects)

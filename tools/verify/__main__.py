@@ -18,7 +18,7 @@ from bootstrap.adapters.console import Console
 from bootstrap.cli.context import Context, Endpoints
 from bootstrap.cli.places import state_dir
 from bootstrap.errors import BootstrapError, Cancelled, ConflictError, UsageError
-from bootstrap.settings import SPACES_REGIONS
+from bootstrap.settings.parts import SPACES_REGIONS
 from localcloud.api.contract import Contract, published
 from tools.verify import preflight, price, report
 from tools.verify.account import Account

@@ -9,7 +9,7 @@ from bootstrap.adapters.dns import AuthorityNames
 from bootstrap.cli.context import Endpoints
 from bootstrap.deployment import rights
 from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, NotFoundError, UsageError
-from bootstrap.settings import SPACES_REGIONS, check_domain
+from bootstrap.settings.parts import SPACES_REGIONS, check_domain
 from tools.verify.account import Account
 from tools.verify.names import Run
 

@@ -1,4 +1,8 @@
-"""A backup: databases and media into Spaces, the manifest last. Then what is too old goes."""
+"""A backup: databases, media and what makes the deployment, into Spaces, the manifest last. Then what is too old goes.
+
+All databases come back as of one instant: the base backup, and the log up to a mark that is set when it has ended.
+Media are taken after it, so that no row names a file that is not there. Dumps beside it are for people who want SQL.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,32 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import media, retention, stream
+from bootstrap_agent.backup import media, pipeline, retention, settings
+from bootstrap_agent.backup.archive import Archiver
+from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
+from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
-from bootstrap_agent.contract import manifest
+from bootstrap_agent.contract import manifest, wal
 from bootstrap_agent.contract.answers import Pruned
-from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.deployment import Deployment, Keep
 from bootstrap_agent.contract.errors import BackupError
-from bootstrap_agent.contract.manifest import DATABASE, FULL, MEDIA, DatabasePart, Manifest, MediaPart
+from bootstrap_agent.contract.manifest import (
+    DATABASE,
+    FULL,
+    MEDIA,
+    ClusterPart,
+    DatabasePart,
+    Manifest,
+    MediaPart,
+    StoredPart,
+)
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
+
+Rows = dict[str, dict[str, int]]
 
 
 def create(
@@ -25,34 +43,145 @@ def create(
 ) -> Manifest:
     volume.require_mounted()
     _require_something(kind, x)
-    store = BackupStore(deployment)
-    if given_up := store.abort_unfinished():
+    backup = _Backup(kind, release, deployment, x, compose, environment)
+    if given_up := backup.store.abort_unfinished():
         note(f"{given_up} upload(s) of a backup that was killed are given up")
-    backup_id = manifest.new_id(datetime.now(timezone.utc))
-    databases: dict[str, DatabasePart] = {}
-    if x.databases and kind in (FULL, DATABASE):
-        source = Database(compose, x.databases, environment)
-        databases = {name: _database(store, source, backup_id, name) for name in x.databases.names}
-    archive = _media(store, backup_id, x) if x.media and kind in (FULL, MEDIA) else None
-    made = manifest.make(backup_id, kind, release.name, databases, archive)
-    store.put(manifest.manifest_key(store.prefix, backup_id), manifest.render(made))
+    made = backup.make()
+    backup.store.put(manifest.manifest_key(backup.store.prefix, made.id), manifest.render(made))
     return made
+
+
+class _Backup:
+    def __init__(
+        self,
+        kind: str,
+        release: Release,
+        deployment: Deployment,
+        x: XBootstrap,
+        compose: Compose,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.store = BackupStore(deployment)
+        self._kind, self._release, self._x = kind, release, x
+        self._compose, self._environment = compose, environment
+        self._recipient = recipient_of(deployment)
+        self._id = manifest.new_id(datetime.now(timezone.utc))
+
+    def make(self) -> Manifest:
+        databases: dict[str, DatabasePart] = {}
+        cluster = None
+        if self._x.databases and self._kind in (FULL, DATABASE):
+            database = Database(self._compose, self._x.databases, self._environment)
+            cluster, databases = self._databases(database, list(self._x.databases.names))
+        archive = self._media() if self._x.media and self._kind in (FULL, MEDIA) else None
+        return Manifest(
+            id=self._id,
+            kind=self._kind,
+            created_at=manifest.time_of(self._id),
+            databases=databases,
+            cluster=cluster,
+            media=archive,
+            settings=self._settings(),
+            release=self._release.name,
+            recipient=self._recipient,
+        )
+
+    def _databases(self, database: Database, names: list[str]) -> tuple[ClusterPart, dict[str, DatabasePart]]:
+        assert self._x.databases is not None
+        cluster = Cluster(self._compose, self._x.databases, self._environment)
+        archiver = Archiver(self.store, database, cluster, self._recipient)
+        begun = archiver.begin()
+        note("base backup of all databases")
+        with cluster.base_backup(self._id) as source:
+            stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
+        point = restore_point(self._id)
+        with database.snapshots(names) as snapshots:
+            # between two looks at the rows: of what changed meanwhile, both are known
+            database.control(f"SELECT pg_create_restore_point('{point}');")
+            after = database.count_rows(names)
+            ended = archiver.flush()
+            dumps = {name: self._dump(database, name, snapshots[name].name) for name in names}
+            before = {name: snapshots[name].session.count_rows() for name in names}
+        part = ClusterPart(
+            key=stored.key,
+            size=stored.size,
+            sha256=stored.sha256,
+            system=begun.system,
+            timeline=begun.timeline,
+            segment_size=begun.size,
+            postgres=database.version(),
+            restore_point=point,
+            wal_from=begun.name(begun.first),
+            wal_until=ended.name(ended.current - 1),
+            rows=bounds(before, after),
+        )
+        return part, {
+            name: DatabasePart(dump.key, dump.size, dump.sha256, before[name]) for name, dump in dumps.items()
+        }
+
+    def _dump(self, database: Database, name: str, snapshot: str) -> StoredPart:
+        note(f"dump of {name}")
+        with database.dump(name, snapshot) as source:
+            return self._send(manifest.database_key(self.store.prefix, self._id, name), source)
+
+    def _media(self) -> MediaPart:
+        note(f"media {', '.join(self._x.media)}")
+        with media.archive(self._x.media) as source:
+            part = self._send(manifest.media_key(self.store.prefix, self._id), source)
+        return MediaPart(part.key, part.size, part.sha256, self._x.media)
+
+    def _settings(self) -> StoredPart:
+        with settings.archive(self._release) as source:
+            return self._send(manifest.settings_key(self.store.prefix, self._id), source)
+
+    def _send(self, key: str, source: pipeline.Source) -> StoredPart:
+        return pipeline.send(self.store, key, source, self._recipient)
+
+
+def restore_point(backup_id: str) -> str:
+    return f"bootstrap_{backup_id}"
+
+
+def bounds(before: Rows, after: Rows) -> dict[str, dict[str, tuple[int, int]]]:
+    """Fewest and most rows of each table; one that came or went in that moment is left out."""
+    return {
+        name: {
+            table: (min(rows, after[name][table]), max(rows, after[name][table]))
+            for table, rows in tables.items()
+            if table in after[name]
+        }
+        for name, tables in before.items()
+    }
 
 
 def prune(deployment: Deployment) -> Pruned:
     """A manifest goes before its objects: killed in between, they are objects without a manifest, and go next time."""
-    store, now = BackupStore(deployment), datetime.now(timezone.utc)
+    store, now, keep = BackupStore(deployment), datetime.now(timezone.utc), deployment.backup.kept
     kept = store.manifests()
     objects: dict[str, list[str]] = {}
     for key in store.object_keys():
         if (backup_id := manifest.id_of(key, store.prefix)) is not None:
             objects.setdefault(backup_id, []).append(key)
-    old = {found.id for found in retention.expired(kept, now, deployment.backup.retention_days)}
+    old = {found.id for found in retention.expired(kept, now, keep)}
     gone = sorted(old | retention.unfinished(objects, kept, now))
     for backup_id in gone:
         key = manifest.manifest_key(store.prefix, backup_id)
         store.delete([key, *(other for other in objects[backup_id] if other != key)])
+    _prune_log(store, [found for found in kept if found.id not in old], now, keep)
     return Pruned(tuple(gone), tuple(sorted({found.id for found in kept} - old)))
+
+
+def _prune_log(store: BackupStore, kept: list[Manifest], now: datetime, keep: Keep) -> None:
+    """Histories of timelines stay: they are small, and few."""
+    segments: dict[str, list[str]] = {}
+    for key in store.object_keys(manifest.WAL):
+        system, file = key.removeprefix(store.prefix + manifest.WAL).split("/")
+        if wal.is_segment(segment := file.partition(".")[0]):
+            segments.setdefault(system, []).append(segment)
+    for system, present in segments.items():
+        bases = [found for found in kept if found.cluster and found.cluster.system == system]
+        old = retention.old_log(present, bases, now, keep)
+        store.delete([manifest.wal_key(store.prefix, system, segment) for segment in old])
 
 
 def _require_something(kind: str, x: XBootstrap) -> None:
@@ -62,22 +191,3 @@ def _require_something(kind: str, x: XBootstrap) -> None:
             "this stack's x-bootstrap names nothing to back up",
             "name `databases` or `media` there: docs/your-own-stack.md",
         )
-
-
-def _database(store: BackupStore, source: Database, backup_id: str, name: str) -> DatabasePart:
-    note(f"database {name}")
-    key = manifest.database_key(store.prefix, backup_id, name)
-    with source.snapshot(name) as (snapshot, session):
-        rows = session.count_rows()
-        with source.dump(name, snapshot) as (process, finish):
-            assert process.stdout is not None
-            part = stream.send(store, key, process.stdout, finish)
-    return DatabasePart(part.key, part.size, part.sha256, rows)
-
-
-def _media(store: BackupStore, backup_id: str, x: XBootstrap) -> MediaPart:
-    note(f"media {', '.join(x.media)}")
-    with media.archive(x.media) as (process, finish):
-        assert process.stdout is not None
-        part = stream.send(store, manifest.media_key(store.prefix, backup_id), process.stdout, finish)
-    return MediaPart(part.key, part.size, part.sha256, x.media)

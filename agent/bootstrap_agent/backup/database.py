@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 from bootstrap_agent.backup.stream import child
@@ -21,7 +22,7 @@ _END = "bootstrap: end of the answer"
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1")
 # a migration under way may hold a table: rather no backup than one that waits for ever
 _LOCK_WAIT = "60s"
-_COUNT = r"""
+COUNT = r"""
 SELECT format('SELECT json_build_array(%L, count(*)) FROM %I.%I', schemaname || '.' || tablename, schemaname, tablename)
 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1 \gexec
 """
@@ -52,7 +53,13 @@ class Session:
         raise BackupError("psql ended before it answered", "bootstrap logs shows the database's own log")
 
     def count_rows(self) -> dict[str, int]:
-        return dict(json.loads(line) for line in self.ask(_COUNT))
+        return dict(json.loads(line) for line in self.ask(COUNT))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    name: str
+    session: Session
 
 
 class Database:
@@ -69,34 +76,47 @@ class Database:
             yield Session(process, finish)
 
     @contextmanager
-    def snapshot(self, database: str) -> Iterator[tuple[str, Session]]:
-        """One moment of the database, for everyone who names it, as long as the block lasts."""
-        with self.session(database) as session:
-            session.ask(f"SET lock_timeout = '{_LOCK_WAIT}'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
-            (name,) = session.ask("SELECT pg_export_snapshot();")
-            yield name, session
+    def snapshots(self, databases: Sequence[str]) -> Iterator[dict[str, Snapshot]]:
+        """One moment of each database, milliseconds apart, for everyone who names it as long as the block lasts. Those
+        that refer to others come last in `x-bootstrap`, and first here: what they refer to is there."""
+        with ExitStack() as open_sessions:
+            sessions = {name: open_sessions.enter_context(self.session(name)) for name in reversed(databases)}
+            for session in sessions.values():
+                session.ask(f"SET lock_timeout = '{_LOCK_WAIT}';")
+            for session in sessions.values():
+                session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1;")
+            names = {name: session.ask("SELECT pg_export_snapshot();")[0] for name, session in sessions.items()}
+            yield {name: Snapshot(names[name], sessions[name]) for name in databases}
+
+    def version(self) -> str:
+        """Such as `17.6 (Debian …)`."""
+        return self.control("SHOW server_version;")[0]
+
+    def count_rows(self, databases: Sequence[str]) -> dict[str, dict[str, int]]:
+        with self.snapshots(databases) as snapshots:
+            return {name: one.session.count_rows() for name, one in snapshots.items()}
 
     def dump(self, database: str, snapshot: str) -> Child:
         options = (f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT}", f"--dbname={database}")
         return self._child(f"pg_dump of {database}", "pg_dump", *options)
 
-    def load(self, database: str) -> Child:
+    def load(self, database: str, source: int | IO[bytes] = subprocess.PIPE) -> Child:
         options = ("--single-transaction", "--output=/dev/null", f"--dbname={database}")
-        return self._child(f"psql into {database}", *_PSQL, *options)
+        return self._child(f"psql into {database}", *_PSQL, *options, stdin=source)
 
     def stage(self, database: str, owner: str) -> str:
         """An empty database beside the one in use."""
         staged = database + STAGED
         self.drop(staged)
-        self._control(f"CREATE DATABASE {ident(staged)} OWNER {ident(owner)} TEMPLATE template0;")
+        self.control(f"CREATE DATABASE {ident(staged)} OWNER {ident(owner)} TEMPLATE template0;")
         return staged
 
     def drop(self, database: str) -> None:
-        self._control(f"DROP DATABASE IF EXISTS {ident(database)} WITH (FORCE);")
+        self.control(f"DROP DATABASE IF EXISTS {ident(database)} WITH (FORCE);")
 
     def swap(self, databases: list[str]) -> None:
         """The staged ones take the names, all at once or none; what they replace is dropped."""
-        present = set(self._control("SELECT datname FROM pg_database;"))
+        present = set(self.control("SELECT datname FROM pg_database;"))
         for name in databases:
             if name + REPLACED in present:
                 self.drop(name + REPLACED)
@@ -107,19 +127,19 @@ class Database:
             renames.append(f"ALTER DATABASE {ident(name + STAGED)} RENAME TO {ident(name)};")
         names = ", ".join(literal(name) for name in databases)
         sessions = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN ({names});"  # noqa: S608
-        self._control(f"{sessions}\nBEGIN; {' '.join(renames)} COMMIT;")
+        self.control(f"{sessions}\nBEGIN; {' '.join(renames)} COMMIT;")
         for name in databases:
             self.drop(name + REPLACED)
 
-    def _control(self, sql: str) -> list[str]:
+    def control(self, sql: str) -> list[str]:
         with self.session("postgres") as session:
             return session.ask(sql)
 
-    def _child(self, what: str, program: str, *arguments: str) -> Child:
+    def _child(self, what: str, program: str, *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE) -> Child:
         argv = (program, f"--username={self._admin}", *arguments)
 
         def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
-            return self._compose.popen("exec", "-T", self._service, *argv, stdin=subprocess.PIPE, stderr=errors)
+            return self._compose.popen("exec", "-T", self._service, *argv, stdin=stdin, stderr=errors)
 
         return child(start, what)
 

@@ -42,10 +42,13 @@ class Staging:
         self.clear(folders)
         self._folder.mkdir(mode=0o700)
 
+    @property
+    def argv(self) -> list[str]:
+        return ["tar", "--extract", "--numeric-owner", "--preserve-permissions", f"--directory={self._folder}"]
+
     def extract(self) -> Child:
-        argv = ["tar", "--extract", "--numeric-owner", "--preserve-permissions", f"--directory={self._folder}"]
         return child(
-            lambda errors: subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors),
+            lambda errors: subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors),
             "tar",
         )
 

@@ -6,20 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bootstrap_agent.contract.deployment import Keep
 from bootstrap_agent.contract.manifest import Manifest, time_of
 
 # a backup under way has objects and no manifest yet; none takes so long
 UNFINISHED = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Keep:
-    """For so many days, weeks and months the newest good backup of each stays. Those that have none do not count: after
-    a month of silence there are as many as before."""
-
-    daily: int = 7
-    weekly: int = 4
-    monthly: int = 6
+# all stay so long, that of just before a restore above all
+YOUNG = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -70,15 +63,34 @@ def _newest_of_each(newest_first: Sequence[str], form: str) -> dict[str, str]:
     return found
 
 
-def expired(manifests: Sequence[Manifest], now: datetime, days: int) -> list[Manifest]:
-    """Older than `days`, but never the newest one with databases nor the newest one with media."""
+def expired(manifests: Sequence[Manifest], now: datetime, keep: Keep) -> list[Manifest]:
+    """Those that may go, newest first."""
+    stay = kept([_known(manifest, now) for manifest in manifests], keep)
     newest_first = sorted(manifests, key=lambda manifest: manifest.id, reverse=True)
-    last = {
-        next((m.id for m in newest_first if m.databases), None),
-        next((m.id for m in newest_first if m.media), None),
-    }
-    limit = now - timedelta(days=days)
-    return [m for m in newest_first if m.id not in last and time_of(m.id) < limit]
+    return [manifest for manifest in newest_first if manifest.id not in stay]
+
+
+def _known(manifest: Manifest, now: datetime) -> Known:
+    holds = {"databases": manifest.cluster or manifest.databases, "media": manifest.media}
+    label = "young" if time_of(manifest.id) >= now - YOUNG else None
+    return Known(manifest.id, frozenset(part for part, there in holds.items() if there), label=label)
+
+
+def old_log(segments: Iterable[str], bases: Sequence[Manifest], now: datetime, keep: Keep) -> list[str]:
+    """Of one cluster's segments those that no base backup of `bases`, which stay, needs. A base needs what leads to its
+    own moment; one of the days that stay, and the newest one, everything since, to go to any second of them."""
+    clusters = [(time_of(base.id), base.cluster) for base in bases if base.cluster]
+    if not clusters:
+        return list(segments)
+    begin = min(now - timedelta(days=keep.daily), max(at for at, _ in clusters))
+    since = min(part.wal_from[8:] for at, part in clusters if at >= begin)
+    ranges = [(part.wal_from[8:], part.wal_until[8:]) for _, part in clusters]
+    # of whatever timeline: they follow each other
+    return [
+        segment
+        for segment in segments
+        if segment[8:] < since and not any(first <= segment[8:] <= last for first, last in ranges)
+    ]
 
 
 def unfinished(ids: Iterable[str], manifests: Sequence[Manifest], now: datetime) -> set[str]:

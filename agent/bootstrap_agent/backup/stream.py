@@ -32,7 +32,8 @@ def send(store: BackupStore, key: str, source: IO[bytes], finish: Callable[[], N
 
 
 class Received:
-    """The content of a part, decompressed; whoever takes it all knows that it is what the manifest says."""
+    """The content of a part, decompressed as backups of version 1 are, or as it is stored; whoever takes it all knows
+    that it is what the manifest says."""
 
     def __init__(self, chunks: Iterator[bytes], part: StoredPart) -> None:
         self._chunks = chunks
@@ -52,6 +53,10 @@ class Received:
         self.verify()
         if not decompressor.eof:
             raise self._damaged()
+
+    def stored(self) -> Iterator[bytes]:
+        yield from self._taken()
+        self.verify()
 
     def verify(self) -> None:
         """Also when the receiver gave up in the middle: is it the object's fault?"""

@@ -129,6 +129,14 @@ class BackupAge(msgspec.Struct, frozen=True):
     age_s: int | None
 
 
+class Archive(msgspec.Struct, frozen=True, omit_defaults=True):
+    """PostgreSQL's log: when all of it was in Spaces last; since when that fails, and why."""
+
+    archived_at: datetime | None
+    behind_since: datetime | None = None
+    why: str | None = None
+
+
 class Usage(msgspec.Struct, frozen=True):
     mounted: bool
     used_bytes: int | None
@@ -152,6 +160,7 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     certificate: Certificate | None
     backup: BackupAge
     volume: Usage
+    archive: Archive | None = None
     services_error: str | None = None
     certificate_error: str | None = None
     backup_error: str | None = None
@@ -190,6 +199,23 @@ class Restored(msgspec.Struct, frozen=True):
     id: str
     databases: dict[str, RestoredDatabase]
     media: tuple[str, ...]
+
+
+class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What `restore` takes on stdin. `identity` is the recovery key, for the time of the restore, in memory. `to`: the
+    moment to go back to, else `to_the_end` of the log, else the backup's own. `newest`: of those made later nothing is
+    taken. `only`: one database by its name, or `media`. `settings`: also the values and certificates, for a deployment
+    that is made anew."""
+
+    identity: str | None = None
+    to: datetime | None = None
+    to_the_end: bool = False
+    newest: str | None = None
+    only: str | None = None
+    settings: bool = False
+
+    def __repr__(self) -> str:
+        return f"RestoreOrder(to={self.to}, only={self.only})"
 
 
 class Timers(msgspec.Struct, frozen=True):
@@ -255,6 +281,7 @@ BACKUP_DATABASE: Command[Manifest] = Command(("backup", "database"), Manifest)
 BACKUP_MEDIA: Command[Manifest] = Command(("backup", "media"), Manifest)
 BACKUP_LIST: Command[tuple[Manifest, ...]] = Command(("backup", "list"), tuple[Manifest, ...], changes=False)
 BACKUP_PRUNE: Command[Pruned] = Command(("backup", "prune"), Pruned)
+ARCHIVE: Command[Archive] = Command(("archive",), Archive, changes=False)
 RESTORE: Command[Restored] = Command(("restore",), Restored, argument="id")
 TIMERS_ENABLE: Command[Timers] = Command(("timers", "enable"), Timers)
 TIMERS_DISABLE: Command[Timers] = Command(("timers", "disable"), Timers)

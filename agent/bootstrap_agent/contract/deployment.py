@@ -24,8 +24,26 @@ class Spaces(msgspec.Struct, frozen=True):
     prefix: str
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """For so many days, weeks and months the newest good backup of each stays. Those that have none do not count: after
+    a month of silence there are as many as before."""
+
+    daily: int = 7
+    weekly: int = 4
+    monthly: int = 6
+
+
 class Backup(msgspec.Struct, frozen=True):
+    """`recipient`: age's name of the operator's recovery key, which alone opens what is stored. `retention_days` is for
+    the agents of older images, to which a rollback goes back; without `keep` it is what an older bootstrap meant."""
+
     retention_days: int
+    recipient: str | None = None
+    keep: Keep | None = None
+
+    @property
+    def kept(self) -> Keep:
+        return self.keep or Keep(self.retention_days, 0, 0)
 
 
 class Alerts(msgspec.Struct, frozen=True):

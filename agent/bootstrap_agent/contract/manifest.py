@@ -11,10 +11,15 @@ import msgspec
 from bootstrap_agent.contract import form
 from bootstrap_agent.contract.errors import BackupError, NotFoundError
 
-VERSION = 1
+# version 1: gzip, in the clear, each database of its own moment. It is read, and no longer written.
+VERSION, READABLE = 2, (1, 2)
+WAL = "wal/"
 FULL, DATABASE, MEDIA = "full", "database", "media"
 _STAMP = "%Y%m%d_%H%M%S"
-_OBJECT = re.compile(r"(?:postgres_backup|media_backup|manifest)_(\d{8}_\d{6})(?:_.+\.sql\.gz|\.tar\.gz|\.json)")
+_OBJECT = re.compile(
+    r"(?:postgres_backup|cluster_backup|media_backup|settings_backup|manifest)_(\d{8}_\d{6})"
+    r"(?:_.+\.sql\.gz|_.+\.sql\.zst\.age|\.tar\.gz|\.tar\.zst\.age|\.json)"
+)
 
 
 class StoredPart(msgspec.Struct, frozen=True):
@@ -35,6 +40,21 @@ class MediaPart(StoredPart, frozen=True):
     folders: tuple[str, ...] = ()
 
 
+class ClusterPart(StoredPart, frozen=True, kw_only=True):
+    """The base backup of all databases at once. With the log from segment `wal_from` to `wal_until` it leads to the
+    moment of `restore_point`, whose rows are `rows`: database → table → fewest and most, equal for what nobody wrote
+    to in that moment. `segment_size` in bytes."""
+
+    system: str
+    timeline: int
+    segment_size: int
+    postgres: str
+    restore_point: str
+    wal_from: str
+    wal_until: str
+    rows: dict[str, dict[str, tuple[int, int]]]
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`release` is the image that was live."""
 
@@ -42,21 +62,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     created_at: datetime
     databases: dict[str, DatabasePart]
+    cluster: ClusterPart | None = None
     media: MediaPart | None = None
+    settings: StoredPart | None = None
     release: str | None = None
+    # age's name of the key that opens it
+    recipient: str | None = None
     version: int = VERSION
 
     @property
     def parts(self) -> tuple[StoredPart, ...]:
-        return (*self.databases.values(), *((self.media,) if self.media else ()))
-
-
-def make(
-    backup_id: str, kind: str, release: str, databases: dict[str, DatabasePart], media: MediaPart | None
-) -> Manifest:
-    return Manifest(
-        id=backup_id, kind=kind, created_at=time_of(backup_id), release=release, databases=databases, media=media
-    )
+        return (*self.databases.values(), *(part for part in (self.cluster, self.media, self.settings) if part))
 
 
 def render(manifest: Manifest) -> bytes:
@@ -67,7 +83,7 @@ def parse(data: bytes, key: str) -> Manifest:
     """`key` names the object in a BackupError."""
     try:
         raw = json.loads(data)
-        if isinstance(raw, dict) and raw.get("version", VERSION) != VERSION:
+        if isinstance(raw, dict) and raw.get("version", 1) not in READABLE:
             raise BackupError(f"{key} is of version {raw['version']}", "restore it with the release that made it")
         return form.read(raw, Manifest)
     except ValueError as error:
@@ -90,11 +106,28 @@ def manifest_key(prefix: str, backup_id: str) -> str:
 
 
 def database_key(prefix: str, backup_id: str, database: str) -> str:
-    return f"{prefix}postgres_backup_{backup_id}_{database}.sql.gz"
+    return f"{prefix}postgres_backup_{backup_id}_{database}.sql.zst.age"
+
+
+def cluster_key(prefix: str, backup_id: str) -> str:
+    return f"{prefix}cluster_backup_{backup_id}.tar.zst.age"
 
 
 def media_key(prefix: str, backup_id: str) -> str:
-    return f"{prefix}media_backup_{backup_id}.tar.gz"
+    return f"{prefix}media_backup_{backup_id}.tar.zst.age"
+
+
+def settings_key(prefix: str, backup_id: str) -> str:
+    return f"{prefix}settings_backup_{backup_id}.tar.zst.age"
+
+
+def wal_prefix(system: str) -> str:
+    """Without the deployment's own; `system` is PostgreSQL's identifier of the cluster."""
+    return f"{WAL}{system}/"
+
+
+def wal_key(prefix: str, system: str, file: str) -> str:
+    return f"{prefix}{wal_prefix(system)}{file}.zst.age"
 
 
 def id_of(key: str, prefix: str) -> str | None:

@@ -16,18 +16,21 @@ ACME_CA = ETC / "acme-ca.pem"
 
 AGENT = Path("/usr/local/bin/bootstrap-agent")
 LOCK = Path("/run/lock/bootstrap-agent.lock")
+ARCHIVE_LOCK = Path("/run/lock/bootstrap-archive.lock")
 ALERTS_LOCK = Path("/run/lock/bootstrap-alerts.lock")
 # gone after a reboot, as what it measures begins anew then
 ALERTS_SAMPLES = Path("/run/bootstrap/alerts.json")
 # while the data volume takes nothing: a full one is what has to be told
 ALERTS_ASIDE = Path("/run/bootstrap/alerts-aside.json")
-# written by whoever archives the databases' log: {"archived_at": time, "behind_since": time or null}
+# what the archiver of PostgreSQL's log said last: {"archived_at": time, "behind_since": time or null}
 ARCHIVE = Path("/run/bootstrap/archive.json")
 
 # the data volume
 DATA = Path("/srv/data")
 LETSENCRYPT = DATA / "letsencrypt"
 WEBROOT = DATA / "acme-webroot"
+# there between a restore and the `stack up` after it
+AFTER_RESTORE = DATA / ".after-restore"
 # of the deployment and not of the machine: a new droplet does not begin to tell what was told
 ALERTS = DATA / "bootstrap-alerts.json"
 

@@ -103,6 +103,9 @@ class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
     jobs: tuple[tuple[str, ...], ...] = ()
     databases: Databases | None = None
     media: tuple[str, ...] = ()
+    # folders of the data volume that are emptied by a restore: what waits there speaks of what is gone
+    queues: tuple[str, ...] = ()
+    after_restore: tuple[Step, ...] = ()
     # folder of the data volume → uid and gid
     volumes: dict[str, int] = {}
     health: Annotated[tuple[str, ...], Meta(min_length=1, extra={"rule": _paths})]

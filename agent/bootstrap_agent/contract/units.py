@@ -11,8 +11,10 @@ DATABASE_TIMER = "bootstrap-backup-database.timer"
 MEDIA_TIMER = "bootstrap-backup-media.timer"
 CERTIFICATE_TIMER = "bootstrap-certificate.timer"
 ALERTS_TIMER = "bootstrap-alerts.timer"
+# no timer: it is at work all the time, on the droplet that is live
+ARCHIVE = "bootstrap-archive.service"
 BACKUP_TIMERS = (DATABASE_TIMER, MEDIA_TIMER)
-TIMERS = (*BACKUP_TIMERS, CERTIFICATE_TIMER, ALERTS_TIMER)
+TIMERS = (ARCHIVE, *BACKUP_TIMERS, CERTIFICATE_TIMER, ALERTS_TIMER)
 
 # for journalctl
 PATTERN = "bootstrap-*"
@@ -21,6 +23,7 @@ PATTERN = "bootstrap-*"
 def timers_of(stack: XBootstrap) -> tuple[str, ...]:
     """Those for which the stack has something; a machine is watched whatever it runs."""
     reasons = {
+        ARCHIVE: stack.databases,
         DATABASE_TIMER: stack.databases,
         MEDIA_TIMER: stack.media,
         CERTIFICATE_TIMER: stack.certificate,

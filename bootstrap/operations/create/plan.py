@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bootstrap.deployment import cost, find, secrets, sshkey
 from bootstrap.deployment.environment import Environment
@@ -11,9 +12,10 @@ from bootstrap.errors import BootstrapError, ConflictError, CredentialsError, No
 from bootstrap.images import provenance
 from bootstrap.images.bake import STACK_TAG, stack_of
 from bootstrap.operations.create import preflight
-from bootstrap.operations.restore import choose_backup
+from bootstrap.operations.restore import choose_backup, order_of
 from bootstrap.ports.cloud import Droplet, Image, Size
-from bootstrap.settings import SPACES_REGIONS, Settings
+from bootstrap.settings import Settings
+from bootstrap.settings.parts import SPACES_REGIONS
 from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
 
@@ -31,21 +33,22 @@ class Plan:
     # the account's address
     owner: str
     from_backup: str | None = None
+    to: datetime | None = None
 
 
-def check(env: Environment, from_backup: str | None = None) -> Plan:
+def check(env: Environment, from_backup: str | None = None, to: datetime | None = None) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
     preflight.check_rights(env)
-    return make(env, from_backup)
+    return make(env, from_backup, to)
 
 
-def make(env: Environment, from_backup: str | None = None) -> Plan:
+def make(env: Environment, from_backup: str | None = None, to: datetime | None = None) -> Plan:
     """The same, of a token whose rights are known."""
     with env.progress.step("settings, account, size, image and deployment"):
-        return _check(env, from_backup)
+        return _check(env, from_backup, to)
 
 
-def _check(env: Environment, from_backup: str | None) -> Plan:
+def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Plan:
     settings = env.settings
     loaded = stacks.load(settings.stack)
     given = secrets.given(env, loaded)
@@ -57,7 +60,7 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
     size = _size(env)
     _check_spaces(env)
     if from_backup:
-        _check_backup(env, from_backup)
+        _check_backup(env, from_backup, to)
     held = find.all_there_is(env.cloud)
     deployment = find.find(env, held)
     runs = check_stack(env, deployment.live, loaded.name) if deployment.live else None
@@ -73,7 +76,7 @@ def _check(env: Environment, from_backup: str | None) -> Plan:
         *cost.items([size], volume_gb, backups=env.store is not None, uptime_check=settings.alerts.uptime_check),
         *cost.snapshots(known.size_gb if (known := image or runs) else None, volume_gb),
     ]
-    return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup)
+    return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup, to)
 
 
 def check_stack(env: Environment, running: Droplet, stack_name: str) -> Image | None:
@@ -167,8 +170,8 @@ def _check_spaces_region(settings: Settings) -> None:
     )
 
 
-def _check_backup(env: Environment, wanted: str) -> None:
-    """Its absence is told now, not when there is a droplet to fill."""
+def _check_backup(env: Environment, wanted: str, to: datetime | None) -> None:
+    """Its absence, or that of its key, is told now, not when there is a droplet to fill."""
     if env.store is None:
         raise NotFoundError("no backup without a Spaces key", "set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY")
-    choose_backup(env, wanted)
+    order_of(env, choose_backup(env, wanted, to), to)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
 
 from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, HostError
-from bootstrap.operations.backup import BACKUP_S
+from bootstrap.operations.backup import BACKUP_S, recipient
 from bootstrap.operations.create import plan, preflight
+from bootstrap.operations.restore import LATEST, choose_backup, order_of
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
@@ -33,13 +37,18 @@ class Created:
 
 
 def create(
-    env: Environment, *, from_backup: str | None = None, on_plan: Callable[[plan.Plan], object] = lambda _: None
+    env: Environment,
+    *,
+    from_backup: str | None = None,
+    to: datetime | None = None,
+    on_plan: Callable[[plan.Plan], object] = lambda _: None,
 ) -> Created:
-    """`on_plan` hears the plan before anything is made."""
+    """`on_plan` hears the plan before anything is made. From backup `latest` is everything that was archived; `to` is
+    the moment to go back to."""
     # before the lock: it is a tag, and a token that may not make one lacks more than that
     preflight.check_rights(env)
     with alone(env, "create") as env:
-        planned = plan.make(env, from_backup)
+        planned = plan.make(env, from_backup, to)
         on_plan(planned)
         recorded = steps.Recorded(steps.path_of(env), env.progress)
         if planned.deployment.live is None:
@@ -53,14 +62,14 @@ def create(
 
 def _create(env: Environment, planned: plan.Plan) -> Created:
     _prepare_backups(env)
-    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key))
+    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), recipient(env))
     volume = planned.deployment.volume or _new_volume(env)
     droplet, host = _ensure_droplet(env, placement, planned, volume)
     address = _ensure_reserved_ip(env, droplet, planned.deployment)
     _ensure_records(env, address.ip)
     _mount(env, volume, droplet, host)
     _deliver_secrets(env, planned, host)
-    _restore_if_due(env, droplet, host, planned.from_backup)
+    _restore_if_due(env, droplet, host, planned)
     _start(env, host)
     certificate_until = _certify(env, host, address.ip)
     with env.progress.step(f"health gate: https://{env.settings.domain} from outside"):
@@ -230,7 +239,9 @@ def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
         secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.read(host))
 
 
-def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup: str | None) -> None:
+def _restore_if_due(env: Environment, droplet: Droplet, host: Host, planned: plan.Plan) -> None:
+    """With the values of before, but for those that the operator gives now: a log-in of before works."""
+    from_backup = planned.from_backup
     if not find.carries(env.settings, droplet, find.RESTORE_DUE):
         return
     if from_backup is None:
@@ -239,7 +250,10 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, from_backup:
             "add --from-backup latest, or bootstrap destroy",
         )
     with env.progress.step(f"backup {from_backup} restored"):
-        remote.agent(host, answers.RESTORE, from_backup, timeout_s=BACKUP_S)
+        order = order_of(env, choose_backup(env, from_backup, planned.to), planned.to)
+        order = msgspec.structs.replace(order, settings=True, to_the_end=from_backup == LATEST and planned.to is None)
+        remote.agent(host, answers.RESTORE, from_backup, stdin=order, timeout_s=BACKUP_S)
+        secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.read(host))
     env.cloud.delete_tag(find.tag(env.settings, find.RESTORE_DUE))
 
 

@@ -12,6 +12,7 @@ from bootstrap.deployment import find as finding
 from bootstrap.deployment import machine, remote, secrets, sshkey
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
 from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
+from bootstrap.operations import backup
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap_agent.contract import answers
 
@@ -23,7 +24,7 @@ CERTIFICATE_S = 300
 
 def create_candidate(work: Replacement) -> None:
     env, kept = work.env, work.wish.reuse
-    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key))
+    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), backup.recipient(env))
     if kept is None:
         work.made_ready(*machine.prepare_droplet(env, placement, work.wish.image, finding.CANDIDATE))
         return

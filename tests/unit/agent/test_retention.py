@@ -7,8 +7,10 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap_agent.backup.retention import Keep, Known, kept
-from bootstrap_agent.contract.manifest import new_id, time_of
+from bootstrap_agent.backup.retention import Known, expired, kept, old_log
+from bootstrap_agent.contract import wal
+from bootstrap_agent.contract.deployment import Keep
+from bootstrap_agent.contract.manifest import ClusterPart, Manifest, new_id, time_of
 
 START = datetime(2026, 1, 1, 2, tzinfo=timezone.utc)
 PARTS = ("databases", "media")
@@ -114,3 +116,60 @@ def test_the_order_of_the_list_does_not_matter(history: list[Known], keep: Keep,
     shuffled = list(history)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert kept(shuffled, keep) == kept(history, keep)
+
+
+SIZE = 16 << 20
+
+
+def base(at: datetime, first: int, last: int) -> Manifest:
+    part = ClusterPart(
+        key="c",
+        size=1,
+        sha256="0",
+        system="7",
+        timeline=1,
+        segment_size=SIZE,
+        postgres="17",
+        restore_point="p",
+        wal_from=wal.name(1, first, SIZE),
+        wal_until=wal.name(1, last, SIZE),
+        rows={},
+    )
+    return Manifest(id=new_id(at), kind="database", created_at=at, databases={}, cluster=part)
+
+
+# a base a night, each with a few segments of its own, and so many between one and the next
+nights = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20)), min_size=1, max_size=60)
+
+
+@given(nights, st.integers(1, 10))
+def test_no_log_goes_that_a_kept_base_needs_nor_that_leads_to_a_second_of_the_days(
+    history: list[tuple[int, int]], daily: int
+) -> None:
+    now, at, bases = START + timedelta(days=len(history), hours=-1), 0, []
+    for day, (own, between) in enumerate(history):
+        bases.append(base(START + timedelta(days=day), at, at + own))
+        at += own + between
+    present = [wal.name(1, number, SIZE) for number in range(at)]
+    keep = Keep(daily, 2, 2)
+    going = {found.id for found in expired(bases, now, keep)}
+    stay = [found for found in bases if found.id not in going]
+    left = set(present) - set(old_log(present, stay, now, keep))
+    for found in stay:
+        part = found.cluster
+        assert part and left.issuperset(wal.between(part.wal_from, part.wal_until, SIZE))
+        if time_of(found.id) >= now - timedelta(days=daily):
+            assert left.issuperset(segment for segment in present if segment >= part.wal_from), "any second since"
+    assert left == set(present) - set(old_log(sorted(left), stay, now, keep)) & left, "once is enough"
+
+
+def test_the_log_of_a_cluster_of_which_no_base_is_left_goes() -> None:
+    assert old_log(["000000010000000000000001"], [], START, Keep()) == ["000000010000000000000001"]
+
+
+def test_all_of_the_last_two_days_stay() -> None:
+    """That of just before a restore, which the one after it would replace as the newest of the day."""
+    day = [base(START + timedelta(hours=hour), 0, 0) for hour in range(0, 72, 6)]
+    gone = expired(day, START + timedelta(hours=72), Keep(1, 0, 0))
+    # and of the day before the newest
+    assert [found.id for found in gone] == [found.id for found in reversed(day[:3])]

@@ -37,7 +37,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> World:
     world = World(tmp_path_factory.mktemp("first"), size="s-4vcpu-8gb", ssh_from=["192.0.2.7/32"])
     create.create(world.env())
     world.cloud.add_image("newer", *world.image.tags, created_at=EPOCH + timedelta(days=1))
-    world.settings = Settings(domain=DOMAIN, stack=ROOT / "stack", ssh_key=world.settings.ssh_key)
+    world.settings = Settings(
+        domain=DOMAIN, stack=ROOT / "stack", ssh_key=world.settings.ssh_key, recovery_key=world.settings.recovery_key
+    )
     world.effects.calls.clear()
     return world
 

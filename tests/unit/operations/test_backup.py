@@ -10,18 +10,20 @@ from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap.operations.backup import list_backups
 from bootstrap.operations.create.run import create
 from bootstrap_agent.contract import manifest
-from bootstrap_agent.contract.manifest import DatabasePart, MediaPart
+from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
 from tests.fakes.world import World
 
 
-def put(world: World, backup_id: str, kind: str) -> None:
+def put(world: World, backup_id: str, kind: str, recipient: str | None = None) -> None:
     stored = (f"{world.settings.prefix}part", 1000, "0" * 64)
-    made = manifest.make(
-        backup_id,
-        kind,
-        "image-1",
-        {} if kind == "media" else {"auth_db": DatabasePart(*stored)},
-        None if kind == "database" else MediaPart(*stored),
+    made = Manifest(
+        id=backup_id,
+        kind=kind,
+        created_at=manifest.time_of(backup_id),
+        release="image-1",
+        databases={} if kind == "media" else {"auth_db": DatabasePart(*stored)},
+        media=None if kind == "database" else MediaPart(*stored),
+        recipient=recipient,
     )
     world.store.objects[f"{world.settings.prefix}manifest_{backup_id}.json"] = manifest.render(made)
 

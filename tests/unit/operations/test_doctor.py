@@ -30,7 +30,7 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path)
     env = world.env()
     create.create(env)
-    world.shell = {"df": "Use%\n 30%\n", "systemctl": "active\nactive\nactive\nactive\n"}
+    world.shell = {"df": "Use%\n 30%\n", "systemctl": "active\nactive\nactive\nactive\nactive\n"}
     return world
 
 
@@ -111,7 +111,7 @@ BROKEN: list[tuple[Callable[[World], object], str, str, int]] = [
     (offer_another_key, "host key", "problem", 7),
     (expose_the_key, "ssh key", "problem", 2),
     (lambda w: setattr(w.live(), "up", False), "services", "problem", 8),
-    (lambda w: w.shell.update(systemctl="active\ninactive\nactive\nactive\n"), "timers", "warning", 0),
+    (lambda w: w.shell.update(systemctl="active\ninactive\nactive\nactive\nactive\n"), "timers", "warning", 0),
     (lambda w: w.shell.update(df="Use%\n 96%\n"), "root space", "problem", 7),
     (lambda w: w.shell.update(find="/var/run/reboot-required\n"), "reboot", "warning", 0),
     (await_a_backup, "unfinished", "warning", 0),

@@ -126,9 +126,9 @@ def test_latest_is_the_backup_that_was_confirmed_or_none(world: World) -> None:
     agreed = choose_backup(world.env(), "latest")
     put(world, "20261125_120000", "full")
     with pytest.raises(ConflictError, match=r"no longer backup 20261124_120000.*but 20261125_120000"):
-        restore(world.env(), "latest", agreed)
+        restore(world.env(), "latest", confirmed=agreed)
     assert world.live().restored == []
-    restore(world.env(), "latest", choose_backup(world.env(), "latest"))
+    restore(world.env(), "latest", confirmed=choose_backup(world.env(), "latest"))
     assert world.live().restored == ["latest"]
 
 

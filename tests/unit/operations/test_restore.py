@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import BackupError, NotFoundError
+from bootstrap.deployment import recovery
+from bootstrap.errors import BackupError, CredentialsError, NotFoundError, UsageError
+from bootstrap.operations.backup import recipient
 from bootstrap.operations.create.run import create
 from bootstrap.operations.restore import choose_backup, restore
 from bootstrap.ports.host import HostResult
+from bootstrap_agent.contract import answers, form
 from tests.fakes.world import FakeHost, World
 from tests.unit.operations.test_backup import put
 
@@ -25,7 +29,45 @@ def test_the_agent_restores_then_the_stack_serves_again(world: World) -> None:
     restore(world.env(), "20261124_120000")
     assert world.live().restored == ["20261124_120000"]
     asked = [call for call in world.effects.calls if "tag" not in call]
-    assert asked[-1] == "1 stack up" and world.live().up
+    assert asked[-4:] == ["1 backup now", "1 restore 20261124_120000", "1 stack up", "1 backup now"]
+    assert world.live().up
+
+
+def test_without_a_safety_backup_nothing_is_replaced_unless_asked_for(world: World) -> None:
+    put(world, "20261124_120000", "full")
+    world.live().no_backup = "pg_basebackup failed: no space left on device"
+    with pytest.raises(BackupError, match="no safety backup: agent backup now: pg_basebackup failed") as refused:
+        restore(world.env(), "latest")
+    assert refused.value.remedy and "--no-safety-backup" in refused.value.remedy
+    assert world.live().restored == [] and world.live().up
+    restore(world.env(), "latest", safely=False)
+    assert world.live().restored == ["latest"]
+
+
+def test_the_key_goes_to_the_droplet_on_stdin_and_only_the_right_one(world: World) -> None:
+    own = recovery.ensure(world.settings.recovery_file)
+    put(world, "20261124_120000", "full", recipient=own)
+    restore(world.env(), "latest", to=datetime(2026, 11, 25, tzinfo=timezone.utc))
+    order = next(form.decode(sent, answers.RestoreOrder) for sent in world.live().stdin if "identity" in sent)
+    assert order.identity and order.identity.startswith("AGE-SECRET-KEY-1")
+    assert (order.to, order.newest) == (datetime(2026, 11, 25, tzinfo=timezone.utc), "20261124_120000")
+    put(world, "20261125_120000", "full", recipient="age1another")
+    with pytest.raises(CredentialsError, match="encrypted to age1another"):
+        restore(world.env(), "latest")
+
+
+def test_a_key_that_others_may_read_is_refused(world: World) -> None:
+    recovery.ensure(world.settings.recovery_file)
+    world.settings.recovery_file.chmod(0o644)
+    with pytest.raises(UsageError, match="others may read it"):
+        recovery.recipient_of(world.settings.recovery_file)
+
+
+def test_backups_stay_with_whom_they_were_encrypted_to(world: World) -> None:
+    own = recipient(world.env())
+    assert own == recovery.recipient_of(world.settings.recovery_file)
+    put(world, "20261125_120000", "full", recipient="age1colleague")
+    assert recipient(world.env()) == "age1colleague"
 
 
 def test_latest_is_left_to_the_agent_as_databases_and_media_may_be_two_backups(world: World) -> None:
@@ -51,6 +93,7 @@ def test_a_restore_that_fails_serves_the_data_that_were_there(world: World, monk
         return agent(host, machine, command, stdin)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FakeHost, "_agent", failing)
+    put(world, "20261124_120000", "full")
     with pytest.raises(BackupError, match="the hash of auth_db"):
         restore(world.env(), "latest")
     assert world.live().up

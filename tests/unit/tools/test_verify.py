@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.settings import check_domain
+from bootstrap.settings.parts import check_domain
 from tests.fakes.cloud import FakeCloud
 from tests.unit.tools.test_house import ROOT
 from tools.verify import answers, price, report

@@ -46,7 +46,7 @@ def test_everything_arrives_as_it_was_given(ca_pem: str | None) -> None:
 
 
 def test_deployment_json_is_the_contract() -> None:
-    text, _ = rendered(acme={"ca_pem": CA, "profile": "shortlived"}, backup={"retention_days": 3})
+    text, _ = rendered(acme={"ca_pem": CA, "profile": "shortlived"}, backup={"keep_daily": 3})
     assert json.loads(files(yaml.safe_load(text))["/etc/bootstrap/deployment.json"]) == {
         "version": 1,
         "domain": "example.com",
@@ -65,7 +65,7 @@ def test_deployment_json_is_the_contract() -> None:
             "bucket": "bootstrap-example-com",
             "prefix": "example_com/",
         },
-        "backup": {"retention_days": 3},
+        "backup": {"retention_days": 3, "recipient": None, "keep": {"daily": 3, "weekly": 4, "monthly": 6}},
         "alerts": {"email": "ops@example.com"},
     }
 

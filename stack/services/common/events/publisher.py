@@ -1,16 +1,19 @@
-"""Carries events from the outbox to the broker. A row goes only after the broker has confirmed that it keeps the event;
-a process that dies in between publishes it again, and receivers know its id."""
+"""Carries events from the outbox to the broker. A row has left only when the broker has confirmed that it keeps the
+event; a process that dies in between publishes it again, and receivers know its id."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from datetime import timedelta
 from typing import Any
 
 from amqp.exceptions import AMQPError
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
 from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 
@@ -24,6 +27,9 @@ BATCH = 100
 # Events of other processes, and what a broker that was away left over.
 POLL_S = 1.0
 TIMEOUT_S = 5
+# Longer than any event waits in a queue. A dead letter may be older: a restore is the end of it.
+KEEP = timedelta(days=2)
+PRUNE_S = 3600.0
 _LOCK = 0x6F757462  # any number, the same in all processes of a service
 
 _wake = threading.Event()
@@ -47,11 +53,21 @@ def publish_batch(producer: Producer) -> int:
     with transaction.atomic():
         if not _alone():
             return 0
-        rows = list(Outbox.objects.order_by("pk")[:BATCH])
+        rows = list(Outbox.objects.filter(left_at=None).order_by("pk")[:BATCH])
         for row in rows:
             send(producer, row.event, exchange=topology.EVENTS.name, routing_key=row.topic)
-        Outbox.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        Outbox.objects.filter(pk__in=[row.pk for row in rows]).update(left_at=timezone.now())
     return len(rows)
+
+
+def publish_again() -> int:
+    """After a restore: all that left lately leaves once more, as the queues are empty. Receivers know what they
+    handled. How many those are."""
+    return Outbox.objects.exclude(left_at=None).update(left_at=None)
+
+
+def prune() -> None:
+    Outbox.objects.filter(left_at__lt=timezone.now() - KEEP).delete()
 
 
 def send(
@@ -106,8 +122,12 @@ def _publish_forever() -> None:
         channel = broker.channel()
         topology.declare(channel)
         producer = Producer(channel)
+        pruned_at = float("-inf")
         while True:
             close_old_connections()
+            if time.monotonic() - pruned_at > PRUNE_S:
+                prune()
+                pruned_at = time.monotonic()
             if publish_batch(producer) < BATCH:
                 _drain(broker)
                 _wake.wait(POLL_S)

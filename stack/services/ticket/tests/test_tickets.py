@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import uuid
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,8 +14,10 @@ from common.events.models import Outbox
 from common.testing import ServiceTest, token
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import override_settings
+from django.utils import timezone
 from tickets.models import Attachment, Ticket
 from tickets.views import shown_name
 
@@ -168,4 +171,18 @@ class Events(TicketTest):
         self.assertEqual(Outbox.objects.count(), 1)
         broker.publish.side_effect = None
         self.assertEqual(publisher.publish_batch(broker), 1)
+        self.assertEqual(Outbox.objects.filter(left_at=None).count(), 0)
+
+    def test_what_left_leaves_again_after_a_restore_until_it_is_old(self) -> None:
+        self.opened()
+        broker = mock.Mock()
+        self.assertEqual([publisher.publish_batch(broker) for _ in range(2)], [1, 0])
+        call_command("publish_again", stdout=StringIO())
+        self.assertEqual([publisher.publish_batch(broker) for _ in range(2)], [1, 0])
+        first, second = (call.args[0] for call in broker.publish.call_args_list)
+        self.assertEqual(first, second)
+        publisher.prune()
+        self.assertEqual(Outbox.objects.count(), 1)
+        Outbox.objects.update(left_at=timezone.now() - publisher.KEEP * 1.01)
+        publisher.prune()
         self.assertEqual(Outbox.objects.count(), 0)

@@ -1,0 +1,221 @@
+"""PostgreSQL's write-ahead log into Spaces, all the time: what was committed is there a moment later.
+
+A replication slot keeps the log on the data volume until it is in Spaces, so no crash, replacement or outage makes a
+gap. The segments are read where they lie, as `archive_command` would read them: no setting of the server changes, and a
+stock image needs nothing. A segment ends when it is full, or when something was written since the last look.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from bootstrap_agent import volume
+from bootstrap_agent.backup import pipeline
+from bootstrap_agent.backup.cluster import Cluster, source_of
+from bootstrap_agent.backup.database import Database
+from bootstrap_agent.backup.recipient import recipient_of
+from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.compose import Compose
+from bootstrap_agent.contract import form, manifest, wal
+from bootstrap_agent.contract.answers import Archive
+from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.errors import BootstrapError, ConflictError, NotFoundError
+from bootstrap_agent.contract.paths import ARCHIVE, ARCHIVE_LOCK
+from bootstrap_agent.contract.stack import XBootstrap
+from bootstrap_agent.files import write_atomic
+from bootstrap_agent.run import note
+from bootstrap_agent.waiting import until
+
+SLOT = "bootstrap"
+# how much committed work the machine may take with it, and a few seconds of transfer
+PACE_S = 20.0
+LOCK_S = 120.0
+# PostgreSQL stops when its disk is full: the log is given up before
+FULL = 0.9
+
+_SLOT = f"""
+SELECT pg_create_physical_replication_slot('{SLOT}', true)
+WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{SLOT}');
+"""  # noqa: S608
+# what a transaction that writes changes, when it begins and when it ends; nothing else does
+_SNAPSHOT = "SELECT pg_current_snapshot()::text;"
+_POSITION = f"""
+SELECT json_build_object(
+    'system', (SELECT system_identifier::text FROM pg_control_system()),
+    'timeline', ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int,
+    'size', (SELECT setting::int FROM pg_settings WHERE name = 'wal_segment_size'),
+    'kept_from', (SELECT (restart_lsn - '0/0')::text FROM pg_replication_slots WHERE slot_name = '{SLOT}'),
+    'flushed', (pg_current_wal_flush_lsn() - '0/0')::text);
+"""  # noqa: S608
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where the log is; `kept_from` and `flushed` in bytes from its beginning, `size` of a segment in bytes."""
+
+    system: str
+    timeline: int
+    size: int
+    kept_from: str
+    flushed: str
+
+    @property
+    def first(self) -> int:
+        """The segment from which on the server keeps everything."""
+        return int(self.kept_from) // self.size
+
+    @property
+    def current(self) -> int:
+        """The one that is written to: those before it are whole."""
+        return int(self.flushed) // self.size
+
+    def name(self, which: int) -> str:
+        return wal.name(self.timeline, which, self.size)
+
+
+class Archiver:
+    def __init__(self, store: BackupStore, database: Database, cluster: Cluster, recipient: str) -> None:
+        self._store, self._database, self._cluster, self._recipient = store, database, cluster, recipient
+
+    def begin(self) -> Position:
+        """From here on nothing of the log goes before it is in Spaces."""
+        self._database.control(_SLOT)
+        return self.position()
+
+    def position(self) -> Position:
+        (line,) = self._database.control(_POSITION)
+        return form.decode(line, Position)
+
+    def snapshot(self) -> str:
+        return self._database.control(_SNAPSHOT)[0]
+
+    def flush(self) -> Position:
+        """Ends the segment that is written to, and returns when all that was written before is in Spaces."""
+        with _alone():
+            # what waits goes first: while Spaces is away no segment is ended half empty
+            self._send(self.position())
+            self._database.control("SELECT pg_switch_wal();")
+            position = self.position()
+            self._send(position)
+        return position
+
+    def _send(self, position: Position) -> None:
+        self._histories(position)
+        for which in range(position.first, position.current):
+            self._upload(position.system, position.name(which))
+            # one by one: a flush that is killed begins where it was
+            self._release((which + 1) * position.size)
+
+    def _histories(self, position: Position) -> None:
+        """Of the timelines before this one: a recovery that ends beside them takes a number that none has."""
+        if position.timeline == 1:
+            return
+        prefix = manifest.wal_prefix(position.system)
+        known = {key.removeprefix(self._store.prefix + prefix) for key in self._store.object_keys(prefix)}
+        for file in self._folder.iterdir():
+            if wal.is_history(file.name) and f"{file.name}.zst.age" not in known:
+                self._upload(position.system, file.name)
+
+    def _upload(self, system: str, file: str) -> None:
+        key = manifest.wal_key(self._store.prefix, system, file)
+        with source_of(["cat", str(self._folder / file)]) as source:
+            pipeline.send(self._store, key, source, self._recipient)
+
+    def _release(self, until_byte: int) -> None:
+        lsn = f"{until_byte >> 32:X}/{until_byte & 0xFFFFFFFF:X}"
+        self._database.control(f"SELECT pg_replication_slot_advance('{SLOT}', '{lsn}');")
+
+    @property
+    def _folder(self) -> Path:
+        return self._cluster.place.outside / "pg_wal"
+
+    def give_up(self) -> None:
+        """The log that waits is let go; the next base backup begins anew."""
+        self._database.control(f"SELECT pg_drop_replication_slot('{SLOT}');")
+
+
+def run(begin: Callable[[], Archiver]) -> NoReturn:
+    """A failure is noted and told by `status`: what waits goes with the next round."""
+    archiver, seen, state = None, "", read()
+    while True:
+        try:
+            archiver = archiver or begin()
+            seen = _round(archiver, seen)
+            state = Archive(datetime.now(timezone.utc))
+        except BootstrapError as error:
+            seen = ""
+            if state.behind_since is None:
+                note(f"the log is not archived: {error.message}")
+                state = Archive(state.archived_at, datetime.now(timezone.utc), error.message)
+            if archiver:
+                _give_up_when_full(archiver)
+        write_atomic(ARCHIVE, form.encode(state).encode(), 0o644)
+        time.sleep(PACE_S)
+
+
+def _round(archiver: Archiver, seen: str) -> str:
+    archiver.begin()
+    # asked before the flush: what comes in between is seen the next time
+    snapshot = archiver.snapshot()
+    if snapshot != seen:
+        archiver.flush()
+    return snapshot
+
+
+def _give_up_when_full(archiver: Archiver) -> None:
+    usage = volume.usage()
+    if usage.used_bytes and usage.size_bytes and usage.used_bytes > FULL * usage.size_bytes:
+        note("the data volume is nearly full: the log that waits for Spaces is let go; a new base backup is needed")
+        try:
+            archiver.give_up()
+        except BootstrapError as error:
+            note(f"it could not be let go: {error.message}")
+
+
+def serve(deployment: Deployment, x: XBootstrap, compose: Compose, environment: Mapping[str, str]) -> NoReturn:
+    """For as long as the unit runs; systemd ends it with SIGTERM, between two rounds or in the middle of one."""
+    if x.databases is None:
+        raise NotFoundError("this stack has no databases", "see docs/your-own-stack.md")
+    names = x.databases
+
+    def begin() -> Archiver:
+        database, cluster = Database(compose, names, environment), Cluster(compose, names, environment)
+        return Archiver(BackupStore(deployment), database, cluster, recipient_of(deployment))
+
+    run(begin)
+
+
+def read(path: Path = ARCHIVE) -> Archive:
+    """What the archiver said last; empty since a boot before its first round."""
+    try:
+        return form.decode(path.read_text(), Archive)
+    except (OSError, form.FormError):
+        return Archive(None)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """A backup flushes too."""
+    descriptor = os.open(ARCHIVE_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        late = ConflictError(f"the log is being archived for more than {LOCK_S:.0f} s already", "run it again")
+        until(lambda: _locked(descriptor), timeout_s=LOCK_S, late=lambda: late)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""From a program's output into an object and back, compressed by zstd and encrypted by age.
+
+What is stored is what `age` and `zstd` write: docs/recovery-by-hand.md reads it without this software. Nothing is ever
+held as a whole; no key that decrypts is on this droplet but for the time of a restore, in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.backup.stream import Received, child
+from bootstrap_agent.contract.manifest import StoredPart
+from bootstrap_agent.s3.bucket import MIB
+
+Source = tuple["subprocess.Popen[bytes]", Callable[[], None]]
+Sink = Callable[[IO[bytes], IO[bytes]], "subprocess.Popen[bytes]"]
+COMPRESS = ("zstd", "--quiet", "--stdout", "-3")
+DECOMPRESS = ("zstd", "--quiet", "--stdout", "--decompress")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The recovery key: `secret` is age's own text, AGE-SECRET-KEY-1…"""
+
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Identity(…)"
+
+
+def send(store: BackupStore, key: str, source: Source, recipient: str) -> StoredPart:
+    """What `source` writes, as an object that only the recipient's key opens; none remains when anything failed."""
+    producer, finish = source
+    assert producer.stdout is not None
+    with ExitStack() as running, store.upload(key) as upload:
+        packed, packing_done = running.enter_context(_filter(COMPRESS, producer.stdout))
+        sealed, sealing_done = running.enter_context(_filter(("age", "--encrypt", "--recipient", recipient), packed))
+        while chunk := sealed.read(MIB):
+            upload.write(chunk)
+        # the source first: what comes after it only passes its end on
+        for done in (finish, packing_done, sealing_done):
+            done()
+        upload.complete()
+    return StoredPart(key, upload.size, upload.sha256)
+
+
+def receive(store: BackupStore, part: StoredPart | str, identity: Identity, sink: Sink, what: str) -> None:
+    """The way back of `send`, into the stdin of the program that `sink` starts. Returns when all ended well; of a
+    damaged object and a program that failed, the object is told. Of an object by its key alone, which no manifest
+    lists, its own seal tells whether it is whole: age authenticates every byte."""
+    with ExitStack() as running:
+        secret = running.enter_context(_in_memory(identity))
+        argv = ("age", "--decrypt", "--identity", f"/dev/fd/{secret}")
+        opening, opened = running.enter_context(_started(argv, subprocess.PIPE, pass_fds=(secret,)))
+        assert opening.stdin is not None and opening.stdout is not None
+        content, unpacked = running.enter_context(_filter(DECOMPRESS, opening.stdout))
+        _, taken = running.enter_context(child(lambda errors: sink(content, errors), what))
+        content.close()
+        _pour(store, part, opening.stdin)
+        for done in (opened, unpacked, taken):
+            done()
+
+
+def _pour(store: BackupStore, part: StoredPart | str, into: IO[bytes]) -> None:
+    received = Received(store.chunks(part.key), part) if isinstance(part, StoredPart) else None
+    try:
+        with into as stdin:
+            for chunk in received.stored() if received else store.chunks(str(part)):
+                stdin.write(chunk)
+    except BrokenPipeError:
+        # somebody behind it gave up, and will say why, unless the object is to blame
+        if received:
+            received.verify()
+
+
+def into(argv: Sequence[str], stdout: int | IO[bytes] = subprocess.DEVNULL) -> Sink:
+    def start(content: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(argv, stdin=content, stdout=stdout, stderr=errors)
+
+    return start
+
+
+@contextmanager
+def _filter(argv: Sequence[str], source: IO[bytes]) -> Iterator[tuple[IO[bytes], Callable[[], None]]]:
+    with _started(argv, source) as (process, finish):
+        # the child has it now: with this end open, a source would not notice that nobody reads it any more
+        source.close()
+        assert process.stdout is not None
+        yield process.stdout, finish
+
+
+@contextmanager
+def _started(argv: Sequence[str], stdin: int | IO[bytes], pass_fds: Sequence[int] = ()) -> Iterator[Source]:
+    def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, pass_fds=pass_fds)
+
+    with child(start, argv[0]) as running:
+        yield running
+
+
+@contextmanager
+def _in_memory(identity: Identity) -> Iterator[int]:
+    """A pipe that holds the key: neither a file nor an argument."""
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, f"{identity.secret}\n".encode())
+        os.close(writing)
+        yield reading
+    finally:
+        os.close(reading)

@@ -1,0 +1,220 @@
+"""Settings: flags over `bootstrap.yaml` over defaults, checked before anything is created."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+
+from bootstrap.errors import UsageError
+from bootstrap.settings.parts import (
+    AcmeSettings,
+    AlertSettings,
+    BackupSettings,
+    Refused,
+    RegistrySettings,
+    SmtpSettings,
+    SpacesSettings,
+    Strict,
+    about,
+    check_domain,
+    check_networks,
+    one_or_many,
+)
+
+
+class Settings(Strict):
+    """What one deployment is made of."""
+
+    domain: Annotated[
+        str,
+        AfterValidator(check_domain),
+        about("The name to serve; `www.` before it leads to it too. At most 54 characters.", example="example.com"),
+    ]
+    region: Annotated[str, about("DigitalOcean's region of droplet and data volume.", example="fra1")] = "nyc3"
+    size: Annotated[str, about("DigitalOcean's size of the droplet.", example="s-2vcpu-4gb")] = "s-2vcpu-2gb"
+    email: Annotated[
+        Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None,
+        about(
+            "Where the certificate authority may write to.", example="you@example.com", otherwise="`admin@` the domain"
+        ),
+    ] = None
+    volume_size_gb: Annotated[
+        int,
+        Field(ge=1, le=16384),
+        about("Size of a new data volume; one that exists keeps its own.", unit="GiB", example=50),
+    ] = 10
+    stack: Annotated[Path, about("Folder of the Compose file.", example="app")] = Path("stack")
+    image: Annotated[
+        int | None,
+        about(
+            "Id of the baked image: `bootstrap image list`.", example=12345, otherwise="the stack's newest that fits"
+        ),
+    ] = None
+    ssh_key: Annotated[Path, about("Private SSH key; made when it does not exist.", example="~/.ssh/id_ed25519")] = (
+        Path("~/.ssh/digitalocean")
+    )
+    ssh_from: Annotated[
+        tuple[str, ...],
+        BeforeValidator(one_or_many),
+        AfterValidator(check_networks),
+        about(
+            "Networks that may use SSH, as CIDR blocks or single addresses.", example=["203.0.113.7", "2001:db8::/48"]
+        ),
+    ] = ("0.0.0.0/0", "::/0")
+    recovery_key: Annotated[
+        Path | None,
+        about(
+            "File of the key that opens backups, as age-keygen writes it; made when it does not exist. "
+            "Keep a copy elsewhere.",
+            example="~/secrets/recovery.key",
+            otherwise="`~/.config/bootstrap/recovery.key`",
+        ),
+    ] = None
+    env_file: Annotated[
+        Path | None,
+        about(
+            "File with your own values for `.env.production`.",
+            example=".env.production",
+            otherwise="the stack's example, and generated secrets",
+        ),
+    ] = None
+    boot_timeout_s: Annotated[
+        int,
+        Field(ge=5, le=3600),
+        about("How long a new droplet may take until it answers over SSH.", unit="seconds", example=600),
+    ] = 300
+    dns_timeout_s: Annotated[
+        int,
+        Field(ge=1, le=3600),
+        about(
+            "How long the domain's name servers may take until they answer with the new records.",
+            unit="seconds",
+            example=300,
+        ),
+    ] = 120
+    spaces: SpacesSettings = SpacesSettings()
+    acme: AcmeSettings = AcmeSettings()
+    backup: BackupSettings = BackupSettings()
+    alerts: AlertSettings = AlertSettings()
+    smtp: SmtpSettings | None = None
+    registry: RegistrySettings | None = None
+
+    @property
+    def key(self) -> str:
+        """The deployment's key in tags: one to one with the domain, as no label holds an underscore."""
+        return self.domain.replace(".", "_")
+
+    @property
+    def slug(self) -> str:
+        return self.domain.replace(".", "-")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.domain, f"www.{self.domain}")
+
+    @property
+    def contact(self) -> str:
+        return self.email or f"admin@{self.domain}"
+
+    @property
+    def recovery_file(self) -> Path:
+        """`recovery_key`, or the operator's own for all deployments."""
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+        return (self.recovery_key or config / "bootstrap" / "recovery.key").expanduser()
+
+    @property
+    def alerts_to(self) -> str | None:
+        """Not `contact`: nobody knows whether an address that was made up is read."""
+        return self.alerts.email or self.email
+
+    @property
+    def bucket(self) -> str:
+        return self.spaces.bucket or f"bootstrap-{self.slug}"[:63].rstrip("-")
+
+    @property
+    def spaces_region(self) -> str:
+        return self.spaces.region or self.region
+
+    @property
+    def spaces_endpoint(self) -> str:
+        return self.spaces.endpoint or f"https://{self.spaces_region}.digitaloceanspaces.com"
+
+    @property
+    def prefix(self) -> str:
+        """Where the deployment's objects lie in its bucket."""
+        return f"{self.key}/"
+
+
+def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Settings:
+    """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    content = read(file)
+    merged = _merge(_merge(content, endpoints), given)
+    # a misspelt `domain` is named as such first
+    if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
+        raise UsageError("no domain given", f"--domain example.com, or `domain:` in {file}")
+    try:
+        if endpoints:
+            # what they hide would fail in production only
+            Settings.model_validate(_merge(content, given))
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise _one_line(error, file, given) from None
+
+
+def configured_domain(file: Path) -> str | None:
+    domain = read(file).get("domain")
+    return str(domain) if domain else None
+
+
+def read(file: Path) -> dict[str, Any]:
+    """bootstrap.yaml as it stands; paths in it are relative to its folder. Nothing when there is no file."""
+    try:
+        content = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}", "check --config and the file's mode") from None
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}:" if where else ""
+        raise UsageError(f"{file}:{line} not YAML: {getattr(error, 'problem', error)}", "mend that line") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
+    paths = [(content, name) for name in ("stack", "ssh_key", "recovery_key", "env_file")]
+    for section, name in (*paths, (content.get("acme"), "roots_file")):
+        if isinstance(section, dict) and isinstance(section.get(name), str):
+            section[name] = str(file.parent / Path(section[name]).expanduser())
+    return content
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in over.items():
+        below = merged.get(name)
+        merged[name] = _merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged
+
+
+def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> UsageError:
+    problems = error.errors(include_url=False)
+    # an unknown name explains a missing one
+    first = next((item for item in problems if item["type"] == "extra_forbidden"), problems[0])
+    path = [str(part) for part in first["loc"]]
+    name = "--" + path[0].replace("_", "-").removesuffix("-gb") if path[0] in flags else f"{file}: {'.'.join(path)}"
+    if first["type"] == "extra_forbidden":
+        remedy = f"known: {', '.join(Settings.model_fields)}" if len(path) == 1 else "docs/settings.md has them all"
+        return UsageError(f"{name}: there is no such setting", remedy)
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "model_type":
+        problem = "must hold keys and values"
+    if isinstance(cause := first.get("ctx", {}).get("error"), Refused):
+        return UsageError(f"{name}: {problem}", cause.remedy)
+    return UsageError(f"{name}: {problem[:1].lower()}{problem[1:]}")

@@ -1,0 +1,267 @@
+"""All that a backup promises, with people at work: one moment for everything, a moment to go back to, and the way back
+from nothing but two keys and a token, on another computer.
+
+The tests share one deployment and stand in the order of its life.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import digitalocean
+import pytest
+import stamina
+
+from bootstrap.adapters.spaces import Spaces
+from bootstrap.settings import Settings
+from tests.rehearsal.conftest import Bootstrap, Site
+from tests.rehearsal.people import Person, sign_up
+from tests.rehearsal.visitors import busy
+
+pytestmark = pytest.mark.root
+
+DOMAIN = "recovery.test"
+# what a machine may take with it: the archiver's pace, a transfer, and a busy host
+LOST_S = 60
+PSQL = "sudo docker exec -i ticket-tracking-db-1 psql --no-psqlrc --quiet --tuples-only --no-align"
+# every column of the five databases that names something in another one
+REFERENCES = (
+    ("messaging_db", "messaging_comment.ticket_id", "ticket_db", "tickets_ticket"),
+    ("messaging_db", "messaging_comment.author_id", "auth_db", "accounts_user"),
+    ("workflow_db", "workflow_flow.ticket_id", "ticket_db", "tickets_ticket"),
+    ("workflow_db", "workflow_flow.owner_id", "auth_db", "accounts_user"),
+    ("workflow_db", "workflow_move.by_id", "auth_db", "accounts_user"),
+    ("notification_db", "notification_notification.ticket_id", "ticket_db", "tickets_ticket"),
+    ("notification_db", "notification_notification.person_id", "auth_db", "accounts_user"),
+    ("notification_db", "notification_assignment.ticket_id", "ticket_db", "tickets_ticket"),
+    ("ticket_db", "tickets_ticket.owner_id", "auth_db", "accounts_user"),
+)
+
+
+@dataclasses.dataclass
+class Confirmed:
+    """What people were told is there: ticket → when, and the comment on it."""
+
+    tickets: dict[int, float] = dataclasses.field(default_factory=dict)
+    comments: dict[int, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class Work:
+    """A person who opens tickets, one after the other, and comments each."""
+
+    person: Person
+    confirmed: Confirmed = dataclasses.field(default_factory=Confirmed)
+
+    def __post_init__(self) -> None:
+        self._client = self.person.log_in()
+
+    def visit(self) -> str | None:
+        made = self._client.post("/api/tickets/", json={"title": f"Ticket {time.time()}", "description": "x" * 200})
+        if made.status_code != 201:
+            return made.text
+        number = made.json()["id"]
+        self.confirmed.tickets[number] = time.time()
+        said = self._client.post(f"/api/messaging/tickets/{number}/comments/", json={"body": f"On {number}"})
+        if said.status_code != 201:
+            return said.text
+        self.confirmed.comments[number] = time.time()
+        return None
+
+
+@pytest.fixture(scope="module")
+def laptop(bootstrap: Bootstrap, image: dict[str, Any], cloud: dict[str, Any]) -> Iterator[Bootstrap]:
+    bootstrap("create", "--domain", DOMAIN)
+    yield bootstrap
+    bootstrap("destroy", DOMAIN, "--volume", "--backups", "--yes")
+
+
+def site_of(laptop: Bootstrap, like: Site) -> Site:
+    return Site(DOMAIN, laptop("status", DOMAIN, "--json").json()["reserved_ip"], like.tls)
+
+
+@pytest.fixture(scope="module")
+def work(laptop: Bootstrap, site: Site, cloud: dict[str, Any]) -> Work:
+    return Work(sign_up(site_of(laptop, site), cloud, "grace"))
+
+
+def sql(laptop: Bootstrap, database: str, query: str) -> list[str]:
+    return laptop("ssh", DOMAIN, f"{PSQL} --dbname={database}", stdin=query).out.split()
+
+
+def dangling(laptop: Bootstrap) -> list[str]:
+    """Everything that refers to what is not there, over all five databases."""
+    found = []
+    for database, column, elsewhere, table in REFERENCES:
+        source, name = column.split(".")
+        named = set(sql(laptop, database, f"SELECT DISTINCT {name} FROM {source} WHERE {name} IS NOT NULL;"))
+        present = set(sql(laptop, elsewhere, f"SELECT id FROM {table};"))
+        found += [f"{database}.{column} = {lost}" for lost in sorted(named - present)]
+    return found
+
+
+def store_of(cloud: dict[str, Any]) -> tuple[Spaces, str]:
+    settings, where = Settings(domain=DOMAIN), cloud["spaces"]
+    place = (where["endpoint"], where["region"], settings.bucket, where["access_key"], where["secret_key"])
+    return Spaces(*place), settings.prefix
+
+
+@pytest.fixture(scope="module")
+def first(laptop: Bootstrap, work: Work) -> dict[str, Any]:
+    """A backup made while people write."""
+    with busy(work.visit, work.visit) as seen:
+        made: dict[str, Any] = laptop("backup", "now", DOMAIN, "--json").json()
+    assert seen.answered > 3 and not seen.failed, seen
+    return made
+
+
+def test_a_backup_made_while_people_write_is_of_one_moment(
+    laptop: Bootstrap, work: Work, first: dict[str, Any]
+) -> None:
+    with busy(work.visit) as seen:
+        # so that the site has gone on when it is taken back
+        until_more = len(work.confirmed.tickets) + 3
+        _until(lambda: len(work.confirmed.tickets) >= until_more)
+    assert not seen.failed, seen
+    newest = max(work.confirmed.tickets)
+    laptop("restore", first["id"], DOMAIN, "--yes")
+    assert dangling(laptop) == []
+    assert work.visit() is None
+    assert max(work.confirmed.tickets) > newest, "no number is given out twice"
+    # the mark's rows, as its manifest says
+    assert first["cluster"]["rows"]["ticket_db"]["public.tickets_ticket"][0] > 0
+
+
+def test_back_to_a_second(laptop: Bootstrap, work: Work, site: Site) -> None:
+    assert work.visit() is None
+    before = max(work.confirmed.tickets)
+    (moment,) = sql(
+        laptop,
+        "ticket_db",
+        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"');",
+    )
+    assert work.visit() is None
+    after = max(work.confirmed.tickets)
+    laptop("restore", "latest", DOMAIN, "--to", moment, "--yes")
+    present = set(map(int, sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")))
+    assert before in present and after not in present
+    assert dangling(laptop) == []
+
+
+def test_one_database_and_the_media_alone(laptop: Bootstrap, work: Work, first: dict[str, Any]) -> None:
+    comments = set(sql(laptop, "messaging_db", "SELECT id FROM messaging_comment;"))
+    laptop("ssh", DOMAIN, f"{PSQL} --dbname=workflow_db", stdin="DELETE FROM workflow_move; DELETE FROM workflow_flow;")
+    laptop("restore", "latest", DOMAIN, "--only", "workflow_db", "--yes")
+    assert sql(laptop, "workflow_db", "SELECT count(*) FROM workflow_flow;") != ["0"]
+    assert set(sql(laptop, "messaging_db", "SELECT id FROM messaging_comment;")) == comments
+    laptop("ssh", DOMAIN, "--", "sudo", "sh", "-c", "echo lost > /srv/data/media_files/written-since")
+    laptop("restore", first["id"], DOMAIN, "--only", "media", "--yes")
+    assert "written-since" not in laptop("ssh", DOMAIN, "--", "ls", "/srv/data/media_files").out
+
+
+def test_nothing_in_the_bucket_can_be_read_without_the_key(
+    laptop: Bootstrap, work: Work, cloud: dict[str, Any], first: dict[str, Any]
+) -> None:
+    env = laptop("ssh", DOMAIN, "--", "sudo", "bootstrap-agent", "secrets", "get", unlogged=True).json()["env"]
+    known = [work.person.email, "On 1", *(value for name, value in env.items() if "PASSWORD" in name and value)]
+    store, prefix = store_of(cloud)
+    objects = store.list(prefix)
+    assert len(objects) > 8
+    for found in objects:
+        content = store.read(found.key)
+        assert not [text for text in known if text.encode() in content], found.key
+        if found.key.endswith(".age"):
+            assert content.startswith(b"age-encryption.org/v1\n"), found.key
+
+
+def test_the_key_that_opens_is_on_no_droplet(laptop: Bootstrap) -> None:
+    looked = laptop(
+        "ssh", DOMAIN, "sudo sh -c 'grep -rlsaE AGE-SECRET[-]KEY-1 /etc /home /root /run /srv /tmp /var /dev/shm; true'"
+    )
+    assert looked.out == ""
+
+
+def test_without_this_software(cloud: dict[str, Any], laptop: Bootstrap, first: dict[str, Any], tmp_path: Path) -> None:
+    """docs/recovery-by-hand.md, its code blocks as they stand."""
+    page = (Path(__file__).parents[2] / "docs" / "recovery-by-hand.md").read_text()
+    blocks = [block.split("```")[0] for block in page.split("```sh\n")[1:]]
+    key = Path(laptop.env["XDG_CONFIG_HOME"]) / "bootstrap" / "recovery.key"
+    (tmp_path / "recovery.key").write_text(key.read_text())
+    script = "set -euo pipefail\n" + "\n".join(blocks)
+    settings, where = Settings(domain=DOMAIN), cloud["spaces"]
+    env = {
+        **os.environ,
+        "ID": first["id"],
+        "DATABASE": "ticket_db",
+        "ENDPOINT": where["endpoint"],
+        "REGION": where["region"],
+        "BUCKET": settings.bucket,
+        "PREFIX": settings.prefix,
+        "SPACES_ACCESS_KEY_ID": where["access_key"],
+        "SPACES_SECRET_ACCESS_KEY": where["secret_key"],
+        "NO_PROXY": "*",
+    }
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "CREATE TABLE public.tickets_ticket" in (tmp_path / "ticket_db.sql").read_text()
+    assert (tmp_path / "cluster" / "PG_VERSION").read_text().strip() == first["cluster"]["postgres"].split(".")[0]
+    assert (tmp_path / "media" / "media_files").is_dir()
+    assert list((tmp_path / "settings").rglob(".env.production"))
+
+
+def test_from_nothing_on_another_computer(
+    laptop: Bootstrap, work: Work, site: Site, cloud: dict[str, Any], tmp_path: Path
+) -> None:
+    """The power fails while people work, the volume is gone and so is the laptop: the token, the Spaces key and the
+    recovery key are what is left."""
+    with busy(work.visit) as seen:
+        begun = len(work.confirmed.tickets)
+        _until(
+            lambda: len(work.confirmed.tickets) > begun + 20 and time.time() > max(work.confirmed.tickets.values()) - 1
+        )
+        _cut_power(cloud)
+        cut = time.time()
+    assert seen.answered > 20
+    laptop("destroy", DOMAIN, "--volume", "--yes")
+    other = dataclasses.replace(
+        laptop,
+        work=tmp_path,
+        env={**laptop.env, "XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")},
+    )
+    stack = json.dumps(str(Path(__file__).parents[2] / "stack"))
+    (tmp_path / "bootstrap.yaml").write_text(f"stack: {stack}\nssh_key: ssh/key\nrecovery_key: recovery.key\n")
+    refused = other("create", "--domain", DOMAIN, "--from-backup", "latest", check=False)
+    assert refused.code == 3 and "recovery key" in refused.err, refused.err
+    key = Path(laptop.env["XDG_CONFIG_HOME"]) / "bootstrap" / "recovery.key"
+    (tmp_path / "recovery.key").write_bytes(key.read_bytes())
+    (tmp_path / "recovery.key").chmod(0o600)
+    other("create", "--domain", DOMAIN, "--from-backup", "latest")
+    found = set(map(int, sql(other, "ticket_db", "SELECT id FROM tickets_ticket;")))
+    lost = [at for number, at in work.confirmed.tickets.items() if number not in found and at > cut - 600]
+    assert all(at > cut - LOST_S for at in lost), f"{len(lost)} lost, the oldest {cut - min(lost):.0f} s before the cut"
+    assert dangling(other) == []
+    again = Work(dataclasses.replace(work.person, site=site_of(other, site)), work.confirmed)
+    highest = max(work.confirmed.tickets)
+    assert again.visit() is None, "a log-in of before works"
+    assert max(work.confirmed.tickets) > highest
+    print(f"confirmed writes lost with the machine: {len(lost)}, of the last {cut - min(lost, default=cut):.1f} s")
+
+
+def _cut_power(cloud: dict[str, Any]) -> None:
+    manager = digitalocean.Manager(token=cloud["watcher_token"])
+    (droplet,) = [one for one in manager.get_all_droplets() if one.name.startswith(DOMAIN)]
+    droplet.power_off(return_dict=False).wait(update_every_seconds=1)
+
+
+def _until(true: Any, timeout_s: float = 90) -> None:
+    for attempt in stamina.retry_context(on=LookupError, attempts=None, timeout=timeout_s, wait_max=0.5):
+        with attempt:
+            if not true():
+                raise LookupError
