@@ -22,12 +22,13 @@ def test_snapshots_are_in_it_with_their_price_and_what_is_an_estimate_is_called_
             "reserved ip, while assigned": 0.0,
             "spaces, one subscription for all buckets": 5.0,
             "its image, 0.00 GiB": 0.0,
+            "uptime check": 1.0,
         }
         assert [(item.what, round(item.usd, 2), item.unit) for item in costs if item.at_most] == [
             ("3 snapshots of the data volume, when full", 1.8, "0.06 a GiB")
         ]
         assert all(item.unit for item in costs)
-        assert (cost.total(costs), cost.most(costs)) == (24.0, 25.8)
+        assert (cost.total(costs), cost.most(costs)) == (25.0, 26.8)
         create.create(world.env())
 
 
