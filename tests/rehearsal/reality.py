@@ -154,6 +154,8 @@ def disagreements(home: Path, api: httpx.Client, nameserver: str) -> list[str]:
     pending = [action for action in everything(api, "/v2/actions", "actions") if action["status"] == "in-progress"]
     same("actions under way", [], [(action["id"], action["type"]) for action in pending])
     same("states of droplets", set(), {droplet["status"] for droplet in droplets} - {"active", "off"})
+    # one that has just become active shows none, for a moment
+    same("droplets without addresses", [], [d["name"] for d in droplets if not d["networks"]["v4"]])
     if complaints:
         return complaints  # it is still moving: the rest would compare two moments
     same("daemons", 1, len(real.daemons()))
