@@ -49,8 +49,9 @@ class Marker:
             mark = Mark(self._run, kind, str(made[name][key]))
             self._account.known.add(mark)
             self._account.cloud.create_tag(mark.tag)
-        elif where == "tags":
-            self._remember(str(asked.get("name", "")))
+        # a tag is made by whoever names it first, on whatever
+        for tag in (asked["name"],) if where == "tags" else asked.get("tags") or ():
+            self._remember(str(tag))
 
     def _tag(self, kind: str, key: object) -> None:
         self._account.cloud.create_tag(self._run.tag)
