@@ -39,10 +39,12 @@ class Marker:
             self._say(f"no mark on what {exchange.path} made: {error.message}")
 
     def _mark(self, where: str, asked: dict[str, Any], made: dict[str, Any]) -> None:
-        if where in _TAGGED and self._run.tag not in (asked.get("tags") or ()):
+        tags = asked.get("tags") or ()
+        is_tagged = any(str(tag).startswith(self._run.tag) for tag in tags)
+        if where in _TAGGED and not is_tagged:
             name, kind = _TAGGED[where]
             self._tag(kind, made[name]["id"])
-        elif where.endswith("/snapshots") and self._run.tag not in (asked.get("tags") or ()):
+        elif where.endswith("/snapshots") and not is_tagged:
             self._tag("volume_snapshot", made["snapshot"]["id"])
         elif where in _NOTED and run_of(str(asked.get("name", ""))) is None:
             name, kind, key = _NOTED[where]
@@ -50,7 +52,7 @@ class Marker:
             self._account.known.add(mark)
             self._account.cloud.create_tag(mark.tag)
         # a tag is made by whoever names it first, on whatever
-        for tag in (asked["name"],) if where == "tags" else asked.get("tags") or ():
+        for tag in (asked["name"],) if where == "tags" else tags:
             self._remember(str(tag))
 
     def _tag(self, kind: str, key: object) -> None:
