@@ -33,6 +33,8 @@ KINDS = {
     "account/keys": "ssh_keys",
     "vpcs": "vpcs",
     "tags": "tags",
+    "uptime/checks": "checks",
+    "monitoring/alerts": "policies",
 }
 Look = Callable[[], bool]
 

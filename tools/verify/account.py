@@ -73,6 +73,8 @@ class Account:
             "domains": self._domains(),
             "ssh keys": self._ssh_keys(noted),
             "vpcs": self._vpcs(noted),
+            "uptime checks": self._uptime_checks(),
+            "alert policies": self._alert_policies(),
             "buckets": self._of_buckets(),
         }
         for kind, things in kinds.items():
@@ -129,6 +131,16 @@ class Account:
         for vpc in self.cloud.vpcs():
             if run := run_of(vpc.name) or noted.marked.get(("vpc", vpc.id)):
                 yield Thing("vpc", vpc.name, run, _call(self.client.delete, f"vpcs/{vpc.id}"))
+
+    def _uptime_checks(self) -> Iterator[Thing]:
+        for check in self.cloud.uptime_checks():
+            if run := run_of(check.name):
+                yield Thing("uptime check", check.name, run, _call(self.cloud.delete_uptime_check, check.id))
+
+    def _alert_policies(self) -> Iterator[Thing]:
+        for policy in self.cloud.alert_policies():
+            if run := run_of(policy.name, policy.tag):
+                yield Thing("alert policy", policy.name, run, _call(self.cloud.delete_alert_policy, policy.id))
 
     def _tags(self, tags: Iterable[str]) -> Iterator[Thing]:
         """The marks last: what they tell of must be gone."""

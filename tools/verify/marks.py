@@ -39,18 +39,21 @@ class Marker:
             self._say(f"no mark on what {exchange.path} made: {error.message}")
 
     def _mark(self, where: str, asked: dict[str, Any], made: dict[str, Any]) -> None:
-        if where in _TAGGED and self._run.tag not in (asked.get("tags") or ()):
+        tags = asked.get("tags") or ()
+        is_tagged = any(str(tag).startswith(self._run.tag) for tag in tags)
+        if where in _TAGGED and not is_tagged:
             name, kind = _TAGGED[where]
             self._tag(kind, made[name]["id"])
-        elif where.endswith("/snapshots") and self._run.tag not in (asked.get("tags") or ()):
+        elif where.endswith("/snapshots") and not is_tagged:
             self._tag("volume_snapshot", made["snapshot"]["id"])
         elif where in _NOTED and run_of(str(asked.get("name", ""))) is None:
             name, kind, key = _NOTED[where]
             mark = Mark(self._run, kind, str(made[name][key]))
             self._account.known.add(mark)
             self._account.cloud.create_tag(mark.tag)
-        elif where == "tags":
-            self._remember(str(asked.get("name", "")))
+        # a tag is made by whoever names it first, on whatever
+        for tag in (asked["name"],) if where == "tags" else tags:
+            self._remember(str(tag))
 
     def _tag(self, kind: str, key: object) -> None:
         self._account.cloud.create_tag(self._run.tag)

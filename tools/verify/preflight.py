@@ -28,6 +28,8 @@ _DELETED = {
     "image:delete": "images/987654321",
     "snapshot:delete": "snapshots/987654321",
     "ssh_key:delete": "account/keys/987654321",
+    "uptime:delete": f"uptime/checks/{_NOBODY}",
+    "monitoring:delete": f"monitoring/alerts/{_NOBODY}",
     "tag:delete": "tags/bootstrap-verify-absent",
     "vpc:delete": f"vpcs/{_NOBODY}",
 }

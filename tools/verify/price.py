@@ -43,6 +43,11 @@ def lines(sizes: Sequence[Size]) -> list[Line]:
         _line(
             f"bake and life: {LIFE_DROPLETS} droplets {SIZE}, {HOURS} h each", LIFE_DROPLETS * HOURS, _of(sizes, SIZE)
         ),
+        _line(
+            f"{suite.UPTIME_CHECKS} uptime checks, 1 h, and the life's, {HOURS} h",
+            suite.UPTIME_CHECKS + HOURS,
+            cost.UPTIME_CHECK,
+        ),
         _line(f"life: data volume of {VOLUME_GB} GiB, {HOURS} h", VOLUME_GB * HOURS, cost.VOLUME_PER_GIB),
         _line(f"snapshots of {SNAPSHOTS_GB} GiB at most, {HOURS} h", SNAPSHOTS_GB * HOURS, SNAPSHOT_PER_GIB),
     ]

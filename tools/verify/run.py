@@ -26,7 +26,7 @@ SUITE_S = 3600
 SUITE = "contract suite"
 LEFT = "nothing is left of the deployment"
 # of a deployment, `destroy` leaves none of these
-_DEPLOYMENT = ("droplet", "volume", "snapshot", "reserved ip", "firewall")
+_DEPLOYMENT = ("droplet", "volume", "snapshot", "reserved ip", "firewall", "uptime check", "alert policy")
 _TOLD = re.compile(r"\S+::(\S+) (PASSED|FAILED|ERROR)\b")
 Say = Callable[[str], None]
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZE = "s-1vcpu-1gb"
 BASE = "ubuntu-22-04-x64"
 # what the tests make, one after the other
-DROPLETS, VOLUMES_GB = 8, 20
+DROPLETS, VOLUMES_GB, UPTIME_CHECKS = 9, 40, 2
 _VARIABLES = [f"BOOTSTRAP_VERIFY_{name}" for name in ("RUN", "DOMAIN", "REGION", "API", "TOKEN")]
 
 

@@ -129,7 +129,7 @@ def test_what_carries_a_tag_is_found_together(subject: Subject) -> None:
     cloud, tag = subject.cloud, subject.tag
     assert cloud.carriers(tag) == Carriers((), ())
     volume = cloud.create_volume(subject.name, subject.region, 10, [tag])
-    other = cloud.create_volume(f"{subject.name}-other", subject.region, 10, [])
+    other = cloud.create_volume(f"{subject.name}-other", subject.region, 10, [f"{tag}:other"])
     droplet = make(subject, volumes=(volume.id,))
     cloud.wait_until_quiet([droplet.id], volume.id)
     there = Carriers(tuple(cloud.droplets()), tuple(cloud.volumes()))
