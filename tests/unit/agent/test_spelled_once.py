@@ -18,7 +18,7 @@ NAMES = (
     *(units.TIMERS + units.AT_BOOT),
 )
 # its examples are of the operator's own file, which may have any name
-ELSEWHERE = ROOT / "bootstrap" / "settings.py"
+ELSEWHERE = ROOT / "bootstrap" / "settings" / "__init__.py"
 MODULES = sorted(
     path
     for package in ("agent/bootstrap_agent", "bootstrap")
