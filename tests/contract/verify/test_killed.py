@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from localcloud.services.private_ca import ensure_ca
@@ -95,11 +96,18 @@ def test_one_that_is_told_to_end_leaves_nothing(
     assert "ended before its time" in program.report.read_text()
 
 
+def of_session(leaders: set[int]) -> set[int]:
+    return {found.pid for found in psutil.process_iter() if found.pid in leaders and found.status() != "zombie"}
+
+
 def kill(program: Program, server: Cloud, moment: Moment) -> None:
     with program.started("--yes", "--only", "suite") as process:
         until(lambda: moment(server) or process.poll() is not None, "something to leave", 120)
+        children = {child.pid for child in psutil.Process(process.pid).children()}
+        assert children, "the suite"
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL, program.said()
+    until(lambda: not of_session(children), "what it had started is gone", 20)
 
 
 def begin_and_end(program: Program) -> str:
