@@ -60,7 +60,9 @@ def recipient(env: Environment) -> str | None:
     if env.store is None:
         return None
     own = recovery.recipient_of(env.settings.recovery_file)
-    before = next((found.recipient for found in stored_backups(env) if found.recipient), None)
+    # read one by one: the newest says it, but for one of version 1
+    stored = (_manifest(env.store, key) for key in _manifest_keys(env))
+    before = next((found.recipient for found in stored if found.recipient), None)
     if before and before != own:
         env.progress.warn(f"backups stay encrypted to {before}, whose key is not in {env.settings.recovery_file}")
         return before
@@ -80,13 +82,17 @@ def list_backups(env: Environment) -> list[Backup]:
 
 def stored_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
+    return [_backup(_manifest(store_of(env), key)) for key in _manifest_keys(env)]
+
+
+def _manifest_keys(env: Environment) -> list[str]:
+    """Newest first, as an id is a time."""
     store, prefix = store_of(env), manifest_key(env.settings.prefix, "").removesuffix(".json")
     try:
-        keys = [found.key for found in store.list(prefix) if found.key.endswith(".json")]
+        return sorted((found.key for found in store.list(prefix) if found.key.endswith(".json")), reverse=True)
     except NotFoundError:
         # no bucket yet, no backup yet
         return []
-    return sorted((_read(store, key) for key in keys), key=lambda backup: backup.id, reverse=True)
 
 
 def store_of(env: Environment) -> ObjectStore:
@@ -96,10 +102,6 @@ def store_of(env: Environment) -> ObjectStore:
             "make one at https://cloud.digitalocean.com/spaces/access_keys",
         )
     return env.store
-
-
-def _read(store: ObjectStore, key: str) -> Backup:
-    return _backup(_manifest(store, key))
 
 
 def _manifest(store: ObjectStore, key: str) -> Manifest:
