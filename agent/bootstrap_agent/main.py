@@ -109,11 +109,12 @@ def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
         return BackupStore(droplet.deployment).manifests()
     if options.action == "prune":
         return create.prune(droplet.deployment)
-    kind = {"now": manifest.FULL}.get(options.action, options.action)
+    kind = options.action if options.action in (manifest.DATABASE, manifest.MEDIA) else manifest.FULL
     made = create.create(
         kind, droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment
     )
-    create.prune(droplet.deployment)
+    if options.action != answers.BACKUP_SAFETY.words[-1]:
+        create.prune(droplet.deployment)
     return made
 
 

@@ -83,7 +83,7 @@ def restore(
 def _back_up_first(env: Environment, host: Host) -> None:
     try:
         with env.progress.step("safety backup of what is there"):
-            remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
+            remote.agent(host, answers.BACKUP_SAFETY, timeout_s=BACKUP_S)
     except BootstrapError as error:
         remedy = "nothing was replaced; to restore all the same: --no-safety-backup"
         raise type(error)(f"no safety backup: {error.message}", remedy) from None

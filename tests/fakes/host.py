@@ -209,7 +209,7 @@ class FakeHost:
             case ["backup", "prune"]:
                 return answers.Pruned((), (_manifest("full").id,))
             case ["backup", kind]:
-                return _manifest({"now": "full"}.get(kind, kind))
+                return _manifest({"now": "full", "safety": "full"}.get(kind, kind))
             case ["archive"]:
                 return answers.Archive(EPOCH)
             case ["restore", wanted]:

@@ -7,11 +7,14 @@ The tests share one deployment and stand in the order of its life.
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ import stamina
 
 from bootstrap.adapters.spaces import Spaces
 from bootstrap.settings import Settings
+from bootstrap_agent.backup.database import COUNT
+from bootstrap_agent.contract.manifest import new_id
 from tests.rehearsal.conftest import Bootstrap, Site
 from tests.rehearsal.people import Person, sign_up
 from tests.rehearsal.visitors import busy
@@ -30,7 +35,9 @@ pytestmark = pytest.mark.root
 DOMAIN = "recovery.test"
 # what a machine may take with it: the archiver's pace, a transfer, and a busy host
 LOST_S = 60
+DUMP = "sudo docker exec ticket-tracking-db-1 pg_dump"
 PSQL = "sudo docker exec -i ticket-tracking-db-1 psql --no-psqlrc --quiet --tuples-only --no-align"
+DATABASES = ("auth_db", "ticket_db", "workflow_db", "messaging_db", "notification_db")
 # every column of the five databases that names something in another one
 REFERENCES = (
     ("messaging_db", "messaging_comment.ticket_id", "ticket_db", "tickets_ticket"),
@@ -164,6 +171,36 @@ def test_one_database_and_the_media_alone(laptop: Bootstrap, work: Work, first: 
     laptop("ssh", DOMAIN, "--", "sudo", "sh", "-c", "echo lost > /srv/data/media_files/written-since")
     laptop("restore", first["id"], DOMAIN, "--only", "media", "--yes")
     assert "written-since" not in laptop("ssh", DOMAIN, "--", "ls", "/srv/data/media_files").out
+
+
+def test_a_backup_of_version_1_is_restored(laptop: Bootstrap, work: Work, cloud: dict[str, Any]) -> None:
+    """As releases up to 0.2.0 made them: a dump of each database by itself, gzip, in the clear."""
+    store, prefix = store_of(cloud)
+    made = datetime.now(timezone.utc) - timedelta(days=1)
+    backup_id, parts, tickets = new_id(made), {}, {*sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")}
+    for database in DATABASES:
+        dump = laptop("ssh", DOMAIN, f"{DUMP} {database}", unlogged=True).out
+        stored = gzip.compress(dump.encode())
+        counted = laptop("ssh", DOMAIN, f"{PSQL} --dbname={database}", stdin=COUNT).out.splitlines()
+        key = f"{prefix}postgres_backup_{backup_id}_{database}.sql.gz"
+        rows = dict(map(json.loads, counted))
+        parts[database] = {"key": key, "size": len(stored), "sha256": sha256(stored).hexdigest(), "rows": rows}
+        put(store, key, stored)
+    manifest = {"version": 1, "id": backup_id, "kind": "database", "created_at": f"{made:%Y-%m-%dT%H:%M:%SZ}"}
+    manifest |= {"databases": parts, "media": None, "release": "bootstrap-ticket-tracking-20260101"}
+    put(store, f"{prefix}manifest_{backup_id}.json", json.dumps(manifest).encode())
+    assert work.visit() is None
+    newest = max(work.confirmed.tickets)
+    laptop("restore", backup_id, DOMAIN, "--yes")
+    assert {*sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")} == tickets
+    assert dangling(laptop) == []
+    assert work.visit() is None and max(work.confirmed.tickets) > newest, "no number is given out twice"
+    for kind in ("manifest", "postgres_backup"):
+        store.delete_prefix(f"{prefix}{kind}_{backup_id}")
+
+
+def put(store: Spaces, key: str, content: bytes) -> None:
+    store._bucket.client.put_object(Bucket=store._bucket.name, Key=key, Body=content)
 
 
 def test_nothing_in_the_bucket_can_be_read_without_the_key(

@@ -277,6 +277,8 @@ CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
 HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)
 HOSTKEY_COMMIT: Command[HostKey] = Command(("hostkey", "commit"), HostKey)
 BACKUP_NOW: Command[Manifest] = Command(("backup", "now"), Manifest)
+# before a restore: what is to be restored must not be what goes to make room
+BACKUP_SAFETY: Command[Manifest] = Command(("backup", "safety"), Manifest)
 BACKUP_DATABASE: Command[Manifest] = Command(("backup", "database"), Manifest)
 BACKUP_MEDIA: Command[Manifest] = Command(("backup", "media"), Manifest)
 BACKUP_LIST: Command[tuple[Manifest, ...]] = Command(("backup", "list"), tuple[Manifest, ...], changes=False)

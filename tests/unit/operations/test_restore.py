@@ -29,14 +29,14 @@ def test_the_agent_restores_then_the_stack_serves_again(world: World) -> None:
     restore(world.env(), "20261124_120000")
     assert world.live().restored == ["20261124_120000"]
     asked = [call for call in world.effects.calls if "tag" not in call]
-    assert asked[-4:] == ["1 backup now", "1 restore 20261124_120000", "1 stack up", "1 backup now"]
+    assert asked[-4:] == ["1 backup safety", "1 restore 20261124_120000", "1 stack up", "1 backup now"]
     assert world.live().up
 
 
 def test_without_a_safety_backup_nothing_is_replaced_unless_asked_for(world: World) -> None:
     put(world, "20261124_120000", "full")
     world.live().no_backup = "pg_basebackup failed: no space left on device"
-    with pytest.raises(BackupError, match="no safety backup: agent backup now: pg_basebackup failed") as refused:
+    with pytest.raises(BackupError, match="no safety backup: agent backup safety: pg_basebackup failed") as refused:
         restore(world.env(), "latest")
     assert refused.value.remedy and "--no-safety-backup" in refused.value.remedy
     assert world.live().restored == [] and world.live().up
