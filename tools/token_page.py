@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bootstrap.deployment import rights
@@ -18,6 +19,9 @@ scopes* needs those of the commands that are used; `doctor` asks for all of them
 |---|---|---|---|---|
 """
 _TAIL = """
+The last rows are for the uptime check and, with `alerts.metrics_agent`, the alert policies: a token without them does
+the rest, and is told in a warning; so these are the ones that no command insists on.
+
 What Packer asks for is in the row of `image build`. DigitalOcean's control panel adds further scopes to those that are
 ticked (`regions:read`, `sizes:read`, `actions:read` and `image:read` to every `droplet:…`); they do no harm. Where its
 document says that either of two will do, such as `domain:update` or `domain:delete` for a record, the table has the one
@@ -30,8 +34,9 @@ asks of the API and holds this table against it, and lets every command run with
 
 ## How a command knows
 
-Before it makes or deletes anything, each command asks for every scope in its row but those of *status, logs, ssh, mail*
-and of *image list, image prune*, which make nothing. What is lacking is told in one line, all of it (exit code 3).
+Before it makes or deletes anything, each command asks for every scope in its row, those excepted that no command
+insists on; *status, logs, ssh, mail* and *image list, image prune* make nothing and ask nothing. What is lacking is
+told in one line, all of it (exit code 3).
 
 DigitalOcean has no documented way to ask for a token's scopes. So:
 
@@ -50,11 +55,13 @@ The API's limit is 250 requests a minute: `create` with such a token takes 28 of
 
 
 def page() -> str:
-    return _HEAD + "".join(map(_row, rights.COMMANDS)) + _TAIL
+    rows = [_row(command, scopes) for command, scopes in rights.COMMANDS.items()]
+    rows += [_row(f"{command}: what watches from outside", scopes) for command, scopes in rights.EXTRAS.items()]
+    return _HEAD + "".join(rows) + _TAIL
 
 
-def _row(command: str) -> str:
-    scopes = sorted(scope.split(":") for scope in rights.COMMANDS[command])
+def _row(command: str, needed: Sequence[str]) -> str:
+    scopes = sorted(scope.split(":") for scope in needed)
     cells = [", ".join(resource for resource, verb in scopes if verb == wanted) or "-" for wanted in _VERBS]
     return f"| {command} | {' | '.join(cells)} |\n"
 

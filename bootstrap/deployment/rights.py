@@ -13,8 +13,7 @@ _PRICES = ("regions:read", "sizes:read")
 _LOCK = ("tag:read", "tag:create", "tag:delete")
 _CHANGE = (*_FIND, *_LOCK, "actions:read", "droplet:update", "droplet:delete", "block_storage_action:create")
 _PLACE = ("ssh_key:read", "ssh_key:create", "vpc:read", "image:read", "droplet:create", "reserved_ip:update")
-_UNWATCH = ("uptime:read", "uptime:delete", "monitoring:read", "monitoring:delete")
-_DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete", *_UNWATCH)
+_DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
@@ -23,11 +22,10 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("droplet:read", "droplet:create", "droplet:update", "droplet:delete"),
         *("ssh_key:read", "ssh_key:create", "ssh_key:delete", "image:read", "image:update", "tag:read", "tag:create"),
     ),
-    PRUNE: ("droplet:read", "image:read", "image:delete", "tag:read"),
+    PRUNE: ("droplet:read", "tag:read", "image:read", "image:delete"),
     CREATE: (
         *("account:read", *_PRICES, *_CHANGE, *_PLACE, "block_storage:create", "vpc:create", "reserved_ip:create"),
         *("firewall:create", "firewall:update", "domain:create", "domain:update"),
-        *("uptime:read", "uptime:create", "uptime:update", "monitoring:read", "monitoring:create"),
     ),
     REDEPLOY: (
         *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
@@ -41,7 +39,13 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *(f"block_storage_snapshot:{verb}" for verb in ("read", "delete")),
     ),
 }
-ALL: Sequence[str] = sorted({scope for scopes in COMMANDS.values() for scope in scopes})
+# done without, and told, where the token has no right to it: the uptime check and the alert policies
+EXTRAS: Mapping[str, Sequence[str]] = {
+    CREATE: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "create")] + ["uptime:update"],
+    DESTROY: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
+    DESTROY_VOLUME: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
+}
+ALL: Sequence[str] = sorted({scope for table in (COMMANDS, EXTRAS) for scopes in table.values() for scope in scopes})
 
 
 def check(cloud: Cloud, command: str) -> None:

@@ -27,7 +27,7 @@ from localcloud.state.unfriendly import HABITS
 from tests.contract.api.conftest import TOKEN, running
 from tests.contract.api.conftest import Cloud as Server
 from tests.contract.api.documented import documented, needed
-from tests.contract.cloud.deployment import Deployment, _image
+from tests.contract.cloud.deployment import MANIFEST, Deployment, _image
 from tests.fakes.world import ROOT
 
 QUICK = Patience(pause_s=0.01, jitter_s=0)
@@ -43,7 +43,6 @@ class Account(Deployment):
     def __init__(self, folder: Path, server: Server) -> None:
         super().__init__(folder, server)
         server.faults.unfriendly.switch(HABITS, on=False)
-        # its alert policies are asked for too
         self.set(alerts=self.settings.alerts.model_copy(update={"metrics_agent": True}))
         server.judge.hear = lambda method, path: self.settle()
         with server.state.change() as tx:
@@ -148,6 +147,11 @@ def adrift(account: Account) -> None:
     account.ask("POST", f"reserved_ips/{address.ip}/actions", {"type": "unassign"})
 
 
+def backed_up(account: Account) -> None:
+    deployed(account)
+    account.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(MANIFEST).encode()
+
+
 def half_broken(account: Account) -> None:
     """Powered off, without its volume, guarded by other rules, with one wrong record and one too many."""
     adrift(account)
@@ -181,6 +185,13 @@ def to_be_replaced(account: Account) -> None:
 def replaced(account: Account) -> None:
     to_be_replaced(account)
     assert account.do(lambda it: redeploy(it.env(), keep_old=True) and None) is None
+    with account.server.state.change() as tx:
+        (volume,) = tx.all(Volume)
+    for snapshot in account.own().volume_snapshots(volume.id):
+        # its name is the second in which it was taken, and the next replacement begins in the same one
+        if not snapshot.name.startswith("before-"):
+            account.own().delete_volume_snapshot(snapshot.id)
+    account.own().snapshot_volume(volume.id, "before-3", [find.tag(account.settings)])
 
 
 def nothing(account: Account) -> None:
@@ -234,7 +245,7 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.LOOK: [(adrift, lambda it: status.status(it.env()) and None)],
     rights.BACKUP: [
         (adrift, lambda it: backup.backup_now(it.env()) and None),
-        (deployed, lambda it: restore.restore(it.env(), "latest") and None),
+        (backed_up, lambda it: restore.restore(it.env(), "latest") and None),
     ],
     rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
     rights.DESTROY_VOLUME: [(replaced, destroy_all), (adrift, destroy_all)],
@@ -256,7 +267,7 @@ def test_every_command_of_the_table_is_lived_through() -> None:
 
 @pytest.mark.parametrize("command", LIVES)
 def test_the_table_is_what_the_requests_need(tmp_path: Path, command: str) -> None:
-    listed = set(rights.COMMANDS[command])
+    listed = {*rights.COMMANDS[command], *rights.EXTRAS.get(command, ())}
     used: set[str] = set()
     for number, (before, step) in enumerate(LIVES[command]):
         for asked in _requests(tmp_path / str(number), before, step, None):
@@ -268,8 +279,10 @@ def test_the_table_is_what_the_requests_need(tmp_path: Path, command: str) -> No
 
 @pytest.mark.parametrize("command", LIVES)
 def test_a_token_with_exactly_these_scopes_does_it(tmp_path: Path, command: str) -> None:
-    for number, (before, step) in enumerate(LIVES[command]):
-        assert _requests(tmp_path / str(number), before, step, set(rights.COMMANDS[command]))
+    for extras in {(), tuple(rights.EXTRAS.get(command, ()))}:
+        for number, (before, step) in enumerate(LIVES[command]):
+            folder = tmp_path / f"{number}-{len(extras)}"
+            assert _requests(folder, before, step, {*rights.COMMANDS[command], *extras})
 
 
 def _requests(folder: Path, before: Step, step: Step, scopes: set[str] | None) -> list[tuple[str, str, Any]]:
