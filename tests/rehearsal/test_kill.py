@@ -156,6 +156,7 @@ def test_what_is_there_twice_or_left_is_seen(matrix: Matrix) -> None:
     ]
     for volume in volumes:
         volume.create()
+    until(lambda: len(matrix.account.new()["volumes"]) == len(volumes), "both are in the list, which may be behind")
     with pytest.raises(AssertionError, match=str(volumes[0].id)):
         matrix.stands()
     volumes[0].destroy()

@@ -80,6 +80,8 @@ class VolumeResources(Resources):
         return self._api.create(
             lambda: convert.snapshot(self._api.post(f"volumes/{volume_id}/snapshots", body)["snapshot"]),
             lambda: next((taken for taken in self.volume_snapshots(volume_id) if taken.name == name), None),
+            # of the same volume in the same second: a run that was killed has made it
+            unique=True,
         )
 
     def delete_volume_snapshot(self, snapshot_id: str) -> None:

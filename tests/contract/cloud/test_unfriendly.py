@@ -130,6 +130,13 @@ def test_what_is_done_already_is_no_error_of_a_detach_or_attach(server: Server) 
     assert server.driver.attached == {volume.id: droplet.id}
 
 
+def test_a_snapshot_of_the_same_second_is_the_one_that_a_killed_run_took(server: Server) -> None:
+    only(server)
+    volume = cloud_of(server).create_volume("data", "nyc3", 1, [TAG])
+    first = cloud_of(server).snapshot_volume(volume.id, "data-20261129-080106", [TAG])
+    assert cloud_of(server).snapshot_volume(volume.id, first.name, [TAG]) == first
+
+
 def test_a_reserved_ip_is_never_taken_for_a_droplet_s_own_address(server: Server) -> None:
     only(server)
     cloud = cloud_of(server)
