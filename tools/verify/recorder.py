@@ -16,6 +16,10 @@ import httpx
 
 # longer than any client here waits: who gives up is the client
 PATIENCE_S = 120
+# DigitalOcean's limit is one of a minute
+LIMITED_S = 60.0
+# who waits by itself
+_OURS = "python-requests"
 # of this connection, not of the message; and what the body here is no longer
 _OWN = {
     "connection",
@@ -54,6 +58,7 @@ class Recorder:
         self.hear = hear
         self.exchanges: list[Exchange] = []
         self.during = ""
+        self._is_over = threading.Event()
         self._client = httpx.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="recorder", daemon=True)
@@ -67,15 +72,23 @@ class Recorder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_over.set()
         self._server.shutdown()
         self._server.server_close()
         self._client.close()
 
     def forward(self, method: str, target: str, headers: dict[str, str], content: bytes) -> httpx.Response:
         sent = {name: value for name, value in headers.items() if name.lower() not in _OWN}
-        answer = self._client.request(
-            method, self.upstream + target, headers={**sent, "accept-encoding": "identity"}, content=content or None
-        )
+        sent["accept-encoding"] = "identity"
+        answer = self._asked(method, target, sent, content)
+        # Packer gives up at the first one, and the run before it has asked a lot; what is refused has had no effect
+        while answer.status_code == 429 and _OURS not in sent.get("User-Agent", "") and not self._is_over.is_set():
+            self._is_over.wait(min(float(answer.headers.get("retry-after", 1)), LIMITED_S))
+            answer = self._asked(method, target, sent, content)
+        return answer
+
+    def _asked(self, method: str, target: str, headers: dict[str, str], content: bytes) -> httpx.Response:
+        answer = self._client.request(method, self.upstream + target, headers=headers, content=content or None)
         exchange = Exchange(
             method,
             urlsplit(target).path,

@@ -31,6 +31,7 @@ KEYS = {
     "uptime_checks": "id",
     "alert_policies": "id",
 }
+_HELD: dict[str, set[Any]] = {}
 
 
 @dataclass
@@ -102,13 +103,20 @@ def of_an_account() -> Iterator[Subject]:
         size=suite.SIZE,
     )
     subject.bake = lambda name: baked(subject, name, account.client)
-    subject.before = {what: {getattr(item, key) for item in subject.new(what)} for what, key in KEYS.items()}
+    subject.before = held_before(subject)
     try:
         yield subject
     finally:
         # the adapter knows what it made, so that no list is behind
         left = account.sweep(lambda run: run == given.run, lambda _: None, settle_s=0)
     assert not left, f"what this test made could not be deleted: {left}"
+
+
+def held_before(subject: Subject) -> dict[str, set[Any]]:
+    """Looked at once, before the first test: each one deletes what it made."""
+    if not _HELD:
+        _HELD.update({what: {getattr(item, key) for item in subject.new(what)} for what, key in KEYS.items()})
+    return _HELD
 
 
 def baked_by_hand(subject: Subject, name: str, server: Server) -> None:
