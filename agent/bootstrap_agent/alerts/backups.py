@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-
-import msgspec
 
 from bootstrap_agent.alerts.decide import Finding, Looked
 from bootstrap_agent.backup import age
 from bootstrap_agent.certificate import pair, renewal
 from bootstrap_agent.certificate.x509 import Certificate
-from bootstrap_agent.contract import paths, units
-from bootstrap_agent.contract.answers import BackupAge, Failing
+from bootstrap_agent.contract import form, paths, units
+from bootstrap_agent.contract.answers import Archive, BackupAge, Failing
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BootstrapError, ConflictError
 from bootstrap_agent.contract.release import Release
@@ -25,6 +23,8 @@ LATE = timedelta(hours=26)
 # what Spaces or the network does for a moment heals by itself
 OUTAGE = timedelta(hours=1)
 BEHIND = timedelta(minutes=3)
+# a round may send much
+SILENT = timedelta(minutes=15)
 # of the time between a certificate's renewal and its end: with less left, its renewal does not work
 CERTIFICATE_LEFT = 0.9
 
@@ -87,27 +87,27 @@ def newest(found: BackupAge, began: datetime, now: datetime) -> Looked:
     return Looked((Finding("backup:late", f"the newest backup, {found.last}, is {found.age_s // 3600} hours old"),))
 
 
-class _Archive(msgspec.Struct):
-    archived_at: datetime
-    behind_since: datetime | None
+def archiving() -> Looked:
+    """Whether systemd keeps the archiver at work; one that ends again and again falls silent."""
+    if _shown(units.ARCHIVE)["ActiveState"] in ("active", "activating", "reloading"):
+        return Looked()
+    return Looked((Finding("archive:unit", f"{units.ARCHIVE} is not on: the databases' log is not archived"),))
 
 
 def archive(now: datetime, path: Path = paths.ARCHIVE) -> Looked:
-    """Without the file there is no archiver."""
+    """Without the file there is no archiver, or it has not begun since the boot. It writes every round, well or not."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_Archive)
+        written = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        found = form.decode(path.read_text(), Archive)
     except FileNotFoundError:
         return Looked()
+    if now - written >= SILENT:
+        return Looked((Finding("archive", f"the archiver of the databases' log is silent since {written:%H:%M} UTC"),))
     if found.behind_since is None or now - found.behind_since < BEHIND:
         return Looked()
-    return Looked(
-        (
-            Finding(
-                "archive",
-                f"the archive of the databases' log is behind: the latest is of {found.archived_at:%H:%M:%S} UTC",
-            ),
-        )
-    )
+    why = f": {found.why}" if found.why else ""
+    text = f"the databases' log is not archived since {found.behind_since:%Y-%m-%d %H:%M} UTC{why}"
+    return Looked((Finding("archive", text),))
 
 
 def certificate(release: Release, x: XBootstrap, now: datetime) -> Looked:

@@ -117,6 +117,8 @@ def look(droplet: Watched, was: set[str], began: datetime, now: datetime) -> Ite
     if timers and loading.has_spaces_key():
         checks["timers"] = lambda: backups.made_by_themselves(timers)
         checks["backup"] = lambda: backups.in_the_bucket(droplet.deployment, began, now)
+    if x.databases and loading.has_spaces_key():
+        checks["archiver"] = backups.archiving
     # while the stack starts or stops, its services come and go
     busy = (lock.holder() or "").startswith("stack")
     for group, ask in checks.items():
@@ -127,9 +129,10 @@ def look(droplet: Watched, was: set[str], began: datetime, now: datetime) -> Ite
 def _asked(group: str, ask: Callable[[], Looked]) -> Looked:
     try:
         return ask()
-    except (BootstrapError, OSError, ValueError) as error:
+    except Exception as error:
+        note(f"{group} cannot be checked: {type(error).__name__}: {error}")
         # what is known of this group stays as it is
-        groups = ("backup",) if group == "timers" else (group,)
+        groups = {"timers": ("backup",), "archiver": ("archive:unit",)}.get(group, (group,))
         return Looked((Finding(f"check:{group}", f"{group} cannot be checked: {error}", UNCHECKED),), groups)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.server
-import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap_agent.alerts import backups, machine, memory, services, tell
+from bootstrap_agent.alerts import backups, machine, memory, run, services, tell
 from bootstrap_agent.alerts.decide import Letter, Looked
 from bootstrap_agent.alerts.memory import Cpu, Restarts, Samples, State
 from bootstrap_agent.certificate.x509 import Certificate
-from bootstrap_agent.contract.answers import Alarm, BackupAge, Credentials, Failing
+from bootstrap_agent.contract import form
+from bootstrap_agent.contract.answers import Alarm, Archive, BackupAge, Credentials, Failing
 from bootstrap_agent.contract.errors import HostError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -188,13 +189,34 @@ def test_an_archive_that_falls_behind(tmp_path: Path) -> None:
     file = tmp_path / "archive.json"
     assert backups.archive(NOW, file) == Looked()
 
-    def told(behind_since: datetime | None) -> list[str]:
-        since = behind_since.isoformat() if behind_since else None
-        file.write_text(json.dumps({"archived_at": "2026-11-24T11:50:00Z", "behind_since": since}))
+    def told(state: Archive, age: timedelta = MINUTE) -> list[str]:
+        """As the archiver writes it."""
+        file.write_text(form.encode(state))
+        os.utime(file, ((NOW - age).timestamp(),) * 2)
         return messages(backups.archive(NOW, file))
 
-    assert told(None) == told(NOW - MINUTE) == []
-    assert told(NOW - 3 * MINUTE) == ["the archive of the databases' log is behind: the latest is of 11:50:00 UTC"]
+    assert told(Archive(None)) == told(Archive(NOW)) == told(Archive(NOW, NOW - MINUTE, "no route")) == []
+    (late,) = told(Archive(None, NOW - 3 * MINUTE, "no route"))
+    assert late == "the databases' log is not archived since 2026-11-24 11:57 UTC: no route"
+    (silent,) = told(Archive(NOW - HOUR), age=HOUR)
+    assert silent == "the archiver of the databases' log is silent since 11:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("state", "well"), [("active", True), ("activating", True), ("failed", False), ("inactive", False)]
+)
+def test_an_archiver_that_is_off(monkeypatch: pytest.MonkeyPatch, state: str, well: bool) -> None:
+    systemd(monkeypatch, "active", state, "success", 0)
+    assert bool(messages(backups.archiving())) is not well
+
+
+def test_a_check_that_breaks_hides_no_other_and_ends_nothing() -> None:
+    def broken() -> Looked:
+        raise KeyError("ActiveState")
+
+    looked = run._asked("timers", broken)
+    (found,) = looked.findings
+    assert found.after == run.UNCHECKED and looked.unknown == ("backup",)
 
 
 @pytest.mark.parametrize(("days", "quiet_left"), [(90, 27.0), (45, 13.5), (6, 1.8)])
