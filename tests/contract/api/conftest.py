@@ -45,8 +45,9 @@ def contract() -> Contract:
 
 class Judge:
     """ASGI around the API: keeps every answer and what the contract says about it. `hear` is told of each request
-    before it is answered, and may take its time; `asked` has what was asked, with its body. Without a
-    contract nothing is judged, which takes half of the time."""
+    before it is answered, and may take its time; with `keeps_bodies`, which hides uvicorn's own object from the
+    faults that need it, `asked` has what was asked, with its body. Without a contract nothing is judged, which takes
+    half of the time."""
 
     def __init__(self, app: Any, contract: Contract | None) -> None:
         self._app = app
@@ -54,6 +55,7 @@ class Judge:
         self.complaints: list[str] = []
         self.judged = 0
         self.hear: Callable[[str, str], None] | None = None
+        self.keeps_bodies = False
         # method, path, body
         self.asked: list[tuple[str, str, bytearray]] = []
 
@@ -77,7 +79,7 @@ class Judge:
             if not _is_end(message):
                 await send(message)
 
-        await self._app(scope, read, keep)
+        await self._app(scope, read if self.keeps_bodies else receive, keep)
         # an answer that the client did not wait for has no end
         whole = bool(sent) and _is_end(sent[-1])
         # the document tells neither of our faults nor of the host itself, which doctor asks for the time

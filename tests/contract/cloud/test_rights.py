@@ -44,6 +44,7 @@ class Account(Deployment):
         super().__init__(folder, server)
         server.faults.unfriendly.switch(HABITS, on=False)
         self.set(alerts=self.settings.alerts.model_copy(update={"metrics_agent": True}))
+        server.judge.keeps_bodies = True
         server.judge.hear = lambda method, path: self.settle()
         with server.state.change() as tx:
             tx.put(_image().model_copy(update={"id": NEWER, "created_at": "2026-11-25T10:00:00Z", "name": "newer"}))
