@@ -94,8 +94,9 @@ class Archiver:
         (line,) = self._database.control(_POSITION)
         return form.decode(line, Position)
 
-    def snapshot(self) -> str:
-        return self._database.control(_SNAPSHOT)[0]
+    def look(self) -> str:
+        """`begin`, and what only changes when something is written; in one question, as it is asked all the time."""
+        return self._database.control(_SLOT + _SNAPSHOT)[-1]
 
     def flush(self) -> Position:
         """Ends the segment that is written to, and returns when all that was written before is in Spaces."""
@@ -162,9 +163,8 @@ def run(begin: Callable[[], Archiver]) -> NoReturn:
 
 
 def _round(archiver: Archiver, seen: str) -> str:
-    archiver.begin()
     # asked before the flush: what comes in between is seen the next time
-    snapshot = archiver.snapshot()
+    snapshot = archiver.look()
     if snapshot != seen:
         archiver.flush()
     return snapshot
