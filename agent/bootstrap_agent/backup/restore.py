@@ -19,7 +19,7 @@ from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.answers import Restored, RestoredDatabase, RestoreOrder
 from bootstrap_agent.contract.deployment import Deployment
-from bootstrap_agent.contract.errors import BackupError
+from bootstrap_agent.contract.errors import BackupError, BootstrapError
 from bootstrap_agent.contract.manifest import ClusterPart, Manifest, MediaPart
 from bootstrap_agent.contract.paths import AFTER_RESTORE
 from bootstrap_agent.contract.release import Release
@@ -153,11 +153,16 @@ class _Restore:
         return {name: RestoredDatabase(len(rows), sum(rows.values())) for name, rows in counts.items()}
 
     def _reached(self, recovery: Recovery, database: Database, names: list[str]) -> Reached:
-        """How far the sequences were that are replaced; nothing where there is no cluster yet."""
+        """How far the sequences were that are replaced; nothing where there is no cluster yet, or one that is broken:
+        then they leap."""
         if not (recovery.place / "PG_VERSION").exists():
             return {}
         assert self._x.databases is not None
-        stack.start(self._compose, [self._x.databases.service])
+        try:
+            stack.start(self._compose, [self._x.databases.service])
+        except BootstrapError as error:
+            note(f"the databases that are replaced do not answer: {error.message}")
+            return {}
         present = set(database.control("SELECT datname FROM pg_database;"))
         known: Reached = {}
         for name in names:
