@@ -134,6 +134,8 @@ def _has_an_address(verified: Verified) -> bool:
     return any("verify-" in ((one["droplet"] or {}).get("name") or "") for one in verified.listed("reserved_ips"))
 
 
+# tests/contract/verify/test_killed.py has the same without machines
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("half", "moment", "number"),
     [("suite", _is_made_by_the_suite, signal.SIGINT), ("life", _is_baked, signal.SIGTERM)],
@@ -151,6 +153,7 @@ def test_one_that_is_told_to_end_leaves_nothing(
     assert "ended before its time" in verified.report.read_text()
 
 
+@pytest.mark.long
 def test_what_a_killed_one_left_is_found_and_deleted(verified: Verified) -> None:
     before = verified.holds()
     with verified.started("--yes", "--only", "life") as process:
