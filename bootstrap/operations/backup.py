@@ -10,7 +10,7 @@ from bootstrap.deployment import find as finding
 from bootstrap.deployment import recovery, remote, rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BackupError, CredentialsError, NotFoundError
+from bootstrap.errors import CredentialsError, NotFoundError
 from bootstrap.ports.object_store import ObjectStore
 from bootstrap_agent.contract import answers, form, manifest
 from bootstrap_agent.contract.manifest import Manifest, manifest_key
@@ -105,11 +105,7 @@ def store_of(env: Environment) -> ObjectStore:
 
 
 def _manifest(store: ObjectStore, key: str) -> Manifest:
-    try:
-        return form.decode(store.read(key), Manifest)
-    except form.FormError as error:
-        what = f"{key} in the bucket is no manifest of a backup: {error.problems[0]}"
-        raise BackupError(what, "delete or repair this object") from None
+    return manifest.parse(store.read(key), key)
 
 
 def _backup(found: Manifest) -> Backup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import datetime, timezone
@@ -69,6 +70,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     # age's name of the key that opens it
     recipient: str | None = None
     version: int = VERSION
+    # of everything else, as it is written; None but in the object itself
+    digest: str | None = None
 
     @property
     def parts(self) -> tuple[StoredPart, ...]:
@@ -76,7 +79,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(manifest: Manifest) -> bytes:
-    return form.encode(manifest, indent=1).encode()
+    return form.encode(msgspec.structs.replace(manifest, digest=_digest(manifest)), indent=1).encode()
+
+
+def _digest(manifest: Manifest) -> str:
+    return hashlib.sha256(form.encode(msgspec.structs.replace(manifest, digest=None)).encode()).hexdigest()
 
 
 def parse(data: bytes, key: str) -> Manifest:
@@ -85,9 +92,12 @@ def parse(data: bytes, key: str) -> Manifest:
         raw = json.loads(data)
         if isinstance(raw, dict) and raw.get("version", 1) not in READABLE:
             raise BackupError(f"{key} is of version {raw['version']}", "restore it with the release that made it")
-        return form.read(raw, Manifest)
+        found = form.read(raw, Manifest)
     except ValueError as error:
         raise BackupError(f"{key} is no manifest: {error}", "choose another backup: `bootstrap backup list`") from None
+    if found.version > 1 and found.digest != _digest(found):
+        raise BackupError(f"{key} is damaged: it is not as it was written", "choose another backup")
+    return msgspec.structs.replace(found, digest=None)
 
 
 def new_id(now: datetime) -> str:
