@@ -7,11 +7,8 @@ stock image needs nothing. A segment ends when it is full, or when something was
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NoReturn
@@ -20,20 +17,21 @@ import msgspec
 
 from bootstrap_agent import volume
 from bootstrap_agent.backup import pipeline
-from bootstrap_agent.backup.cluster import Cluster, source_of
+from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.backup.stream import source_of
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract import form, manifest, wal
 from bootstrap_agent.contract.answers import Archive
 from bootstrap_agent.contract.deployment import Deployment
-from bootstrap_agent.contract.errors import BootstrapError, ConflictError, NotFoundError
+from bootstrap_agent.contract.errors import BootstrapError, NotFoundError
 from bootstrap_agent.contract.paths import ARCHIVE, ARCHIVE_LOCK
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.files import write_atomic
+from bootstrap_agent.lock import exclusive
 from bootstrap_agent.run import note
-from bootstrap_agent.waiting import until
 
 SLOT = "bootstrap"
 # how much committed work the machine may take with it, and a few seconds of transfer
@@ -100,7 +98,8 @@ class Archiver:
 
     def flush(self) -> Position:
         """Ends the segment that is written to, and returns when all that was written before is in Spaces."""
-        with _alone():
+        # a backup flushes too
+        with exclusive("archive", ARCHIVE_LOCK, LOCK_S):
             # what waits goes first: while Spaces is away no segment is ended half empty
             self._send(self.position())
             self._database.control("SELECT pg_switch_wal();")
@@ -199,23 +198,3 @@ def read(path: Path = ARCHIVE) -> Archive:
         return form.decode(path.read_text(), Archive)
     except (OSError, form.FormError):
         return Archive(None)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """A backup flushes too."""
-    descriptor = os.open(ARCHIVE_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        late = ConflictError(f"the log is being archived for more than {LOCK_S:.0f} s already", "run it again")
-        until(lambda: _locked(descriptor), timeout_s=LOCK_S, late=lambda: late)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from bootstrap_agent.backup.pipeline import Source
 from bootstrap_agent.backup.stream import child
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.errors import BackupError
@@ -109,15 +108,3 @@ class Cluster:
         if device is None:
             raise BackupError(f"volume {mount['source']} is not on the data volume", "docs/your-own-stack.md")
         return Path(device)
-
-
-def source_of(argv: Sequence[str]) -> Any:
-    """A program as a `Source`: its output, and how it ended."""
-
-    def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
-
-    return child(start, argv[0])
-
-
-__all__ = ["Cluster", "Place", "Source", "source_of"]

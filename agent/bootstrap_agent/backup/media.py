@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from bootstrap_agent.backup.stream import child
+from bootstrap_agent.backup.stream import child, source_of
 from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.paths import DATA
 
@@ -19,11 +19,7 @@ _READ_WHILE_USED = (0, 1)
 
 def archive(folders: Sequence[str], data: Path = DATA) -> Child:
     argv = ["tar", "--create", "--numeric-owner", f"--directory={data}", "--", *folders]
-    return child(
-        lambda errors: subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors),
-        "tar",
-        _READ_WHILE_USED,
-    )
+    return source_of(argv, _READ_WHILE_USED)
 
 
 class Staging:

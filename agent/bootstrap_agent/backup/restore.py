@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from bootstrap_agent import secrets, stack, volume
 from bootstrap_agent.backup import identities, pipeline, settings, version1
 from bootstrap_agent.backup.choose import Chosen, check, choose
-from bootstrap_agent.backup.cluster import Cluster, source_of
+from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
 from bootstrap_agent.backup.media import Staging
 from bootstrap_agent.backup.pipeline import Identity
 from bootstrap_agent.backup.recovery import Recovery, Server, rows_differ
 from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.backup.stream import source_of
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.answers import Restored, RestoredDatabase, RestoreOrder
 from bootstrap_agent.contract.deployment import Deployment

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bootstrap_agent.backup import pipeline
-from bootstrap_agent.backup.cluster import source_of
 from bootstrap_agent.backup.pipeline import Identity
 from bootstrap_agent.backup.store import BackupStore
+from bootstrap_agent.backup.stream import source_of
 from bootstrap_agent.contract import dotenv, paths
 from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.manifest import StoredPart

@@ -6,8 +6,8 @@ import hashlib
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import IO
 
 from bootstrap_agent.backup.store import BackupStore
@@ -114,6 +114,17 @@ def child(
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None and not pipe.closed:
                     _close(pipe)
+
+
+def source_of(
+    argv: Sequence[str], accepted: tuple[int, ...] = (0,)
+) -> AbstractContextManager[tuple[subprocess.Popen[bytes], Callable[[], None]]]:
+    """A program of which the output is wanted: `child` of it, without anything to read."""
+
+    def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+
+    return child(start, argv[0], accepted)
 
 
 def _close(pipe: IO[bytes]) -> None:
