@@ -4,11 +4,11 @@ word; names are answered from the API's records."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bootstrap.deployment import hostkeys
 from bootstrap.errors import BootstrapError, HostError
 from bootstrap.operations import backup, destroy
 from bootstrap.operations.create import run as create
+from bootstrap_agent.contract import manifest
 from localcloud.network.plan import Guest
 from localcloud.state.faults import Fault
 from localcloud.state.lookup import droplets
@@ -42,7 +43,11 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # what stands after these is not a number
 NAMED = {"tags": "{tag}", "domains": "{domain}", "reserved_ips": "{ip}"}
 TAGS = ("bootstrap-image", "bootstrap-image:ticket-tracking")
-MANIFEST = {"id": "20261124_020000", "kind": "full", "created_at": "2026-11-24T02:00:00Z", "databases": {}}
+MANIFEST = manifest.render(
+    manifest.Manifest(
+        id="20261124_020000", kind="full", created_at=datetime(2026, 11, 24, 2, tzinfo=timezone.utc), databases={}
+    )
+)
 FROM_BACKUP = "create --from-backup"
 Census = dict[str, list[str]]
 
@@ -210,7 +215,7 @@ def _create(deployment: Deployment, from_backup: str | None = None) -> None:
 
 
 def _create_from_backup(deployment: Deployment) -> None:
-    deployment.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(MANIFEST).encode()
+    deployment.store.objects["example_com/manifest_20261124_020000.json"] = MANIFEST
     _create(deployment, "latest")
     with deployment.server.state.change() as tx:
         (droplet,) = droplets(tx)

@@ -150,7 +150,7 @@ def adrift(account: Account) -> None:
 
 def backed_up(account: Account) -> None:
     deployed(account)
-    account.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(MANIFEST).encode()
+    account.store.objects["example_com/manifest_20261124_020000.json"] = MANIFEST
 
 
 def half_broken(account: Account) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as operation
 from bootstrap.ports.cloud import Carriers
 from bootstrap.ports.dns import Answer, Caa
+from bootstrap_agent.contract import manifest
 from tests.fakes.cloud import EPOCH, Killed, Trip
 from tests.fakes.world import ROOT, FakeHost, World, public_key
 
@@ -237,8 +237,10 @@ def test_what_a_key_of_one_bucket_may_not_is_said_once(world: World) -> None:
 
 
 def test_from_backup_restores_once_before_traffic(world: World) -> None:
-    manifest = {"id": "20261124_020000", "kind": "full", "created_at": "2026-11-24T02:00:00Z", "databases": {}}
-    world.store.objects["example_com/manifest_20261124_020000.json"] = json.dumps(manifest).encode()
+    backup = manifest.Manifest(
+        id="20261124_020000", kind="full", created_at=datetime(2026, 11, 24, 2, tzinfo=timezone.utc), databases={}
+    )
+    world.store.objects["example_com/manifest_20261124_020000.json"] = manifest.render(backup)
     create(world, from_backup="latest")
     log = world.effects.log
     assert log.index("secrets put") < log.index("restore") < log.index("stack up")
