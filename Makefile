@@ -21,7 +21,7 @@ image: setup ## bake the droplet's image with Packer (CLOUD=local for the local 
 	$(BIN)/bootstrap --cloud $(or $(CLOUD),digitalocean) image build
 
 test: setup ## every test; needs root on Linux
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test-fast: setup ## unit and contract tests only
 	$(BIN)/pytest tests/unit tests/contract
