@@ -284,8 +284,7 @@ ON_THE_WAY = [
         "a power cut",
         7,
         (),
-        # the first of these requests only asks what the token may
-        fault("power-cut", "--method", "POST", "--path", "/v2/reserved_ips", "--skip", "1", "--droplet", MACHINES),
+        fault("power-cut", "--method", "POST", "--path", "/v2/reserved_ips", "--droplet", MACHINES),
         tells=(GOES_ON, "holds nothing yet: a new one takes its place"),
         replaces=True,
     ),

@@ -93,10 +93,8 @@ class Verified:
 
 
 @pytest.fixture
-def verified(bootstrap: Bootstrap, cloud: dict[str, Any], tmp_path: Path) -> Iterator[Verified]:
-    bootstrap("cloud", "faults", "unfriendly", "on")
-    yield Verified(bootstrap, cloud, tmp_path)
-    bootstrap("cloud", "faults", "unfriendly", "off")
+def verified(bootstrap: Bootstrap, cloud: dict[str, Any], tmp_path: Path) -> Verified:
+    return Verified(bootstrap, cloud, tmp_path)
 
 
 def test_it_passes_differs_in_nothing_and_leaves_nothing(verified: Verified, cloud: dict[str, Any]) -> None:

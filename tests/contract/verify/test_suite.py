@@ -8,6 +8,7 @@ import os
 import httpx
 import pytest
 
+from bootstrap.adapters.digitalocean import DigitalOcean
 from bootstrap.cli.context import Endpoints
 from localcloud.api.contract import Contract, published
 from localcloud.state.faults import Fault
@@ -96,3 +97,10 @@ def test_who_gives_up_at_the_limit_of_requests_meets_none(server: Cloud) -> None
         answer = httpx.post(f"{recorder.url}/v2/tags", headers=head, json={"name": "a"}, trust_env=False)
     assert answer.status_code == 201
     assert [one.status for one in recorder.exchanges] == [429, 429, 201]
+
+
+def test_what_the_issuer_says_of_a_token_is_no_answer_of_the_api(server: Cloud) -> None:
+    with Recorder(server.url) as recorder:
+        cloud = DigitalOcean(TOKEN, recorder.url)
+        assert cloud.lacks(["account:read"]) == []
+    assert [one.path for one in recorder.exchanges if not one.path.startswith("/v2/")] == []
