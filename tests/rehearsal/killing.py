@@ -25,6 +25,8 @@ from tests.rehearsal.machines import patiently
 from tools.steps import named
 
 MARK = "KILL_MATRIX_RUN"
+# what `tempfile` writes to find out whether it may
+PROBES = (b"", b"blat")
 Moment = Literal["in", "after"]
 
 
@@ -121,8 +123,8 @@ class Laptop:
 
     def is_swept(self, ran: Ran) -> None:
         """The folders of killed runs go with the next one that has to do with a droplet, once they are a minute old."""
-        # not the empty file by which Python itself tries whether it may write there: a kill may hit that moment, too
-        left = [entry for entry in self.scratch.iterdir() if entry.is_dir() or entry.stat().st_size]
+        # not the file by which Python itself tries whether it may write there: a kill may hit that moment, too
+        left = [entry for entry in self.scratch.iterdir() if entry.is_dir() or entry.read_bytes() not in PROBES]
         stale = [entry.name for entry in left if entry.stat().st_mtime < ran.began - 61]
         assert not stale, f"scratch folders of killed runs: {stale}"
 
