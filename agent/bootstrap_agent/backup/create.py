@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import media, pipeline, retention, settings
+from bootstrap_agent.backup import media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
-from bootstrap_agent.contract import manifest, wal
+from bootstrap_agent.contract import manifest, retention, wal
 from bootstrap_agent.contract.answers import Pruned
 from bootstrap_agent.contract.deployment import Deployment, Keep
 from bootstrap_agent.contract.errors import BackupError

@@ -12,12 +12,13 @@ from typing import Any, cast
 import pytest
 
 from bootstrap.errors import BackupError, NotFoundError
-from bootstrap_agent.backup import choose, retention, store, stream, version1
+from bootstrap_agent.backup import choose, stream, version1
 from bootstrap_agent.backup.create import bounds
 from bootstrap_agent.backup.recovery import Goal, rows_differ
-from bootstrap_agent.contract import answers, manifest
+from bootstrap_agent.contract import answers, manifest, retention
 from bootstrap_agent.contract.deployment import Keep
 from bootstrap_agent.contract.manifest import ClusterPart, DatabasePart, Manifest, MediaPart, StoredPart
+from bootstrap_agent.s3.upload import part_size
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 CLUSTER = ClusterPart(
@@ -226,5 +227,5 @@ def test_rows_at_the_mark_are_between_what_was_seen_before_and_after_it() -> Non
 
 
 def test_parts_of_an_upload_grow_so_that_ten_thousand_hold_any_volume() -> None:
-    assert store.part_size(0) == 16 << 20
-    assert sum(store.part_size(number) for number in range(10_000)) > 900 << 30
+    assert part_size(0) == 16 << 20
+    assert sum(part_size(number) for number in range(10_000)) > 900 << 30
