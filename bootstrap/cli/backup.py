@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, recovery_key_option
+from bootstrap.cli.pull import pull
 
 
 @click.group()
 def backup() -> None:
-    """Back up now, list, show and verify backups.
+    """Back up now, list, show, verify and copy backups.
 
     The droplet makes backups by itself at 02:00 (databases) and 03:00 (media).
 
@@ -68,6 +69,9 @@ def verify(context: Context, backup_id: str, domain: str | None, recovery_key: P
         context.console.table(("id", "objects", "bytes", "state"), rows)
     if bad := [one for one in found if one.problems]:
         raise BackupError(f"backup {bad[0].id}: {bad[0].problems[0]}", "bootstrap backup now makes a new one")
+
+
+backup.add_command(pull)
 
 
 @backup.command()

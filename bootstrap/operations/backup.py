@@ -97,11 +97,15 @@ def _manifest_keys(env: Environment) -> list[str]:
 
 def store_of(env: Environment) -> ObjectStore:
     if env.store is None:
-        raise CredentialsError(
-            "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
-            "make one at https://cloud.digitalocean.com/spaces/access_keys",
-        )
+        raise no_spaces_key()
     return env.store
+
+
+def no_spaces_key() -> CredentialsError:
+    return CredentialsError(
+        "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
+        "make one at https://cloud.digitalocean.com/spaces/access_keys",
+    )
 
 
 def _manifest(store: ObjectStore, key: str) -> Manifest:

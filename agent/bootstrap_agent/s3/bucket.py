@@ -122,9 +122,9 @@ class Bucket:
         return True
 
 
-def side_by_side(do: Callable[[T], R], items: Iterable[T], workers: int = WORKERS) -> list[R]:
+def side_by_side(do: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Spaces does one thing a request, and each takes its time. The first failure is raised, and what waits is left."""
-    pool = ThreadPoolExecutor(workers)
+    pool = ThreadPoolExecutor(WORKERS)
     try:
         return list(pool.map(do, items))
     finally:

@@ -6,13 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from bootstrap_agent.contract.digest import part_size
 from bootstrap_agent.contract.errors import BootstrapError
 from bootstrap_agent.s3 import errors
-from bootstrap_agent.s3.bucket import MIB, Bucket
-
-FIRST_PART = 16 * MIB
-# 10,000 parts are allowed: parts double in size now and then, so that no media folder is too large
-PARTS_OF_A_SIZE = 2000
+from bootstrap_agent.s3.bucket import Bucket
 
 
 @contextmanager
@@ -94,7 +91,3 @@ class Upload:
 
     def _where(self) -> dict[str, str]:
         return {"Bucket": self._bucket.name, "Key": self._key, "UploadId": self._id}
-
-
-def part_size(parts_sent: int) -> int:
-    return FIRST_PART << (parts_sent // PARTS_OF_A_SIZE)

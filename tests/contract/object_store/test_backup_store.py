@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
 from bootstrap_agent.backup.stream import GZIP, Received, send
-from bootstrap_agent.s3.upload import FIRST_PART
+from bootstrap_agent.contract.digest import FIRST_PART
 from tests.contract.object_store.server import Key, Server
 
 KEY = "example_com/media_backup_20261124_030000.tar.gz"

@@ -17,8 +17,8 @@ from bootstrap_agent.backup.create import bounds
 from bootstrap_agent.backup.recovery import Goal, rows_differ
 from bootstrap_agent.contract import answers, manifest, retention
 from bootstrap_agent.contract.deployment import Keep
+from bootstrap_agent.contract.digest import part_size
 from bootstrap_agent.contract.manifest import ClusterPart, DatabasePart, Manifest, MediaPart, StoredPart
-from bootstrap_agent.s3.upload import part_size
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 CLUSTER = ClusterPart(

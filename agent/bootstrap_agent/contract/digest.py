@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-from bootstrap_agent.s3.upload import part_size
-
+FIRST_PART = 16 << 20
+# 10,000 parts are allowed: parts double in size now and then, so that no media folder is too large
+PARTS_OF_A_SIZE = 2000
 _PLAIN, _PARTS = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{32}-[0-9]+")
 
 
@@ -67,3 +68,8 @@ class _Parts:
         begun = self._left < part_size(len(self._done))
         sums = [*self._done, self._part.digest()] if begun or not self._done else self._done
         return f"{hashlib.md5(b''.join(sums), usedforsecurity=False).hexdigest()}-{len(sums)}"
+
+
+def part_size(parts_sent: int) -> int:
+    """Of the next part of an upload, in bytes."""
+    return FIRST_PART << (parts_sent // PARTS_OF_A_SIZE)
