@@ -133,11 +133,13 @@ def prune(context: Context, domain: str | None, as_json: bool) -> None:
 def list_(context: Context, domain: str | None, as_json: bool) -> None:
     """List the backups in Spaces, newest first; no droplet is needed.
 
+    Behind them stands the window that `bootstrap restore latest --to TIME` reaches, with the gaps of PostgreSQL's log.
+
     \b
     bootstrap backup list
     bootstrap backup list example.com --json
     """
-    from bootstrap.operations.backup import list_backups
+    from bootstrap.operations.backup import list_backups, spans
 
     backups = list_backups(context.environment(domain))
     if as_json:
@@ -147,3 +149,12 @@ def list_(context: Context, domain: str | None, as_json: bool) -> None:
         ("id", "kind", "time", "bytes", "databases", "release"),
         [(b.id, b.kind, b.time, b.size, ",".join(b.databases) or "-", b.release or "-") for b in backups],
     )
+    if window := spans(backups):
+        context.console.print()
+        context.console.table(
+            ("restore --to", "until", "then"), [(span.since, span.until, _then(span.missing)) for span in window]
+        )
+
+
+def _then(missing: str | None) -> str:
+    return f"segment {missing} of the log is missing" if missing else "-"

@@ -94,6 +94,7 @@ class _Backup:
         note("base backup of all databases")
         with cluster.base_backup(self._id) as source:
             stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
+        whole_at = datetime.now(timezone.utc)
         point = restore_point(self._id)
         with database.snapshots(names) as snapshots:
             # between two looks at the rows: of what changed meanwhile, both are known
@@ -114,6 +115,7 @@ class _Backup:
             wal_from=begun.name(begun.first),
             wal_until=ended.name(ended.current - 1),
             rows=bounds(before, after),
+            ended_at=whole_at,
         )
         return part, {
             name: DatabasePart(dump.key, dump.size, dump.sha256, before[name]) for name, dump in dumps.items()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from bootstrap.errors import BackupError, NotFoundError
 from bootstrap_agent.backup import choose, stream, version1
@@ -192,6 +193,11 @@ def test_a_moment_takes_databases_of_before_and_media_of_after_it() -> None:
     assert chosen(first, second, order=at) == (second, second)
     with pytest.raises(NotFoundError, match="no backup of databases before"):
         chosen(second, third, order=Order(to=NOW - timedelta(days=5)))
+    assert third.cluster
+    long = structs.replace(third.cluster, ended_at=NOW - timedelta(hours=20))
+    third = structs.replace(third, cluster=long)
+    assert chosen(first, second, third, order=Order(to=NOW - timedelta(hours=21)))[0] == second, "it was not whole yet"
+    assert chosen(first, second, third, order=Order(to=NOW - timedelta(hours=19)))[0] == third
 
 
 def test_a_goal_is_the_mark_of_the_backup_a_moment_or_the_end_of_the_log() -> None:
