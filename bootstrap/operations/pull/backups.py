@@ -143,7 +143,7 @@ class Backups:
         return self._objects.fetch(key, lambda digest: None if digest.sha256 == part.sha256 else damaged)
 
     def _changed(self, part: StoredPart, size: int) -> bool:
-        return size != part.size or self._objects.digest_there(part.key).sha256 != part.sha256
+        return size != part.size or self._objects.sha256_there(part.key) not in (part.sha256, None)
 
 
 def _possible(part: ClusterPart) -> bool:

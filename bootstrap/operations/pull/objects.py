@@ -42,8 +42,12 @@ class Objects:
         there = self.there.get(key)
         return digested(self._copies.chunks(key), there.etag if there else None)
 
-    def digest_there(self, key: str) -> Digest:
-        return digested(self._store.chunks(key))
+    def sha256_there(self, key: str) -> str | None:
+        """None when it went away meanwhile."""
+        try:
+            return digested(self._store.chunks(key)).sha256
+        except NotFoundError:
+            return None
 
     def chunks_held(self, key: str) -> Iterator[bytes]:
         return self._copies.chunks(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -172,6 +172,28 @@ def test_what_the_droplet_pruned_is_not_lost(world: World) -> None:
         del world.store.objects[key]
     found = copied(world)
     assert found.problems == () and old in found.backups, "and the copy keeps it"
+
+
+@pytest.mark.parametrize("left", range(7))
+def test_what_the_droplet_prunes_while_it_is_pulled_is_neither_lost_nor_half(world: World, left: int) -> None:
+    """A manifest goes before its objects; so many of them are still there when they are asked for."""
+    for days in (5, 4):
+        back_up(world, NOW - timedelta(days=days), 40 - 2 * days)
+    old = back_up(world, NOW - timedelta(days=300), 2)
+    doomed = sorted((key for key in world.store.objects if old in key or key in (wal_key(2), wal_key(3))), reverse=True)
+    doomed.sort(key=lambda key: "manifest" not in key)
+    chunks = world.store.chunks
+
+    def pruned(key: str, start: int = 0) -> Iterator[bytes]:
+        if key in doomed and "manifest" not in key:
+            for gone in doomed[: len(doomed) - left]:
+                world.store.objects.pop(gone, None)
+        return chunks(key, start)
+
+    world.store.chunks = pruned  # type: ignore[method-assign]
+    found = copied(world)
+    assert found.problems == () and old not in found.backups and len(found.backups) == 5
+    assert f"example_com/manifest_{old}.json" not in files(world)
 
 
 def test_an_object_that_was_damaged_before_is_not_taken_and_its_backup_is_none(world: World) -> None:
