@@ -32,6 +32,7 @@ Secrets, and what belongs to your computer, come from the environment:
 | `DIGITALOCEAN_TOKEN` or `DIGITALOCEAN_ACCESS_TOKEN` | DigitalOcean's API token |
 | `SPACES_ACCESS_KEY_ID` and `SPACES_SECRET_ACCESS_KEY` | the Spaces key; without it there are no backups |
 | `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` | the same, when the two above are not set |
+| `COPY_ACCESS_KEY_ID` and `COPY_SECRET_ACCESS_KEY` | of the bucket that `backup pull s3://…` writes to |
 | `SMTP_PASSWORD` | password of `smtp.user` |
 | `ALERTS_PING_URL` | what the droplet asks for every five minutes, with `/fail` while something is wrong; empty: none |
 | `REGISTRY_PASSWORD` | password of `registry.user` |

@@ -70,7 +70,7 @@ class Spaces:
     def list(self, prefix: str) -> list[StoredObject]:
         with self._bucket.errors(prefix):
             return [
-                StoredObject(item["Key"], item["Size"], item["LastModified"])
+                StoredObject(item["Key"], item["Size"], item["LastModified"], item.get("ETag"))
                 for page in self._bucket.pages("list_objects_v2", Prefix=prefix)
                 for item in page.get("Contents", [])
             ]
@@ -78,8 +78,8 @@ class Spaces:
     def read(self, key: str) -> bytes:
         return b"".join(self.chunks(key))
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        return self._bucket.chunks(key)
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
+        return self._bucket.chunks(key, start=start)
 
     def delete_prefix(self, prefix: str) -> int:
         """Every version goes, or a versioned bucket would keep what was asked to be deleted. Nothing is deleted while a

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, recovery_key_option
+from bootstrap.cli.pull import pull
 
 
 @click.group()
 def backup() -> None:
-    """Back up now, list, show and verify backups.
+    """Back up now, list, show, verify and copy backups.
 
     The droplet makes backups by itself at 02:00 (databases) and 03:00 (media).
 
@@ -68,6 +69,9 @@ def verify(context: Context, backup_id: str, domain: str | None, recovery_key: P
         context.console.table(("id", "objects", "bytes", "state"), rows)
     if bad := [one for one in found if one.problems]:
         raise BackupError(f"backup {bad[0].id}: {bad[0].problems[0]}", "bootstrap backup now makes a new one")
+
+
+backup.add_command(pull)
 
 
 @backup.command()
@@ -129,11 +133,13 @@ def prune(context: Context, domain: str | None, as_json: bool) -> None:
 def list_(context: Context, domain: str | None, as_json: bool) -> None:
     """List the backups in Spaces, newest first; no droplet is needed.
 
+    Behind them stands the window that `bootstrap restore latest --to TIME` reaches, with the gaps of PostgreSQL's log.
+
     \b
     bootstrap backup list
     bootstrap backup list example.com --json
     """
-    from bootstrap.operations.backup import list_backups
+    from bootstrap.operations.backup import list_backups, spans
 
     backups = list_backups(context.environment(domain))
     if as_json:
@@ -143,3 +149,12 @@ def list_(context: Context, domain: str | None, as_json: bool) -> None:
         ("id", "kind", "time", "bytes", "databases", "release"),
         [(b.id, b.kind, b.time, b.size, ",".join(b.databases) or "-", b.release or "-") for b in backups],
     )
+    if window := spans(backups):
+        context.console.print()
+        context.console.table(
+            ("restore --to", "until", "then"), [(span.since, span.until, _then(span.missing)) for span in window]
+        )
+
+
+def _then(missing: str | None) -> str:
+    return f"segment {missing} of the log is missing" if missing else "-"

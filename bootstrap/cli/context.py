@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bootstrap.deployment.environment import Environment
     from bootstrap.images.bake import RegistryLogin
     from bootstrap.ports.cloud import Cloud
+    from bootstrap.ports.object_store import ObjectStore
     from bootstrap.settings import Settings
 
 DIGITALOCEAN_API = "https://api.digitalocean.com"
@@ -36,6 +37,8 @@ SMTP_VARIABLE = "SMTP_PASSWORD"
 REGISTRY_VARIABLE = "REGISTRY_PASSWORD"
 API_VARIABLE = "BOOTSTRAP_API_URL"
 PING_VARIABLE = "ALERTS_PING_URL"
+# of the bucket that `backup pull` writes to: no droplet has this key
+COPY_VARIABLES = ("COPY_ACCESS_KEY_ID", "COPY_SECRET_ACCESS_KEY")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Context:
 
     @cached_property
     def endpoints(self) -> Endpoints:
-        found = _local() if self.cloud_name == "local" else _digitalocean()
+        found = _local() if self.cloud_name == "local" else _digitalocean(_token())
         return replace(found, api=_other_api()) if os.environ.get(API_VARIABLE) else found
 
     @cached_property
@@ -102,6 +105,21 @@ class Context:
             smtp_password=self.endpoints.smtp_password,
             ping_url=_ping_url(),
         )
+
+    def backups(self, domain: str | None, **overrides: Any) -> tuple[Settings, ObjectStore]:
+        """Of one deployment, to read: a Spaces key is enough, there may be no token at all."""
+        from bootstrap.adapters.spaces import Spaces
+        from bootstrap.operations.backup import no_spaces_key
+        from bootstrap.settings import load
+        from bootstrap_agent.s3.client import TRANSFER
+
+        places = _local() if self.cloud_name == "local" else _digitalocean("")
+        given = {"domain": domain or self.chosen_domain(), **overrides}
+        settings = load(self.config, given, places.overrides)
+        if places.spaces_credentials is None:
+            raise no_spaces_key()
+        endpoint, region, key = settings.spaces_endpoint, settings.spaces_region, places.spaces_credentials
+        return settings, Spaces(endpoint, region, settings.bucket, *key, patience=TRANSFER)
 
     def chosen_domain(self) -> str | None:
         """bootstrap.yaml's domain, or that of the only deployment in the cloud."""
@@ -168,6 +186,7 @@ def known_secrets() -> list[str]:
         SMTP_VARIABLE,
         REGISTRY_VARIABLE,
         PING_VARIABLE,
+        *COPY_VARIABLES,
         *(name for pair in SPACES_VARIABLES for name in pair),
     )
     values = [os.environ.get(name, "") for name in names]
@@ -208,13 +227,17 @@ def _ping_url() -> str | None:
     return url
 
 
-def _digitalocean() -> Endpoints:
+def _token() -> str:
     token = next((os.environ[name] for name in TOKEN_VARIABLES if os.environ.get(name)), None)
     if token is None:
         raise CredentialsError(
             f"no DigitalOcean token: {TOKEN_VARIABLES[0]} is not set",
             "make one at https://cloud.digitalocean.com/account/api/tokens, or try `bootstrap --cloud local`",
         )
+    return token
+
+
+def _digitalocean(token: str) -> Endpoints:
     pairs = [(os.environ.get(key, ""), os.environ.get(secret, "")) for key, secret in SPACES_VARIABLES]
     credentials = next((pair for pair in pairs if all(pair)), None)
     return Endpoints(DIGITALOCEAN_API, token, credentials, overrides={}, smtp_password=os.environ.get(SMTP_VARIABLE))

@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("bootstrap.cli.logs:logs", "Show the logs of a service, or of bootstrap's own units."),
     "redeploy": ("bootstrap.cli.redeploy:redeploy", "Replace the droplet with a new one from an image."),
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
-    "backup": ("bootstrap.cli.backup:backup", "Back up now, list, show and verify backups."),
+    "backup": ("bootstrap.cli.backup:backup", "Back up now, list, show, verify and copy backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
     "mail": ("bootstrap.cli.mail:mail", "Send a test mail from the droplet."),
     "alerts": ("bootstrap.cli.alerts:alerts", "Show what the droplet found wrong; test who hears of it."),

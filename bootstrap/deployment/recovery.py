@@ -6,7 +6,9 @@ know its public name only; for a restore it travels over SSH, into memory.
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,57 @@ def opens(path: Path, content: bytes) -> bool:
     except DecryptError:
         return False
     return True
+
+
+def unsealed(path: Path, chunks: Iterator[bytes]) -> str | None:
+    """The SHA-256 of the content, never held as a whole; None when a byte is not as it was when it was encrypted to
+    this key."""
+    from pyrage import DecryptError, decrypt_io
+
+    source, content = _Source(chunks), _Hashed()
+    try:
+        decrypt_io(source, content, [_read(path)])
+    except (DecryptError, OSError):
+        # it says the same of what the source itself failed with
+        if source.error:
+            raise source.error from None
+        return None
+    return content.hash.hexdigest()
+
+
+class _Source:
+    """A file to read from, as pyrage wants one."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._rest = chunks, b""
+        self.error: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            while not self._rest:
+                self._rest = next(self._chunks)
+        except StopIteration:
+            return b""
+        except Exception as error:
+            self.error = error
+            raise
+        wanted = size if size >= 0 else len(self._rest)
+        taken, self._rest = self._rest[:wanted], self._rest[wanted:]
+        return taken
+
+
+class _Hashed:
+    """A file to write to that keeps nothing."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.hash.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 def _read(path: Path) -> Identity:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bootstrap.deployment import find as finding
@@ -11,6 +12,7 @@ from bootstrap.deployment import recovery, remote, rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import CredentialsError, NotFoundError
+from bootstrap.operations.window import Reach, reaches
 from bootstrap.ports.object_store import ObjectStore
 from bootstrap_agent.contract import answers, form, manifest
 from bootstrap_agent.contract.manifest import Manifest, manifest_key
@@ -21,7 +23,7 @@ BACKUP_S = 6 * 3600
 
 @dataclass(frozen=True)
 class Backup:
-    """`size` is in bytes, as stored; `release` is the image that was live."""
+    """`size` is in bytes, as stored; `release` is the image that was live. `reaches` is told by `list_backups` only."""
 
     id: str
     kind: str
@@ -30,10 +32,14 @@ class Backup:
     databases: tuple[str, ...]
     release: str | None
     recipient: str | None = None
+    # of the databases: from here on the log leads to any moment; the backup is whole no sooner
+    begins: str | None = None
+    # the log goes on while somebody thinks about a backup
+    reaches: Reach | None = field(default=None, compare=False)
 
     @property
-    def at(self) -> datetime:
-        return manifest.time_of(self.id)
+    def leads_from(self) -> datetime:
+        return datetime.fromisoformat((self.begins or self.time).replace("Z", "+00:00"))
 
 
 def backup_now(env: Environment) -> Manifest:
@@ -71,7 +77,10 @@ def recipient(env: Environment) -> str | None:
 
 def list_backups(env: Environment) -> list[Backup]:
     """Newest first; NotFoundError when there is neither a backup nor anything that could have made one."""
-    backups = stored_backups(env)
+    manifests = stored_manifests(env)
+    log = store_of(env).list(env.settings.prefix + manifest.WAL) if manifests else []
+    leads = reaches(manifests, log, env.settings.prefix)
+    backups = [replace(_backup(found), reaches=leads.get(found.id)) for found in manifests]
     if not backups and not finding.find(env).exists:
         raise NotFoundError(
             f"{env.settings.domain} is not deployed and has no backup in {env.settings.bucket}",
@@ -80,9 +89,24 @@ def list_backups(env: Environment) -> list[Backup]:
     return backups
 
 
+def spans(backups: Sequence[Backup]) -> list[Reach]:
+    """The window, oldest first: one span, or one behind each gap of the log."""
+    found: list[Reach] = []
+    for reach in sorted((one.reaches for one in backups if one.reaches), key=lambda reach: reach.since):
+        if found and found[-1].until == reach.since:
+            reach = Reach(found.pop().since, reach.until, reach.missing)
+        found.append(reach)
+    return found
+
+
 def stored_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
-    return [_backup(_manifest(store_of(env), key)) for key in _manifest_keys(env)]
+    return [_backup(found) for found in stored_manifests(env)]
+
+
+def stored_manifests(env: Environment) -> list[Manifest]:
+    """Newest first."""
+    return [_manifest(store_of(env), key) for key in _manifest_keys(env)]
 
 
 def _manifest_keys(env: Environment) -> list[str]:
@@ -97,11 +121,15 @@ def _manifest_keys(env: Environment) -> list[str]:
 
 def store_of(env: Environment) -> ObjectStore:
     if env.store is None:
-        raise CredentialsError(
-            "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
-            "make one at https://cloud.digitalocean.com/spaces/access_keys",
-        )
+        raise no_spaces_key()
     return env.store
+
+
+def no_spaces_key() -> CredentialsError:
+    return CredentialsError(
+        "no Spaces key: SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set",
+        "make one at https://cloud.digitalocean.com/spaces/access_keys",
+    )
 
 
 def _manifest(store: ObjectStore, key: str) -> Manifest:
@@ -117,4 +145,5 @@ def _backup(found: Manifest) -> Backup:
         databases=tuple(sorted(found.databases)),
         release=found.release,
         recipient=found.recipient,
+        begins=form.plain(found.leads_from) if found.databases or found.cluster else None,
     )

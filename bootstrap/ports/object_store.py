@@ -18,9 +18,12 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class StoredObject:
+    """`etag` is what the server says of the bytes: see `bootstrap_agent.contract.digest`."""
+
     key: str
     size: int
     modified: datetime
+    etag: str | None = None
 
 
 class ObjectStore(Protocol):
@@ -38,8 +41,9 @@ class ObjectStore(Protocol):
 
     def list(self, prefix: str) -> list[StoredObject]: ...
     def read(self, key: str) -> bytes: ...
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """The same in pieces, for what may be large; a download that is cut goes on where it was."""
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
+        """The same in pieces, for what may be large, from byte `start` on, which it must have; a download that is cut
+        goes on where it was."""
 
     def delete_prefix(self, prefix: str) -> int:
         """Deletes every object under `prefix` with its versions and returns how many there were; an error when

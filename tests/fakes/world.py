@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from hashlib import md5
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ class FakeStore:
     def __init__(self, effects: Effects) -> None:
         self._effects, self.exists, self.versions = effects, False, True
         self.objects: dict[str, bytes] = {}
+        # when, where it matters
+        self.modified: dict[str, datetime] = {}
         # what a key of one bucket may not do
         self.lacking: list[str] = []
 
@@ -52,15 +56,18 @@ class FakeStore:
 
     def list(self, prefix: str) -> list[StoredObject]:
         found = [(key, body) for key, body in self._bucket().items() if key.startswith(prefix)]
-        return [StoredObject(key, len(body), EPOCH) for key, body in sorted(found)]
+        return [
+            StoredObject(key, len(body), self.modified.get(key, EPOCH), f'"{md5(body).hexdigest()}"')
+            for key, body in sorted(found)
+        ]
 
     def read(self, key: str) -> bytes:
         if key not in self._bucket():
             raise NotFoundError(f"{key} does not exist")
         return self.objects[key]
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        body = self.read(key)
+    def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
+        body = self.read(key)[start:]
         yield from (body[at : at + 1000] for at in range(0, len(body), 1000))
 
     def delete_prefix(self, prefix: str) -> int:

@@ -76,7 +76,7 @@ def _databases(found: Manifest) -> bool:
 
 
 def _before(found: Manifest, order: RestoreOrder) -> bool:
-    return order.to is None or (found.cluster is not None and time_of(found.id) < order.to)
+    return order.to is None or (found.cluster is not None and found.leads_from < order.to)
 
 
 def _media(newest_first: list[Manifest], order: RestoreOrder) -> Manifest | None:

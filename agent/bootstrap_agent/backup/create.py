@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import media, pipeline, retention, settings
+from bootstrap_agent.backup import media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
-from bootstrap_agent.contract import manifest, wal
+from bootstrap_agent.contract import manifest, retention, wal
 from bootstrap_agent.contract.answers import Pruned
 from bootstrap_agent.contract.deployment import Deployment, Keep
 from bootstrap_agent.contract.errors import BackupError
@@ -94,6 +94,7 @@ class _Backup:
         note("base backup of all databases")
         with cluster.base_backup(self._id) as source:
             stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
+        whole_at = datetime.now(timezone.utc)
         point = restore_point(self._id)
         with database.snapshots(names) as snapshots:
             # between two looks at the rows: of what changed meanwhile, both are known
@@ -114,6 +115,7 @@ class _Backup:
             wal_from=begun.name(begun.first),
             wal_until=ended.name(ended.current - 1),
             rows=bounds(before, after),
+            ended_at=whole_at,
         )
         return part, {
             name: DatabasePart(dump.key, dump.size, dump.sha256, before[name]) for name, dump in dumps.items()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from bootstrap_agent.backup.store import BackupStore
-from bootstrap_agent.backup.stream import Received, child
+from bootstrap_agent.backup.stream import Received, all_ended, child
 from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.s3.bucket import MIB
 
@@ -43,9 +43,7 @@ def send(store: BackupStore, key: str, source: Source, recipient: str) -> Stored
         sealed, sealing_done = running.enter_context(_filter(("age", "--encrypt", "--recipient", recipient), packed))
         while chunk := sealed.read(MIB):
             upload.write(chunk)
-        # the source first: what comes after it only passes its end on
-        for done in (finish, packing_done, sealing_done):
-            done()
+        all_ended(finish, packing_done, sealing_done)
         upload.complete()
     return StoredPart(key, upload.size, upload.sha256)
 
@@ -63,8 +61,7 @@ def receive(store: BackupStore, part: StoredPart | str, identity: Identity, sink
         _, taken = running.enter_context(child(lambda errors: sink(content, errors), what))
         content.close()
         _pour(store, part, opening.stdin)
-        for done in (opened, unpacked, taken):
-            done()
+        all_ended(opened, unpacked, taken)
 
 
 def _pour(store: BackupStore, part: StoredPart | str, into: IO[bytes]) -> None:

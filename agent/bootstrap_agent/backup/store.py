@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from bootstrap_agent import loading
 from bootstrap_agent.contract import manifest
 from bootstrap_agent.contract.answers import SpacesKey
 from bootstrap_agent.contract.deployment import Deployment
-from bootstrap_agent.contract.errors import BackupError, BootstrapError, NotFoundError
+from bootstrap_agent.contract.errors import BackupError, NotFoundError
 from bootstrap_agent.contract.manifest import Manifest
 from bootstrap_agent.run import note
 from bootstrap_agent.s3 import errors
-from bootstrap_agent.s3.bucket import MIB, Bucket, Place
+from bootstrap_agent.s3.bucket import Bucket, Place
 from bootstrap_agent.s3.client import TRANSFER, Patience
-
-FIRST_PART = 16 * MIB
-# 10,000 parts are allowed: parts double in size now and then, so that no media folder is too large
-PARTS_OF_A_SIZE = 2000
+from bootstrap_agent.s3.upload import Upload, uploading
 
 
 class BackupStore:
@@ -78,82 +74,6 @@ class BackupStore:
             note(f"what a killed backup left may stay for two days: {error.message}")
             return 0
 
-    @contextmanager
-    def upload(self, key: str) -> Iterator[Upload]:
+    def upload(self, key: str) -> AbstractContextManager[Upload]:
         """The object exists after `complete` and not at all when anything failed before."""
-        with self._bucket.errors(key):
-            upload = Upload(self._bucket, key)
-            try:
-                yield upload
-            finally:
-                if not upload.completed:
-                    upload.abort()
-
-
-class Upload:
-    """A multipart upload that hashes what it sends; memory holds one part."""
-
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self._bucket, self._key = bucket, key
-        self._id = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
-        self._buffer = bytearray()
-        self._etags: list[str] = []
-        self._hash = hashlib.sha256()
-        self.size = 0
-        self.completed = False
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def write(self, data: bytes) -> None:
-        self._hash.update(data)
-        self.size += len(data)
-        self._buffer += data
-        while len(self._buffer) >= (size := part_size(len(self._etags))):
-            self._send(bytes(self._buffer[:size]))
-            del self._buffer[:size]
-
-    def complete(self) -> None:
-        from botocore.exceptions import ClientError
-
-        if self._buffer or not self._etags:
-            self._send(bytes(self._buffer))
-        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, 1)]
-        try:
-            self._bucket.client.complete_multipart_upload(**self._where(), MultipartUpload={"Parts": parts})
-        except ClientError as error:
-            # sent twice because the first answer got lost: then the object is there
-            if errors.code(error) != "NoSuchUpload" or not self._is_stored():
-                raise
-        self.completed = True
-
-    def abort(self) -> None:
-        """Once and soon: whatever made it necessary is to be told, and not why this failed."""
-        try:
-            self._bucket.hasty().give_up(self._key, self._id)
-        except (BootstrapError, OSError) as error:
-            note(f"the next backup gives up what is uploaded of {self._key}: {error}")
-
-    def _send(self, data: bytes) -> None:
-        number = len(self._etags) + 1
-        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=data)
-        self._etags.append(answer["ETag"])
-
-    def _is_stored(self) -> bool:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        sums = b"".join(bytes.fromhex(etag.strip('"')) for etag in self._etags)
-        whole = f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(self._etags)}"
-        try:
-            found = self._bucket.client.head_object(Bucket=self._bucket.name, Key=self._key)
-        except (BotoCoreError, ClientError):
-            return False
-        return (found["ContentLength"], found["ETag"].strip('"')) == (self.size, whole)
-
-    def _where(self) -> dict[str, str]:
-        return {"Bucket": self._bucket.name, "Key": self._key, "UploadId": self._id}
-
-
-def part_size(parts_sent: int) -> int:
-    return FIRST_PART << (parts_sent // PARTS_OF_A_SIZE)
+        return uploading(self._bucket, key, note)

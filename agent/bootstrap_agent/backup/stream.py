@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import subprocess
 import tempfile
 import zlib
@@ -90,6 +91,23 @@ def feed(received: Received, process: subprocess.Popen[bytes], finish: Callable[
     finish()
 
 
+class UnreadError(BackupError):
+    """A program was ended because nobody read any more what it wrote."""
+
+
+def all_ended(*finishes: Callable[[], None]) -> None:
+    """Of programs that one reads what the other writes, in that order. The first failure is told, as what comes behind
+    it fails in consequence; but of one that nobody read, that of its reader."""
+    unread: UnreadError | None = None
+    for finish in finishes:
+        try:
+            finish()
+        except UnreadError as error:
+            unread = unread or error
+    if unread:
+        raise unread
+
+
 @contextmanager
 def child(
     start: Callable[[IO[bytes]], subprocess.Popen[bytes]], what: str, accepted: tuple[int, ...] = (0,)
@@ -102,8 +120,9 @@ def child(
         def finish() -> None:
             if process.wait() not in accepted:
                 errors.seek(0)
-                said = last_line(errors.read().decode(errors="replace"))
-                raise BackupError(f"{what} failed: {said or f'exit code {process.returncode}'}")
+                said = _last_words(errors.read().decode(errors="replace"))
+                kind = UnreadError if process.returncode == -signal.SIGPIPE else BackupError
+                raise kind(f"{what} failed: {said or f'exit code {process.returncode}'}")
 
         try:
             yield process, finish
@@ -114,6 +133,11 @@ def child(
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None and not pipe.closed:
                     _close(pipe)
+
+
+def _last_words(text: str) -> str:
+    """Without what age adds to all it says."""
+    return last_line("\n".join(line for line in text.splitlines() if not line.startswith("age: report unexpected")))
 
 
 def source_of(

@@ -41,10 +41,11 @@ class MediaPart(StoredPart, frozen=True):
     folders: tuple[str, ...] = ()
 
 
-class ClusterPart(StoredPart, frozen=True, kw_only=True):
+class ClusterPart(StoredPart, frozen=True, kw_only=True, omit_defaults=True):
     """The base backup of all databases at once. With the log from segment `wal_from` to `wal_until` it leads to the
     moment of `restore_point`, whose rows are `rows`: database → table → fewest and most, equal for what nobody wrote
-    to in that moment. `segment_size` in bytes."""
+    to in that moment. `segment_size` in bytes. At no moment before `ended_at` is it whole: PostgreSQL refuses to stop
+    there."""
 
     system: str
     timeline: int
@@ -54,6 +55,8 @@ class ClusterPart(StoredPart, frozen=True, kw_only=True):
     wal_from: str
     wal_until: str
     rows: dict[str, dict[str, tuple[int, int]]]
+    # None in backups of before it was told, whose digest knows no such entry
+    ended_at: datetime | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +75,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     version: int = VERSION
     # of everything else, as it is written; None but in the object itself
     digest: str | None = None
+
+    @property
+    def leads_from(self) -> datetime:
+        """Of the moments after this one the log leads to any."""
+        return (self.cluster and self.cluster.ended_at) or time_of(self.id)
 
     @property
     def parts(self) -> tuple[StoredPart, ...]:

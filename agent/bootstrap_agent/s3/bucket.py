@@ -62,14 +62,14 @@ class Bucket:
         """Of a list, all of them."""
         yield from self.client.get_paginator(operation).paginate(Bucket=self.name, **wanted)
 
-    def chunks(self, key: str, missing: BootstrapError | None = None) -> Iterator[bytes]:
-        """An object from its first byte to its last, in pieces of a MiB at most. A download that is cut goes on where
-        it was, while it is the same object, for as long as another MiB comes within our patience."""
+    def chunks(self, key: str, missing: BootstrapError | None = None, start: int = 0) -> Iterator[bytes]:
+        """An object from byte `start`, which it must have, to its last, in pieces of a MiB at most. A download that is
+        cut goes on where it was, while it is the same object, for as long as another MiB comes within our patience."""
         from botocore.exceptions import BotoCoreError, ResponseStreamingError
         from urllib3.exceptions import HTTPError
 
-        got, which = 0, ""
-        since, pauses = 0, self._patience.pauses()
+        got, which = start, ""
+        since, pauses = start, self._patience.pauses()
         with self.errors(key, missing):
             while True:
                 answer = self._from(key, got, which)
@@ -92,9 +92,10 @@ class Bucket:
         from botocore.exceptions import ClientError
 
         # the name alone may be another object by now
-        rest = {"Range": f"bytes={start}-", "IfMatch": which} if start else {}
+        rest = {"Range": f"bytes={start}-"} if start else {}
+        same = {"IfMatch": which} if which else {}
         try:
-            return self.client.get_object(Bucket=self.name, Key=key, **rest)
+            return self.client.get_object(Bucket=self.name, Key=key, **rest, **same)
         except ClientError as error:
             if errors.code(error) == "PreconditionFailed":
                 raise BackupError(f"{key} was replaced while it was read", "run the same command again") from None

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from bootstrap.errors import BackupError, CloudError
-from bootstrap_agent.backup.store import FIRST_PART
 from bootstrap_agent.backup.stream import Received, send
+from bootstrap_agent.contract.digest import FIRST_PART
 from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.s3.bucket import side_by_side
 from bootstrap_agent.s3.client import COMMAND, QUESTION, TRANSFER, Patience

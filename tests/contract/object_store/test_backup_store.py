@@ -10,8 +10,8 @@ import zlib
 import pytest
 
 from bootstrap.errors import BackupError, CredentialsError, NotFoundError
-from bootstrap_agent.backup.store import FIRST_PART
 from bootstrap_agent.backup.stream import GZIP, Received, send
+from bootstrap_agent.contract.digest import FIRST_PART
 from tests.contract.object_store.server import Key, Server
 
 KEY = "example_com/media_backup_20261124_030000.tar.gz"

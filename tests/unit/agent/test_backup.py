@@ -10,13 +10,15 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from bootstrap.errors import BackupError, NotFoundError
-from bootstrap_agent.backup import choose, retention, store, stream, version1
+from bootstrap_agent.backup import choose, stream, version1
 from bootstrap_agent.backup.create import bounds
 from bootstrap_agent.backup.recovery import Goal, rows_differ
-from bootstrap_agent.contract import answers, manifest
+from bootstrap_agent.contract import answers, manifest, retention
 from bootstrap_agent.contract.deployment import Keep
+from bootstrap_agent.contract.digest import part_size
 from bootstrap_agent.contract.manifest import ClusterPart, DatabasePart, Manifest, MediaPart, StoredPart
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
@@ -191,6 +193,11 @@ def test_a_moment_takes_databases_of_before_and_media_of_after_it() -> None:
     assert chosen(first, second, order=at) == (second, second)
     with pytest.raises(NotFoundError, match="no backup of databases before"):
         chosen(second, third, order=Order(to=NOW - timedelta(days=5)))
+    assert third.cluster
+    long = structs.replace(third.cluster, ended_at=NOW - timedelta(hours=20))
+    third = structs.replace(third, cluster=long)
+    assert chosen(first, second, third, order=Order(to=NOW - timedelta(hours=21)))[0] == second, "it was not whole yet"
+    assert chosen(first, second, third, order=Order(to=NOW - timedelta(hours=19)))[0] == third
 
 
 def test_a_goal_is_the_mark_of_the_backup_a_moment_or_the_end_of_the_log() -> None:
@@ -226,5 +233,5 @@ def test_rows_at_the_mark_are_between_what_was_seen_before_and_after_it() -> Non
 
 
 def test_parts_of_an_upload_grow_so_that_ten_thousand_hold_any_volume() -> None:
-    assert store.part_size(0) == 16 << 20
-    assert sum(store.part_size(number) for number in range(10_000)) > 900 << 30
+    assert part_size(0) == 16 << 20
+    assert sum(part_size(number) for number in range(10_000)) > 900 << 30

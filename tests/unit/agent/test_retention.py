@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap_agent.backup.retention import Known, expired, kept, old_log
 from bootstrap_agent.contract import wal
 from bootstrap_agent.contract.deployment import Keep
 from bootstrap_agent.contract.manifest import ClusterPart, Manifest, new_id, time_of
+from bootstrap_agent.contract.retention import Known, expired, kept, old_log
 
 START = datetime(2026, 1, 1, 2, tzinfo=timezone.utc)
 PARTS = ("databases", "media")

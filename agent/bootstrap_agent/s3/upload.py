@@ -1,0 +1,93 @@
+"""An object in parts, as long as it may be: memory holds one of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bootstrap_agent.contract.digest import part_size
+from bootstrap_agent.contract.errors import BootstrapError
+from bootstrap_agent.s3 import errors
+from bootstrap_agent.s3.bucket import Bucket
+
+
+@contextmanager
+def uploading(bucket: Bucket, key: str, tell: Callable[[str], None]) -> Iterator[Upload]:
+    """The object exists after `complete` and not at all when anything failed before."""
+    with bucket.errors(key):
+        upload = Upload(bucket, key)
+        try:
+            yield upload
+        finally:
+            if not upload.completed:
+                _abort(upload, key, tell)
+
+
+def _abort(upload: Upload, key: str, tell: Callable[[str], None]) -> None:
+    """Once and soon: whatever made it necessary is to be told, and not why this failed."""
+    try:
+        upload.abort()
+    except (BootstrapError, OSError) as error:
+        tell(f"the next backup gives up what is uploaded of {key}: {error}")
+
+
+class Upload:
+    """A multipart upload that hashes what it sends; memory holds one part."""
+
+    def __init__(self, bucket: Bucket, key: str) -> None:
+        self._bucket, self._key = bucket, key
+        self._id = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
+        self._buffer = bytearray()
+        self._etags: list[str] = []
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.completed = False
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self.size += len(data)
+        self._buffer += data
+        while len(self._buffer) >= (size := part_size(len(self._etags))):
+            self._send(bytes(self._buffer[:size]))
+            del self._buffer[:size]
+
+    def complete(self) -> None:
+        from botocore.exceptions import ClientError
+
+        if self._buffer or not self._etags:
+            self._send(bytes(self._buffer))
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, 1)]
+        try:
+            self._bucket.client.complete_multipart_upload(**self._where(), MultipartUpload={"Parts": parts})
+        except ClientError as error:
+            # sent twice because the first answer got lost: then the object is there
+            if errors.code(error) != "NoSuchUpload" or not self._is_stored():
+                raise
+        self.completed = True
+
+    def abort(self) -> None:
+        self._bucket.hasty().give_up(self._key, self._id)
+
+    def _send(self, data: bytes) -> None:
+        number = len(self._etags) + 1
+        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=data)
+        self._etags.append(answer["ETag"])
+
+    def _is_stored(self) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        sums = b"".join(bytes.fromhex(etag.strip('"')) for etag in self._etags)
+        whole = f"{hashlib.md5(sums, usedforsecurity=False).hexdigest()}-{len(self._etags)}"
+        try:
+            found = self._bucket.client.head_object(Bucket=self._bucket.name, Key=self._key)
+        except (BotoCoreError, ClientError):
+            return False
+        return (found["ContentLength"], found["ETag"].strip('"')) == (self.size, whole)
+
+    def _where(self) -> dict[str, str]:
+        return {"Bucket": self._bucket.name, "Key": self._key, "UploadId": self._id}
