@@ -71,7 +71,8 @@ def _archive(archive: dict[str, Any] | None) -> str:
         return "-"
     if since := archive.get("behind_since"):
         return f"not archived since {since}: {archive.get('why')}"
-    return f"archived until {archive['archived_at'] or 'now: it begins'}"
+    text = f"archived until {archive['archived_at'] or 'now: it begins'}"
+    return f"{text}; its first base backup is due since {since}" if (since := archive.get("baseless_since")) else text
 
 
 def _age(seconds: int | None) -> str:

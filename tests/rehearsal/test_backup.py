@@ -120,6 +120,22 @@ def store_of(cloud: dict[str, Any]) -> tuple[Spaces, str]:
     return Spaces(*place), settings.prefix
 
 
+def test_a_new_deployment_has_its_base_backup_at_once(laptop: Bootstrap) -> None:
+    """Nobody asks for it: without it, the log of the first day would restore nothing."""
+
+    def made() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = laptop("backup", "list", DOMAIN, "--json", unlogged=True).json()
+        return found
+
+    _until(lambda: bool(made()), timeout_s=180)
+    # until its archiver has looked again
+    _until(lambda: "baseless_since" not in laptop("status", DOMAIN, "--json", unlogged=True).json()["archive"])
+    (only,) = made()
+    assert (only["kind"], sorted(only["databases"])) == ("database", sorted(DATABASES))
+    told = laptop("ssh", DOMAIN, "--", "sudo", "journalctl", "--unit=bootstrap-archive", "--output=cat").out
+    assert "the log has no base backup yet: one is begun" in told
+
+
 @pytest.fixture(scope="module")
 def first(laptop: Bootstrap, work: Work) -> dict[str, Any]:
     """A backup made while people write."""

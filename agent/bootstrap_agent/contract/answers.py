@@ -130,11 +130,13 @@ class BackupAge(msgspec.Struct, frozen=True):
 
 
 class Archive(msgspec.Struct, frozen=True, omit_defaults=True):
-    """PostgreSQL's log: when all of it was in Spaces last; since when that fails, and why."""
+    """PostgreSQL's log: when all of it was in Spaces last; since when that fails, and why. `baseless_since`: from when
+    on it restores nothing, as no base backup leads to it yet."""
 
     archived_at: datetime | None
     behind_since: datetime | None = None
     why: str | None = None
+    baseless_since: datetime | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):
