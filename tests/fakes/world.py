@@ -16,6 +16,7 @@ from bootstrap.ports.host import HostResult
 from bootstrap.ports.object_store import StoredObject
 from bootstrap.ports.web import ProbeReport, WebAnswer
 from bootstrap.settings import Settings
+from bootstrap_agent.contract import answers
 from tests.fakes.cloud import EPOCH, Effects, FakeCloud
 from tests.fakes.host import RELEASE, FakeHost, Machine
 
@@ -108,6 +109,7 @@ class Surroundings:
         self.shell: dict[str, str | HostResult] = {}
         self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]
         self.closed = 0
+        self.restored: answers.Restored | None = None
         self.progress = Quiet()
         self.smtp_password: str | None = None
         self.ping_url: str | None = None
