@@ -82,7 +82,11 @@ def list_backups(env: Environment) -> list[Backup]:
 
 def stored_backups(env: Environment) -> list[Backup]:
     """Newest first. A backup exists when its manifest does: it is written last."""
-    return [_backup(_manifest(store_of(env), key)) for key in _manifest_keys(env)]
+    return [_backup(found) for found in stored_manifests(env)]
+
+
+def stored_manifests(env: Environment) -> list[Manifest]:
+    return [_manifest(store_of(env), key) for key in _manifest_keys(env)]
 
 
 def _manifest_keys(env: Environment) -> list[str]:

@@ -64,6 +64,9 @@ class FakeStore:
         body = self.read(key)
         yield from (body[at : at + 1000] for at in range(0, len(body), 1000))
 
+    def write(self, key: str, data: bytes) -> None:
+        self._bucket()[key] = data
+
     def delete_prefix(self, prefix: str) -> int:
         gone = [key for key in self._bucket() if key.startswith(prefix)]
         for key in gone:
