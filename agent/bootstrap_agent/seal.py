@@ -18,7 +18,7 @@ from bootstrap_agent.files import write_atomic
 from bootstrap_agent.run import note, run
 
 TABLE = "inet bootstrap_sealed"
-_RULES = f"""
+RULES = f"""
 # Added by `bootstrap-agent seal`: this machine is thrown away.
 table {TABLE} {{}}
 delete table {TABLE}
@@ -43,7 +43,7 @@ def seal(deployment: Deployment) -> Sealed:
     where = _bucket(deployment)
     rules = paths.FIREWALL.read_text()
     if TABLE not in rules:
-        write_atomic(paths.FIREWALL, (rules + _RULES).encode(), 0o644)
+        write_atomic(paths.FIREWALL, (rules + RULES).encode(), 0o644)
     run(["systemctl", "reload", "bootstrap-firewall.service"])
     run(["nft", "list", "table", *TABLE.split()])
     paths.CREDENTIALS.unlink(missing_ok=True)

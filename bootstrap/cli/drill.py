@@ -118,10 +118,11 @@ def _json(outcome: Outcome, page: Path) -> dict[str, Any]:
 def _print(context: Context, outcome: Outcome, page: Path) -> None:
     from bootstrap.operations.drill.report import span
 
-    context.console.print(f"drill of backup {outcome.backup}: {'passed' if outcome.passed else 'failed'}")
+    media = f", media of {outcome.media_backup}" if outcome.media_backup not in (None, outcome.backup) else ""
+    context.console.print(f"drill of backup {outcome.backup}{media}: {'passed' if outcome.passed else 'failed'}")
     if outcome.passed:
         context.console.print(
             f"{len(outcome.tables)} tables and {len(outcome.objects)} objects are as the manifest says"
         )
     context.console.print(f"recovery time {span(outcome.rto_s)}, data at risk {span(outcome.rpo_s)} at most")
-    context.console.print(f"report: {page}")
+    context.console.print(f"{span(outcome.seconds)} in all, at {outcome.cost_hour_usd:.2f} USD an hour; report: {page}")
