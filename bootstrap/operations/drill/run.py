@@ -17,6 +17,7 @@ from bootstrap.operations.backup import BACKUP_S, store_of
 from bootstrap.operations.drill import evidence, plan, record, throwaway
 from bootstrap.operations.drill.evidence import Check, Object, Table
 from bootstrap.ports.host import Host
+from bootstrap.ports.object_store import ObjectStore
 from bootstrap.ports.progress import Progress
 from bootstrap_agent.contract import answers
 
@@ -66,8 +67,16 @@ def drill(env: Environment, planned: plan.Plan) -> tuple[Outcome, BootstrapError
         outcome.seconds = time.monotonic() - begun
         outcome.passed = error is None
         outcome.problem, outcome.remedy = (error.message, error.remedy) if error else (None, None)
-    record.write(store, env.settings.prefix, _record(outcome))
+    _remember(env, store, outcome)
     return outcome, error
+
+
+def _remember(env: Environment, store: ObjectStore, outcome: Outcome) -> None:
+    """A drill that went well did so whether or not anybody can write it down."""
+    try:
+        record.write(store, env.settings.prefix, _record(outcome))
+    except BootstrapError as error:
+        env.progress.warn(f"`status` does not hear of this drill: {error.message}")
 
 
 def _outcome(env: Environment, planned: plan.Plan) -> Outcome:

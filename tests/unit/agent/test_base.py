@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any, cast
 
 import msgspec
 import pytest
 
-from bootstrap_agent.backup import base
+from bootstrap_agent.backup import archive, base
 from bootstrap_agent.backup.base import Base, joins
 from bootstrap_agent.backup.position import Position
-from bootstrap_agent.contract import wal
+from bootstrap_agent.contract import form, wal
+from bootstrap_agent.contract.answers import Archive
 from bootstrap_agent.contract.errors import HostError
 from tests.unit.agent.test_backup import CLUSTER
 
@@ -101,3 +103,62 @@ def test_one_that_failed_is_begun_again_and_a_failure_to_look_ends_nothing(syste
     assert first.ensure(unreachable) is None and systemd.started == []
     systemd.state = "failed"
     assert first.ensure(lambda: False) and systemd.started == [UNIT]
+
+
+class Ended(Exception):
+    """The test has seen enough rounds."""
+
+
+def test_the_archiver_doubts_its_base_after_whatever_may_have_made_a_gap(
+    systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounds of `archive.run`: what it found, whether there was a base, what it told."""
+    rounds: list[tuple[tuple[bool, str] | HostError, bool | None]] = [
+        ((True, "1"), False),
+        ((False, "1"), True),
+        ((False, "1"), None),
+        (HostError("no route"), None),
+        ((False, "2"), False),
+        ((False, "2"), True),
+        ((True, "2"), True),
+    ]
+    told: list[tuple[bool, bool]] = []
+    left = iter(rounds)
+
+    class Archiver:
+        based: bool | None = None
+
+        def look(self) -> tuple[bool, str]:
+            found, self.based = next(left)
+            if isinstance(found, HostError):
+                raise found
+            return found
+
+        def flush(self) -> None:
+            """All that was written is in Spaces."""
+
+        def has_base(self) -> bool:
+            assert self.based is not None, "asked without a doubt"
+            asked.append(len(told))
+            return self.based
+
+    def write(_: object, data: bytes, mode: int) -> None:
+        state = form.decode(data.decode(), Archive)
+        told.append((state.behind_since is not None, state.baseless_since is not None))
+
+    def pause(_: float) -> None:
+        if len(told) == len(rounds):
+            raise Ended
+
+    asked: list[int] = []
+    monkeypatch.setattr(archive, "read", lambda: Archive(None))
+    monkeypatch.setattr(archive, "write_atomic", write)
+    monkeypatch.setattr(archive, "_give_up_when_full", lambda _: None)
+    monkeypatch.setattr(archive.time, "sleep", pause)
+    with pytest.raises(Ended):
+        archive.run(cast(Any, Archiver))
+    assert asked == [0, 1, 4, 5, 6]
+    assert told == [
+        *((False, True), (False, False), (False, False), (True, False)),
+        *((False, True), (False, False), (False, False)),
+    ]

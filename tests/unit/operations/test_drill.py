@@ -194,6 +194,37 @@ def test_status_says_when_it_passed_last(world: World) -> None:
     assert "502" in told["problem"]
 
 
+def test_a_drill_that_cannot_be_written_down_has_passed_all_the_same(world: World) -> None:
+    def refused(key: str, data: bytes) -> None:
+        raise CredentialsError(f"the key may not write {key}")
+
+    world.store.write = refused  # type: ignore[method-assign]
+    outcome, error = drilled(world)
+    assert outcome.passed and error is None
+    assert "warning: `status` does not hear of this drill: the key may not write example_com/drill.json" in (
+        world.progress.texts
+    )
+
+
+def test_ctrl_c_at_any_moment_leaves_nothing(world: World) -> None:
+    before = account(world)
+    planned = plan.make(world.env())
+    drilled(world)
+    calls = [call for call in world.effects.calls if "lock" not in call]
+    for at in ("create droplet", "restore latest", "seal", "stack up", "gate"):
+        (call, *_) = [one for one in calls if one.endswith(at) or one.startswith(at)]
+        what = call.partition(" ")[2] if call[0].isdigit() else call
+
+        def interrupt(called: str, what: str = what) -> BaseException | None:
+            return KeyboardInterrupt() if called.endswith(what) or called.startswith(what) else None
+
+        world.effects.trips = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            run.drill(world.env(), planned)
+        world.effects.trips = lambda _: None
+        assert account(world) == before, at
+
+
 def test_a_record_of_another_time_is_none(world: World) -> None:
     world.store.objects["example_com/drill.json"] = b"[]"
     assert record.read(world.store, "example_com/") is None
