@@ -17,6 +17,8 @@ from tests.rehearsal.conftest import Bootstrap
 from tests.rehearsal.machines import Machine, ssh
 from tests.waiting import until
 
+RUNNING = "docker ps --quiet --filter name=-auth-service-1 --filter status=running"
+
 
 @contextmanager
 def drilling(laptop: Bootstrap, domain: str, *argv: str) -> Iterator[subprocess.Popen[str]]:
@@ -64,6 +66,10 @@ def sealed(cloud: dict[str, Any], laptop: Bootstrap) -> digitalocean.Droplet | N
     return None
 
 
+def stack_starts(machine: Machine) -> None:
+    until(lambda: machine.run(RUNNING).strip(), "a container of the stack runs", 240)
+
+
 def nothing_is_reached(machine: Machine, cloud: dict[str, Any]) -> None:
     """Neither from a container, nor from one that shares the machine's network, nor by the machine's own root."""
     spaces, mail = urlsplit(cloud["spaces"]["endpoint"]), cloud["mail"]
@@ -82,13 +88,11 @@ def nothing_is_reached(machine: Machine, cloud: dict[str, Any]) -> None:
         "    except OSError:\n"
         "        print('closed', place)\n"
     )
-    running = "docker ps --quiet --filter name=-auth-service-1 --filter status=running"
-    until(lambda: machine.run(running).strip(), "a container of the stack runs", 240)
-    image = f"$(docker inspect --format={{{{.Image}}}} $({running}))"
+    image = f"$(docker inspect --format={{{{.Image}}}} $({RUNNING}))"
     python = f"python3 -c {shlex.quote(script)}"
     beside = f"docker run --rm --network=host --entrypoint=python3 {image} -c {shlex.quote(script)}"
     asked = {
-        "a container": f"docker exec $({running}) {python}",
+        "a container": f"docker exec $({RUNNING}) {python}",
         "one in the machine's network": beside,
         "the machine": python,
     }

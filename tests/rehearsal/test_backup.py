@@ -28,7 +28,7 @@ from bootstrap.settings import Settings
 from bootstrap_agent.backup.database import COUNT
 from bootstrap_agent.contract.manifest import new_id
 from tests.rehearsal.conftest import Bootstrap, Site
-from tests.rehearsal.drills import drilling, drills, held, nothing_is_reached, sealed
+from tests.rehearsal.drills import drilling, drills, held, nothing_is_reached, sealed, stack_starts
 from tests.rehearsal.machines import Machine
 from tests.rehearsal.people import Person, sign_up
 from tests.rehearsal.visitors import busy
@@ -257,7 +257,8 @@ def test_a_drill_after_one_that_was_killed(
     assert held(cloud) != before
     with drilling(laptop, DOMAIN, "--report", str(tmp_path / "drill.html")) as running:
         machine = Machine(_until(lambda: sealed(cloud, laptop), timeout_s=420), laptop.work / "ssh" / "digitalocean")
-        # it waits, and its stack starts meanwhile
+        stack_starts(machine)
+        # it waits, and so does its machine's end
         running.send_signal(signal.SIGSTOP)
         try:
             nothing_is_reached(machine, cloud)
