@@ -131,6 +131,18 @@ def archive(droplet: Droplet, _: argparse.Namespace) -> NoReturn:
     module.serve(droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment)
 
 
+def seal(droplet: Droplet, _: argparse.Namespace) -> answers.Sealed:
+    from bootstrap_agent import seal as module
+
+    return module.seal(droplet.deployment)
+
+
+def gate(droplet: Droplet, _: argparse.Namespace) -> answers.Gate:
+    from bootstrap_agent import gate as module
+
+    return module.ask(droplet.deployment, droplet.x_bootstrap)
+
+
 def timers(droplet: Droplet, options: argparse.Namespace) -> answers.Timers:
     from bootstrap_agent import timers as module
 
@@ -168,6 +180,8 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (backup, "into Spaces"),
     (archive, "PostgreSQL's log into Spaces, until it is ended"),
     (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),
+    (seal, "no way out of this machine, for ever: a drill's"),
+    (gate, "ask the stack's health paths from here"),
     (timers, "backups and certificate renewal by themselves"),
     (mail, "ask the stack's mail server, or send one mail by it"),
     (alerts, "look what is wrong and tell it, list it, or send a test"),

@@ -81,6 +81,10 @@ class Spaces:
     def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:
         return self._bucket.chunks(key, start=start)
 
+    def write(self, key: str, data: bytes) -> None:
+        with self._bucket.errors(key):
+            self._s3.put_object(Bucket=self._bucket.name, Key=key, Body=data)
+
     def delete_prefix(self, prefix: str) -> int:
         """Every version goes, or a versioned bucket would keep what was asked to be deleted. Nothing is deleted while a
         list is read: an engine goes on behind the last version that it showed, and skips others once that is gone."""

@@ -42,6 +42,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("certificate", _certificate(now["certificate"])),
         ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
         ("log", _archive(now["archive"])),
+        ("drill", _drill(now["drill"])),
         *([("lock", _lock(now["lock"]))] if now["lock"] else []),
         ("alarms", "; ".join(f"{each['message']}, since {each['since']}" for each in now["alarms"]) or "none"),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
@@ -71,7 +72,17 @@ def _archive(archive: dict[str, Any] | None) -> str:
         return "-"
     if since := archive.get("behind_since"):
         return f"not archived since {since}: {archive.get('why')}"
-    return f"archived until {archive['archived_at'] or 'now: it begins'}"
+    text = f"archived until {archive['archived_at'] or 'now: it begins'}"
+    return f"{text}; its first base backup is due since {since}" if (since := archive.get("baseless_since")) else text
+
+
+def _drill(drill: dict[str, Any] | None) -> str:
+    if drill is None:
+        return "none yet: bootstrap drill"
+    if drill["passed"]:
+        return f"passed at {drill['at']}, backup {drill['backup']}"
+    before = f"; passed last at {passed}" if (passed := drill["last_passed"]) else "; never passed"
+    return f"failed at {drill['at']}: {drill.get('problem')}{before}"
 
 
 def _age(seconds: int | None) -> str:

@@ -25,6 +25,9 @@ SNAPSHOT_PER_GIB = 0.06
 # of the data volume: each redeploy takes one, and deletes what is older
 SNAPSHOTS_KEPT = 3
 
+# docs.digitalocean.com/products/droplets/details/pricing, read on 2026-11-29: a month is billed as so many hours
+HOURS = 672
+
 
 @dataclass(frozen=True)
 class Item:
@@ -54,6 +57,14 @@ def snapshots(image_gb: float | None, volume_gb: int) -> list[Item]:
     image = [] if image_gb is None else [Item(f"its image, {image_gb:.2f} GiB", image_gb * SNAPSHOT_PER_GIB, unit)]
     most = SNAPSHOTS_KEPT * volume_gb * SNAPSHOT_PER_GIB
     return [*image, Item(f"{SNAPSHOTS_KEPT} snapshots of the data volume, when full", most, unit, at_most=True)]
+
+
+def of_drill(size: Size, volume_gb: int) -> list[Item]:
+    """An hour of it: most take a few minutes."""
+    return [
+        Item(f"droplet {size.slug}", size.price_monthly_usd / HOURS, "an hour, by DigitalOcean's API"),
+        Item(f"volume {volume_gb} GiB", volume_gb * VOLUME_PER_GIB / HOURS, f"an hour, {VOLUME_PER_GIB:.2f} a GiB"),
+    ]
 
 
 def total(items: Sequence[Item]) -> float:

@@ -31,6 +31,9 @@ ROLES = LIVE, CANDIDATE, RETIRED = "live", "candidate", "retired"
 # has the same tag: a kill leaves none that nothing carries.
 UNFINISHED = FIRST_CONTACT, NEVER_SERVED, RESTORE_DUE = "first-contact", "never-served", "restore-due"
 
+# ends the key of a drill's machine, which is of no deployment: no domain has such a key
+DRILL = "__drill"
+
 
 def tag(settings: Settings, what: str = "") -> str:
     """The deployment's own, or that of a role or an unfinished business in it."""
@@ -151,7 +154,7 @@ def known_domains(cloud: Cloud) -> list[str]:
         for firewall in cloud.firewalls()
         if firewall.name.startswith("bootstrap-")
         for tag in firewall.tags
-        if tag.startswith("bootstrap:")
+        if tag.startswith("bootstrap:") and not tag.endswith(DRILL)
     ]
     return sorted(tag.removeprefix("bootstrap:").replace("_", ".") for tag in tags)
 

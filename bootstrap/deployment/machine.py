@@ -170,7 +170,7 @@ def _create(
     settings = env.settings
     host_key = hostkeys.generate()
     spec = DropletSpec(
-        name=f"{settings.domain}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}",
+        name=f"{settings.machine_name}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}",
         region=settings.region,
         size=settings.size,
         image_id=image.id,
@@ -239,9 +239,11 @@ def _ensure_vpc(env: Environment) -> VPC:
 
 
 def firewall_rules(settings: Settings) -> tuple[FirewallRule, ...]:
-    anyone = ("0.0.0.0/0", "::/0")
+    anyone, ssh = ("0.0.0.0/0", "::/0"), FirewallRule("tcp", "22", settings.ssh_from)
+    if not settings.is_served:
+        return (ssh,)
     return (
-        FirewallRule("tcp", "22", settings.ssh_from),
+        ssh,
         FirewallRule("tcp", "80", anyone),
         FirewallRule("tcp", "443", anyone),
         FirewallRule("icmp", "all", anyone),

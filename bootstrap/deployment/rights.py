@@ -16,6 +16,7 @@ _PLACE = ("ssh_key:read", "ssh_key:create", "vpc:read", "image:read", "droplet:c
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
+DRILL = "drill"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
 COMMANDS: Mapping[str, Sequence[str]] = {
     BUILD: (
@@ -33,6 +34,11 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
+    DRILL: (
+        *(*_CHANGE, *_PRICES, "ssh_key:read", "ssh_key:create", "vpc:read", "vpc:create", "image:read"),
+        *("droplet:create", "block_storage:create", "block_storage:delete"),
+        *("firewall:create", "firewall:delete"),
+    ),
     DESTROY: _DESTROY,
     DESTROY_VOLUME: (
         *(*_DESTROY, "block_storage:delete"),

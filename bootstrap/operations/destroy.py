@@ -77,7 +77,7 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
     with env.progress.step("tags and firewall"):
-        _drop_tags(env)
+        drop_tags(env)
         if deployment.firewall:
             env.cloud.delete_firewall(deployment.firewall.id)
     # nobody goes on from where a create stopped
@@ -110,7 +110,7 @@ def _has_backups(env: Environment) -> bool:
         return False
 
 
-def _drop_tags(env: Environment) -> None:
+def drop_tags(env: Environment) -> None:
     """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
     for what in (*find.ROLES, *find.UNFINISHED):
         env.cloud.delete_tag(find.tag(env.settings, what))

@@ -94,6 +94,9 @@ def _back_up_after(env: Environment, live: Droplet) -> None:
     try:
         with env.progress.step("first backup of what was restored"), closing(remote.connect(env, live)) as host:
             remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
+    except ConflictError as error:
+        # the archiver has found its log without a base
+        env.progress.note(f"{error.message}: the droplet backs up by itself what was restored")
     except BootstrapError as error:
         env.progress.warn(f"no backup of what was restored yet: {error.message}; bootstrap backup now")
 

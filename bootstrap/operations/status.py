@@ -9,6 +9,7 @@ from typing import Any
 from bootstrap.deployment import claim, cost, find, gate, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, NotFoundError
+from bootstrap.operations.drill import record
 from bootstrap.ports.cloud import Droplet
 from bootstrap_agent.contract import answers, form
 from bootstrap_agent.contract.answers import Info, Status
@@ -46,6 +47,7 @@ def status(env: Environment) -> dict[str, Any]:
         "certificate": form.plain(status.certificate if status else None),
         "backup": form.plain(status.backup if status else _UNKNOWN),
         "archive": form.plain(status.archive if status else None),
+        "drill": _drill(env),
         "alarms": form.plain(status.alarms if status else ()),
         "cost_month_usd": _cost(env, deployment),
     }
@@ -76,6 +78,18 @@ def _ask_agent(env: Environment, live: Droplet | None) -> tuple[Status | None, I
             return remote.agent(host, answers.STATUS, timeout_s=60), remote.agent(host, answers.INFO), None
     except BootstrapError as error:
         return None, None, error.message
+
+
+def _drill(env: Environment) -> dict[str, Any] | None:
+    """None before the first one, and where nobody can look. What Spaces refuses is told by others."""
+    if env.store is None:
+        return None
+    try:
+        latest = record.read(env.store, env.settings.prefix)
+    except BootstrapError as error:
+        env.progress.note(f"the last drill is not known: {error.message}")
+        return None
+    return form.plain(latest) if latest else None
 
 
 def _lock(held: claim.Claim | None) -> dict[str, Any] | None:

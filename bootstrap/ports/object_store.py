@@ -45,6 +45,9 @@ class ObjectStore(Protocol):
         """The same in pieces, for what may be large, from byte `start` on, which it must have; a download that is cut
         goes on where it was."""
 
+    def write(self, key: str, data: bytes) -> None:
+        """What is small, at once, over what was there."""
+
     def delete_prefix(self, prefix: str) -> int:
         """Deletes every object under `prefix` with its versions and returns how many there were; an error when
         something is still there."""

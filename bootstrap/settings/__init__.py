@@ -114,6 +114,16 @@ class Settings(Strict):
         return self.domain.replace(".", "-")
 
     @property
+    def machine_name(self) -> str:
+        """What its droplets' names begin with."""
+        return self.domain
+
+    @property
+    def is_served(self) -> bool:
+        """Whether visitors may come in."""
+        return True
+
+    @property
     def names(self) -> tuple[str, ...]:
         return (self.domain, f"www.{self.domain}")
 

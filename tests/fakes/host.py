@@ -49,6 +49,8 @@ class Machine:
     # its stack says that it is up, and does not answer
     deaf: bool = False
     timers: bool = False
+    # it reaches nothing any more
+    sealed: bool = False
     restored: list[str] = field(default_factory=list)
     stdin: list[str] = field(default_factory=list)
     # what its cloud-init failed with, and the logs of that
@@ -79,6 +81,8 @@ class Around(Protocol):
     shell: dict[str, str | HostResult]
     certified: bool
     closed: int
+    # what a restore says that it found, where it is not the usual
+    restored: answers.Restored | None
 
     def at(self, ip: str) -> Machine: ...
     def has_volume(self, ip: str) -> bool: ...
@@ -132,11 +136,15 @@ class FakeHost:
         elif command == "hostkey commit":
             machine.offered, machine.next_key = machine.next_key or machine.offered, None
             changed(command)
+        elif command == "seal":
+            machine.sealed, machine.credentials = True, answers.Credentials()
         elif command == "secrets put":
             sent = form.decode(stdin or "", answers.Secrets, closed=True)
             machine.env, machine.credentials = sent.env, sent.credentials
             changed(command)
         elif command.startswith("restore "):
+            if form.decode(stdin or "{}", answers.RestoreOrder).settings:
+                machine.env = machine.env or {"DJANGO_SECRET_KEY": "of before"}
             assert machine.mounted and machine.env
             machine.restored.append(command.split()[1])
             changed("restore")
@@ -213,7 +221,13 @@ class FakeHost:
             case ["archive"]:
                 return answers.Archive(EPOCH)
             case ["restore", wanted]:
-                return answers.Restored(wanted, {"auth_db": answers.RestoredDatabase(1, 3)}, ("media_files",))
+                return self._world.restored or answers.Restored(
+                    wanted, {"auth_db": answers.RestoredDatabase(1, 3, {"public.user": 3})}, ("media_files",)
+                )
+            case ["seal"]:
+                return answers.Sealed(True)
+            case ["gate"]:
+                return answers.Gate((answers.GateCheck("/health/", "status 502" if machine.deaf else None),))
             case ["mail", "check"]:
                 if not (host := machine.env.get("DJANGO_EMAIL_HOST")):
                     return answers.MailServer(None, None, None)

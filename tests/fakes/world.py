@@ -18,6 +18,7 @@ from bootstrap.ports.host import HostResult
 from bootstrap.ports.object_store import StoredObject
 from bootstrap.ports.web import ProbeReport, WebAnswer
 from bootstrap.settings import Settings
+from bootstrap_agent.contract import answers
 from tests.fakes.cloud import EPOCH, Effects, FakeCloud
 from tests.fakes.host import RELEASE, FakeHost, Machine
 
@@ -70,6 +71,9 @@ class FakeStore:
         body = self.read(key)[start:]
         yield from (body[at : at + 1000] for at in range(0, len(body), 1000))
 
+    def write(self, key: str, data: bytes) -> None:
+        self._bucket()[key] = data
+
     def delete_prefix(self, prefix: str) -> int:
         gone = [key for key in self._bucket() if key.startswith(prefix)]
         for key in gone:
@@ -115,6 +119,7 @@ class Surroundings:
         self.shell: dict[str, str | HostResult] = {}
         self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]
         self.closed = 0
+        self.restored: answers.Restored | None = None
         self.progress = Quiet()
         self.smtp_password: str | None = None
         self.ping_url: str | None = None

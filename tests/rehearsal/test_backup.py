@@ -10,6 +10,7 @@ import dataclasses
 import gzip
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,8 +28,11 @@ from bootstrap.settings import Settings
 from bootstrap_agent.backup.database import COUNT
 from bootstrap_agent.contract.manifest import new_id
 from tests.rehearsal.conftest import Bootstrap, Site
+from tests.rehearsal.drills import drilling, drills, held, nothing_is_reached, sealed, stack_starts
+from tests.rehearsal.machines import Machine
 from tests.rehearsal.people import Person, sign_up
 from tests.rehearsal.visitors import busy
+from tests.waiting import until
 
 pytestmark = pytest.mark.root
 
@@ -118,6 +122,22 @@ def store_of(cloud: dict[str, Any]) -> tuple[Spaces, str]:
     settings, where = Settings(domain=DOMAIN), cloud["spaces"]
     place = (where["endpoint"], where["region"], settings.bucket, where["access_key"], where["secret_key"])
     return Spaces(*place), settings.prefix
+
+
+def test_a_new_deployment_has_its_base_backup_at_once(laptop: Bootstrap) -> None:
+    """Nobody asks for it: without it, the log of the first day would restore nothing."""
+
+    def made() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = laptop("backup", "list", DOMAIN, "--json", unlogged=True).json()
+        return found
+
+    _until(lambda: bool(made()), timeout_s=180)
+    # until its archiver has looked again
+    _until(lambda: "baseless_since" not in laptop("status", DOMAIN, "--json", unlogged=True).json()["archive"])
+    (only,) = made()
+    assert (only["kind"], sorted(only["databases"])) == ("database", sorted(DATABASES))
+    told = laptop("ssh", DOMAIN, "--", "sudo", "journalctl", "--unit=bootstrap-archive", "--output=cat").out
+    assert "the log has no base backup yet: one is begun" in told
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +245,40 @@ def test_the_key_that_opens_is_on_no_droplet(laptop: Bootstrap) -> None:
     assert looked.out == ""
 
 
+def test_a_drill_after_one_that_was_killed(
+    laptop: Bootstrap, work: Work, first: dict[str, Any], cloud: dict[str, Any], tmp_path: Path
+) -> None:
+    """From its machine nothing is reached; all that it made is gone, of the killed one, too."""
+    before, status = held(cloud), laptop("status", DOMAIN, "--json").json()
+    objects = {one.key for one in store_of(cloud)[0].list(store_of(cloud)[1]) if "/wal/" not in one.key}
+    with drilling(laptop, DOMAIN) as killed:
+        _until(lambda: drills(cloud), timeout_s=180)
+        killed.kill()
+    assert held(cloud) != before
+    with drilling(laptop, DOMAIN, "--report", str(tmp_path / "drill.html")) as running:
+        machine = Machine(_until(lambda: sealed(cloud, laptop), timeout_s=420), laptop.work / "ssh" / "digitalocean")
+        stack_starts(machine)
+        # it waits, and so does its machine's end
+        running.send_signal(signal.SIGSTOP)
+        try:
+            nothing_is_reached(machine, cloud)
+        finally:
+            running.send_signal(signal.SIGCONT)
+        said, told = running.communicate(timeout=420)
+    assert running.returncode == 0, told
+    outcome = json.loads(said)
+    assert outcome["passed"] and outcome["backup"] and len(outcome["tables"]) > 20, outcome
+    assert all(one["well"] for kind in ("checks", "tables", "objects") for one in outcome[kind]), outcome
+    assert "passed" in (tmp_path / "drill.html").read_text()
+    until(lambda: held(cloud) == before, "all that it made is gone")
+    now = laptop("status", DOMAIN, "--json").json()
+    assert (now["droplet"], now["reserved_ip"], now["healthy"]) == (status["droplet"], status["reserved_ip"], True)
+    assert now["drill"]["passed"] and now["drill"]["last_passed"] == now["drill"]["at"]
+    left = {one.key for one in store_of(cloud)[0].list(store_of(cloud)[1]) if "/wal/" not in one.key}
+    assert {key.rpartition("/")[2] for key in left - objects} == {"drill.json"}
+    print(f"drill: RTO {outcome['rto_s']} s, RPO {outcome['rpo_s']} s, {outcome['seconds']:.0f} s in all")
+
+
 def test_without_this_software(cloud: dict[str, Any], laptop: Bootstrap, first: dict[str, Any], tmp_path: Path) -> None:
     """docs/recovery-by-hand.md, its code blocks as they stand."""
     page = (Path(__file__).parents[2] / "docs" / "recovery-by-hand.md").read_text()
@@ -294,8 +348,9 @@ def _cut_power(cloud: dict[str, Any]) -> None:
     droplet.power_off(return_dict=False).wait(update_every_seconds=1)
 
 
-def _until(true: Any, timeout_s: float = 90) -> None:
+def _until(true: Any, timeout_s: float = 90) -> Any:
     for attempt in stamina.retry_context(on=LookupError, attempts=None, timeout=timeout_s, wait_max=0.5):
         with attempt:
-            if not true():
+            if not (found := true()):
                 raise LookupError
+    return found

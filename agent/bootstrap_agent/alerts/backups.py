@@ -23,6 +23,8 @@ LATE = timedelta(hours=26)
 # what Spaces or the network does for a moment heals by itself
 OUTAGE = timedelta(hours=1)
 BEHIND = timedelta(minutes=3)
+# begun at once; a large one takes a while
+BASELESS = timedelta(hours=1)
 # a round may send much
 SILENT = timedelta(minutes=15)
 # of the time between a certificate's renewal and its end: with less left, its renewal does not work
@@ -103,11 +105,15 @@ def archive(now: datetime, path: Path = paths.ARCHIVE) -> Looked:
         return Looked()
     if now - written >= SILENT:
         return Looked((Finding("archive", f"the archiver of the databases' log is silent since {written:%H:%M} UTC"),))
-    if found.behind_since is None or now - found.behind_since < BEHIND:
-        return Looked()
-    why = f": {found.why}" if found.why else ""
-    text = f"the databases' log is not archived since {found.behind_since:%Y-%m-%d %H:%M} UTC{why}"
-    return Looked((Finding("archive", text),))
+    wrong: list[Finding] = []
+    if found.behind_since and now - found.behind_since >= BEHIND:
+        why = f": {found.why}" if found.why else ""
+        text = f"the databases' log is not archived since {found.behind_since:%Y-%m-%d %H:%M} UTC{why}"
+        wrong.append(Finding("archive", text))
+    if found.baseless_since and now - found.baseless_since >= BASELESS:
+        text = f"the databases' log has no base backup since {found.baseless_since:%Y-%m-%d %H:%M} UTC"
+        wrong.append(Finding("archive:base", f"{text}: what was written since then is in no backup"))
+    return Looked(tuple(wrong))
 
 
 def certificate(release: Release, x: XBootstrap, now: datetime) -> Looked:

@@ -13,12 +13,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NoReturn
 
-import msgspec
-
 from bootstrap_agent import volume
-from bootstrap_agent.backup import pipeline
+from bootstrap_agent.backup import base, pipeline
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
+from bootstrap_agent.backup.position import Position
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import source_of
@@ -56,29 +55,6 @@ SELECT json_build_object(
 """  # noqa: S608
 
 
-class Position(msgspec.Struct, frozen=True):
-    """Where the log is; `kept_from` and `flushed` in bytes from its beginning, `size` of a segment in bytes."""
-
-    system: str
-    timeline: int
-    size: int
-    kept_from: str
-    flushed: str
-
-    @property
-    def first(self) -> int:
-        """The segment from which on the server keeps everything."""
-        return int(self.kept_from) // self.size
-
-    @property
-    def current(self) -> int:
-        """The one that is written to: those before it are whole."""
-        return int(self.flushed) // self.size
-
-    def name(self, which: int) -> str:
-        return wal.name(self.timeline, which, self.size)
-
-
 class Archiver:
     def __init__(self, store: BackupStore, database: Database, cluster: Cluster, recipient: str) -> None:
         self._store, self._database, self._cluster, self._recipient = store, database, cluster, recipient
@@ -92,9 +68,14 @@ class Archiver:
         (line,) = self._database.control(_POSITION)
         return form.decode(line, Position)
 
-    def look(self) -> str:
-        """`begin`, and what only changes when something is written; in one question, as it is asked all the time."""
-        return self._database.control(_SLOT + _SNAPSHOT)[-1]
+    def look(self) -> tuple[bool, str]:
+        """`begin`, and whether that made the slot anew; and what only changes when something is written. In one
+        question, as it is asked all the time."""
+        *made, snapshot = self._database.control(_SLOT + _SNAPSHOT)
+        return bool(made), snapshot
+
+    def has_base(self) -> bool:
+        return base.leads_to(self._store, self.position())
 
     def flush(self) -> Position:
         """Ends the segment that is written to, and returns when all that was written before is in Spaces."""
@@ -138,32 +119,38 @@ class Archiver:
         return self._cluster.place.outside / "pg_wal"
 
     def give_up(self) -> None:
-        """The log that waits is let go; the next base backup begins anew."""
+        """The log that waits is let go; it begins anew with a base backup, which `Base` has made."""
         self._database.control(f"SELECT pg_drop_replication_slot('{SLOT}');")
 
 
 def run(begin: Callable[[], Archiver]) -> NoReturn:
     """A failure is noted and told by `status`: what waits goes with the next round."""
     archiver, seen, state = None, "", read()
+    first = base.Base(state.baseless_since)
     while True:
         try:
             archiver = archiver or begin()
-            seen = _round(archiver, seen)
-            state = Archive(datetime.now(timezone.utc))
+            seen = _round(archiver, seen, first)
+            state = Archive(datetime.now(timezone.utc), baseless_since=first.ensure(archiver.has_base))
         except BootstrapError as error:
             seen = ""
+            # whatever it was, the log may not go on where it was
+            first.doubt()
             if state.behind_since is None:
                 note(f"the log is not archived: {error.message}")
-                state = Archive(state.archived_at, datetime.now(timezone.utc), error.message)
+                now = datetime.now(timezone.utc)
+                state = Archive(state.archived_at, now, error.message, state.baseless_since)
             if archiver:
                 _give_up_when_full(archiver)
         write_atomic(ARCHIVE, form.encode(state).encode(), 0o644)
         time.sleep(PACE_S)
 
 
-def _round(archiver: Archiver, seen: str) -> str:
+def _round(archiver: Archiver, seen: str, first: base.Base) -> str:
     # asked before the flush: what comes in between is seen the next time
-    snapshot = archiver.look()
+    made, snapshot = archiver.look()
+    if made:
+        first.doubt()
     if snapshot != seen:
         archiver.flush()
     return snapshot

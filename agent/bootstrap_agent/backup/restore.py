@@ -142,7 +142,7 @@ class _Restore:
         version1.stage_databases(self._store, database, self._x.databases.names, parts)
         _mark()
         database.swap(list(parts))
-        return {name: RestoredDatabase(len(part.rows), sum(part.rows.values())) for name, part in parts.items()}
+        return {name: _counts(part.rows) for name, part in parts.items()}
 
     def _counted(self, part: ClusterPart, server: Server, names: list[str]) -> dict[str, RestoredDatabase]:
         """At the backup's own mark its rows are known: they are compared before anything is replaced."""
@@ -151,7 +151,7 @@ class _Restore:
             for name, expected in part.rows.items():
                 if name in names and (wrong := rows_differ(expected, counts.get(name, {}))):
                     raise BackupError(f"{name}: {wrong[0]}", "nothing was replaced; choose another backup")
-        return {name: RestoredDatabase(len(rows), sum(rows.values())) for name, rows in counts.items()}
+        return {name: _counts(rows) for name, rows in counts.items()}
 
     def _reached(self, recovery: Recovery, database: Database, names: list[str]) -> Reached:
         """How far the sequences were that are replaced; nothing where there is no cluster yet, or one that is broken:
@@ -186,6 +186,10 @@ class _Restore:
     def _stop(self, but: str | None = None) -> None:
         if others := [service for service in self._compose.services() if service != but]:
             self._compose.run("stop", *others, timeout_s=stack.STOP_S)
+
+
+def _counts(rows: Mapping[str, int]) -> RestoredDatabase:
+    return RestoredDatabase(len(rows), sum(rows.values()), dict(rows))
 
 
 def _mark() -> None:

@@ -130,11 +130,13 @@ class BackupAge(msgspec.Struct, frozen=True):
 
 
 class Archive(msgspec.Struct, frozen=True, omit_defaults=True):
-    """PostgreSQL's log: when all of it was in Spaces last; since when that fails, and why."""
+    """PostgreSQL's log: when all of it was in Spaces last; since when that fails, and why. `baseless_since`: from when
+    on it restores nothing, as no base backup leads to it yet."""
 
     archived_at: datetime | None
     behind_since: datetime | None = None
     why: str | None = None
+    baseless_since: datetime | None = None
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -189,8 +191,11 @@ class Pruned(msgspec.Struct, frozen=True):
 
 
 class RestoredDatabase(msgspec.Struct, frozen=True):
+    """`by_table`: table → rows, as they came back; an agent of an earlier image does not say."""
+
     tables: int
     rows: int
+    by_table: dict[str, int] = {}
 
 
 class Restored(msgspec.Struct, frozen=True):
@@ -216,6 +221,21 @@ class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"RestoreOrder(to={self.to}, only={self.only})"
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    sealed: bool
+
+
+class GateCheck(msgspec.Struct, frozen=True):
+    path: str
+    problem: str | None
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """The stack's health paths, asked on the machine itself; a problem is one line."""
+
+    checks: tuple[GateCheck, ...]
 
 
 class Timers(msgspec.Struct, frozen=True):
@@ -285,6 +305,9 @@ BACKUP_LIST: Command[tuple[Manifest, ...]] = Command(("backup", "list"), tuple[M
 BACKUP_PRUNE: Command[Pruned] = Command(("backup", "prune"), Pruned)
 ARCHIVE: Command[Archive] = Command(("archive",), Archive, changes=False)
 RESTORE: Command[Restored] = Command(("restore",), Restored, argument="id")
+# for a drill's machine: no way out, for ever; and the health gate from within, where no visitor comes
+SEAL: Command[Sealed] = Command(("seal",), Sealed)
+GATE: Command[Gate] = Command(("gate",), Gate, changes=False)
 TIMERS_ENABLE: Command[Timers] = Command(("timers", "enable"), Timers)
 TIMERS_DISABLE: Command[Timers] = Command(("timers", "disable"), Timers)
 MAIL_CHECK: Command[MailServer] = Command(("mail", "check"), MailServer, changes=False)

@@ -12,6 +12,8 @@ ETC = Path("/etc/bootstrap")
 RELEASE = ETC / "release.json"
 DEPLOYMENT = ETC / "deployment.json"
 CREDENTIALS = ETC / "credentials.json"
+# the machine's own guard
+FIREWALL = ETC / "firewall.nft"
 ACME_CA = ETC / "acme-ca.pem"
 
 AGENT = Path("/usr/local/bin/bootstrap-agent")

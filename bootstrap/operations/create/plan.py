@@ -57,7 +57,7 @@ def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Pl
     account = env.cloud.account()
     if account.status == "locked":
         raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
-    size = _size(env)
+    size = choose_size(env)
     _check_spaces(env)
     if from_backup:
         _check_backup(env, from_backup, to)
@@ -129,7 +129,7 @@ def _check_image(image: Image, region: str, size: Size | None) -> None:
         )
 
 
-def _size(env: Environment) -> Size:
+def choose_size(env: Environment) -> Size:
     settings = env.settings
     region = next((region for region in env.cloud.regions() if region.slug == settings.region), None)
     if region is None:

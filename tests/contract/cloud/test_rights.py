@@ -19,9 +19,11 @@ from bootstrap.errors import BootstrapError, CredentialsError
 from bootstrap.images import bake
 from bootstrap.operations import backup, destroy, restore, status
 from bootstrap.operations.create import run as create
+from bootstrap.operations.drill import plan, run
 from bootstrap.operations.redeploy.rollback import rollback
 from bootstrap.operations.redeploy.run import redeploy
 from bootstrap.ports.checkout import Commit
+from bootstrap_agent.contract import manifest
 from localcloud.state.model import KINDS, DomainRecord, ReservedIP, SSHKey, Volume
 from localcloud.state.unfriendly import HABITS
 from tests.contract.api.conftest import TOKEN, running
@@ -29,6 +31,7 @@ from tests.contract.api.conftest import Cloud as Server
 from tests.contract.api.documented import documented, needed
 from tests.contract.cloud.deployment import MANIFEST, Deployment, _image
 from tests.fakes.world import ROOT
+from tests.unit.operations import test_drill
 
 QUICK = Patience(pause_s=0.01, jitter_s=0)
 NEWER = 3
@@ -153,6 +156,13 @@ def backed_up(account: Account) -> None:
     account.store.objects["example_com/manifest_20261124_020000.json"] = MANIFEST
 
 
+def only_backed_up(account: Account) -> None:
+    """All that is left is the bucket."""
+    made = test_drill.backup()
+    account.store.objects[manifest.manifest_key("example_com/", made.id)] = manifest.render(made)
+    account.store.objects |= {part.key: b"xyz" for part in made.parts}
+
+
 def half_broken(account: Account) -> None:
     """Powered off, without its volume, guarded by other rules, with one wrong record and one too many."""
     adrift(account)
@@ -227,6 +237,13 @@ def prune(account: Account) -> None:
     assert bake.prune(account.cloud, account.progress, keep=1)
 
 
+def drill(account: Account) -> None:
+    outcome, error = run.drill(account.env(), plan.make(account.env()))
+    if error:
+        raise error
+    assert outcome.passed
+
+
 def destroy_all(account: Account) -> None:
     destroy.destroy(account.env(), volume=True, backups=False)
 
@@ -248,6 +265,7 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
         (adrift, lambda it: backup.backup_now(it.env()) and None),
         (backed_up, lambda it: restore.restore(it.env(), "latest") and None),
     ],
+    rights.DRILL: [(only_backed_up, drill)],
     rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
     rights.DESTROY_VOLUME: [(replaced, destroy_all), (adrift, destroy_all)],
 }

@@ -65,6 +65,15 @@ def test_objects_are_listed_read_and_deleted_by_prefix(subject: Subject) -> None
     assert [item.key for item in store.list("example_org/")] == ["example_org/manifest_1.json"]
 
 
+def test_what_is_written_takes_the_place_of_what_was_there(subject: Subject) -> None:
+    with pytest.raises(NotFoundError):
+        subject.absent.write("a/drill.json", b"{}")
+    subject.store.ensure_bucket("a/")
+    subject.store.write("a/drill.json", b"earlier")
+    subject.store.write("a/drill.json", b"{}")
+    assert subject.store.read("a/drill.json") == b"{}"
+
+
 def test_what_is_missing_is_told(subject: Subject) -> None:
     """The bucket, and an object in it."""
     absent = subject.absent

@@ -198,6 +198,9 @@ def test_an_archive_that_falls_behind(tmp_path: Path) -> None:
     assert told(Archive(None)) == told(Archive(NOW)) == told(Archive(NOW, NOW - MINUTE, "no route")) == []
     (late,) = told(Archive(None, NOW - 3 * MINUTE, "no route"))
     assert late == "the databases' log is not archived since 2026-11-24 11:57 UTC: no route"
+    assert told(Archive(NOW, baseless_since=NOW - 59 * MINUTE)) == [], "a large one takes a while"
+    (baseless,) = told(Archive(NOW, baseless_since=NOW - HOUR))
+    assert baseless.startswith("the databases' log has no base backup since 2026-11-24 11:00 UTC")
     (silent,) = told(Archive(NOW - HOUR), age=HOUR)
     assert silent == "the archiver of the databases' log is silent since 11:00 UTC"
 

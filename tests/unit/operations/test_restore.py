@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.deployment import recovery
-from bootstrap.errors import BackupError, CredentialsError, NotFoundError, UsageError
+from bootstrap.errors import BackupError, ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.operations.backup import recipient
 from bootstrap.operations.create.run import create
 from bootstrap.operations.restore import choose_backup, restore
@@ -31,6 +31,15 @@ def test_the_agent_restores_then_the_stack_serves_again(world: World) -> None:
     asked = [call for call in world.effects.calls if "tag" not in call]
     assert asked[-4:] == ["1 backup safety", "1 restore 20261124_120000", "1 stack up", "1 backup now"]
     assert world.live().up
+
+
+def test_what_the_droplet_backs_up_by_itself_already_is_no_failure(world: World) -> None:
+    put(world, "20261124_120000", "full")
+    busy = ConflictError("the droplet is busy with: bootstrap-agent backup database (pid 7)")
+    world.effects.trips = lambda called: busy if called == "1 backup now" else None
+    restore(world.env(), "20261124_120000")
+    (told,) = [text for text in world.progress.texts if "backs up by itself" in text]
+    assert not told.startswith("warning") and world.live().restored == ["20261124_120000"]
 
 
 def test_without_a_safety_backup_nothing_is_replaced_unless_asked_for(world: World) -> None:
