@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+REHEARSAL, CONTRACT = "tests/rehearsal/", "tests/contract/"
 # their own clouds and small deployments; all others share one deployment of the ticket stack
 APART = frozenset(
-    f"tests/rehearsal/test_{name}.py"
+    f"{REHEARSAL}test_{name}.py"
     for name in (
         "certificate",
         "clients",
@@ -32,20 +34,26 @@ APART = frozenset(
 
 
 class ByFixtures(LoadScopeScheduling):
-    """What shares machines stays in one process, in its order; other files go one by one."""
+    """What shares machines or the names of namespaces stays in one process, in its order; other files go one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        if not file.startswith("tests/rehearsal/"):
-            return file
-        return "machines" if file in APART else "site"
+        if file.startswith(CONTRACT):
+            return file.rpartition("/")[0]
+        return "site" if file.startswith(REHEARSAL) and file not in APART else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    # in the order of the collection: what is long first, so that neither process waits long for the other's end
+    config.option.loadscopereorder = False
     return ByFixtures(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if WORKER:
+        items.sort(key=lambda item: not item.nodeid.startswith(REHEARSAL))
 
 
 def own(home: Path) -> Path:
     """A local cloud's folder for each process after the first."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    return home if worker == "gw0" else home.with_name(f"{home.name}-{worker}")
+    return home if WORKER in (None, "gw0") else home.with_name(f"{home.name}-{WORKER}")
