@@ -167,13 +167,16 @@ def test_actions_and_addresses_late_on_request(cloud: Cloud) -> None:
 
 
 def test_the_same_seed_is_unfriendly_in_the_same_way_and_realistic_for_longer(cloud: Cloud) -> None:
-    def drawn(profile: str, seed: int) -> list[float]:
+    def drawn(profile: str, seed: int, count: int = 50) -> list[float]:
         ask(cloud, "PUT", "/_faults/latency", {"profile": profile, "seed": seed})
-        return [cloud.faults.unfriendly.lasts(PENDING, number) for number in range(50)]
+        return [cloud.faults.unfriendly.lasts(PENDING, number) for number in range(count)]
 
     assert drawn("fast", 7) == drawn("fast", 7) != drawn("fast", 8)
     assert (max(drawn("fast", 7)), max(drawn("realistic", 7))) == (2, 300)
     assert 0 in drawn("realistic", 7)
+    many = sorted(drawn("realistic", 7, 1000))
+    assert (many[500], many[800], many[-1]) == (0, 3, 300), "most are none or seconds; they may take five minutes"
+    assert 0.02 < sum(seconds >= 60 for seconds in many) / len(many) < 0.1
 
 
 def test_each_habit_can_be_switched_off(

@@ -1,0 +1,36 @@
+"""The table of a life in docs/benchmarks.md: what is made of figures, and that the rest of the page stays."""
+
+from __future__ import annotations
+
+from tools.life_figures import BEGIN, END, FAST, PAGE, REALISTIC, Figure, Life, renewed, table
+
+
+def life(create_s: float, redeploy_s: float, hold_s: float) -> Life:
+    figures = {"create": Figure(create_s, 40), "redeploy": Figure(redeploy_s, 50), "its hold": Figure(hold_s, None)}
+    return Life(lambda: 0, figures)
+
+
+def test_what_is_more_is_waiting_and_a_part_counts_once() -> None:
+    assert table({FAST: life(10, 20, 8), REALISTIC: life(40, 80, 16)}).splitlines()[2:] == [
+        "| create | 10.0 | 40.0 | 75% | 40 | 40 |",
+        "| redeploy | 20.0 | 80.0 | 75% | 50 | 50 |",
+        "| its hold | 8.0 | 16.0 | 50% |  |  |",
+        "| **the whole life** | 30.0 | 120.0 | 75% | 90 | 90 |",
+    ]
+
+
+def test_a_step_is_timed_and_its_calls_are_counted() -> None:
+    counts = iter([3, 10])
+    life = Life(lambda: next(counts))
+    with life.step("create"):
+        pass
+    assert life.figures["create"].calls == 7 and 0 <= life.figures["create"].seconds < 1
+
+
+def test_the_rest_of_the_page_stays() -> None:
+    page, lives = PAGE.read_text(), {FAST: life(1, 1, 1), REALISTIC: life(1, 1, 1)}
+    assert page.count(BEGIN) == 1
+    new = renewed(page, lives, "when")
+    assert new.partition(BEGIN)[0] == page.partition(BEGIN)[0]
+    assert new.partition(BEGIN)[2].partition(END)[2] == page.partition(BEGIN)[2].partition(END)[2]
+    assert renewed(new, lives, "when") == new
