@@ -23,9 +23,9 @@ APART = frozenset(
         "own_stack",
         "packer_of_ubuntu",
         "races",
+        "realistic",
         "registry",
         "stand_alone",
-        "unfriendly",
         "verify_cloud",
     )
 )
