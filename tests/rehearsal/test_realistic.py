@@ -35,7 +35,7 @@ from tools.life_figures import FAST, REALISTIC, Life
 from tools.verify.recorder import Recorder
 
 DOMAIN = "realistic.example"
-KEY = "a key that the operator gave"
+KEY = "0123456789abcdef"
 KINDS = ("droplets", "volumes", "snapshots", "reserved_ips", "firewalls", "tags")
 DESTROY = ("destroy", DOMAIN, "--volume", "--yes")
 FIRST_S = 600
@@ -66,16 +66,16 @@ class Account:
 
     def actions(self) -> list[dict[str, Any]]:
         """Newest first."""
-        return self.api.get("/v2/actions?per_page=200").json()["actions"]  # type: ignore[no-any-return]
+        return everything(self.api, "/v2/actions", "actions")
 
-    def take(self, profile: str, fits: Callable[[list[float]], bool]) -> None:
-        """The profile, with a seed by which the next pending events fit: how long each is, in seconds."""
+    def take(self, profile: str, fits: Callable[[Callable[[int], float]], bool]) -> None:
+        """The profile, with a seed by which the next pending events fit: number, from 0 on → seconds."""
         drawn, seed = Unfriendly(), 1
         if profile == REALISTIC:
             drawn.profile = profile
             first = max((action["id"] for action in self.actions()), default=400_000_000) + 1
             for drawn.seed in range(1_000_000):
-                if fits([drawn.lasts(unfriendly.PENDING, first + number) for number in range(NEXT)]):
+                if fits(lambda number: drawn.lasts(unfriendly.PENDING, first + number)):
                     break
             seed = drawn.seed
         self.operator("cloud", "faults", "latency", profile, "--seed", str(seed))
@@ -97,7 +97,7 @@ def account(bootstrap: Bootstrap, cloud: dict[str, Any], work: Path) -> Iterator
 
 def live(profile: str, account: Account, life: Life, visitor: Visitor) -> None:
     cli = account.operator
-    account.take(profile, lambda pending: max(pending[:12]) == 15)
+    account.take(profile, lambda pending: max(map(pending, range(12))) == 15)
     with life.step("`image build`"):
         image = cli("image", "build", "--json", timeout_s=1800).json()["id"]
     try:
@@ -133,7 +133,7 @@ def live(profile: str, account: Account, life: Life, visitor: Visitor) -> None:
 
 
 def replace_it(profile: str, account: Account, life: Life, site: Site, before: int) -> None:
-    account.take(profile, lambda pending: pending[0] == 60 and max(pending[1:]) <= 3)
+    account.take(profile, lambda pending: pending(0) == 60 and all(pending(later) <= 3 for later in range(1, NEXT)))
     kept = ["kept"]
     with busy(*[reads(site, "/health/")] * 2, writes(site, KEY, kept), at_most_s=900) as seen, life.step("`redeploy`"):
         report = account.operator("redeploy", DOMAIN, "--json").json()
