@@ -6,25 +6,30 @@ from tools.life_figures import BEGIN, END, FAST, PAGE, REALISTIC, Figure, Life, 
 
 
 def life(create_s: float, redeploy_s: float, hold_s: float) -> Life:
-    figures = {"create": Figure(create_s, 40), "redeploy": Figure(redeploy_s, 50), "its hold": Figure(hold_s, None)}
-    return Life(lambda: 0, figures)
+    figures = {
+        "create": Figure(create_s, 40, create_s / 2),
+        "redeploy": Figure(redeploy_s, 50, redeploy_s / 4),
+        "its hold": Figure(hold_s),
+    }
+    return Life(lambda: 0, lambda began, ended: 0, figures)
 
 
-def test_what_is_more_is_waiting_and_a_part_counts_once() -> None:
+def test_a_part_counts_once() -> None:
     assert table({FAST: life(10, 20, 8), REALISTIC: life(40, 80, 16)}).splitlines()[2:] == [
-        "| create | 10.0 | 40.0 | 75% | 40 | 40 |",
-        "| redeploy | 20.0 | 80.0 | 75% | 50 | 50 |",
-        "| its hold | 8.0 | 16.0 | 50% |  |  |",
-        "| **the whole life** | 30.0 | 120.0 | 75% | 90 | 90 |",
+        "| create | 10.0 | 40.0 | 50% | 40 | 40 |",
+        "| redeploy | 20.0 | 80.0 | 25% | 50 | 50 |",
+        "| its hold | 8.0 | 16.0 |  |  |  |",
+        "| **the whole life** | 30.0 | 120.0 | 33% | 90 | 90 |",
     ]
 
 
 def test_a_step_is_timed_and_its_calls_are_counted() -> None:
     counts = iter([3, 10])
-    life = Life(lambda: next(counts))
+    life = Life(lambda: next(counts), lambda began, ended: 7.5 if began <= ended else -1)
     with life.step("create"):
         pass
-    assert life.figures["create"].calls == 7 and 0 <= life.figures["create"].seconds < 1
+    (figure,) = life.figures.values()
+    assert (figure.calls, figure.acting_s) == (7, 7.5) and 0 <= figure.seconds < 1
 
 
 def test_the_rest_of_the_page_stays() -> None:
