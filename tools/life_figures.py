@@ -4,15 +4,19 @@ measures, and writes it with BOOTSTRAP_WRITE_DOCS=1."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- made by tests/rehearsal/test_realistic.py -->", "<!-- end -->"
 FAST, REALISTIC = "fast", "realistic"
 WHOLE = "**the whole life**"
+# of a redeploy, from where new visitors wait to where they are answered
+HOLD = ("stop_live", "snapshot_volume", "move_volume", "start_candidate", "check_candidate", "move_address")
 
 
 @dataclass(frozen=True)
@@ -27,28 +31,53 @@ class Figure:
 
 @dataclass
 class Life:
-    """`count` tells how many calls there were until now, `acting` for how long an action was under way between two
-    times of `time.time`. Figures are in the order of the life."""
+    """`calls` tells how many there were until now, `actions` the account's. Figures are in the order of the life."""
 
-    count: Callable[[], int]
-    acting: Callable[[float, float], float]
+    calls: Callable[[], int]
+    actions: Callable[[], Iterable[Mapping[str, Any]]]
     figures: dict[str, Figure] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        began, calls = time.time(), self.count()
+        began, calls = time.time(), self.calls()
         yield
-        ended = time.time()
-        self.figures[name] = Figure(ended - began, self.count() - calls, self.acting(began, ended))
+        ended, made = time.time(), self.calls() - calls
+        self.figures[name] = Figure(ended - began, made, acting_s(self.actions(), began, ended))
 
     def part(self, name: str, seconds: float) -> None:
         """Of the step before it."""
         self.figures[name] = Figure(seconds)
 
+    def redeployed(self, report: Mapping[str, Any]) -> None:
+        """The parts of it that a visitor notices."""
+        self.part("— until nothing was pending", report["steps"]["await_quiet"])
+        self.part("— its hold: new visitors wait", sum(report["steps"][name] for name in HOLD))
+        self.part("— the longest that a request waited", report["longest_s"])
+
     def whole(self) -> dict[str, Figure]:
         steps = [figure for figure in self.figures.values() if figure.calls is not None]
         seconds, acting = sum(step.seconds for step in steps), sum(step.acting_s or 0.0 for step in steps)
         return {**self.figures, WHOLE: Figure(seconds, sum(step.calls or 0 for step in steps), acting)}
+
+
+def acting_s(actions: Iterable[Mapping[str, Any]], began: float, ended: float) -> float:
+    """For how many of these seconds at least one action was under way; the API tells them in whole ones."""
+    total, reached = 0.0, began
+    for start, end in sorted(times(action, ended) for action in actions):
+        start, end = max(start, reached), min(end, ended)
+        if end > start:
+            total, reached = total + end - start, end
+    return total
+
+
+def times(action: Mapping[str, Any], now: float) -> tuple[float, float]:
+    """When it began and ended, or now; as `time.time` has it."""
+    ended = action["completed_at"]
+    return _stamp(action["started_at"]), _stamp(ended) if ended else now
+
+
+def _stamp(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def table(lives: Mapping[str, Life]) -> str:

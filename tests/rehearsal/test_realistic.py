@@ -31,7 +31,7 @@ from tests.rehearsal.test_own_stack import write, writes
 from tests.rehearsal.visitors import busy, reads
 from tests.waiting import until
 from tools import life_figures
-from tools.life_figures import FAST, REALISTIC, Life
+from tools.life_figures import FAST, REALISTIC, Life, times
 from tools.verify.recorder import Recorder
 
 DOMAIN = "realistic.example"
@@ -39,8 +39,6 @@ KEY = "0123456789abcdef"
 KINDS = ("droplets", "volumes", "snapshots", "reserved_ips", "firewalls", "tags")
 DESTROY = ("destroy", DOMAIN, "--volume", "--yes")
 FIRST_S = 600
-# of a redeploy, from where new visitors wait to where they are answered
-HOLD = ("stop_live", "snapshot_volume", "move_volume", "start_candidate", "check_candidate", "move_address")
 # of the events that may be pending, as many as a part of this life has
 NEXT = 25
 
@@ -68,16 +66,6 @@ class Account:
         """Newest first."""
         return everything(self.api, "/v2/actions", "actions")
 
-    def acting(self, began: float, ended: float) -> float:
-        """For how many of these seconds at least one action was under way; the API tells them in whole ones."""
-        spans = (times(action, ended) for action in self.actions())
-        total, reached = 0.0, began
-        for start, end in sorted(spans):
-            start, end = max(start, reached), min(end, ended)
-            if end > start:
-                total, reached = total + end - start, end
-        return total
-
     def take(self, profile: str, fits: Callable[[Callable[[int], float]], bool]) -> None:
         """The profile, with a seed by which the next pending events fit: number, from 0 on → seconds."""
         drawn, seed = Unfriendly(), 1
@@ -103,7 +91,7 @@ def account(bootstrap: Bootstrap, cloud: dict[str, Any], work: Path) -> Iterator
     with Recorder(cloud["api"]) as recorder, httpx.Client(base_url=cloud["api"], headers=head, trust_env=False) as api:
         operator = replace(bootstrap, work=work, env={**bootstrap.env, "BOOTSTRAP_API_URL": recorder.url})
         account = Account(operator, cloud, api)
-        yield account, Life(lambda: len(recorder.exchanges), account.acting)
+        yield account, Life(lambda: len(recorder.exchanges), account.actions)
 
 
 def live(profile: str, account: Account, life: Life, visitor: Visitor) -> None:
@@ -149,13 +137,10 @@ def replace_it(profile: str, account: Account, life: Life, site: Site, before: i
     with busy(*[reads(site, "/health/")] * 2, writes(site, KEY, kept), at_most_s=900) as seen, life.step("`redeploy`"):
         report = account.operator("redeploy", DOMAIN, "--json").json()
     assert (seen.failed, report["failed"]) == ([], 0) and seen.answered > 100
-    steps = report["steps"]
-    life.part("— until nothing was pending", steps["await_quiet"])
-    life.part("— its hold: new visitors wait", sum(steps[name] for name in HOLD))
-    life.part("— the longest that a request waited", max(seen.longest_s, report["longest_s"]))
+    life.redeployed({**report, "longest_s": max(seen.longest_s, report["longest_s"])})
     assert report["new"]["id"] != before and sorted(lines(site)) == sorted(kept)
     # nobody waits for what is pending before the hold
-    assert profile == FAST or steps["await_quiet"] > 20, steps
+    assert profile == FAST or report["steps"]["await_quiet"] > 20, report["steps"]
 
 
 def lines(site: Site) -> list[str]:
@@ -187,13 +172,3 @@ def test_a_whole_life_in_realistic_times(
     if writes_page:
         about = f"Measured on {datetime.now(timezone.utc):%Y-%m-%d} on {os.cpu_count()} cores, one life each."
         life_figures.PAGE.write_text(life_figures.renewed(life_figures.PAGE.read_text(), lives, about))
-
-
-def times(action: dict[str, Any], now: float) -> tuple[float, float]:
-    """When it began and ended, or now."""
-    ended = action["completed_at"]
-    return stamp(action["started_at"]), stamp(ended) if ended else now
-
-
-def stamp(text: str) -> float:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

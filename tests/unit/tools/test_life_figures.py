@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.life_figures import BEGIN, END, FAST, PAGE, REALISTIC, Figure, Life, renewed, table
+from tools.life_figures import BEGIN, END, FAST, PAGE, REALISTIC, Figure, Life, acting_s, renewed, table
 
 
 def life(create_s: float, redeploy_s: float, hold_s: float) -> Life:
@@ -11,7 +11,7 @@ def life(create_s: float, redeploy_s: float, hold_s: float) -> Life:
         "redeploy": Figure(redeploy_s, 50, redeploy_s / 4),
         "its hold": Figure(hold_s),
     }
-    return Life(lambda: 0, lambda began, ended: 0, figures)
+    return Life(lambda: 0, list, figures)
 
 
 def test_a_part_counts_once() -> None:
@@ -25,11 +25,24 @@ def test_a_part_counts_once() -> None:
 
 def test_a_step_is_timed_and_its_calls_are_counted() -> None:
     counts = iter([3, 10])
-    life = Life(lambda: next(counts), lambda began, ended: 7.5 if began <= ended else -1)
+    life = Life(lambda: next(counts), list)
     with life.step("create"):
         pass
     (figure,) = life.figures.values()
-    assert (figure.calls, figure.acting_s) == (7, 7.5) and 0 <= figure.seconds < 1
+    assert (figure.calls, figure.acting_s) == (7, 0) and 0 <= figure.seconds < 1
+
+
+def action(began: str, ended: str | None) -> dict[str, str | None]:
+    """On 1970-01-01, minutes and seconds."""
+    day = "1970-01-01T00:"
+    return {"started_at": f"{day}{began}Z", "completed_at": ended and f"{day}{ended}Z"}
+
+
+def test_what_is_under_way_side_by_side_counts_once_and_only_within_the_step() -> None:
+    before, long, within = action("00:01", "00:09"), action("00:08", "00:30"), action("00:10", "00:20")
+    late = action("00:50", None)
+    assert acting_s([late, within, long, before], 10, 60) == 20 + 10
+    assert acting_s([before], 10, 60) == 0
 
 
 def test_the_rest_of_the_page_stays() -> None:
