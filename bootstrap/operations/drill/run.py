@@ -107,7 +107,8 @@ def _restore_and_compare(env: Environment, planned: plan.Plan, outcome: Outcome,
             remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
         with env.progress.step("health gate, from within"):
             gate = remote.agent(host, answers.GATE, timeout_s=GATE_S)
-        outcome.rto_s = int(time.monotonic() - begun)
+        if not any(check.problem for check in gate.checks):
+            outcome.rto_s = int(time.monotonic() - begun)
         release = remote.agent(host, answers.INFO).release.name
     outcome.checks = evidence.checks(planned.databases, planned.media, restored, release, sealed, gate)
 
@@ -146,7 +147,10 @@ def _first_wrong(outcome: Outcome) -> BootstrapError | None:
     """None when everything was as the manifest says. Another release is told, and no failure of the backup."""
     for check in outcome.checks:
         if not check.well and check.what.startswith("https, "):
-            return UnhealthyError(f"the restored stack: {check.what}: {check.found}", "bootstrap logs, after a restore")
+            return UnhealthyError(
+                f"the restored stack: {check.what}: {check.found}",
+                "is an earlier one well? bootstrap drill --backup ID",
+            )
     wrong = [f"{one.what}: {one.found}, not {one.expected}" for one in outcome.checks if not one.well and one.matters]
     wrong += [f"{one.name} has {one.found} rows, not {one.expected}" for one in outcome.tables if not one.well]
     wrong += [f"{one.key} has not {one.size} bytes in the bucket" for one in outcome.objects if not one.well]

@@ -60,12 +60,12 @@ def sweep(env: Environment) -> None:
     """What this drill made, or one that was killed. The own tag goes last: while it is there, a next run looks."""
     if not find.begun(env):
         return
-    cloud, own = env.cloud, find.tag(env.settings)
-    with env.progress.step("the drill's machine, volume, firewall and tags deleted"):
-        made = cloud.carriers(own)
-        volumes = made.volumes or tuple(filter(None, [find.volume_by_name(env)]))
-        for droplet in made.droplets:
-            machine.discard(env, droplet, [volume.id for volume in volumes])
+    cloud = env.cloud
+    made = cloud.carriers(find.tag(env.settings))
+    volumes = made.volumes or tuple(filter(None, [find.volume_by_name(env)]))
+    for droplet in made.droplets:
+        machine.discard(env, droplet, [volume.id for volume in volumes])
+    with env.progress.step("the drill's volume, firewall and tags deleted"):
         for volume in volumes:
             cloud.delete_volume(volume.id)
         if firewall := cloud.firewall(find.resource_name(env.settings)):

@@ -159,7 +159,7 @@ def test_a_stack_that_does_not_answer_fails_it_and_is_deleted_too(world: World) 
     world.deaf = True
     outcome, error = run.drill(world.env(), planned)
     assert isinstance(error, UnhealthyError) and "/health/: status 502" in error.message
-    assert not outcome.passed and account(world) == before
+    assert not outcome.passed and outcome.rto_s is None and account(world) == before
 
 
 @pytest.mark.parametrize(
