@@ -35,7 +35,8 @@ def compose_argv(wanted: Wanted, release: Release) -> list[str]:
     folder = release.stack_dir
     return [
         *("sudo", "-n", "env", f"RELEASE={release.name}", "docker", "compose"),
-        *("--env-file", f"{folder}/{paths.ENV_FILE}", "-f", f"{folder}/{release.compose_file}"),
+        *("--env-file", f"{folder}/{paths.ENV_FILE}"),
+        *(word for name in release.compose_files for word in ("-f", f"{folder}/{name}")),
         *("logs", "--tail", str(wanted.lines)),
         *(["--follow"] if wanted.follow else []),
         *(["--since", wanted.since] if wanted.since else []),

@@ -26,6 +26,8 @@ from bootstrap.settings.parts import (
     one_or_many,
 )
 
+DEFAULT_STACK = Path("stack")
+
 
 class Settings(Strict):
     """What one deployment is made of."""
@@ -48,7 +50,16 @@ class Settings(Strict):
         Field(ge=1, le=16384),
         about("Size of a new data volume; one that exists keeps its own.", unit="GiB", example=50),
     ] = 10
-    stack: Annotated[Path, about("Folder of the Compose file.", example="app")] = Path("stack")
+    stack: Annotated[Path, about("Folder of the Compose file.", example="app")] = DEFAULT_STACK
+    compose_files: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(one_or_many),
+        about(
+            "Compose files, named from the stack's folder on, in the order of `docker compose -f`.",
+            example=["compose.yaml", "compose.production.yaml"],
+            otherwise="those that Compose finds, or `docker-compose.prod.yml`",
+        ),
+    ] = ()
     image: Annotated[
         int | None,
         about(

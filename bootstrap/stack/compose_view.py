@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from bootstrap_agent.contract.stack import XBootstrap
@@ -102,17 +103,23 @@ class ServiceView:
 
 @dataclass(frozen=True)
 class StackView:
-    """`field` is None when it is missing or wrong: then nothing is said about what it should name."""
+    """`field` is None when it is missing or wrong: then nothing is said about what it should name. `base` is the
+    folder of the first Compose file, below the stack's: what paths are relative to."""
 
     folder: Path
     document: Mapping[str, Any]
     field: XBootstrap | None
     template: Mapping[str, str]
+    base: Path = Path()
+
+    def place(self, source: str) -> str:
+        """A path of the Compose file, absolute or from the stack's folder on."""
+        return normpath(source if source.startswith(("/", "~")) else str(self.base / source))
 
     @cached_property
     def services(self) -> tuple[ServiceView, ...]:
         bodies = mapping(self.document.get("services"))
-        return tuple(ServiceView(name, mapping(body), self.folder) for name, body in bodies.items())
+        return tuple(ServiceView(name, mapping(body), self.folder / self.base) for name, body in bodies.items())
 
     @property
     def volumes(self) -> dict[str, Mapping[str, Any]]:
@@ -158,6 +165,5 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def inside_the_stack(source: str) -> bool:
-    path = PurePosixPath(source)
-    return not path.is_absolute() and ".." not in path.parts and not source.startswith("~")
+def inside_the_stack(place: str) -> bool:
+    return not place.startswith(("/", "~")) and place.partition("/")[0] != ".."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from bootstrap.stack.compose_view import Mount, ServiceView, StackView, inside_the_stack, mapping, sequence
@@ -32,10 +32,12 @@ class Finding:
     where: str
     what: str
     remedy: str
+    # the file and line, where they are known; what two services share is one finding
+    at: str = field(default="", compare=False)
 
     @property
     def line(self) -> str:
-        return f"{self.severity}: {self.where}: {self.what}: {self.remedy}"
+        return f"{self.severity}: {self.where}: {self.what}: {self.remedy}{self.at and f' ({self.at})'}"
 
 
 Findings = Iterator[Finding]
@@ -207,7 +209,7 @@ def doors(stack: StackView) -> Findings:
         return
     published = {port.published for service in stack.services for port in service.ports if port.public}
     on_host = any(service.body.get("network_mode") == "host" for service in stack.services)
-    binds = {str(PurePosixPath(m.source)) for service in stack.services for m in service.mounts if m.is_bind}
+    binds = {stack.place(m.source) for service in stack.services for m in service.mounts if m.is_bind}
     if "443" not in published and not on_host:
         yield Finding(
             ERROR,
@@ -290,15 +292,15 @@ def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
                 f"add it: x-bootstrap.volumes: {{{folder}: the uid that writes there}}",
             )
         return
-    if not inside_the_stack(source):
+    relative = stack.place(source)
+    if not inside_the_stack(relative):
         if not (mount.read_only and source.startswith(_HARMLESS)):
             yield "is outside of the stack: a new droplet does not have it", f"put it into the stack, or on {DATA}"
         return
     made = (stack.field.certificate.install if stack.field and stack.field.certificate else "", "logs")
-    relative = str(PurePosixPath(source))
     if not mount.read_only and relative != "logs":
         yield "is writable, but what is written there is lost at the next redeploy", "add :ro, or use a named volume"
-    if relative not in made and not (stack.folder / source).exists():
+    if relative not in made and not (stack.folder / relative).exists():
         yield "is not in the stack: Docker would make an empty folder of it", "add it, or correct the path"
 
 

@@ -221,4 +221,4 @@ def test_the_command_fails_on_errors_and_when_strict_on_warnings(
     assert main.run(["stack", "check", str(hello), "--json"]) == 2
     report = json.loads(capsys.readouterr().out)
     assert (report["errors"], report["warnings"]) == (1, 1)
-    assert report["findings"][0].keys() == {"severity", "where", "what", "remedy"}
+    assert report["findings"][0].keys() == {"severity", "where", "what", "remedy", "at"}
