@@ -109,9 +109,8 @@ class _Filled:
 
     def value(self, name: str, path: tuple[str, ...] = ()) -> str:
         if name in path:
-            raise StackError(
-                ENV_EXAMPLE, f"{' → '.join((*path, name))} refer to each other", "give one of them a value"
-            )
+            knot = " → ".join((*path, name))
+            raise StackError(ENV_EXAMPLE, f"{knot} refer to each other", "give one of them a value")
         if name in self.final:
             return self.final[name]
 

@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Go's unicode.IsSpace; its own isSpace of a line knows fewer
 _WHITE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _SPACE = " \t\v\f\r\x85\xa0"
-_LEFT = re.compile(rf"(?:export[{_SPACE}]+)?({_NAME.pattern})[{_SPACE}]*=[{_SPACE}]*")
+_LEFT = re.compile(rf"(?:export[{_SPACE}]+)?(?!export[{_SPACE}])({_NAME.pattern})[{_SPACE}]*=[{_SPACE}]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,+=%?&-]*")
 _BRACED = re.compile(rf"\$\{{(?P<name>{_NAME.pattern})(?P<operator>:?[-+?])?")
 _DOLLAR = re.compile(rf"\$(?:(?P<escaped>\$)|(?P<bare>{_NAME.pattern})|(?P<brace>\{{)|(?P<other>))")

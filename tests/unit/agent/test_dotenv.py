@@ -167,6 +167,7 @@ def test_an_operators_file_is_read_as_compose_would(text: str, value: str) -> No
         ('A="x" word', 'the closing " is missing'),
         ("A=x #word", "` #` begins a comment"),
         ("A\n", "not of the form NAME=value"),
+        ("export =word", "not of the form NAME=value"),
         ("A B=word", "not of the form NAME=value"),
         ("A.B=word", "not of the form NAME=value"),
         ("RELEASE=word", "RELEASE is set by the droplet itself"),
