@@ -45,10 +45,10 @@ def version() -> tuple[int, ...]:
     return tuple(int(part) for part in shown.split("+")[0].split("-")[0].strip().lstrip("v").split("."))
 
 
-def ask(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Answer:
-    """The model of the stack in `folder`, profiles included; nothing of this machine's environment gets in."""
+def ask(folder: Path, *arguments: str, env: dict[str, str] | None = None, profiles: bool = True) -> Answer:
+    """The model of the stack in `folder`, with all profiles or none; nothing of this machine's environment gets in."""
     path = plugin()
     assert path
-    argv = [path, *arguments, "--profile=*", "config", "--format=json"]
+    argv = [path, *arguments, *(["--profile=*"] if profiles else []), "config", "--format=json"]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, env=env or {}, check=False)
     return Answer(json.loads(done.stdout) if done.returncode == 0 else None, done.stderr.strip())

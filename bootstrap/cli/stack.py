@@ -35,7 +35,7 @@ def check(context: Context, folder: Path, strict: bool, as_json: bool) -> None:
     bootstrap stack check ~/my-stack --strict --json
     """
     from bootstrap.stack.check import check as operation
-    from bootstrap.stack.rules import ERROR
+    from bootstrap.stack.findings import ERROR
 
     findings = operation(folder, _compose_files(context.config, folder))
     errors = sum(finding.severity == ERROR for finding in findings)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.stack.compose_view import StackView
+from bootstrap.stack.findings import ERROR, WARNING, Finding
 from bootstrap.stack.loading import Examined, examine
-from bootstrap.stack.rules import ERROR, SERVICE_RULES, STACK_RULES, WARNING, Finding
+from bootstrap.stack.rules import SERVICE_RULES, STACK_RULES
 
 
 def check(folder: Path, compose_files: Sequence[str] = ()) -> list[Finding]:

@@ -106,6 +106,8 @@ def _model(folder: Path, names: Sequence[str]) -> Model:
             composefile.add(model, _read(folder / name), name)
         except ComposeFileError as error:
             raise StackError(error.where, error.what, error.remedy) from None
+    if not model.document:
+        raise StackError(names[0], "is empty", HELP)
     return model
 
 

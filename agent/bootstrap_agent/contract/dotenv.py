@@ -247,7 +247,7 @@ class _Reader:
         unclear = value.startswith("#") and not left.endswith("=")
         # a comment, or the rest of a password?
         unclear = unclear or (bool(mark) and comment[:1] not in ("", " ", "\t", "\r", "#"))
-        return Entry(where, name, value, tuple(_parts(value)), commented=unclear)
+        return Entry(where, name, value, tuple(parts(value)), commented=unclear)
 
 
 def _double_quoted(where: str, name: str, raw: str) -> Entry:
@@ -258,10 +258,11 @@ def _double_quoted(where: str, name: str, raw: str) -> Entry:
     def unescaped(dollar: str) -> str:
         return re.sub(r"\\(.)", lambda one: {"$": dollar, **_ESCAPES}.get(one[1], one[0]), raw, flags=re.DOTALL)
 
-    return Entry(where, name, unescaped("$"), tuple(_parts(unescaped("$$"))))
+    return Entry(where, name, unescaped("$"), tuple(parts(unescaped("$$"))))
 
 
-def _parts(text: str) -> Iterator[str | Reference]:
+def parts(text: str) -> Iterator[str | Reference]:
+    """Text and the references in it, of a Compose file's too."""
     at = 0
     while found := _DOLLAR.search(text, at):
         yield text[at : found.start()]
