@@ -34,10 +34,12 @@ def check(context: Context, folder: Path, strict: bool, as_json: bool) -> None:
     bootstrap stack check stack
     bootstrap stack check ~/my-stack --strict --json
     """
+    from bootstrap.settings import compose_files, read
+    from bootstrap.settings.parts import one_or_many
     from bootstrap.stack.check import check as operation
     from bootstrap.stack.findings import ERROR
 
-    findings = operation(folder, _compose_files(context.config, folder))
+    findings = operation(folder, one_or_many(compose_files(read(context.config), folder)))
     errors = sum(finding.severity == ERROR for finding in findings)
     warnings = len(findings) - errors
     if as_json:
@@ -50,13 +52,3 @@ def check(context: Context, folder: Path, strict: bool, as_json: bool) -> None:
         context.console.print(f"{folder}: nothing to report")
     if errors or (strict and warnings):
         raise UsageError(f"{folder}: {errors} error(s), {warnings} warning(s)", "docs/your-own-stack.md explains them")
-
-
-def _compose_files(config: Path, folder: Path) -> list[str]:
-    """Those that bootstrap.yaml names for this very folder."""
-    from bootstrap.settings import DEFAULT_STACK, read
-
-    content = read(config)
-    named = content.get("compose_files") or []
-    own = Path(content.get("stack") or DEFAULT_STACK).resolve() == folder.resolve()
-    return [named] if own and isinstance(named, str) else [str(name) for name in named if own]

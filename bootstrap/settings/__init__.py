@@ -165,6 +165,8 @@ def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> 
     """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
     given = {name: value for name, value in flags.items() if value is not None}
     content = read(file)
+    if "stack" in given:
+        content["compose_files"] = compose_files(content, Path(given["stack"]))
     merged = _merge(_merge(content, endpoints), given)
     # a misspelt `domain` is named as such first
     if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
@@ -176,6 +178,12 @@ def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> 
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise _one_line(error, file, given) from None
+
+
+def compose_files(content: Mapping[str, Any], stack: Path) -> Any:
+    """Those that bootstrap.yaml names, which are of its own stack and no other."""
+    own = Path(str(content.get("stack") or DEFAULT_STACK))
+    return content.get("compose_files", ()) if own.resolve() == stack.expanduser().resolve() else ()
 
 
 def configured_domain(file: Path) -> str | None:

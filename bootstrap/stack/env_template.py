@@ -88,6 +88,11 @@ def placeholders(text: str, *, whole: bool = True) -> set[str]:
     return {one for one in found if (whole and one == text) or not _ADDRESS.fullmatch(one)}
 
 
+def is_placeholder(value: str) -> bool:
+    """A value that was copied from the example, and not filled in."""
+    return value != DOMAIN and _PLACEHOLDER.fullmatch(value) is not None
+
+
 def _wrong(entry: Entry, read: Collection[str], known: Collection[str]) -> Iterator[StackError]:
     for reference in (inner for outer in entry.references for inner in outer.all):
         if reference.name is None:
@@ -135,7 +140,7 @@ class _Filled:
 
 def _check(name: str, value: str, template: str) -> None:
     """Of a value that somebody gave: it is not repeated, as it may be a secret."""
-    if _PLACEHOLDER.fullmatch(value) or any(left in value for left in placeholders(template)):
+    if is_placeholder(value) or any(left in value for left in placeholders(template)):
         raise UsageError(f"{name} still holds the placeholder of {ENV_EXAMPLE}", _give(name))
     if "\0" in value:
         raise UsageError(f"{name} holds NUL, which no environment variable can", f"give {name} as text")

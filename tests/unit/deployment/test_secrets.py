@@ -49,6 +49,7 @@ def test_it_is_read_as_compose_would(tmp_path: Path) -> None:
         ("secret\n", "line 1: not of the form NAME=value"),
         ("PW='secret\n", "line 1 (PW)"),
         ("A=1\nPW=pa$secret\n", "line 2 (PW)"),
+        ("A=<domain>\nPW=<your secret>\n", "line 2: PW still holds a placeholder"),
     ],
 )
 def test_what_is_not_clear_is_refused_with_its_line_and_not_shown(tmp_path: Path, text: str, said: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import settings
 from bootstrap.adapters.checkout import GitCheckout
 from bootstrap.cli import main
 from bootstrap.errors import UsageError
@@ -105,6 +106,14 @@ def test_the_command_takes_what_bootstrap_yaml_names_for_that_folder(
     main.run(["stack", "check", "app"])
     shown = capsys.readouterr().out
     assert "has no x-bootstrap" not in shown and "port 8443 is published" in shown
+
+
+def test_what_bootstrap_yaml_names_is_of_its_own_stack_only(tmp_path: Path) -> None:
+    config = tmp_path / "bootstrap.yaml"
+    config.write_text("domain: a.example\nstack: app\ncompose_files: one.yml\n")
+    assert settings.load(config, {}, {}).compose_files == ("one.yml",)
+    assert settings.load(config, {"stack": tmp_path / "app"}, {}).compose_files == ("one.yml",)
+    assert settings.load(config, {"stack": tmp_path / "other"}, {}).compose_files == ()
 
 
 def test_paths_are_of_the_first_files_folder_as_compose_has_it(tmp_path: Path) -> None:
