@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(plugin() is None, reason=MISSING)
 
 ENV = ".env.production"
 # an example costs a process
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STACK = Stack(Path(), ("compose.yaml",), XBootstrap(name="x", health=("/",)), (), EnvTemplate())
 # text that is nearly a file
 PIECES = [
