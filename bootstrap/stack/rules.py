@@ -124,6 +124,9 @@ def runs_as_root(stack: StackView, service: ServiceView) -> Findings:
     user = str(service.body.get("user") or (users[-1] if users else "root"))
     if not dropped and user.partition(":")[0] in ("root", "0"):
         remedy = 'add `user: "1000:1000"`, or `cap_drop: [ALL]` and what it needs as `cap_add`'
+        if service.kind:
+            # its entry point owns the folder to a user of its own, and becomes that user
+            remedy = "add `cap_drop: [ALL]` and `cap_add: [CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID]`"
         yield Finding(WARNING, service.where, "seems to run as root", remedy)
 
 

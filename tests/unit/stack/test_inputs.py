@@ -172,6 +172,10 @@ CASES = {
     "a service that YAML 1.1 takes for a yes": Case(
         "services:\n  on: {image: 'a:1'}\n", TAKES, "warning: services.on: has no health check",
     ),
+    "a database that begins as root": Case(
+        db("postgres:16", f"volumes: ['dd:{PG}/data']", DATA), TAKES,
+        "warning: services.db: seems to run as root: add `cap_drop: [ALL]` and `cap_add: [CHOWN, DAC_OVERRIDE, FOWNER,",
+    ),
     "a secret as a default": Case(
         app("environment: {RABBITMQ_DEFAULT_PASS: '${RABBITMQ_PASSWORD:-changeme}'}"), TAKES,
         "error: services.app.environment.RABBITMQ_DEFAULT_PASS: a secret is written in the file: write "
