@@ -52,6 +52,12 @@ variable "stack_dir" {
   type = string
 }
 
+# Names below the stack's folder, with `:` between, as Compose's own COMPOSE_FILE has it.
+variable "compose_file" {
+  type    = string
+  default = "docker-compose.prod.yml"
+}
+
 variable "git_commit" {
   type    = string
   default = "unknown"
@@ -131,6 +137,7 @@ build {
       "RELEASE_NAME=${var.snapshot_name}",
       "STACK_NAME=${var.stack_name}",
       "STACK_DIR=${var.stack_dir}",
+      "STACK_COMPOSE_FILE=${var.compose_file}",
       "GIT_COMMIT=${var.git_commit}",
       "GIT_DIRTY=${var.git_dirty}",
       "REGISTRY_MIRROR=${var.registry_mirror}",

@@ -40,21 +40,25 @@ class Container:
         return Service(self.service, self.state, self.health)
 
 
+def base_argv(compose_files: Iterable[str], env_file: str) -> list[str]:
+    """To be run in the stack's folder: names are from there on."""
+    named = [f"--file={name}" for name in compose_files]
+    return ["docker", "compose", "--ansi=never", "--progress=quiet", *named, f"--env-file={env_file}"]
+
+
+def clean_environment(release: str) -> dict[str, str]:
+    """All that Compose gets beside the stack's own file: a variable of this machine would win over one of the stack's,
+    and `${USER}` be root. `dotenv.RESERVED` keeps stacks from setting these."""
+    return {**{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}, "RELEASE": release}
+
+
 class Compose:
     """Never builds, never pulls: the image carries everything."""
 
     def __init__(self, release: Release) -> None:
         self.folder = release.folder
-        self._env = {"RELEASE": release.name, "COMPOSE_PROGRESS": "quiet"}
-        self._base = [
-            "docker",
-            "compose",
-            "--ansi=never",
-            "--file",
-            release.compose_file,
-            "--env-file",
-            ENV_FILE,
-        ]
+        self._env = clean_environment(release.name)
+        self._base = base_argv(release.compose_files, ENV_FILE)
 
     def argv(self, *arguments: str) -> list[str]:
         return [*self._base, *arguments]
@@ -71,6 +75,7 @@ class Compose:
             self.argv(*arguments),
             cwd=self.folder,
             env=self._env,
+            inherit=False,
             timeout_s=timeout_s,
             check=check,
             error=error,
@@ -86,7 +91,7 @@ class Compose:
         return subprocess.Popen(
             self.argv(*arguments),
             cwd=self.folder,
-            env={**os.environ, **self._env},
+            env=self._env,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -49,21 +49,22 @@ def ping_url(path: Path = paths.CREDENTIALS) -> str | None:
         return None
 
 
-def x_bootstrap(compose_file: Path) -> XBootstrap:
-    import yaml
+def x_bootstrap(*compose_files: Path) -> XBootstrap:
+    """Of the stack's files together, in the order of `docker compose -f`."""
+    from bootstrap_agent.contract import composefile
 
+    names = ", ".join(map(str, compose_files))
     try:
-        raw = yaml.safe_load(compose_file.read_text())[stack.FIELD]
+        raw = composefile.read(compose_files, [str(path) for path in compose_files]).document[stack.FIELD]
         return stack.parse(raw)
-    except FileNotFoundError:
-        raise HostError(f"{compose_file} does not exist", "the image is incomplete: bake a new one") from None
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise HostError(f"{compose_file} is not YAML: {where}", "mend it and bake a new image") from None
-    except (KeyError, TypeError):
-        raise HostError(f"{compose_file} has no {stack.FIELD} field", "see docs/your-own-stack.md") from None
+    except FileNotFoundError as error:
+        raise HostError(f"{error.filename} does not exist", "the image is incomplete: bake a new one") from None
+    except composefile.ComposeFileError as error:
+        raise HostError(str(error), "mend it and bake a new image") from None
+    except KeyError:
+        raise HostError(f"{names} has no {stack.FIELD} field", "see docs/your-own-stack.md") from None
     except form.FormError as error:
-        raise HostError(f"{compose_file}: {error}", "see docs/your-own-stack.md") from None
+        raise HostError(f"{names}: {error}", "see docs/your-own-stack.md") from None
 
 
 def _read(path: Path, kind: type[T], remedy: str) -> T:

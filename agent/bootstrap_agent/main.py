@@ -34,7 +34,7 @@ class Droplet:
 
     @cached_property
     def x_bootstrap(self) -> XBootstrap:
-        return loading.x_bootstrap(self.release.folder / self.release.compose_file)
+        return loading.x_bootstrap(*(self.release.folder / name for name in self.release.compose_files))
 
     @cached_property
     def compose(self) -> Compose:

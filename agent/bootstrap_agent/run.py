@@ -32,12 +32,14 @@ def run(
     stdin: str | None = None,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    inherit: bool = True,
     timeout_s: float = 120,
     check: bool = True,
     error: type[BootstrapError] = HostError,
     what: str | None = None,
 ) -> Result:
-    """`what` names the command in an error; `env` is added to this process's environment."""
+    """`what` names the command in an error; `env` is added to this process's environment, or with `inherit=False` all
+    that the child gets."""
     name = what or _name(argv)
     try:
         done = subprocess.run(
@@ -45,7 +47,7 @@ def run(
             input=stdin if stdin is not None else "",
             capture_output=True,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**(os.environ if inherit else {}), **(env or {})},
             timeout=timeout_s,
             check=False,
             text=True,

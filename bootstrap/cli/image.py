@@ -61,7 +61,9 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
         registry_mirror=endpoints.registry_mirror,
         registry=registry_login(settings),
     )
-    built = operation.build(shop, settings.stack, region=settings.region, size=size, if_changed=if_changed)
+    built = operation.build(
+        shop, settings.stack, settings.compose_files, region=settings.region, size=size, if_changed=if_changed
+    )
     if as_json:
         context.console.json({**_plain(built.image), "built": built.seconds is not None, "seconds": built.seconds})
     elif built.seconds is None:

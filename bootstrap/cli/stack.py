@@ -34,10 +34,12 @@ def check(context: Context, folder: Path, strict: bool, as_json: bool) -> None:
     bootstrap stack check stack
     bootstrap stack check ~/my-stack --strict --json
     """
+    from bootstrap.settings import compose_files, read
+    from bootstrap.settings.parts import one_or_many
     from bootstrap.stack.check import check as operation
-    from bootstrap.stack.rules import ERROR
+    from bootstrap.stack.findings import ERROR
 
-    findings = operation(folder)
+    findings = operation(folder, one_or_many(compose_files(read(context.config), folder)))
     errors = sum(finding.severity == ERROR for finding in findings)
     warnings = len(findings) - errors
     if as_json:

@@ -11,6 +11,7 @@ from bootstrap.deployment import remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CredentialsError, NotFoundError, UsageError
 from bootstrap.ports.host import Host
+from bootstrap.stack.env_template import is_placeholder
 from bootstrap.stack.model import Stack
 from bootstrap_agent.contract import answers, dotenv
 from bootstrap_agent.contract.answers import Credentials, Secrets, SpacesKey
@@ -40,18 +41,26 @@ def _mail(env: Environment, stack: Stack) -> dict[str, str]:
 
 
 def read_env_file(path: Path | None) -> dict[str, str]:
-    """The operator's own values; they win over everything. A dollar in them is a dollar."""
+    """The operator's own values; they win over everything. Read as Compose would, and nothing of this computer's
+    environment gets in."""
     if path is None:
         return {}
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
+        # as bytes: a key with line ends of Windows keeps them, as Compose has it
+        text = path.expanduser().read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"env_file {path}: {reason}", "check `env_file` in bootstrap.yaml, or --env-file") from None
     try:
-        return dotenv.literal(text, str(path))
+        values = dotenv.composed(text, str(path))
+        for entry in dotenv.entries(text, str(path)):
+            if is_placeholder(values[entry.name]):
+                raise dotenv.DotenvError(
+                    entry.where, f"{entry.name} still holds a placeholder", "write the value there"
+                )
     except dotenv.DotenvError as error:
         raise UsageError(str(error), error.remedy) from None
+    return values
 
 
 def check_given(stack: Stack, domain: str, given: Mapping[str, str]) -> None:

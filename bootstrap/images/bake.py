@@ -81,8 +81,16 @@ class Baked:
     used_by: tuple[str, ...]
 
 
-def build(shop: Workshop, folder: Path, *, region: str, size: str, if_changed: bool = False) -> Built:
-    stack = stacks.load(folder)
+def build(
+    shop: Workshop,
+    folder: Path,
+    compose_files: Sequence[str] = (),
+    *,
+    region: str,
+    size: str,
+    if_changed: bool = False,
+) -> Built:
+    stack = stacks.load(folder, compose_files)
     rights.check(shop.cloud, rights.BUILD)
     started = time.monotonic()
     with Scratch("image") as temporary:
@@ -179,6 +187,7 @@ def _bake(
                 "inputs": str(archive),
                 "stack_name": stack.name,
                 "stack_dir": stack.droplet_dir,
+                "compose_file": stack.compose_file,
                 "git_commit": commit.id,
                 "git_dirty": str(commit.dirty).lower(),
                 "registry_mirror": shop.registry_mirror or "",

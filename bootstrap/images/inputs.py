@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from bootstrap.errors import UsageError
 from bootstrap.ports.checkout import Checkout
 from bootstrap.stack.model import Stack
 from bootstrap_agent.contract.paths import ENV_EXAMPLE
@@ -42,6 +43,10 @@ def collect(checkout: Checkout, stack: Stack, wheel: Path) -> Inputs:
     for name, path in _below(stack.folder, checkout).items():
         if not _private(PurePosixPath(name), installed):
             files[f"stack/{name}"] = path
+    for name in stack.compose_files:
+        if f"stack/{name}" not in files:
+            remedy = "let git have it, or name the others: compose_files in bootstrap.yaml"
+            raise UsageError(f"{stack.folder / name}: git ignores it, so it would not be in the image", remedy)
     return Inputs(files)
 
 

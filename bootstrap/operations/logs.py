@@ -12,6 +12,9 @@ from bootstrap.deployment.environment import Environment
 from bootstrap_agent.contract import answers, paths, units
 from bootstrap_agent.contract.release import Release
 
+# all that Compose needs of the machine: any variable more would win over one of the stack's
+_PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -34,8 +37,9 @@ def show(env: Environment, wanted: Wanted) -> int:
 def compose_argv(wanted: Wanted, release: Release) -> list[str]:
     folder = release.stack_dir
     return [
-        *("sudo", "-n", "env", f"RELEASE={release.name}", "docker", "compose"),
-        *("--env-file", f"{folder}/{paths.ENV_FILE}", "-f", f"{folder}/{release.compose_file}"),
+        *("sudo", "-n", "env", "-i", _PATH, f"RELEASE={release.name}", "docker", "compose"),
+        *("--env-file", f"{folder}/{paths.ENV_FILE}"),
+        *(word for name in release.compose_files for word in ("-f", f"{folder}/{name}")),
         *("logs", "--tail", str(wanted.lines)),
         *(["--follow"] if wanted.follow else []),
         *(["--since", wanted.since] if wanted.since else []),

@@ -26,6 +26,8 @@ from bootstrap.settings.parts import (
     one_or_many,
 )
 
+DEFAULT_STACK = Path("stack")
+
 
 class Settings(Strict):
     """What one deployment is made of."""
@@ -48,7 +50,16 @@ class Settings(Strict):
         Field(ge=1, le=16384),
         about("Size of a new data volume; one that exists keeps its own.", unit="GiB", example=50),
     ] = 10
-    stack: Annotated[Path, about("Folder of the Compose file.", example="app")] = Path("stack")
+    stack: Annotated[Path, about("Folder of the Compose file.", example="app")] = DEFAULT_STACK
+    compose_files: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...],
+        BeforeValidator(one_or_many),
+        about(
+            "Compose files, named from the stack's folder on, in the order of `docker compose -f`.",
+            example=["compose.yaml", "compose.production.yaml"],
+            otherwise="those that Compose finds, or `docker-compose.prod.yml`",
+        ),
+    ] = ()
     image: Annotated[
         int | None,
         about(
@@ -164,6 +175,8 @@ def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> 
     """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
     given = {name: value for name, value in flags.items() if value is not None}
     content = read(file)
+    if "stack" in given:
+        content["compose_files"] = compose_files(content, Path(given["stack"]))
     merged = _merge(_merge(content, endpoints), given)
     # a misspelt `domain` is named as such first
     if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
@@ -175,6 +188,12 @@ def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> 
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise _one_line(error, file, given) from None
+
+
+def compose_files(content: Mapping[str, Any], stack: Path) -> Any:
+    """Those that bootstrap.yaml names, which are of its own stack and no other."""
+    own = Path(str(content.get("stack") or DEFAULT_STACK))
+    return content.get("compose_files", ()) if own.resolve() == stack.expanduser().resolve() else ()
 
 
 def configured_domain(file: Path) -> str | None:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.stack.compose_view import StackView
-from bootstrap.stack.loading import examine
-from bootstrap.stack.rules import ERROR, SERVICE_RULES, STACK_RULES, Finding
+from bootstrap.stack.findings import ERROR, WARNING, Finding
+from bootstrap.stack.loading import Examined, examine
+from bootstrap.stack.rules import SERVICE_RULES, STACK_RULES
 
 
-def check(folder: Path) -> list[Finding]:
+def check(folder: Path, compose_files: Sequence[str] = ()) -> list[Finding]:
     """Errors first. Only reads the folder."""
-    found = examine(folder)
-    stack = StackView(folder, found.document, found.field, found.template.values)
+    found = examine(folder, compose_files)
+    base = Path(found.files.files[0]).parent if found.files.files else Path()
+    stack = StackView(folder, found.document, found.field, found.template.values, base)
     findings = [Finding(ERROR, wrong.where, wrong.what, wrong.remedy or "") for wrong in found.wrong]
+    findings += _passed_over(found)
     findings += [f for service in stack.services for rule in SERVICE_RULES for f in rule(stack, service)]
     if found.document:
         findings += [f for rule in STACK_RULES for f in rule(stack)]
     # services that share a YAML anchor may say the same of one volume
-    return sorted(dict.fromkeys(findings), key=lambda finding: finding.severity != ERROR)
+    findings = [replace(finding, at=found.at(finding.where)) for finding in dict.fromkeys(findings)]
+    return sorted(findings, key=lambda finding: finding.severity != ERROR)
+
+
+def _passed_over(found: Examined) -> list[Finding]:
+    taken = ", ".join(found.files.files)
+    return [
+        Finding(WARNING, name, f"is not read: Compose takes {taken}", "remove it, or name all: compose_files")
+        for name in found.files.passed_over
+    ]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
+from bootstrap.stack import products
+from bootstrap_agent.contract import dotenv
 from bootstrap_agent.contract.stack import XBootstrap
 
-_DATABASES = "postgres postgis timescaledb pgvector mysql mariadb percona mongo couchdb influxdb cassandra neo4j"
-_BROKERS = "rabbitmq redis valkey memcached kafka nats mosquitto emqx"
+_RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -27,6 +29,12 @@ class Port:
     @property
     def public(self) -> bool:
         return not self.address.startswith(_LOOPBACK)
+
+    @property
+    def numbers(self) -> range:
+        """The published ones: `443-444` is two."""
+        found = _RANGE.fullmatch(self.published)
+        return range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,11 @@ class ServiceView:
     name: str
     body: Mapping[str, Any]
     folder: Path
+    # what the example says of the variables in it
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def filled(self, text: str) -> str:
+        return filled(text, self.values)
 
     @property
     def where(self) -> str:
@@ -64,23 +77,66 @@ class ServiceView:
     @property
     def long_running(self) -> bool:
         """What has a profile is a job, or is never started."""
-        return not self.body.get("profiles")
+        return not self.profiles
+
+    @property
+    def profiles(self) -> list[str]:
+        return [str(name) for name in sequence(self.body.get("profiles"))]
 
     @cached_property
+    def product(self) -> str:
+        return products.product_of(self.filled(self.image))
+
+    @property
     def kind(self) -> str:
         """database, broker or nothing, by the image's name."""
-        product = self.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-        if product in _DATABASES.split():
+        if self.product in products.DATABASES:
             return "database"
-        return "broker" if product in _BROKERS.split() else ""
+        return "broker" if self.product in products.BROKERS else ""
 
     @property
     def ports(self) -> list[Port]:
-        return [_port(entry) for entry in sequence(self.body.get("ports"))]
+        return [_port(entry, self.filled) for entry in sequence(self.body.get("ports"))]
 
     @property
     def mounts(self) -> list[Mount]:
-        return [_mount(entry) for entry in sequence(self.body.get("volumes"))]
+        return [_mount(entry, self.filled) for entry in sequence(self.body.get("volumes"))]
+
+    @property
+    def image_volume(self) -> str | None:
+        """Where the image keeps what must last; None when it keeps nothing, or nobody knows."""
+        command = self.body.get("entrypoint") or self.body.get("command") or ""
+        words = command if isinstance(command, list) else str(command).split()
+        return products.volume_of(self.filled(self.image)) if products.is_server(str([*words, ""][0])) else None
+
+    @property
+    def data_folder(self) -> str | None:
+        """In that volume, or where a PostgreSQL was told to have it."""
+        told = _pairs(self.body.get("environment")).get("PGDATA") if self.product in products.POSTGRES else None
+        return self.filled(told) if told else products.default_folder(self.filled(self.image))
+
+    @property
+    def data_mounts(self) -> list[Mount]:
+        """What is written there is a database."""
+        return [mount for mount in self.mounts if not mount.read_only and self._is_data(normpath(mount.target))]
+
+    def _is_data(self, target: str) -> bool:
+        return target in products.TELLING_FOLDERS or (self.image_volume or "") == target
+
+    @property
+    def build(self) -> Mapping[str, Any]:
+        build = self.body.get("build")
+        return {"context": build} if isinstance(build, str) else mapping(build)
+
+    @property
+    def env_files(self) -> list[tuple[str, bool]]:
+        """Path and whether it must be there."""
+        entries = self.body.get("env_file") or []
+        pairs = [
+            (entry.get("path"), entry.get("required", True)) if isinstance(entry, Mapping) else (entry, True)
+            for entry in (entries if isinstance(entries, list) else [entries])
+        ]
+        return [(self.filled(str(path)), bool(required)) for path, required in pairs]
 
     def variables(self) -> Iterator[tuple[str, str, str]]:
         """Where, name, value: of the environment, and of what a build is given, which stays in the image."""
@@ -92,27 +148,45 @@ class ServiceView:
     @cached_property
     def dockerfile(self) -> str:
         """Empty when nothing is built here, or its file is elsewhere."""
-        build = self.body.get("build")
-        if not build:
+        if not self.build:
             return ""
-        entry = {"context": build} if isinstance(build, str) else mapping(build)
-        path = self.folder / str(entry.get("context", ".")) / str(entry.get("dockerfile", "Dockerfile"))
-        return path.read_text(errors="replace") if path.is_file() else ""
+        if inline := self.build.get("dockerfile_inline"):
+            return str(inline)
+        names = (self.build.get("context") or ".", self.build.get("dockerfile") or "Dockerfile")
+        path = self.folder.joinpath(*(self.filled(str(name)) for name in names))
+        return path.read_text(errors="replace") if is_file(path) else ""
 
 
 @dataclass(frozen=True)
 class StackView:
-    """`field` is None when it is missing or wrong: then nothing is said about what it should name."""
+    """`field` is None when it is missing or wrong: then nothing is said about what it should name. `base` is the
+    folder of the first Compose file, below the stack's: what paths are relative to."""
 
     folder: Path
     document: Mapping[str, Any]
     field: XBootstrap | None
     template: Mapping[str, str]
+    base: Path = Path()
+
+    def place(self, source: str) -> str:
+        """A path of the Compose file, absolute or from the stack's folder on."""
+        return normpath(source if source.startswith(("/", "~")) else str(self.base / source))
+
+    def inside(self, source: str) -> bool:
+        return inside_the_stack(self.place(source))
+
+    def file(self, source: str) -> Path:
+        return self.folder / self.base / source
+
+    def fill(self, text: str) -> str:
+        return filled(text, self.template)
 
     @cached_property
     def services(self) -> tuple[ServiceView, ...]:
         bodies = mapping(self.document.get("services"))
-        return tuple(ServiceView(name, mapping(body), self.folder) for name, body in bodies.items())
+        return tuple(
+            ServiceView(name, mapping(body), self.folder / self.base, self.template) for name, body in bodies.items()
+        )
 
     @property
     def volumes(self) -> dict[str, Mapping[str, Any]]:
@@ -122,21 +196,50 @@ class StackView:
         return [(s, m) for s in self.services for m in s.mounts if not m.is_bind and m.source == volume]
 
 
-def _port(entry: Any) -> Port:
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """As Compose would fill it in; as it stands there where it would not."""
+    try:
+        return dotenv.expand(tuple(dotenv.parts(text)), lambda name: values.get(name, ""))
+    except dotenv.UnsetError:
+        return text
+
+
+def is_file(path: Path) -> bool:
+    """A name may be too long, or hold what no name can."""
+    return _asked(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    return _asked(path.is_dir)
+
+
+def exists(path: Path) -> bool:
+    return _asked(path.exists)
+
+
+def _asked(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
+
+
+def _port(entry: Any, fill: Callable[[str], str]) -> Port:
     if isinstance(entry, Mapping):
-        return Port(str(entry.get("host_ip", "")), str(entry.get("published", "")), str(entry.get("target", "")))
-    text = str(entry).partition("/")[0]
-    # a variable's default holds a colon too
-    parts = re.split(r":(?![^{\[]*[}\]])", text)
+        names = ("host_ip", "published", "target")
+        return Port(*(fill(str(entry.get(name, ""))) for name in names))
+    text = fill(str(entry)).partition("/")[0]
+    # an address of version 6 holds colons too
+    parts = re.split(r":(?![^\[]*\])", text)
     address, published, target = ["", "", *parts][-3:]
     return Port(address.strip("[]"), published, target)
 
 
-def _mount(entry: Any) -> Mount:
+def _mount(entry: Any, fill: Callable[[str], str]) -> Mount:
     if isinstance(entry, Mapping):
-        source, target = str(entry.get("source", "")), str(entry.get("target", ""))
+        source, target = fill(str(entry.get("source", ""))), fill(str(entry.get("target", "")))
         return Mount(str(entry.get("type", "volume")), source, target, bool(entry.get("read_only")))
-    parts = str(entry).split(":")
+    parts = fill(str(entry)).split(":")
     if len(parts) == 1:
         return Mount("volume", "", parts[0], read_only=False)
     kind = "bind" if parts[0].startswith((".", "/", "~")) else "volume"
@@ -158,6 +261,5 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def inside_the_stack(source: str) -> bool:
-    path = PurePosixPath(source)
-    return not path.is_absolute() and ".." not in path.parts and not source.startswith("~")
+def inside_the_stack(place: str) -> bool:
+    return not place.startswith(("/", "~")) and place.partition("/")[0] != ".."

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from bootstrap.errors import UsageError
-from bootstrap.stack import env_template
+from bootstrap.stack import env_template, files
 from bootstrap.stack.env_template import GENERATED, EnvTemplate
 from bootstrap.stack.errors import StackError
 from bootstrap.stack.model import Service, Stack
+from bootstrap_agent.contract import composefile
 from bootstrap_agent.contract import stack as form
+from bootstrap_agent.contract.composefile import ComposeFileError, Model
 from bootstrap_agent.contract.form import FormError
-from bootstrap_agent.contract.paths import COMPOSE_FILE, DATA, ENV_EXAMPLE
+from bootstrap_agent.contract.paths import DATA, ENV_EXAMPLE
 from bootstrap_agent.contract.stack import XBootstrap
 
 HELP = "see docs/your-own-stack.md"
@@ -30,22 +30,36 @@ T = TypeVar("T")
 class Examined:
     """As much of a stack's folder as could be read; `stack` is there when nothing is `wrong`."""
 
-    document: dict[str, Any]
+    files: files.Found
+    model: Model
     field: XBootstrap | None
     template: EnvTemplate
     stack: Stack | None
     wrong: tuple[StackError, ...]
 
+    @property
+    def document(self) -> dict[str, Any]:
+        return self.model.document
 
-def load(folder: Path) -> Stack:
-    """UsageError with the first thing that is wrong."""
-    found = examine(folder)
+    def at(self, where: str) -> str:
+        """The file and line of a place such as `services.app.ports`, or of the nearest one around it."""
+        lines = {".".join(place): line for place, line in self.model.lines.items()}
+        while where and where not in lines:
+            where = where.rpartition(".")[0]
+        return lines.get(where, "")
+
+
+def load(folder: Path, compose_files: Sequence[str] = ()) -> Stack:
+    """UsageError with the first thing that is wrong. `compose_files` are bootstrap.yaml's; without, they are found."""
+    found = examine(folder, compose_files)
     if found.stack is None:
-        raise UsageError(f"{folder}: {found.wrong[0].message}", found.wrong[0].remedy)
+        first = found.wrong[0]
+        at = found.at(first.where)
+        raise UsageError(f"{folder}: {first.message}{at and f' ({at})'}", first.remedy)
     return found.stack
 
 
-def examine(folder: Path) -> Examined:
+def examine(folder: Path, compose_files: Sequence[str] = ()) -> Examined:
     """All that is wrong, as far as one mistake does not hide another."""
     wrong: list[StackError] = []
 
@@ -56,9 +70,14 @@ def examine(folder: Path) -> Examined:
             wrong.append(error)
             return None
 
-    document = read(_document, folder / COMPOSE_FILE) or {}
+    # what stands first in a list of errors is what a person mends first
     template = read(_template, folder / ENV_EXAMPLE) or EnvTemplate()
-    field = read(_field, document, wrong) if document else None
+    missing, wrong = wrong, []
+    found = read(files.find, folder, compose_files, template.values.get(files.VARIABLE)) or files.Found(())
+    model = (read(_model, folder, found.files) if found.files else None) or Model()
+    document = model.document
+    wrong += missing
+    field = read(_field, document, found.files[0], wrong) if document else None
     bodies = (read(_mapping, document.get("services"), "services") or {}) if document else {}
     services = tuple(service for name, body in bodies.items() if (service := read(_service, name, body)))
     volumes = read(_mapping, document.get("volumes") or {}, "volumes") or {}
@@ -67,8 +86,8 @@ def examine(folder: Path) -> Examined:
     if field is not None and not wrong:
         wrong += [*_services(field, services), *_volumes(field, volumes), *_environment(field, template)]
         if not wrong:
-            stack = Stack(folder=folder, bootstrap=field, services=services, env_template=template)
-    return Examined(document, field, template, stack, tuple(wrong))
+            stack = Stack(folder, found.files, field, services, template)
+    return Examined(found, model, field, template, stack, tuple(wrong))
 
 
 def _read(path: Path) -> str:
@@ -80,15 +99,16 @@ def _read(path: Path) -> str:
         raise StackError(path.name, f"cannot be read: {reason}", remedy) from None
 
 
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        return _mapping(yaml.safe_load(_read(path)), path.name)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise StackError(
-            f"{path.name}{line}", getattr(error, "problem", None) or "not YAML", "correct the YAML"
-        ) from None
+def _model(folder: Path, names: Sequence[str]) -> Model:
+    model = Model()
+    for name in names:
+        try:
+            composefile.add(model, _read(folder / name), name)
+        except ComposeFileError as error:
+            raise StackError(error.where, error.what, error.remedy) from None
+    if not model.document:
+        raise StackError(names[0], "is empty", HELP)
+    return model
 
 
 def _template(path: Path) -> EnvTemplate:
@@ -101,9 +121,9 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def _field(document: Mapping[str, Any], wrong: list[StackError]) -> XBootstrap | None:
+def _field(document: Mapping[str, Any], file: str, wrong: list[StackError]) -> XBootstrap | None:
     if form.FIELD not in document:
-        raise StackError(COMPOSE_FILE, f"has no {form.FIELD} field", HELP)
+        raise StackError(file, f"has no {form.FIELD} field", HELP)
     try:
         return form.parse(document[form.FIELD], closed=True)
     except FormError as error:

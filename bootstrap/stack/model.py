@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bootstrap.stack.env_template import EnvTemplate
 from bootstrap_agent.contract.paths import stack_dir
+from bootstrap_agent.contract.release import SEPARATOR
 from bootstrap_agent.contract.stack import XBootstrap
 
 
@@ -22,7 +23,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Stack:
+    """`compose_files` are names below `folder`, in the order of `docker compose -f`."""
+
     folder: Path
+    compose_files: tuple[str, ...]
     bootstrap: XBootstrap
     services: tuple[Service, ...]
     env_template: EnvTemplate
@@ -35,6 +39,11 @@ class Stack:
     def droplet_dir(self) -> str:
         """Where the folder lies on a droplet, as the seed has it."""
         return str(stack_dir(self.bootstrap.directory or self.name))
+
+    @property
+    def compose_file(self) -> str:
+        """As release.json names them, and Compose's own COMPOSE_FILE."""
+        return SEPARATOR.join(self.compose_files)
 
     @property
     def secrets_to_generate(self) -> dict[str, int]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from bootstrap.stack.compose_view import Mount, ServiceView, StackView, inside_the_stack, mapping, sequence
+from bootstrap.stack.compose_rules import (
+    build_files,
+    depends_on,
+    environment_file_exists,
+    external_networks,
+    references,
+    secret_sources,
+)
+from bootstrap.stack.compose_view import Mount, ServiceView, StackView, exists, inside_the_stack, mapping, sequence
+from bootstrap.stack.data_rules import broker_name, data_binds, data_folder, whole_data_volume
+from bootstrap.stack.findings import ERROR, WARNING, Finding, Findings
 from bootstrap_agent.contract.paths import DATA, ENV_EXAMPLE, LETSENCRYPT, WEBROOT
 
-ERROR, WARNING = "error", "warning"
-
 _SECRET_NAME = re.compile(
-    r"(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(API|SECRET|PRIVATE|SIGNING|ACCESS|ENCRYPTION|MASTER)_?KEY)$",
+    r"((?:^|_)PASS|PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(API|SECRET|PRIVATE|SIGNING|ACCESS|ENCRYPTION|MASTER)_?KEY)$",
     re.IGNORECASE,
 )
 _IN_A_URL = re.compile(r"://[^/\s:@]*:[^/\s:@<]+@")
@@ -26,21 +33,6 @@ _BY_BOOTSTRAP = (WEBROOT.name, LETSENCRYPT.name)
 _GIVEN = {"RELEASE"}
 
 
-@dataclass(frozen=True)
-class Finding:
-    severity: str
-    where: str
-    what: str
-    remedy: str
-
-    @property
-    def line(self) -> str:
-        return f"{self.severity}: {self.where}: {self.what}: {self.remedy}"
-
-
-Findings = Iterator[Finding]
-
-
 def ports(stack: StackView, service: ServiceView) -> Findings:
     for port in service.ports:
         if not port.public:
@@ -48,7 +40,7 @@ def ports(stack: StackView, service: ServiceView) -> Findings:
         if service.kind:
             remedy = f'write "127.0.0.1:{port.published or port.target}:{port.target}", or no port at all'
             yield Finding(ERROR, f"{service.where}.ports", f"a {service.kind} is published on every address", remedy)
-        elif port.published not in ("80", "443"):
+        elif set(port.numbers or [None]) - {80, 443}:
             what = (
                 f"port {port.published or port.target} is published on every address; only 22, 80 and 443 get through"
             )
@@ -84,16 +76,15 @@ def image_tag(stack: StackView, service: ServiceView) -> Findings:
 def secrets_in_the_file(stack: StackView, service: ServiceView) -> Findings:
     for where, name, value in service.variables():
         if is_secret(name, value):
-            remedy = f"write ${{{name}}}, with {name}=<generated> in {ENV_EXAMPLE}"
+            # the variable that has a default goes on without it
+            variable = next((one["name"] for one in _VARIABLE.finditer(value) if one["name"] and one["rest"]), name)
+            remedy = f"write ${{{variable}}}, with {variable}=<generated> in {ENV_EXAMPLE}"
             yield Finding(ERROR, f"{where}.{name}", "a secret is written in the file", remedy)
 
 
 def environment_files(stack: StackView, service: ServiceView) -> Findings:
-    entries = service.body.get("env_file") or []
-    for entry in entries if isinstance(entries, list) else [entries]:
-        path, required = (entry.get("path"), entry.get("required", True)) if isinstance(entry, dict) else (entry, True)
-        name = PurePosixPath(str(path)).name
-        if required and name.startswith(".env") and str(PurePosixPath(str(path))) != ENV_EXAMPLE:
+    for path, required in service.env_files:
+        if required and PurePosixPath(path).name.startswith(".env") and stack.place(path) != ENV_EXAMPLE:
             what = f"{path} is not in the image while it is baked, and gives every secret to this service"
             yield Finding(
                 ERROR, f"{service.where}.env_file", what, "name what it needs: `environment: {NAME: ${NAME}}`"
@@ -133,6 +124,9 @@ def runs_as_root(stack: StackView, service: ServiceView) -> Findings:
     user = str(service.body.get("user") or (users[-1] if users else "root"))
     if not dropped and user.partition(":")[0] in ("root", "0"):
         remedy = 'add `user: "1000:1000"`, or `cap_drop: [ALL]` and what it needs as `cap_add`'
+        if service.kind:
+            # its entry point owns the folder to a user of its own, and becomes that user
+            remedy = "add `cap_drop: [ALL]` and `cap_add: [CHOWN, DAC_OVERRIDE, FOWNER, SETGID, SETUID]`"
         yield Finding(WARNING, service.where, "seems to run as root", remedy)
 
 
@@ -145,7 +139,7 @@ def unbounded_logs(stack: StackView, service: ServiceView) -> Findings:
 
 def bind_mounts(stack: StackView, service: ServiceView) -> Findings:
     for mount in service.mounts:
-        if mount.is_bind and not mount.source.endswith("docker.sock"):
+        if mount.is_bind and not mount.source.endswith("docker.sock") and not _spoken_of(stack, service, mount):
             yield from (
                 Finding(WARNING, f"{service.where}.volumes", f"{mount.source} {what}", remedy)
                 for what, remedy in _bind_problems(stack, mount)
@@ -178,7 +172,7 @@ def named_volumes(stack: StackView) -> Findings:
                 remedy = f"add it: x-bootstrap.volumes: {{{name}: the uid that writes there}}"
                 yield Finding(ERROR, where, f"nothing makes the folder {device}", remedy)
         elif writers := [service for service, mount in stack.users_of(name) if _keeps_data(service, mount)]:
-            severity = ERROR if any(service.kind for service in writers) else WARNING
+            severity = ERROR if any(service.kind or _is_data(service, name) for service in writers) else WARNING
             remedy = f"add driver_opts: {{type: none, o: bind, device: {DATA}/{name}}} and x-bootstrap.volumes"
             yield Finding(severity, where, "is not on the data volume: lost at the next redeploy", remedy)
     for service, mount in stack.users_of(""):
@@ -205,10 +199,11 @@ def backups(stack: StackView) -> Findings:
 def doors(stack: StackView) -> Findings:
     if stack.field is None:
         return
-    published = {port.published for service in stack.services for port in service.ports if port.public}
+    public = [port for service in stack.services for port in service.ports if port.public]
+    published = {number for port in public for number in port.numbers}
     on_host = any(service.body.get("network_mode") == "host" for service in stack.services)
-    binds = {str(PurePosixPath(m.source)) for service in stack.services for m in service.mounts if m.is_bind}
-    if "443" not in published and not on_host:
+    binds = {stack.place(m.source) for service in stack.services for m in service.mounts if m.is_bind}
+    if 443 not in published and not on_host:
         yield Finding(
             ERROR,
             "services",
@@ -218,7 +213,7 @@ def doors(stack: StackView) -> Findings:
     certificate = stack.field.certificate
     if certificate is None:
         return
-    if "80" not in published and not on_host:
+    if 80 not in published and not on_host:
         yield Finding(
             ERROR,
             "services",
@@ -255,6 +250,14 @@ SERVICE_RULES: tuple[Callable[[StackView, ServiceView], Findings], ...] = (
     unbounded_logs,
     bind_mounts,
     never_started,
+    depends_on,
+    references,
+    build_files,
+    environment_file_exists,
+    data_folder,
+    data_binds,
+    whole_data_volume,
+    broker_name,
 )
 STACK_RULES: tuple[Callable[[StackView], Findings], ...] = (
     other_files,
@@ -262,6 +265,8 @@ STACK_RULES: tuple[Callable[[StackView], Findings], ...] = (
     backups,
     doors,
     secrets_in_the_template,
+    secret_sources,
+    external_networks,
 )
 
 
@@ -280,26 +285,35 @@ def _default_of(variable: re.Match[str]) -> str:
     return found[1] if found else ""
 
 
+def _spoken_of(stack: StackView, service: ServiceView, mount: Mount) -> bool:
+    """By the rules of what loses data."""
+    place = stack.place(mount.source)
+    return place == str(DATA) or (mount in service.data_mounts and not place.startswith(f"{DATA}/"))
+
+
 def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
-    source = mount.source
-    if source.startswith(f"{DATA}/"):
-        folder = PurePosixPath(source).relative_to(DATA).parts[0]
+    source, relative = mount.source, stack.place(mount.source)
+    if relative.startswith(f"{DATA}/"):
+        folder = PurePosixPath(relative).relative_to(DATA).parts[0]
         if stack.field and folder not in (*stack.field.volumes, *_BY_BOOTSTRAP):
             yield (
                 "is a folder that nothing makes",
                 f"add it: x-bootstrap.volumes: {{{folder}: the uid that writes there}}",
             )
         return
-    if not inside_the_stack(source):
+    if not inside_the_stack(relative):
         if not (mount.read_only and source.startswith(_HARMLESS)):
             yield "is outside of the stack: a new droplet does not have it", f"put it into the stack, or on {DATA}"
         return
     made = (stack.field.certificate.install if stack.field and stack.field.certificate else "", "logs")
-    relative = str(PurePosixPath(source))
     if not mount.read_only and relative != "logs":
         yield "is writable, but what is written there is lost at the next redeploy", "add :ro, or use a named volume"
-    if relative not in made and not (stack.folder / source).exists():
+    if relative not in made and not exists(stack.folder / relative):
         yield "is not in the stack: Docker would make an empty folder of it", "add it, or correct the path"
+
+
+def _is_data(service: ServiceView, volume: str) -> bool:
+    return any(mount.source == volume for mount in service.data_mounts)
 
 
 def _keeps_data(service: ServiceView, mount: Mount) -> bool:

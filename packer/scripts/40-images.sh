@@ -36,13 +36,16 @@ if [ -s "$login" ]; then
 fi
 
 cd "$STACK_DIR"
-# The example has every variable; none of them gets into an image.
+IFS=: read -ra files <<<"$STACK_COMPOSE_FILE"
+profiles=
+# The example has every variable; none of them gets into an image. Nor does any of this machine: Compose would take it
+# for one of the stack's. Plain: when a build fails, what it said stands in the log.
 compose() {
-    docker compose --file docker-compose.prod.yml --env-file .env.production.example "$@"
+    env -i PATH="$PATH" HOME=/root DOCKER_CONFIG="$DOCKER_CONFIG" BUILDKIT_PROGRESS=plain \
+        RELEASE="$RELEASE_NAME" COMPOSE_PROFILES="$profiles" \
+        docker compose "${files[@]/#/--file=}" --env-file .env.production.example "$@"
 }
-COMPOSE_PROFILES=$(compose config --profiles | paste -sd,)
-# Plain: when a build fails, what it said stands in the log.
-export COMPOSE_PROFILES RELEASE="$RELEASE_NAME" BUILDKIT_PROGRESS=plain
+profiles=$(compose config --profiles | paste -sd,)
 # All at once, which is quicker by far than in turn: the droplet's own swap is for the moment in which that needs more
 # than 2 GB. Where the kernel is shared the unit leaves it alone.
 systemctl start bootstrap-swap.service

@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 
 VERSION = 1
+# between the names of `compose_file`, as Compose's own COMPOSE_FILE has it
+SEPARATOR = ":"
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """Entries with a default are for a person: the agent works without."""
+    """Entries with a default are for a person: the agent works without. `compose_file` is one name below `stack_dir`,
+    or several, in the order of `docker compose -f`."""
 
     name: str
     stack_dir: str
@@ -31,3 +34,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def folder(self) -> Path:
         return Path(self.stack_dir)
+
+    @property
+    def compose_files(self) -> tuple[str, ...]:
+        return tuple(self.compose_file.split(SEPARATOR))

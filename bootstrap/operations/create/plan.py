@@ -50,7 +50,7 @@ def make(env: Environment, from_backup: str | None = None, to: datetime | None =
 
 def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Plan:
     settings = env.settings
-    loaded = stacks.load(settings.stack)
+    loaded = stacks.load(settings.stack, settings.compose_files)
     given = secrets.given(env, loaded)
     secrets.check_given(loaded, settings.domain, given)
     sshkey.check(settings.ssh_key)

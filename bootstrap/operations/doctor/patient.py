@@ -44,7 +44,7 @@ class Patient:
 
     @cached_property
     def stack(self) -> Stack:
-        return stacks.load(self.settings.stack)
+        return stacks.load(self.settings.stack, self.settings.compose_files)
 
     @cached_property
     def cloud(self) -> Cloud:

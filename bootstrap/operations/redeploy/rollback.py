@@ -38,7 +38,7 @@ def _kept(deployment: finding.Deployment, to: int | None) -> Droplet | None:
 
 
 def _previous_image(env: Environment, live: Droplet) -> int:
-    stack = stacks.load(env.settings.stack)
+    stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, live, stack.name)
     newest_first = env.cloud.images(tag=STACK_TAG + stack.name)
     current = next((image for image in newest_first if image.id == live.image_id), None)

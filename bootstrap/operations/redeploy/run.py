@@ -66,7 +66,7 @@ def replace_droplet(
 ) -> Replaced:
     """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet."""
     env, serving = _as_live(env, deployment, image_id)
-    stack = stacks.load(env.settings.stack)
+    stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, serving, stack.name)
     wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
     work = Replacement.of(env, deployment, _journal(env), wish, stack)

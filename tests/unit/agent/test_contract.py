@@ -37,8 +37,11 @@ def test_units_are_the_images_files_and_every_file_is_known() -> None:
 
 def test_the_images_scripts_put_things_where_the_contract_says() -> None:
     scripts = "".join(path.read_text() for path in sorted((ROOT / "packer" / "scripts").glob("*.sh")))
-    for wanted in (paths.AGENT, paths.ETC, paths.DATA, paths.APPS, paths.ENV_EXAMPLE, paths.COMPOSE_FILE, paths.USER):
+    for wanted in (paths.AGENT, paths.ETC, paths.DATA, paths.APPS, paths.ENV_EXAMPLE, paths.USER):
         assert str(wanted) in scripts, wanted
+    # the laptop says which Compose files there are
+    template = (ROOT / "packer" / "droplet.pkr.hcl").read_text()
+    assert paths.COMPOSE_FILE in template and "STACK_COMPOSE_FILE" in template and "STACK_COMPOSE_FILE" in scripts
 
 
 def test_everything_wrong_is_listed_each_with_its_place() -> None:

@@ -28,10 +28,16 @@ def test_a_password_may_hold_anything_on_its_whole_way_to_the_droplet(tmp_path: 
     assert dotenv.final(dotenv.render(values))["DB_PASSWORD"] == password
 
 
-def test_an_unquoted_dollar_is_a_dollar(tmp_path: Path) -> None:
-    assert read_env_file(write(tmp_path, "export A=p$$w${DB_USER}\nlower=b$\n")) == {
-        "A": "p$$w${DB_USER}",
+def test_it_is_read_as_compose_would(tmp_path: Path) -> None:
+    text = "export A=p$$w # mine\nlower=b$\nDB_USER=shop\nURL=x://${DB_USER}:${PORT:-5432}/\nKEY='one\r\ntwo'\n"
+    path = tmp_path / "own.env"
+    path.write_bytes(text.encode())
+    assert read_env_file(path) == {
+        "A": "p$w",
         "lower": "b$",
+        "DB_USER": "shop",
+        "URL": "x://shop:5432/",
+        "KEY": "one\r\ntwo",
     }
 
 
@@ -42,6 +48,8 @@ def test_an_unquoted_dollar_is_a_dollar(tmp_path: Path) -> None:
         ("A=1\nA=2\n", "line 2: A is set twice"),
         ("secret\n", "line 1: not of the form NAME=value"),
         ("PW='secret\n", "line 1 (PW)"),
+        ("A=1\nPW=pa$secret\n", "line 2 (PW)"),
+        ("A=<domain>\nPW=<your secret>\n", "line 2: PW still holds a placeholder"),
     ],
 )
 def test_what_is_not_clear_is_refused_with_its_line_and_not_shown(tmp_path: Path, text: str, said: str) -> None:

@@ -103,6 +103,7 @@ def test_an_image_is_named_and_tagged_for_those_who_look_for_it(shop: images.Wor
     assert found == built.image
     assert {"bootstrap-image", f"bootstrap-image-git:{commit}"} < set(found.tags)
     assert packer(shop).variables["stack_dir"] == "/home/deploy/apps/Ticket-Tracking-System/Docker"
+    assert packer(shop).variables["compose_file"] == "docker-compose.prod.yml"
     assert TOKEN not in str(packer(shop).variables) and packer(shop).secrets == {"token": TOKEN}
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import itertools
 from contextlib import suppress
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bootstrap.deployment import find, gate, steps
@@ -155,4 +157,10 @@ def test_logs_are_asked_of_compose_and_of_the_journal() -> None:
     argv = logs.compose_argv(wanted, RELEASE)
     assert argv[-7:] == ["logs", "--tail", "5", "--follow", "--since", "10m", "nginx"]
     assert "RELEASE=" + RELEASE.name in argv
+    # Compose would take the machine's USER for the stack's
+    assert argv[:4] == ["sudo", "-n", "env", "-i"]
+    several = msgspec.structs.replace(RELEASE, compose_file="compose.yaml:more/over.yaml")
+    argv = logs.compose_argv(wanted, several)
+    named = [value for flag, value in pairwise(argv) if flag == "-f"]
+    assert named == ["/srv/stack/compose.yaml", "/srv/stack/more/over.yaml"]
     assert logs.journal_argv(wanted)[-2:] == ["--since", "-10m"]

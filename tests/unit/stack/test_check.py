@@ -142,7 +142,16 @@ def test_every_rule_is_in_the_table() -> None:
             d["x-bootstrap"].update(jobs=["fill"]),
             d["services"]["nginx"]["volumes"].append("s:/s:ro"),
         ),
-        add("mq", POSTGRES | {"image": "rabbitmq:4", "ports": ["127.0.0.1:5672:5672", "[::1]:5672:5672"]}),
+        lambda d: (
+            add(
+                "mq",
+                POSTGRES
+                | {"image": "rabbitmq:4", "ports": ["127.0.0.1:5672:5672", "[::1]:5672:5672"], "hostname": "mq"}
+                | {"volumes": ["mq:/var/lib/rabbitmq"]},
+                volumes={"mq": {"driver_opts": {"device": "/srv/data/mq", "o": "bind", "type": "none"}}},
+            )(d),
+            d["x-bootstrap"]["volumes"].update(mq=999),
+        ),
     ],
 )
 def test_what_is_right_is_not_reported(hello: Path, right: Change) -> None:
@@ -221,4 +230,4 @@ def test_the_command_fails_on_errors_and_when_strict_on_warnings(
     assert main.run(["stack", "check", str(hello), "--json"]) == 2
     report = json.loads(capsys.readouterr().out)
     assert (report["errors"], report["warnings"]) == (1, 1)
-    assert report["findings"][0].keys() == {"severity", "where", "what", "remedy"}
+    assert report["findings"][0].keys() == {"severity", "where", "what", "remedy", "at"}

@@ -38,7 +38,11 @@ def test_a_quoted_value_is_rendered_as_compose_would_read_it(value: str) -> None
     ("text", "said"),
     [
         ("A=100$", "A holds a $ that is no ${NAME}"),
-        ("A=${B:-x}\nB=", "A holds a $ that is no ${NAME}"),
+        ("A=${B:-x}\nB=", "A refers to ${B:-x}, and Compose reads B further down only"),
+        ("A=${B:-x", "A holds a ${ that is no ${NAME}"),
+        ("A=${B:?give one}", "A refers to ${B}, which is not set"),
+        ("B=\nA=${B:?give one}", "A needs ${B:?give one}, which is empty"),
+        ("A=${C:-$B}", "A refers to ${B}, which is not set"),
         ("A=$B", "A refers to ${B}, which is not set"),
         ("A=${B}\nB=$A", "A → B → A refer to each other"),
     ],
@@ -46,6 +50,29 @@ def test_a_quoted_value_is_rendered_as_compose_would_read_it(value: str) -> None
 def test_what_compose_could_not_fill_in_is_named(text: str, said: str) -> None:
     (wrong,) = parse(text).wrong_references()
     assert said in wrong.message and wrong.remedy
+
+
+def test_defaults_are_taken_as_compose_takes_them() -> None:
+    text = "EMPTY=\nHOST=db\nA=${PORT:-5432}\nB=${HOST:+on}\nC=${EMPTY:-x}${EMPTY-y}\nD=${NONE:-$HOST.<domain>}"
+    found = render(text, HOST="mine")
+    assert found == {"EMPTY": "", "HOST": "mine", "A": "5432", "B": "on", "C": "x", "D": "mine.a.example"}
+    assert render(text + "\nE=${HOST:?none}", HOST="h")["E"] == "h"
+
+
+def test_an_address_is_no_placeholder() -> None:
+    text = "A=Shop <shop@example.com>\nB=<you@example.com>\nC=<name>\n"
+    assert parse(text).required == ("B", "C")
+    found = render(text, B="Me <me@example.com>", C="a<b>c")
+    assert found == {"A": "Shop <shop@example.com>", "B": "Me <me@example.com>", "C": "a<b>c"}
+
+
+def test_a_key_of_several_lines_is_a_value() -> None:
+    assert render("KEY='-----BEGIN-----\nabc\n'\nCOPY=$KEY") == dict.fromkeys(("KEY", "COPY"), "-----BEGIN-----\nabc\n")
+
+
+def test_a_name_that_the_droplet_sets_itself_is_refused() -> None:
+    with pytest.raises(StackError, match=r"\.env\.production\.example, line 2: RELEASE is set by the droplet"):
+        parse("A=1\nRELEASE=1.2\n")
 
 
 def test_a_line_that_is_none_is_named() -> None:

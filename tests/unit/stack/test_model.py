@@ -100,7 +100,8 @@ def test_given_values_win_and_are_taken_as_they_are(tmp_path: Path) -> None:
     [
         (ENV, {"DB_USER": "<your name>"}, "DB_USER still holds the placeholder"),
         (ENV + "MAIL=<host of your mail server>\n", {}, "MAIL still holds the placeholder"),
-        (ENV, {"DB_USER": "two\nlines"}, "DB_USER holds a line break"),
+        (ENV, {"DB_USER": "two\0"}, "DB_USER holds NUL"),
+        (ENV + "MAIL=smtp://<user>@x\n", {"MAIL": "smtp://<user>@y"}, "MAIL still holds the placeholder"),
         (ENV + "A=${B}\nB=${A}\n", {}, "A → B → A refer to each other"),
         (ENV + "A=${NONE}\n", {}, "A refers to ${NONE}"),
     ],
