@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # Schemathesis names its tests by what they ask, and pytest 9.2 leaves that out of their ids
+        if not item.nodeid.endswith(f"::{item.name}"):
+            item._id = item.parent.id.child(item.name)
+    twice = [item_id for item_id, count in Counter(item.nodeid for item in items).items() if count > 1]
+    assert not twice, f"of tests with one id, pytest-xdist runs one: {twice[:5]}"
     if WORKER:
         items.sort(key=lambda item: not item.nodeid.startswith(REHEARSAL))
 

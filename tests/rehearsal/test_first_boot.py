@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.rehearsal.conftest import HOME, ROOT
-from tests.rehearsal.machines import Machine, forget, from_image, ssh
+from tests.rehearsal.machines import Machine, forget, from_image, patiently, ssh
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
@@ -85,12 +85,12 @@ def volume(cloud: dict[str, Any], droplet: digitalocean.Droplet) -> Iterator[str
         name=name, region="nyc3", size_gigabytes=1, filesystem_type="ext4", token=cloud["watcher_token"]
     )
     made.create()
-    made.attach(droplet.id, "nyc3")
+    patiently(made.attach)(droplet.id, "nyc3")
     try:
         until(lambda: droplet.load().volume_ids == [made.id], "the volume", 30)
         yield f"/dev/disk/by-id/scsi-0DO_Volume_{name}"
     finally:
-        made.detach(droplet.id, "nyc3")
+        patiently(made.detach)(droplet.id, "nyc3")
         until(lambda: not droplet.load().volume_ids, "the volume's detachment", 60)
         made.destroy()
 

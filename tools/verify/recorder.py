@@ -59,7 +59,10 @@ class Recorder:
         self.exchanges: list[Exchange] = []
         self.during = ""
         self._is_over = threading.Event()
-        self._client = httpx.Client(timeout=PATIENCE_S, trust_env=False, follow_redirects=False)
+        # a connection for each: one that is kept may be closed by the API just when the next request is under way, and
+        # Packer gives up where it gets no answer
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(timeout=PATIENCE_S, limits=limits, trust_env=False, follow_redirects=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, name="recorder", daemon=True)
 

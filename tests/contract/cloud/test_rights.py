@@ -128,7 +128,7 @@ class Checkout:
         return Commit("a" * 40, dirty=False)
 
     def files(self, folder: Path) -> list[Path]:
-        return []
+        return [path for path in folder.rglob("*") if path.is_file()]
 
     def wheel(self, folder: Path) -> Path:
         made = folder / "agent.whl"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -104,3 +106,35 @@ def test_what_the_issuer_says_of_a_token_is_no_answer_of_the_api(server: Cloud) 
         cloud = DigitalOcean(TOKEN, recorder.url)
         assert cloud.lacks(["account:read"]) == []
     assert [one.path for one in recorder.exchanges if not one.path.startswith("/v2/")] == []
+
+
+class Hasty(BaseHTTPRequestHandler):
+    """An API that closes a kept connection while the next request is under way."""
+
+    protocol_version = "HTTP/1.1"
+    answered = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.answered:
+            self.close_connection = True
+            return
+        self.answered += 1
+        self.send_response(201)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_a_connection_that_is_closed_at_the_wrong_moment_is_nobody_s_failure() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hasty) as api:
+        threading.Thread(target=api.serve_forever).start()
+        try:
+            with Recorder(f"http://127.0.0.1:{api.server_address[1]}") as recorder:
+                made = [httpx.post(f"{recorder.url}/v2/tags", json={}, trust_env=False).status_code for _ in range(3)]
+        finally:
+            api.shutdown()
+    assert made == [201, 201, 201]
