@@ -18,7 +18,7 @@ from bootstrap_agent.contract.errors import BootstrapError, Cancelled, HostError
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.lock import exclusive
-from bootstrap_agent.run import interruptible
+from bootstrap_agent.signals import interruptible
 
 
 class Droplet:

@@ -6,11 +6,9 @@ Secrets never stand in `argv`: they go through `stdin`, the environment or a fil
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,21 +67,6 @@ def last_line(*texts: str) -> str:
         if lines:
             return lines[-1][:LINE_LENGTH]
     return ""
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and a lost SSH session end a command as Ctrl-C does, so that `finally` blocks run."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def note(text: str) -> None:

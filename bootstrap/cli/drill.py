@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +56,7 @@ def drill(
     from bootstrap.operations.drill import report as reporting
     from bootstrap.operations.drill.run import drill as operation
     from bootstrap.operations.restore import LATEST
+    from bootstrap_agent.signals import interruptible
 
     if to and backup_id:
         raise UsageError("--to finds its backup by itself", "leave out --backup")
@@ -74,7 +72,8 @@ def drill(
         return
     if not yes:
         context.console.confirm(env.settings.domain, "make a throw-away machine with a copy of its data")
-    with _interruptible():
+    # however it ends, its machine is deleted
+    with interruptible():
         outcome, error = operation(env, planned)
     page = report or Path(f"drill-{outcome.domain}-{outcome.at:%Y%m%d-%H%M%S}.html")
     page.write_text(reporting.page(outcome), encoding="utf-8")
@@ -84,21 +83,6 @@ def drill(
         _print(context, outcome, page)
     if error:
         raise error
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A CI that ends its job, and a terminal that is closed, end a drill as Ctrl-C does: its machine is deleted."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_plan(context: Context, place: str, planned: Plan) -> None:
