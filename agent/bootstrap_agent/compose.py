@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, Any
 
-from bootstrap_agent.contract.answers import Service
+from bootstrap_agent.contract.answers import DONE, Service
 from bootstrap_agent.contract.errors import BootstrapError, HostError
 from bootstrap_agent.contract.paths import ENV_FILE
 from bootstrap_agent.contract.release import Release
@@ -185,10 +185,12 @@ def parse_inspected(text: str) -> list[Container]:
 
 def _container(inspected: dict[str, Any]) -> Container:
     state = inspected["State"]
+    once = inspected.get("HostConfig", {}).get("RestartPolicy", {}).get("Name", "no") in ("", "no", "on-failure")
     return Container(
         service=inspected["Config"]["Labels"][SERVICE],
         id=inspected["Id"],
-        state=state["Status"],
+        # what others wait for with `service_completed_successfully`, such as migrations
+        state=DONE if once and state["Status"] == "exited" and state["ExitCode"] == 0 else state["Status"],
         # Docker calls everything unhealthy that does not run at the moment, though it starts it again in a second
         health=state.get("Health", {}).get("Status", "") if state["Status"] == "running" else "",
         exit_code=state["ExitCode"],

@@ -15,6 +15,7 @@ from bootstrap.stack.env_template import is_placeholder
 from bootstrap.stack.model import Stack
 from bootstrap_agent.contract import answers, dotenv
 from bootstrap_agent.contract.answers import Credentials, Secrets, SpacesKey
+from bootstrap_agent.contract.paths import ENV_EXAMPLE
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -74,6 +75,10 @@ def compose(stack: Stack, domain: str, *, given: Mapping[str, str], existing: Ma
     A value that the template derives from others (`${NAME}`) is derived anew, unless someone had set it."""
     fresh = {name: _generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
     template = stack.env_template
+    for name in stack.baked_variables:
+        if name in given and given[name] != template.values.get(name, given[name]):
+            what = f"{name} names a container image, and the one of {ENV_EXAMPLE} was baked"
+            raise UsageError(what, f"change {name} there, then bootstrap image build")
     kept = {name: value for name, value in existing.items() if name not in template.derived}
     if existing:
         as_derived = template.render(domain, fresh, kept)

@@ -43,7 +43,7 @@ def collect(checkout: Checkout, stack: Stack, wheel: Path) -> Inputs:
     for name, path in _below(stack.folder, checkout).items():
         if not _private(PurePosixPath(name), installed):
             files[f"stack/{name}"] = path
-    for name in stack.compose_files:
+    for name in (*stack.compose_files, *stack.also_read):
         if f"stack/{name}" not in files:
             remedy = "let git have it, or name the others: compose_files in bootstrap.yaml"
             raise UsageError(f"{stack.folder / name}: git ignores it, so it would not be in the image", remedy)

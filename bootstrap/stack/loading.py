@@ -6,17 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from bootstrap.errors import UsageError
 from bootstrap.stack import env_template, files
+from bootstrap.stack.compose_view import filled
 from bootstrap.stack.env_template import GENERATED, EnvTemplate
 from bootstrap.stack.errors import StackError
+from bootstrap.stack.inheriting import Reader
 from bootstrap.stack.model import Service, Stack
-from bootstrap_agent.contract import composefile
+from bootstrap_agent.contract import dotenv
 from bootstrap_agent.contract import stack as form
-from bootstrap_agent.contract.composefile import ComposeFileError, Model
+from bootstrap_agent.contract.composefile import Model
+from bootstrap_agent.contract.dotenv import Reference
 from bootstrap_agent.contract.form import FormError
 from bootstrap_agent.contract.paths import DATA, ENV_EXAMPLE
 from bootstrap_agent.contract.stack import XBootstrap
@@ -74,38 +77,39 @@ def examine(folder: Path, compose_files: Sequence[str] = ()) -> Examined:
     template = read(_template, folder / ENV_EXAMPLE) or EnvTemplate()
     missing, wrong = wrong, []
     found = read(files.find, folder, compose_files, template.values.get(files.VARIABLE)) or files.Found(())
-    model = (read(_model, folder, found.files) if found.files else None) or Model()
+    also: list[str] = []
+    model = (read(_model, folder, found.files, template, also) if found.files else None) or Model()
     document = model.document
     wrong += missing
     field = read(_field, document, found.files[0], wrong) if document else None
     bodies = (read(_mapping, document.get("services"), "services") or {}) if document else {}
-    services = tuple(service for name, body in bodies.items() if (service := read(_service, name, body)))
+    services = tuple(
+        service for name, body in bodies.items() if (service := read(_service, name, body, template.values))
+    )
     volumes = read(_mapping, document.get("volumes") or {}, "volumes") or {}
     wrong += template.wrong_references()
     stack = None
     if field is not None and not wrong:
         wrong += [*_services(field, services), *_volumes(field, volumes), *_environment(field, template)]
         if not wrong:
-            stack = Stack(folder, found.files, field, services, template)
+            stack = Stack(folder, found.files, field, services, template, tuple(dict.fromkeys(also)))
     return Examined(found, model, field, template, stack, tuple(wrong))
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, name: str = "") -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         remedy = f"a stack has one; {HELP}" if path.parent.is_dir() else "name a stack's folder with --stack"
-        raise StackError(path.name, f"cannot be read: {reason}", remedy) from None
+        raise StackError(name or path.name, f"cannot be read: {reason}", remedy) from None
 
 
-def _model(folder: Path, names: Sequence[str]) -> Model:
-    model = Model()
-    for name in names:
-        try:
-            composefile.add(model, _read(folder / name), name)
-        except ComposeFileError as error:
-            raise StackError(error.where, error.what, error.remedy) from None
+def _model(folder: Path, names: tuple[str, ...], template: EnvTemplate, also: list[str]) -> Model:
+    """With what `include` and `extends` bring; `also` gets the names of those files."""
+    base = str(PurePosixPath(names[0]).parent)
+    reader = Reader(lambda name: _read(folder / name, name), lambda text: filled(text, template.values), base, also)
+    model = reader.model(names)
     if not model.document:
         raise StackError(names[0], "is empty", HELP)
     return model
@@ -131,21 +135,27 @@ def _field(document: Mapping[str, Any], file: str, wrong: list[StackError]) -> X
         return None
 
 
-def _service(name: str, value: Any) -> Service:
+def _service(name: str, value: Any, values: Mapping[str, str]) -> Service:
     body = _mapping(value, f"services.{name}")
-    image = body.get("image")
-    if not isinstance(image, str):
-        raise StackError(
-            f"services.{name}",
-            "has no image",
-            "name one, also beside `build`: nothing is built on a droplet, so it is found by its name",
-        )
-    if "$" in image:
-        raise StackError(f"services.{name}.image", "holds a variable", "write the tag that is to be baked")
+    image, built = body.get("image"), "build" in body
+    if image is None and not built:
+        raise StackError(f"services.{name}", "has no image and no build", "name one of them")
+    if image is not None and not isinstance(image, str):
+        raise StackError(f"services.{name}.image", "is no text", "put it into quotes")
+    try:
+        baked = dotenv.expand(tuple(dotenv.parts(image or "")), values.get)
+    except dotenv.UnsetError as error:
+        what = f"holds a variable that has no value when the image is baked: {error.text}"
+        raise StackError(f"services.{name}.image", what, f"add a line to {ENV_EXAMPLE}, or a default") from None
     profiles = body.get("profiles") or []
     if not isinstance(profiles, list):
         raise StackError(f"services.{name}.profiles", "is not a list", "see the Compose specification")
-    return Service(name=name, image=image, built="build" in body, profiles=tuple(map(str, profiles)))
+    return Service(name, baked, built, tuple(map(str, profiles)), _variables(image or ""))
+
+
+def _variables(text: str) -> tuple[str, ...]:
+    found = (one for part in dotenv.parts(text) if isinstance(part, Reference) for one in part.all)
+    return tuple(dict.fromkeys(one.name for one in found if one.name))
 
 
 def _unknown(what: str, name: str, among: Collection[str], kind: str) -> Iterator[StackError]:

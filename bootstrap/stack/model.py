@@ -13,23 +13,32 @@ from bootstrap_agent.contract.stack import XBootstrap
 
 @dataclass(frozen=True)
 class Service:
-    """A Compose service, as far as baking an image needs it."""
+    """A Compose service, as far as baking an image needs it. `image` is empty where Compose names what it builds;
+    `image_variables` are those that its name is made of."""
 
     name: str
     image: str
     built: bool
     profiles: tuple[str, ...] = ()
+    image_variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stack:
-    """`compose_files` are names below `folder`, in the order of `docker compose -f`."""
+    """`compose_files` are names below `folder`, in the order of `docker compose -f`; `also_read` those that they
+    include or extend."""
 
     folder: Path
     compose_files: tuple[str, ...]
     bootstrap: XBootstrap
     services: tuple[Service, ...]
     env_template: EnvTemplate
+    also_read: tuple[str, ...] = ()
+
+    @property
+    def baked_variables(self) -> tuple[str, ...]:
+        """Those that name container images: a droplet has the images that were baked, and no others."""
+        return tuple(sorted({name for service in self.services for name in service.image_variables}))
 
     @property
     def name(self) -> str:

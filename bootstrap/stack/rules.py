@@ -153,14 +153,6 @@ def never_started(stack: StackView, service: ServiceView) -> Findings:
         )
 
 
-def other_files(stack: StackView) -> Findings:
-    if "include" in stack.document:
-        yield Finding(ERROR, "include", "services of other files are not baked or checked", "write them into this file")
-    for service in stack.services:
-        if "extends" in service.body:
-            yield Finding(WARNING, f"{service.where}.extends", "what it inherits is not checked", "use a YAML anchor")
-
-
 def named_volumes(stack: StackView) -> Findings:
     for name, body in stack.volumes.items():
         where = f"volumes.{name}"
@@ -260,7 +252,6 @@ SERVICE_RULES: tuple[Callable[[StackView, ServiceView], Findings], ...] = (
     broker_name,
 )
 STACK_RULES: tuple[Callable[[StackView], Findings], ...] = (
-    other_files,
     named_volumes,
     backups,
     doors,

@@ -50,7 +50,16 @@ profiles=$(compose config --profiles | paste -sd,)
 # than 2 GB. Where the kernel is shared the unit leaves it alone.
 systemctl start bootstrap-swap.service
 compose build
-compose pull --quiet --ignore-buildable
+# What one service builds and another only uses is here already, and in no registry.
+pulled=$(compose config --format json | python3 -c '
+import json, sys
+
+model = json.load(sys.stdin)
+named = {name: one.get("image") or "-".join((model["name"], name)) for name, one in model["services"].items()}
+built = {named[name] for name, one in model["services"].items() if "build" in one}
+print(*(name for name in named if named[name] not in built), sep="\n")')
+mapfile -t pulled <<<"$pulled"
+[ -z "${pulled[*]}" ] || compose pull --quiet "${pulled[@]}"
 compose config --images | sort -u | while read -r image; do
     docker image inspect --format "{{index .RepoTags 0}} {{.Id}} {{.Size}}" "$image"
 done

@@ -83,8 +83,12 @@ class Written(msgspec.Struct, frozen=True):
     written: tuple[str, ...]
 
 
+DONE = "done"
+
+
 class Service(msgspec.Struct, frozen=True):
-    """A container in Docker's own words; `health` is empty where it has no health check."""
+    """A container in Docker's own words; `health` is empty where it has no health check. `state` is DONE of one that
+    is to run once, and ended well."""
 
     name: str
     state: str
@@ -92,7 +96,7 @@ class Service(msgspec.Struct, frozen=True):
 
     @property
     def well(self) -> bool:
-        return self.state == "running" and self.health in ("", "healthy")
+        return self.state == DONE or (self.state == "running" and self.health in ("", "healthy"))
 
     def __str__(self) -> str:
         return f"{self.name} is {self.state} {self.health}".rstrip()

@@ -6,7 +6,7 @@ Laptop and droplet read with this very module, so both see the `x-bootstrap` tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,10 @@ def read(files: Sequence[Path], names: Sequence[str] | None = None) -> Model:
     return model
 
 
-def add(model: Model, text: str, name: str) -> None:
-    """One more file, each of its documents over what was there. ComposeFileError."""
+def add(
+    model: Model, text: str, name: str, resolve: Callable[[dict[str, Any]], dict[str, Any]] = lambda document: document
+) -> None:
+    """One more file, each of its documents, as `resolve` makes them, over what was there. ComposeFileError."""
     try:
         for node in _nodes(text):
             builder = _Builder(name)
@@ -65,7 +67,7 @@ def add(model: Model, text: str, name: str) -> None:
                 continue
             if not isinstance(built, dict):
                 raise ComposeFileError(name, "is not a mapping", "see the Compose specification")
-            model.document = merging.merge(model.document, built)
+            model.document = merging.merge(model.document, resolve(built))
             model.lines |= builder.lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

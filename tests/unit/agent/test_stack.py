@@ -31,6 +31,17 @@ def test_containers_are_read_from_docker() -> None:
     assert parse_inspected("") == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "code", "done"),
+    [("no", 0, True), ("on-failure", 0, True), ("no", 1, False), ("unless-stopped", 0, False), ("always", 0, False)],
+)
+def test_what_runs_once_and_ended_well_is_done_and_has_not_failed(policy: str, code: int, done: bool) -> None:
+    told = json.loads(inspected(Status="exited", ExitCode=code))
+    (found,) = parse_inspected(json.dumps({**told, "HostConfig": {"RestartPolicy": {"Name": policy}}}))
+    assert found.ready == found.answer().well == done
+    assert (stack.first_failed([found], ["db"], {}) is None) == done
+
+
 class Recorder:
     """Compose as `start_data` meets it, noting what happens in which order."""
 

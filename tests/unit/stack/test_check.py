@@ -97,8 +97,10 @@ def test_our_own_stacks_are_clean(folder: str) -> None:
         (app(volumes=["/srv/data/x:/x"]), "warning: services.app.volumes: /srv/data/x is a folder that nothing makes"),
         (app(volumes=["/data"]), "warning: services.app.volumes: /data has a volume without a name"),
         (app(profiles=["extra"]), "warning: services.app: has a profile, so nothing starts it"),
-        (add("x", POSTGRES | {"image": "x:1", "extends": "app"}), "warning: services.x.extends: what it inherits"),
-        (lambda d: d.update(include=["more.yml"]), "error: include: services of other files"),
+        (add("x", {"extends": "app", "privileged": True}), "error: services.x: is privileged"),
+        (add("x", {"extends": "nobody"}), "error: services.x.extends: there is no service nobody"),
+        (lambda d: d.update(include=["more.yml"]), "error: more.yml: cannot be read: No such file"),
+        (lambda d: d.update(include=["../more.yml"]), "error: include: ../more.yml is outside of the stack"),
         (add("x", POSTGRES | {"image": "x:1", "volumes": ["c:/c"]}, volumes={"c": None}),
          "warning: volumes.c: is not on the data volume"),
         (add("db", POSTGRES | {"volumes": ["c:/c"]}, volumes={"c": None}), "error: volumes.c: is not on the data"),
@@ -160,11 +162,11 @@ def test_what_is_right_is_not_reported(hello: Path, right: Change) -> None:
 
 
 def test_mistakes_do_not_hide_each_other(hello: Path) -> None:
-    change(hello, lambda d: (d["x-bootstrap"].update(nme=1, health=["x"]), d["services"]["app"].pop("image")))
+    change(hello, lambda d: (d["x-bootstrap"].update(nme=1, health=["x"]), d["services"]["nginx"].pop("image")))
     with (hello / ENV_EXAMPLE).open("a") as template:
         template.write("ADMIN_PASSWORD=hunter2\nA=${NONE}\n")
     errors = [finding.line for finding in check(hello) if finding.severity == "error"]
-    for said in ("x-bootstrap.nme", "x-bootstrap.health", "services.app: has no image", "A refers to ${NONE}"):
+    for said in ("x-bootstrap.nme", "x-bootstrap.health", "services.nginx: has no image", "A refers to ${NONE}"):
         assert [line for line in errors if said in line], said
     assert [line for line in errors if f"{ENV_EXAMPLE}: ADMIN_PASSWORD: the same secret" in line]
 

@@ -153,7 +153,7 @@ def x(**changes: Any) -> Callable[[dict[str, Any]], None]:
         (x(media=["uploads"]), "x-bootstrap.media: 'uploads' is no entry of"),
         (x(certificate={"install": "../ssl", "reload": ["web", "x"]}), "certificate.install: must be a folder inside"),
         (lambda d: d["volumes"].update(data={}), "volumes.data: does not lie on the data volume"),
-        (lambda d: d["services"]["web"].pop("image"), "services.web: has no image"),
+        (lambda d: d["services"]["db"].pop("image"), "services.db: has no image"),
         (lambda d: d["services"]["web"].update(image="web:${TAG}"), "services.web.image: holds a variable"),
     ],
 )
