@@ -26,8 +26,9 @@ JOB_S = 600
 STOP_S = 180
 # for those who have just connected to ask what they came for: a web server that ends cuts who has not asked yet
 SETTLE_S = 2.0
-# Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s: whoever failed so often will not recover
-RESTARTS = 5
+# Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s. One that ends until its database answers has
+# ended five times within 4 s, so it is given time; whoever still ends after that will not recover
+RESTARTS, RECOVERS_S = 5, 60
 
 
 def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
@@ -108,7 +109,8 @@ class Starting:
 
     def __init__(self, compose: Compose) -> None:
         self._compose = compose
-        self._deadline = time.monotonic() + HEALTHY_S
+        self._begun = time.monotonic()
+        self._deadline = self._begun + HEALTHY_S
         self._before = _restarts(compose.containers())
 
     def up(self, services: Sequence[str], *, everything: bool = False) -> None:
@@ -130,7 +132,7 @@ class Starting:
             return True
         # a container counts for as long as it lives: what happened before today is no failure of today
         since = {key: count - self._before.get(key, 0) for key, count in _restarts(containers).items()}
-        failed = first_failed(containers, services, since)
+        failed = first_failed(containers, services, since if time.monotonic() > self._begun + RECOVERS_S else {})
         if failed is not None:
             raise _unhealthy(self._compose, failed, containers)
         return False

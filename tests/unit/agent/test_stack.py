@@ -142,3 +142,27 @@ def test_an_image_is_known_by_its_id_or_its_repositorys_digest() -> None:
     assert stack.matches(inspected, "sha256:1") and stack.matches(inspected, "postgres@sha256:2")
     assert not stack.matches(inspected, "sha256:3")
     assert not stack.matches({"Id": "sha256:1", "RepoDigests": None}, "sha256:2")
+
+
+class Flaky:
+    """A service that ends until its database answers."""
+
+    def __init__(self, often: int) -> None:
+        self.often, self.asked = often, 0
+
+    def containers(self) -> list[Container]:
+        self.asked += 1
+        ended = min(self.asked * 4, self.often)
+        return [Container("web", "web", "restarting" if ended < self.often else "running", "", 1, ended)]
+
+    def last_log_lines(self, service: str) -> list[str]:
+        return ["no database"]
+
+
+def test_a_service_that_ends_until_its_database_answers_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    flaky: Any = Flaky(often=12)
+    stack.Starting(flaky).wait(["web"])
+    monkeypatch.setattr(stack, "RECOVERS_S", -1)
+    never: Any = Flaky(often=1000)
+    with pytest.raises(stack.UnhealthyError, match=r"service web is ending again and again, 12 times, .*no database"):
+        stack.Starting(never).wait(["web"])
