@@ -16,7 +16,7 @@ def data_folder(stack: StackView, service: ServiceView) -> Findings:
     folder, home = service.data_folder, service.image_volume
     if not service.long_running or folder is None or home is None:
         return
-    where, mount = f"{service.where}.volumes", _covering(service.mounts, folder)
+    where, mount = f"{service.where}.volumes", covering(service.mounts, folder)
     remedy = f"mount a volume of x-bootstrap.volumes there: {service.name}_data:{home}"
     if mount is not None and _within(folder, home) and not _within(mount.target, home):
         what = f"{mount.target} is not where this image keeps its data, {home} is: lost at the next redeploy"
@@ -50,7 +50,7 @@ def broker_name(stack: StackView, service: ServiceView) -> Findings:
         yield Finding(ERROR, service.where, what, f"add `hostname: {service.name}`")
 
 
-def _covering(mounts: list[Mount], folder: str) -> Mount | None:
+def covering(mounts: list[Mount], folder: str) -> Mount | None:
     """The innermost mount that the folder is in."""
     around = [mount for mount in mounts if _within(folder, mount.target)]
     return max(around, key=lambda mount: len(normpath(mount.target)), default=None)

@@ -78,7 +78,7 @@ def examine(folder: Path, compose_files: Sequence[str] = ()) -> Examined:
     missing, wrong = wrong, []
     found = read(files.find, folder, compose_files, template.values.get(files.VARIABLE)) or files.Found(())
     also: list[str] = []
-    model = (read(_model, folder, found.files, template, also) if found.files else None) or Model()
+    model = (read(_model, folder, found.files, template.values, also) if found.files else None) or Model()
     document = model.document
     wrong += missing
     field = read(_field, document, found.files[0], wrong) if document else None
@@ -105,10 +105,16 @@ def _read(path: Path, name: str = "") -> str:
         raise StackError(name or path.name, f"cannot be read: {reason}", remedy) from None
 
 
-def _model(folder: Path, names: tuple[str, ...], template: EnvTemplate, also: list[str]) -> Model:
+def document(folder: Path, names: tuple[str, ...], values: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Of Compose files that nobody adapted, and the names of those that they include or extend. StackError."""
+    also: list[str] = []
+    return _model(folder, names, values, also).document, tuple(dict.fromkeys(also))
+
+
+def _model(folder: Path, names: tuple[str, ...], values: Mapping[str, str], also: list[str]) -> Model:
     """With what `include` and `extends` bring; `also` gets the names of those files."""
     base = str(PurePosixPath(names[0]).parent)
-    reader = Reader(lambda name: _read(folder / name, name), lambda text: filled(text, template.values), base, also)
+    reader = Reader(lambda name: _read(folder / name, name), lambda text: filled(text, values), base, also)
     model = reader.model(names)
     if not model.document:
         raise StackError(names[0], "is empty", HELP)
@@ -127,7 +133,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 def _field(document: Mapping[str, Any], file: str, wrong: list[StackError]) -> XBootstrap | None:
     if form.FIELD not in document:
-        raise StackError(file, f"has no {form.FIELD} field", HELP)
+        raise StackError(file, f"has no {form.FIELD} field", "bootstrap stack adopt writes it; " + HELP)
     try:
         return form.parse(document[form.FIELD], closed=True)
     except FormError as error:

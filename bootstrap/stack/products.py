@@ -22,6 +22,14 @@ _FOLDERS = {
     "neo4j": "/data",
     "rabbitmq": "/var/lib/rabbitmq",
 }
+# who writes there: the image's own user
+_USERS = {
+    **dict.fromkeys((*POSTGRES, "mysql", "mariadb", "mongo", "rabbitmq", "redis", "valkey"), 999),
+    **{"percona": 1001, "couchdb": 5984, "neo4j": 7474, "cassandra": 999, "grafana": 472, "prometheus": 65534},
+    **{"elasticsearch": 1000, "opensearch": 1000, "nextcloud": 33, "wordpress": 33, "drupal": 33, "minio": 0},
+}
+# Alpine gives other numbers
+_ALPINE = {**dict.fromkeys(POSTGRES, 70), "rabbitmq": 100}
 # what is mounted there is a database's, whatever the image is called; `/data` may be anything
 TELLING_FOLDERS = frozenset({*_FOLDERS.values(), _SINCE_18} - {"/data"})
 _SERVERS = re.compile(
@@ -46,6 +54,12 @@ def default_folder(image: str) -> str | None:
     """The folder itself, which lies in that volume."""
     home = volume_of(image)
     return f"{home}/{_postgres_version(image)}/docker" if home == _SINCE_18 else home
+
+
+def user_of(image: str) -> int | None:
+    """The uid that owns its data; None when that is not known."""
+    product = product_of(image)
+    return (_ALPINE.get(product) if "alpine" in image else None) or _USERS.get(product)
 
 
 def is_server(command: str) -> bool:

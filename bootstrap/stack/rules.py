@@ -27,7 +27,7 @@ _IN_A_URL = re.compile(r"://[^/\s:@]*:[^/\s:@<]+@")
 # ${NAME}, ${NAME:-default}, $NAME; $$ is a dollar
 _VARIABLE = re.compile(r"(?<!\$)\$(?:\{(?P<name>[A-Za-z_]\w*)(?P<rest>[^}]*)\}|(?P<bare>[A-Za-z_]\w*))")
 # what the machine itself has, to be read
-_HARMLESS = ("/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/usr/share/zoneinfo", "/dev/", "/proc", "/sys")
+HARMLESS = ("/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/usr/share/zoneinfo", "/dev/", "/proc", "/sys")
 _BY_BOOTSTRAP = (WEBROOT.name, LETSENCRYPT.name)
 # set by bootstrap beside .env.production
 _GIVEN = {"RELEASE"}
@@ -293,7 +293,7 @@ def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
             )
         return
     if not inside_the_stack(relative):
-        if not (mount.read_only and source.startswith(_HARMLESS)):
+        if not (mount.read_only and source.startswith(HARMLESS)):
             yield "is outside of the stack: a new droplet does not have it", f"put it into the stack, or on {DATA}"
         return
     made = (stack.field.certificate.install if stack.field and stack.field.certificate else "", "logs")
