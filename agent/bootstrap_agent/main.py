@@ -65,12 +65,12 @@ def volume(droplet: Droplet, options: argparse.Namespace) -> answers.Volume:
     return module.unmount(droplet.deployment.volume)
 
 
-def secrets(droplet: Droplet, options: argparse.Namespace) -> answers.Written | answers.Secrets:
+def secrets(droplet: Droplet, options: argparse.Namespace) -> answers.Written | answers.Secrets | answers.Kept:
     from bootstrap_agent import secrets as module
 
     if options.action == "put":
         return module.put(sys.stdin.read(), droplet.release.folder)
-    return module.get(droplet.release.folder)
+    return module.kept() if options.action == "kept" else module.get(droplet.release.folder)
 
 
 def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services:

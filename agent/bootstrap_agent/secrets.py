@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bootstrap_agent.contract import dotenv, form, paths
-from bootstrap_agent.contract.answers import Credentials, Secrets, Written
+from bootstrap_agent.contract.answers import Credentials, Kept, Secrets, Written
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.dotenv import DotenvError
 from bootstrap_agent.contract.errors import HostError, NotFoundError
 from bootstrap_agent.files import write_atomic
+from bootstrap_agent.run import run
 
 
 def put(text: str, stack_dir: Path) -> Written:
@@ -42,6 +44,24 @@ def get(stack_dir: Path) -> Secrets:
         return Secrets(env, form.decode(paths.CREDENTIALS.read_text(), Credentials))
     except form.FormError as error:
         raise HostError(f"{paths.CREDENTIALS}: {error}", "run `bootstrap create` again: it delivers the key") from None
+
+
+def keep(stack_dir: Path, deployment: Deployment) -> None:
+    """Beside the data: a database keeps the password that it was made with. Only the operator's recovery key opens it,
+    so neither the volume nor a snapshot of it tells anybody."""
+    recipient = deployment.backup.recipient
+    if recipient is None:
+        return
+    text = (stack_dir / paths.ENV_FILE).read_text()
+    sealed = run(["age", "--encrypt", "--armor", "--recipient", recipient], stdin=text, what="age").out
+    write_atomic(paths.KEPT_SECRETS, sealed.encode(), 0o600)
+
+
+def kept() -> Kept:
+    try:
+        return Kept(paths.KEPT_SECRETS.read_text())
+    except FileNotFoundError:
+        return Kept()
 
 
 def environment(stack_dir: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from bootstrap_agent import boot, hold, volume
+from bootstrap_agent import accounts, boot, hold, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.compose import Compose, Container, states, tail
 from bootstrap_agent.contract.answers import Services
@@ -18,7 +18,7 @@ from bootstrap_agent.contract.paths import AFTER_RESTORE, DATA
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import last_line, note, run
-from bootstrap_agent.secrets import environment
+from bootstrap_agent.secrets import environment, keep
 from bootstrap_agent.waiting import until
 
 HEALTHY_S = 240
@@ -34,6 +34,7 @@ RESTARTS, RECOVERS_S = 5, 60
 def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
     volume.require_mounted()
     environment(release.folder)
+    keep(release.folder, deployment)
     check_images(release, compose)
     pair.install(release, deployment, x)
     try:
@@ -152,6 +153,8 @@ def reconcile(compose: Compose, x: XBootstrap, services: Collection[str]) -> Non
         if step.service in services:
             note(f"reconcile {step.service}")
             compose.execute(step.service, step.command, error=UnhealthyError, what=f"reconcile {step.service}")
+    if x.databases and x.databases.service in services:
+        accounts.agree(compose, x.databases.service)
 
 
 def run_jobs(compose: Compose, x: XBootstrap) -> None:

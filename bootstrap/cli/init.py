@@ -16,7 +16,7 @@ from bootstrap.cli.stack import adopted, file_option
 @file_option
 @pass_context
 def init(context: Context, folder: Path, named: tuple[str, ...]) -> None:
-    """Make a repository ready for a droplet: adopt its stack, and write bootstrap.yaml where there is none.
+    """Make your repository ready: adopt its stack, write bootstrap.yaml.
 
     \b
     bootstrap init

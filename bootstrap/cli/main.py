@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # name → (where the command is, its line in --help). The lines stand here so that --help imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("bootstrap.cli.init:init", "Make a repository of your own ready: adopt its stack, write bootstrap.yaml."),
+    "init": ("bootstrap.cli.init:init", "Make your repository ready: adopt its stack, write bootstrap.yaml."),
     "stack": ("bootstrap.cli.stack:stack", "Adopt a stack of your own, and check it before it is baked."),
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),

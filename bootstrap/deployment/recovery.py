@@ -55,6 +55,18 @@ def opens(path: Path, content: bytes) -> bool:
     return True
 
 
+def opened(path: Path, content: bytes) -> str | None:
+    """The text; None when another key was meant, or there is none."""
+    from pyrage import DecryptError, decrypt
+
+    if not path.exists():
+        return None
+    try:
+        return bytes(decrypt(content, [_read(path)])).decode()
+    except DecryptError:
+        return None
+
+
 def unsealed(path: Path, chunks: Iterator[bytes]) -> str | None:
     """The SHA-256 of the content, never held as a whole; None when a byte is not as it was when it was encrypted to
     this key."""

@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 from pathlib import Path
 
-from bootstrap.deployment import remote
+from bootstrap.deployment import recovery, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import CredentialsError, NotFoundError, UsageError
 from bootstrap.ports.host import Host
@@ -93,6 +93,30 @@ def read(host: Host) -> Secrets:
         return remote.agent(host, answers.SECRETS_GET)
     except NotFoundError:
         return Secrets({}, Credentials())
+
+
+def known(env: Environment, host: Host) -> Secrets:
+    """As the droplet holds them; of a new one, those that its data volume was made with."""
+    held = read(host)
+    return held if held.env else Secrets(_kept(env, host), held.credentials)
+
+
+def _kept(env: Environment, host: Host) -> dict[str, str]:
+    try:
+        sealed = remote.agent(host, answers.SECRETS_KEPT).sealed
+    except UsageError:
+        # an agent of an earlier image keeps none
+        return {}
+    if sealed is None:
+        return {}
+    file = env.settings.recovery_file
+    text = recovery.opened(file, sealed.encode())
+    if text is None:
+        raise CredentialsError(
+            f"the data volume keeps the passwords of its databases, encrypted to another recovery key than {file}",
+            "name the right one, `recovery_key` in bootstrap.yaml, or give up the data: bootstrap destroy --volume",
+        )
+    return dotenv.final(text)
 
 
 def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str], existing: Secrets) -> bool:

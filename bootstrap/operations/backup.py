@@ -60,11 +60,11 @@ def manifest_of(env: Environment, wanted: str) -> Manifest:
     return _manifest(store_of(env), manifest_key(env.settings.prefix, found[0].id))
 
 
-def recipient(env: Environment) -> str | None:
-    """Whom this deployment's backups are encrypted to: whom they were so far, else the operator's own key, made now if
-    need be. None where there are none."""
+def recipient(env: Environment) -> str:
+    """Whom this deployment's backups, and the passwords beside its data, are encrypted to: whom backups were so far,
+    else the operator's own key, made now if need be."""
     if env.store is None:
-        return None
+        return recovery.ensure(env.settings.recovery_file)
     own = recovery.recipient_of(env.settings.recovery_file)
     # read one by one: the newest says it, but for one of version 1
     stored = (_manifest(env.store, key) for key in _manifest_keys(env))

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+import pyrage
 import yaml
 
 from bootstrap.deployment import hostkeys
 from bootstrap.errors import HostError, HostKeyError
 from bootstrap.ports.host import HostAddress, HostResult
-from bootstrap_agent.contract import answers, form, manifest, paths, units
+from bootstrap_agent.contract import answers, dotenv, form, manifest, paths, units
 from bootstrap_agent.contract.answers import COMMANDS
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
@@ -80,6 +81,7 @@ class Around(Protocol):
     effects: Effects
     shell: dict[str, str | HostResult]
     certified: bool
+    kept: dict[str, str]
     closed: int
     # what a restore says that it found, where it is not the usual
     restored: answers.Restored | None
@@ -179,6 +181,12 @@ class FakeHost:
             if getattr(machine, change[0]) != change[1] and not (command == "stack up" and machine.deaf):
                 setattr(machine, *change)
                 self._world.effects.log.append(command)
+        recipient = machine.deployment.backup.recipient
+        if command == "stack up" and recipient:
+            whom = [pyrage.x25519.Recipient.from_str(recipient)]
+            self._world.kept[machine.deployment.volume] = pyrage.encrypt(
+                dotenv.render(machine.env).encode(), whom, armored=True
+            ).decode()
         if command in ("stack up", "stack down"):
             machine.held = command == "stack down"
 
@@ -202,6 +210,8 @@ class FakeHost:
             case ["stack", action]:
                 running = (answers.Service("auth-service", "running", "healthy"),)
                 return answers.Services(running if action == "up" else ())
+            case ["secrets", "kept"]:
+                return answers.Kept(self._world.kept.get(machine.deployment.volume))
             case ["secrets", "get"]:
                 return answers.Secrets(machine.env, machine.credentials)
             case ["secrets", "put"]:

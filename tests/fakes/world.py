@@ -115,6 +115,8 @@ class Surroundings:
         self.store = FakeStore(self.effects)
         # there is a certificate on the data volume
         self.certified = False
+        # data volume → what it keeps of the secrets that its data know
+        self.kept: dict[str, str] = {}
         # what a program on a machine prints, or how it ends
         self.shell: dict[str, str | HostResult] = {}
         self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]

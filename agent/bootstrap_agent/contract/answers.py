@@ -83,6 +83,13 @@ class Written(msgspec.Struct, frozen=True):
     written: tuple[str, ...]
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """`.env.production` as it was when the data volume served last, as `age --armor` writes it; None where nothing was
+    kept."""
+
+    sealed: str | None = None
+
+
 DONE = "done"
 
 
@@ -292,6 +299,7 @@ INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
 SECRETS_PUT: Command[Written] = Command(("secrets", "put"), Written)
+SECRETS_KEPT: Command[Kept] = Command(("secrets", "kept"), Kept, changes=False)
 SECRETS_GET: Command[Secrets] = Command(("secrets", "get"), Secrets, changes=False)
 STACK_UP: Command[Services] = Command(("stack", "up"), Services)
 STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)

@@ -33,6 +33,8 @@ LETSENCRYPT = DATA / "letsencrypt"
 WEBROOT = DATA / "acme-webroot"
 # there between a restore and the `stack up` after it
 AFTER_RESTORE = DATA / ".after-restore"
+# .env.production as the data know it, encrypted to the recovery key
+KEPT_SECRETS = DATA / "bootstrap-secrets.age"
 # of the deployment and not of the machine: a new droplet does not begin to tell what was told
 ALERTS = DATA / "bootstrap-alerts.json"
 

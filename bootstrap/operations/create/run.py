@@ -236,7 +236,7 @@ def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> No
 
 def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
     with env.progress.step("secrets delivered over ssh"):
-        secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.read(host))
+        secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.known(env, host))
 
 
 def _restore_if_due(env: Environment, droplet: Droplet, host: Host, planned: plan.Plan) -> None:

@@ -70,6 +70,8 @@ def decide(source: Source) -> Book:
     book = Book()
     name = str(source.view.document.get("name") or source.folder.resolve().name).lower()
     slug = re.sub(r"[^a-z0-9_-]+", "-", name).strip("-_") or "stack"
+    if "name" not in source.view.document:
+        book.decide(("name",), slug, "what containers and images are called, whatever the folder is")
     book.decide(("x-bootstrap", "name"), slug, "names the image: bootstrap-" + slug + "-…")
     services.adopt(source, book)
     environment.adopt(source, book)

@@ -18,7 +18,7 @@ HEADER = """\
 # the last lines say what it has decided once: what you take out stays out.
 # What each entry means: docs/your-own-stack.md
 """
-_ORDER = ("x-bootstrap", "services", "configs", "networks", "volumes")
+_ORDER = ("name", "x-bootstrap", "services", "configs", "networks", "volumes")
 
 
 class _Dumper(yaml.SafeDumper):

@@ -14,15 +14,15 @@ from bootstrap.stack.compose_view import ServiceView, StackView, is_file, mappin
 from bootstrap.stack.errors import StackError
 from bootstrap_agent.contract import dotenv
 from bootstrap_agent.contract.dotenv import DotenvError, Entry
-from bootstrap_agent.contract.paths import ENV_EXAMPLE
+from bootstrap_agent.contract.paths import COMPOSE_FILE, ENV_EXAMPLE, ENV_FILE
 from bootstrap_agent.contract.release import SEPARATOR
 
 OVERRIDE_FILE = "compose.bootstrap.yaml"
 # beside a `.env`, what shows others what belongs into it; the first that is there
 EXAMPLES = (
-    *(".env.production.example", ".env.prod.example", ".env.example", ".env.sample", ".env.template", ".env.dist"),
+    *(ENV_EXAMPLE, ".env.prod.example", ".env.example", ".env.sample", ".env.template", ".env.dist"),
     *(
-        ".env.production.sample",
+        f"{ENV_FILE}.sample",
         ".env.prod.sample",
         ".example.env",
         "env.example",
@@ -33,7 +33,7 @@ EXAMPLES = (
     ),
     *(".env.default", ".env.docker.example", "dotenv.example", ".env-example", ".env_example", ".env-sample"),
 )
-_PRODUCTION = ("docker-compose.prod.yml", "docker-compose.prod.yaml", "docker-compose.production.yml",
+_PRODUCTION = (COMPOSE_FILE, "docker-compose.prod.yaml", "docker-compose.production.yml",
                "docker-compose.production.yaml", "compose.prod.yaml", "compose.prod.yml", "compose.production.yaml",
                "compose.production.yml", "production.yml")  # fmt: skip
 _DEEP = 2

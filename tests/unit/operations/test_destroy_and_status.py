@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.deployment import find, gate, steps
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import NotFoundError
+from bootstrap.errors import CredentialsError, NotFoundError
 from bootstrap.operations import destroy, logs
 from bootstrap.operations.create import run as create
 from bootstrap.operations.status import status
@@ -102,6 +102,28 @@ def test_destroy_keeps_the_data_and_create_finds_them(world: World) -> None:
     assert failure.value.remedy and "--volume" in failure.value.remedy
     env = world.env()
     assert create.create(env).volume.id == volume.id
+
+
+def env_of(world: World) -> dict[str, str]:
+    (droplet,) = world.cloud.droplets()
+    return world.at(str(droplet.public_ip)).env
+
+
+def test_kept_data_keep_the_passwords_that_they_were_made_with(world: World) -> None:
+    before = env_of(world)
+    run_destroy(world)
+    create.create(world.env())
+    assert before and env_of(world) == before
+    run_destroy(world)
+    kept = world.settings.recovery_file.read_text()
+    world.settings.recovery_file.unlink()
+    with pytest.raises(CredentialsError, match="keeps the passwords of its databases, encrypted to another") as failure:
+        create.create(world.env())
+    assert failure.value.remedy and "destroy --volume" in failure.value.remedy
+    assert not [machine for machine in world.machines.values() if machine.up], "before anything is started"
+    world.settings.recovery_file.write_text(kept)
+    create.create(world.env())
+    assert env_of(world) == before
 
 
 def test_after_a_destroy_nobody_goes_on_from_where_a_create_stopped(world: World) -> None:
