@@ -66,8 +66,8 @@ def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.
         say(site, "/", "second")
         say(site, "/post/", "another")
 
-        psql = ["sudo", "docker", "exec", "desk-db-1", "psql", "--quiet", "--username=desk", "notes"]
-        owner("ssh", OWN_DOMAIN, "--", *psql, "--command=ALTER ROLE desk PASSWORD 'another'")
+        psql = "sudo docker exec desk-db-1 psql --quiet --username=desk notes"
+        owner("ssh", OWN_DOMAIN, "--", f"{psql} --command=\"ALTER ROLE desk PASSWORD 'another'\"")
         owner("create", "--domain", OWN_DOMAIN)
         assert heard(site) == (["first", "second"], 2), "the account agrees with .env.production again"
 

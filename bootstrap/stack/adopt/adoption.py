@@ -47,7 +47,7 @@ def adopt(start: Path, named: Sequence[str] = ()) -> Adopted:
     """Writes nothing. StackError for what cannot be read."""
     source = gather(start, named)
     before, example_before = _before(source.folder / source.override), _before(source.folder / ENV_EXAMPLE)
-    book = decide(source)
+    book = decide(source, example_before)
     files = SEPARATOR.join((*source.files, source.override))
     variables = [Variable(VARIABLE, files, "the Compose files"), *book.variables.values()]
     if example_before:
@@ -66,8 +66,9 @@ def adopt(start: Path, named: Sequence[str] = ()) -> Adopted:
     return Adopted(source.folder, source.files, source.override, text, example, new, tuple(variables), tuple(book.left))
 
 
-def decide(source: Source) -> Book:
-    book = Book()
+def decide(source: Source, example: str = "") -> Book:
+    """`example` is the .env.production.example that is there already."""
+    book = Book(present=frozenset(env_template.parse(example).values))
     name = str(source.view.document.get("name") or source.folder.resolve().name).lower()
     slug = re.sub(r"[^a-z0-9_-]+", "-", name).strip("-_") or "stack"
     if "name" not in source.view.document:
@@ -75,8 +76,8 @@ def decide(source: Source) -> Book:
     book.decide(("x-bootstrap", "name"), slug, "names the image: bootstrap-" + slug + "-…")
     services.adopt(source, book)
     environment.adopt(source, book)
-    data.adopt(source, book)
     front.adopt(source, book)
+    data.adopt(source, book)
     if ("x-bootstrap", "health") not in book.decisions:
         book.decide(("x-bootstrap", "health"), ["/"], "must answer 200 over HTTPS before traffic comes")
     return book

@@ -50,6 +50,10 @@ class Book:
     decisions: dict[Place, Decision] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
     left: list[Told] = field(default_factory=list)
+    # service → what is mounted there for the droplet's sake, and why
+    mounts: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    # variables that the example has already
+    present: frozenset[str] = frozenset()
 
     def decide(self, place: Place, value: Any, why: str = "") -> None:
         self.decisions.setdefault(place, Decision(place, value, why))
@@ -61,6 +65,9 @@ class Book:
         told = Told(where, what)
         if told not in self.left:
             self.left.append(told)
+
+    def mount(self, service: str, entry: str, why: str) -> None:
+        self.mounts.setdefault(service, []).append((entry, why))
 
     def below(self, *place: str) -> Iterator[Decision]:
         return (one for key, one in self.decisions.items() if key[: len(place)] == place)

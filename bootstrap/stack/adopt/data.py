@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from bootstrap.stack import products
@@ -72,8 +73,11 @@ def _on_volume(name: str) -> dict[str, Any]:
 
 
 def _new_volume(source: Source, book: Book, service: ServiceView, target: str) -> str:
-    stem = "data" if service.kind else re.sub(r"\W+", "_", target.rstrip("/").rpartition("/")[2]).strip("_") or "data"
-    name = re.sub(r"\W+", "_", f"{service.name}_{stem}".lower())
+    parts = [re.sub(r"\W+", "_", part).strip("_") for part in target.strip("/").split("/")]
+    stems = ["data"] if service.kind else ["_".join(parts[-count:]) for count in range(1, len(parts) + 1)]
+    taken = {*source.view.volumes, *(place[1] for place in book.decisions if place[0] == "volumes")}
+    names = [re.sub(r"\W+", "_", f"{service.name}_{stem}".lower()) for stem in stems]
+    name = next((one for one in names if one not in taken), f"{names[-1]}_{len(taken)}")
     book.decide(("volumes", name, "driver_opts"), _on_volume(name), "on the data volume")
     keep(source, book, name, service)
     return name
@@ -85,8 +89,12 @@ def _mounts(source: Source, book: Book, service: ServiceView) -> None:
     added: list[str] = []
     dropped: list[Mount] = []
     why: list[str] = []
+    for entry, reason in book.mounts.get(service.name, []):
+        added.append(entry)
+        why.append(reason)
+    claimed = {entry.split(":")[1] for entry in added}
     for mount in service.mounts:
-        if mount.is_bind and not _at_home(source, mount):
+        if mount.is_bind and normpath(mount.target) not in claimed and not _at_home(source, mount):
             _bind(source, book, service, mount, added, dropped, why)
     home, folder = service.image_volume, service.data_folder
     if home and folder and service.long_running:
@@ -109,9 +117,18 @@ def _mounts(source: Source, book: Book, service: ServiceView) -> None:
         entries = zip(sequence(service.body.get("volumes")), service.mounts, strict=True)
         targets = {one.rpartition(":")[2] if one.count(":") == 1 else one.split(":")[1] for one in added}
         kept = [entry for entry, mount in entries if mount not in dropped and mount.target not in targets]
-        book.decide(place, Override([*kept, *added]) if kept or added else RESET, "; ".join(why))
+        book.decide(place, Override([*kept, *added]) if kept or added else RESET, _because(why))
     elif added:
-        book.decide(place, added, "; ".join(why))
+        book.decide(place, added, _because(why))
+
+
+def _because(why: list[str]) -> str:
+    """Sources of the same fate in one sentence."""
+    grouped: dict[str, list[str]] = {}
+    for one in why:
+        what, _, fate = one.partition(": ")
+        grouped.setdefault(fate, []).append(what)
+    return "; ".join(", ".join(whats) + (f": {fate}" if fate else "") for fate, whats in grouped.items())
 
 
 def _at_home(source: Source, mount: Mount) -> bool:
@@ -135,27 +152,27 @@ def _bind(
         book.leave(where, f"{mount.source}: whoever breaks into {service.name} controls the droplet; remove it")
     elif mount in service.data_mounts or (service.image_volume and mount.target.startswith(service.image_volume)):
         added.append(f"{_new_volume(source, book, service, mount.target)}:{mount.target}")
-        why.append(f"{mount.source} is this computer's: on the data volume instead")
+        why.append(f"{mount.source}: on the data volume, as it is this computer's")
     elif mount.source.startswith(HARMLESS):
         added.append(f"{mount.source}:{mount.target}:ro")
-        why.append("read only")
+        why.append(f"{mount.source}: read only")
     elif not inside_the_stack(place):
         if mount.read_only:
             book.leave(where, f"{mount.source} is outside of the repository: copy it in, or remove the mount")
             return
         added.append(f"{_new_volume(source, book, service, mount.target)}:{mount.target}")
-        why.append(f"{mount.source} is on no droplet: on the data volume instead")
+        why.append(f"{mount.source}: on the data volume, as it is on no droplet")
     elif _is_source(source, service, place):
         dropped.append(mount)
-        why.append(f"without {mount.source}: the image has the code")
+        why.append(f"{mount.source}: not mounted, as the image has the code")
         # they only keep parts of the image from being covered
         dropped += [one for one in service.mounts if one.kind == "volume" and not one.source]
     elif is_file(path) or _holds_files(path):
         added.append(f"{mount.source}:{mount.target}:ro")
-        why.append(f"{mount.source} is the repository's: read only")
+        why.append(f"{mount.source}: read only, as it is the repository's")
     else:
         added.append(f"{_new_volume(source, book, service, mount.target)}:{mount.target}")
-        why.append(f"{mount.source} is written to: on the data volume instead")
+        why.append(f"{mount.source}: on the data volume, as it is written to")
 
 
 def _is_source(source: Source, service: ServiceView, place: str) -> bool:

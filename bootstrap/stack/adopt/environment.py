@@ -12,7 +12,7 @@ from typing import Any
 
 from bootstrap.stack.adopt import names
 from bootstrap.stack.adopt.book import RESET, Book, Override
-from bootstrap.stack.adopt.source import Source
+from bootstrap.stack.adopt.source import Source, is_hidden
 from bootstrap.stack.compose_view import ServiceView, mapping, sequence
 from bootstrap.stack.env_template import GENERATED
 from bootstrap.stack.rules import is_secret
@@ -129,6 +129,10 @@ def _entry(source: Source, book: Book, secrets: _Secrets, service: ServiceView, 
     if raw is None:
         _want(source, book, secrets, name, None)
         return
+    if not raw and service.kind and names.is_named_secret(name) and not names.is_foreign(name):
+        book.decide(place, f"${{{name}}}", "made by bootstrap: an empty one is refused")
+        secrets.secret(name)
+        return
     if is_secret(name, raw) and not _CREDENTIALS.search(raw):
         found = _DEFAULT.fullmatch(raw)
         variable = found["name"] if found else secrets.literals.get(raw)
@@ -149,7 +153,7 @@ def _entry(source: Source, book: Book, secrets: _Secrets, service: ServiceView, 
 
 
 def _env_files(source: Source, book: Book, secrets: _Secrets, service: ServiceView) -> None:
-    hidden = [path for path, _ in service.env_files if ".env" in path]
+    hidden = [path for path, _ in service.env_files if is_hidden(source.view, path)]
     if not hidden:
         return
     kept = [path for path, _ in service.env_files if path not in hidden]
@@ -209,7 +213,7 @@ def _word(reference: Reference | None) -> bool:
 
 def _want(source: Source, book: Book, secrets: _Secrets, name: str, reference: Reference | None) -> None:
     """A line of the example for a variable that is used."""
-    if name in RESERVED or name in book.variables:
+    if name in RESERVED or name in book.variables or name in book.present:
         return
     value = source.values.get(name)
     operator = reference.operator if reference else ""
@@ -228,10 +232,12 @@ def _want(source: Source, book: Book, secrets: _Secrets, name: str, reference: R
         book.leave(name, "no example says what it is: " + ("give it in your env_file" if required else "it is empty"))
     else:
         switched = names.of_production(name, value)
-        book.variable(name, secrets.without(value, name) if switched is None else switched)
-        for part in dotenv.parts(book.variables[name].value):
-            if isinstance(part, Reference) and part.name:
+        told = secrets.without(value, name) if switched is None else switched
+        for part in dotenv.parts(told):
+            # Compose reads a file from its top
+            if isinstance(part, Reference) and part.name and part.name != name:
                 _want(source, book, secrets, part.name, part)
+        book.variable(name, told)
 
 
 def _secret_line(book: Book, secrets: _Secrets, name: str, value: str | None) -> None:
@@ -243,7 +249,8 @@ def _secret_line(book: Book, secrets: _Secrets, name: str, value: str | None) ->
         book.variable(name, "", "somebody else gives it out; empty, it is not used")
         return
     if value and _CREDENTIALS.search(value):
-        book.variable(name, secrets.without(value, name))
+        told = secrets.without(value, name)
+        book.variable(name, told)
         return
     first = secrets.literals.get(value or "")
     if value and first and first != name and "PASS" in name.upper():

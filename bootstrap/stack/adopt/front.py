@@ -11,6 +11,7 @@ import re
 from posixpath import normpath
 from typing import Any
 
+from bootstrap.stack import products
 from bootstrap.stack.adopt.book import RESET, Book, Override
 from bootstrap.stack.adopt.services import health_path, ports_of
 from bootstrap.stack.adopt.source import Source
@@ -91,19 +92,27 @@ def _publishes(service: ServiceView, port: int) -> bool:
 
 def _visited(services: tuple[ServiceView, ...]) -> tuple[ServiceView | None, str]:
     """And the port that it listens on within."""
-    found = [one for one in services if one.long_running and not one.kind and (ports_of(one) or one.body.get("expose"))]
-    published = [one for one in found if ports_of(one)]
+    found = [one for one in services if one.long_running and not one.kind and (one.ports or one.body.get("expose"))]
+    # to this computer alone is for a web server that is not in the stack
+    published = [one for one in found if ports_of(one)] or [one for one in found if one.ports]
     best = [one for one in published or found if not _TOOLS.search(f"{one.name} {one.image}")]
     for service in sorted(best or published or found, key=_rank):
-        ports = ports_of(service)
+        ports = ports_of(service) or service.ports
         first = sorted(ports, key=lambda port: 80 not in port.numbers)
         target = first[0].target if first else str(sequence(service.body.get("expose"))[0])
         return service, target.partition("-")[0].partition("/")[0]
     return None, ""
 
 
+def _is_web_server(service: ServiceView) -> bool:
+    """By the image, or the one that it is built on."""
+    bases = re.findall(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)", service.dockerfile, re.MULTILINE | re.IGNORECASE)
+    image = bases[-1] if service.built and bases else service.filled(service.image)
+    return products.product_of(image) in _SERVERS
+
+
 def _rank(service: ServiceView) -> tuple[bool, bool, bool]:
-    return service.product not in _SERVERS, not _publishes(service, 80), not _LIKELY.search(service.name)
+    return not _is_web_server(service), not _publishes(service, 80), not _LIKELY.search(service.name)
 
 
 def _in_front(source: Source, book: Book, visited: ServiceView, port: str) -> None:
@@ -172,7 +181,7 @@ def _not_public(source: Source, book: Book, visited: ServiceView) -> None:
         place = ("services", service.name, "ports")
         book.decide(place, Override(local) if local else RESET, why)
     # a web server knows the way to the others by itself
-    if others and visited.product not in _SERVERS:
+    if others and not _is_web_server(visited):
         what = f"visitors come to {visited.name} alone; for {', '.join(others)} add a `location` to configs.front"
         book.leave("services.front", what)
 
@@ -188,7 +197,7 @@ def _own_tls(source: Source, book: Book, service: ServiceView) -> None:
     path = health_path(service, "80") or health_path(service, "443") or "/"
     book.decide(("x-bootstrap", "health"), [path], "must answer 200 over HTTPS before traffic comes")
     config = _configuration(source, service)
-    pairs = dict(re.findall(r"^\s*(ssl_certificate|ssl_certificate_key)\s+([^;\s]+)\s*;", config, re.MULTILINE))
+    pairs = dict(re.findall(r"(?<![\w$])(ssl_certificate(?:_key)?)\s+([^;\s]+)\s*;", config))
     folders = {one.rpartition("/")[0] for one in pairs.values()}
     files = {one.rpartition("/")[2] for one in pairs.values()}
     if len(folders) != 1 or files != {"fullchain.pem", "privkey.pem"} or "$" in str(folders):
@@ -205,9 +214,7 @@ def _certificate(source: Source, book: Book, service: ServiceView, inside: str) 
     folder = source.view.place(mount.source) if mount else ""
     if not folder or folder.startswith(("/", "..", "~")):
         folder = normpath(f"{source.base}/tls")
-        _mounted(book, service, f"{source.from_base(folder)}:{inside}:ro", "the certificate, put there by the agent")
-    elif mount is not None and not mount.read_only:
-        _mounted(book, service, f"{mount.source}:{inside}:ro", "the certificate, put there by the agent")
+    book.mount(service.name, f"{source.from_base(folder)}:{inside}:ro", "the certificate, put there by the agent")
     value = {"install": folder, "reload": [service.name, "nginx", "-s", "reload"]}
     book.decide(("x-bootstrap", "certificate"), value, "asked for and renewed by the agent")
 
@@ -219,21 +226,7 @@ def _challenge(source: Source, book: Book, service: ServiceView, config: str) ->
         book.leave(service.where, f"{what} /srv/acme-webroot, and mount {WEBROOT}:/srv/acme-webroot:ro")
         return
     root = found[2] if found[1] == "root" else found[2].removesuffix("/").removesuffix("/.well-known/acme-challenge")
-    _mounted(book, service, f"{WEBROOT}:{root}:ro", "what the certificate authority asks for")
-
-
-def _mounted(book: Book, service: ServiceView, entry: str, why: str) -> None:
-    """In the place of what is mounted there."""
-    place = ("services", service.name, "volumes")
-    before = book.decisions.pop(place, None)
-    target = entry.split(":")[1].rstrip("/")
-    if before is None:
-        book.decide(place, [entry], why)
-        return
-    entries = before.value.value if isinstance(before.value, Override) else before.value
-    kept = [one for one in entries if not isinstance(one, str) or one.split(":")[1:2] != [target]]
-    value = [*kept, entry]
-    book.decide(place, Override(value) if isinstance(before.value, Override) else value, f"{before.why}; {why}")
+    book.mount(service.name, f"{WEBROOT}:{root}:ro", "what the certificate authority asks for")
 
 
 def _configuration(source: Source, service: ServiceView) -> str:

@@ -13,6 +13,9 @@ _DOMAIN = re.compile(
 _URL = re.compile(
     r"^(?:\w+_)?(?:APP|SITE|BASE|ROOT|PUBLIC|FRONTEND|FRONT|WEB|SERVER|NEXTAUTH|EXTERNAL|HOME|CLIENT|DJANGO_BASE)_(?:URL|ORIGIN)$|^(?:ORIGIN|URL)$"
 )
+_ADDRESS = re.compile(r"(?:URL|URI|ROOT|ENDPOINT|ORIGIN|SITE|ADDRESS)$")
+_HERE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::\d+)?(?:/|$)")
+_EXAMPLE = re.compile(r"@(?:localhost|(?:\w+\.)?example\.(?:com|org|net))\b")
 _ORIGINS = re.compile(r"(?:CSRF_TRUSTED_ORIGINS|CORS_ALLOWED_ORIGINS|CORS_ORIGINS?|ALLOWED_ORIGINS)$")
 _HOSTS = re.compile(r"(?:^|_)ALLOWED_HOSTS$")
 _DEBUG = re.compile(r"(?:^|_)DEBUG$")
@@ -22,12 +25,13 @@ _MODE = re.compile(
 _FOREIGN = re.compile(
     r"AWS|S3_|STRIPE|OPENAI|SENTRY|GITHUB|GITLAB|GOOGLE|TWILIO|SENDGRID|MAILGUN|POSTMARK|SMTP|E?MAIL|SLACK|FACEBOOK|TWITTER|"
     r"DISCORD|TELEGRAM|CAPTCHA|OAUTH|OIDC|CLOUDINARY|AZURE|GCP|LDAP|PAYPAL|ALGOLIA|MAPBOX|NEWRELIC|DATADOG|MASTER_KEY$|SPACES|"
-    r"CLOUDFLARE|DIGITALOCEAN|DO_|VAPID|SMS|ANTHROPIC|LICENSE"
+    r"CLIENT_SECRET$|(?:API|ACCESS)_?(?:KEY|TOKEN)$|CLOUDFLARE|DIGITALOCEAN|DO_|VAPID|SMS|ANTHROPIC|LICENSE"
 )  # fmt: skip
 _LOCAL = re.compile(
     r"localhost|127\.0\.0\.1|0\.0\.0\.0|example\.(?:com|org|net)|\.local\b|\.test\b|yourdomain|domain\.(?:com|tld)|^$"
 )
 
+_SECRET = re.compile(r"SECRET_KEY_BASE$|(?:^|_)SALT$|(?:^|_)JWT$|(?:^|_)APP_KEY$|COOKIE_KEY$|SESSION_KEY$")
 MAIL = {
     "host": re.compile(r"^(?:\w+_)?(?:EMAIL|MAIL|SMTP)_(?:HOST|SERVER|ADDRESS|HOSTNAME)$"),
     "port": re.compile(r"^(?:\w+_)?(?:EMAIL|MAIL|SMTP)_PORT$"),
@@ -47,6 +51,10 @@ def of_the_site(name: str, value: str) -> str | None:
         return f"{DOMAIN},www.{DOMAIN},localhost,127.0.0.1"
     if _ORIGINS.search(name):
         return f"https://{DOMAIN}"
+    if _ADDRESS.search(name) and _HERE.match(value):
+        return f"https://{DOMAIN}{bare}"
+    if mail_entry(name) == "sender" and _EXAMPLE.search(value):
+        return _EXAMPLE.sub(f"@{DOMAIN}", value)
     if not _LOCAL.search(value):
         return None
     if _DOMAIN.search(name):
@@ -71,7 +79,7 @@ def is_foreign(name: str) -> bool:
 
 
 def is_named_secret(name: str) -> bool:
-    return is_secret(name, "x")
+    return is_secret(name, "x") or _SECRET.search(name.upper()) is not None
 
 
 def mail_entry(name: str) -> str | None:

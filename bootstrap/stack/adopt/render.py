@@ -11,9 +11,10 @@ import yaml
 from bootstrap.stack.adopt.book import RESET, Decision, Override, Place, Variable
 
 WIDTH = 120
+_FITS = 100
 DECIDED = "# decided: "
 HEADER = """\
-# Written by `bootstrap stack adopt`: what a droplet needs beyond {files}, which stays as it is.
+# Written by `bootstrap stack adopt`: what a droplet needs beyond {files}, which you keep.
 # It is yours: change what you like. Called again, the command adds what is new and leaves what is here;
 # the last lines say what it has decided once: what you take out stays out.
 # What each entry means: docs/your-own-stack.md
@@ -22,19 +23,13 @@ _ORDER = ("name", "x-bootstrap", "services", "configs", "networks", "volumes")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Text of several lines as it reads."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    """With Compose's `!reset`."""
 
 
 def _reset(dumper: yaml.SafeDumper, value: Any) -> yaml.Node:
     return dumper.represent_scalar("!reset", "null")
 
 
-_Dumper.add_representer(str, _text)
 _Dumper.add_representer(type(RESET), _reset)
 
 
@@ -68,16 +63,31 @@ def _entry(key: str, value: Any) -> list[str]:
         tag, value = " !override", value.value
     if value is RESET:
         return [f"{_plain(key)}: !reset null"]
-    flat = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
-    flat = flat.removesuffix("...\n").rstrip("\n")
-    line = f"{_plain(key)}:{tag} {flat}"
-    if "\n" not in str(value) and "\n" not in flat and len(line) <= 100:
+    line = f"{_plain(key)}:{tag} {_flat(value)}"
+    if "\n" not in line and len(line) <= _FITS:
         return [line]
-    block = yaml.dump(
-        {"x": value}, Dumper=_Dumper, width=100, sort_keys=False, allow_unicode=True, default_flow_style=None
-    )
-    first, *rest = block.rstrip("\n").split("\n")
-    return [f"{_plain(key)}:{tag}{first.removeprefix('x:')}", *rest]
+    if isinstance(value, str):
+        block = yaml.dump({"x": value}, Dumper=_Dumper, width=10_000, allow_unicode=True)
+        return (
+            [f"{_plain(key)}:{tag}{block.rstrip().removeprefix('x:')}"]
+            if "\n" not in value
+            else [f"{_plain(key)}:{tag} |", *(f"  {one}" if one else "" for one in value.rstrip("\n").split("\n"))]
+        )
+    return [f"{_plain(key)}:{tag}", *(f"  {one}" for one in _block(value))]
+
+
+def _block(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _entry(str(key), one)
+    else:
+        yield from (f"- {_flat(one)}" for one in value)
+
+
+def _flat(value: Any) -> str:
+    """On one line, but for text that has several."""
+    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
+    return text.removesuffix("...\n").rstrip("\n")
 
 
 def _plain(key: str) -> str:

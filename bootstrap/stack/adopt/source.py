@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 
 from bootstrap.stack import files, loading
+from bootstrap.stack.adopt.names import is_foreign, is_named_secret
 from bootstrap.stack.compose_view import ServiceView, StackView, is_file, mapping
 from bootstrap.stack.errors import StackError
 from bootstrap_agent.contract import dotenv
@@ -196,9 +197,9 @@ def _env_files(view: StackView, service: ServiceView) -> tuple[dict[str, str], t
     held: dict[str, str] = {}
     missing = []
     for path, required in service.env_files:
-        if not PurePosixPath(path).name.startswith(".env") and ".env" not in path:
+        if not is_hidden(view, path):
             continue
-        shown = _example_of(view.file(path))
+        shown = _example_of(view.file(path)) if _is_private(path) else view.file(path)
         if shown is None and view.file(path).is_file():
             # its names are no secret; its values may be
             held.update(dict.fromkeys(_entries(view.file(path)), ""))
@@ -209,9 +210,23 @@ def _env_files(view: StackView, service: ServiceView) -> tuple[dict[str, str], t
     return held, tuple(missing)
 
 
+def is_hidden(view: StackView, path: str) -> bool:
+    """One that is in no repository, or that holds what should not be in one."""
+    if _is_private(path):
+        return True
+    return is_file(view.file(path)) and any(
+        is_named_secret(name) and not is_foreign(name) for name in _entries(view.file(path))
+    )
+
+
+def _is_private(path: str) -> bool:
+    return any(part.startswith(".") and part.strip(".") for part in PurePosixPath(path).parts)
+
+
 def _example_of(path: Path) -> Path | None:
     own = (
-        *(f"{path.name}{end}" for end in (".example", ".sample", ".template", ".dist", "-example")),
+        *(f"{path.name}{end}" for end in (".example", ".sample", ".template", ".dist", "-example", "-sample")),
         f"example{path.name}",
     )
-    return next((path.parent / name for name in (*own, *EXAMPLES) if (path.parent / name).is_file()), None)
+    found = (path.parent / name for name in (*own, *EXAMPLES))
+    return next((one for one in found if one.is_file() and not _ours(one)), None)
