@@ -7,12 +7,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bootstrap import shipped
 from bootstrap.adapters import process
 from bootstrap.errors import BootstrapError, RequirementError
-from bootstrap.ports.checkout import Commit
+from bootstrap.ports.checkout import Checkout, Commit
 
 # of every file in a wheel: the same source makes the same wheel, byte for byte. 1980, before which zip knows no time
 _EPOCH = "315619200"
+
+
+def checkout() -> Checkout:
+    """Of this very program: the one that it runs from, or what was installed with it."""
+    return Installed(shipped.root()) if shipped.is_installed() else GitCheckout(shipped.root())
 
 
 class GitCheckout:
@@ -32,12 +38,7 @@ class GitCheckout:
         return Commit(head.strip(), dirty=changed is None or bool(changed))
 
     def files(self, path: Path) -> list[Path]:
-        if path.is_file():
-            return [path]
-        listed = _git(path, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        found = path.rglob("*") if listed is None else (path / name for name in listed.split("\0") if name)
-        # git still lists a file that was deleted and not yet committed
-        return sorted({file for file in found if file.is_file()})
+        return _files(path)
 
     def wheel(self, into: Path) -> Path:
         # from a copy: what git ignores stays out
@@ -55,6 +56,40 @@ class GitCheckout:
             raise process.blamed(BootstrapError(f"the agent's wheel could not be built: {reason}", by_hand), by_hand)
         (wheel,) = into.glob("*.whl")
         return wheel
+
+
+class Installed:
+    """Implements `ports.checkout.Checkout` for a package without a checkout of ours: what it ships is as it was built,
+    and a commit is the stack's own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def commit(self, paths: Sequence[Path]) -> Commit:
+        own = [path.resolve() for path in paths if self.root not in path.resolve().parents]
+        head = _git(own[0], "rev-parse", "HEAD") if own else None
+        if head is None:
+            return Commit("unknown", dirty=False)
+        changed = _git(own[0], "status", "--porcelain", "--", *(str(path) for path in own))
+        return Commit(head.strip(), dirty=changed is None or bool(changed))
+
+    def files(self, path: Path) -> list[Path]:
+        # it may lie in a folder that a repository around it ignores
+        inside = path == self.root or self.root in path.resolve().parents
+        return sorted(one for one in path.rglob("*") if one.is_file()) if inside else _files(path)
+
+    def wheel(self, into: Path) -> Path:
+        (shipped,) = (self.root / "wheel").glob("*.whl")
+        return Path(shutil.copyfile(shipped, into / shipped.name))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    listed = _git(path, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    found = path.rglob("*") if listed is None else (path / name for name in listed.split("\0") if name)
+    # git still lists a file that was deleted and not yet committed
+    return sorted({file for file in found if file.is_file()})
 
 
 def _git(folder: Path, *argv: str) -> str | None:

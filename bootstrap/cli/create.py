@@ -99,17 +99,15 @@ def _show_recovery_key(context: Context, file: Path) -> None:
 
 def _origin(context: Context, env: Environment, plan: Plan) -> Provenance | None:
     """Where the image comes from; told when that is not what one would think."""
-    from bootstrap.adapters.checkout import GitCheckout
+    from bootstrap.adapters.checkout import checkout
     from bootstrap.images import provenance
     from bootstrap.images.bake import SOURCES
 
     if plan.image is None:
         return None
-    root = Path(__file__).resolve().parents[2]
-    # an installed package has no checkout to compare with
-    here = [*(root / name for name in SOURCES), env.settings.stack]
-    commit = GitCheckout(root).commit(here) if (root / "packer").is_dir() else None
-    origin = provenance.of(plan.image, commit)
+    source = checkout()
+    here = [*(source.root / name for name in SOURCES), env.settings.stack]
+    origin = provenance.of(plan.image, source.commit(here))
     if origin.differs:
         context.console.note(origin.differs)
     if origin.is_old:

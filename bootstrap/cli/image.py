@@ -41,7 +41,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     bootstrap image build
     bootstrap image build --if-changed --region fra1
     """
-    from bootstrap.adapters.checkout import GitCheckout
+    from bootstrap.adapters.checkout import checkout
     from bootstrap.adapters.packer import PackerProcess
     from bootstrap.images import bake as operation
 
@@ -53,7 +53,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     shop = operation.Workshop(
         cloud=context.cloud,
         packer=PackerProcess(),
-        checkout=GitCheckout(Path(__file__).resolve().parents[2]),
+        checkout=checkout(),
         progress=context.console,
         state_dir=state_dir(),
         api_url=endpoints.api,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from bootstrap import shipped
 from bootstrap.errors import RequirementError, UsageError
 from bootstrap_agent.contract import deployment as contract
 from bootstrap_agent.contract import form, paths
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "cloud-init"
+TEMPLATES = shipped.root() / "cloud-init"
 # DigitalOcean's: "may not exceed 64 KiB" (its openapi.json at 7c1300c, user_data of a new droplet)
 USER_DATA_LIMIT = 64 * 1024
 ACME_CA_FILE = str(paths.ACME_CA)

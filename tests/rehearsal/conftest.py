@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "tickets.example"
 ALERTS_TO = "alarms@example.org"
 STACK = "/home/deploy/apps/Ticket-Tracking-System/Docker"
+PROGRAM = Path(sys.executable).with_name("bootstrap")
 HELLO = ROOT / "examples" / "hello"
 CONTRACT = ROOT / "tests" / "contract" / "api" / "openapi.json"
 HOME = own(Path(os.environ.get("BOOTSTRAP_TEST_HOME", "/var/lib/bootstrap-cloud-test")))
@@ -77,13 +78,14 @@ class Bootstrap:
     work: Path
     env: Mapping[str, str]
     transcript: Path
+    program: Path = PROGRAM
 
     def __call__(
         self, *argv: str, check: bool = True, stdin: str = "", timeout_s: float = 900, unlogged: bool = False
     ) -> Answer:
         """`unlogged` keeps out of the transcript what a test itself asked the droplet to tell."""
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", *argv],
+            [str(self.program), "--cloud", "local", *argv],
             cwd=self.work,
             env=dict(self.env),
             input=stdin,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,22 @@ pytestmark = pytest.mark.root
 
 @pytest.fixture(scope="module")
 def owner(bootstrap: Bootstrap, cloud: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Bootstrap:
-    """The CLI in a repository that is no checkout of ours."""
-    work = tmp_path_factory.mktemp("owner") / "desk"
+    """The CLI as `pipx install` of our wheel brings it: in a virtual environment and a home of its own, for a
+    repository that is no checkout of ours."""
+    place = tmp_path_factory.mktemp("owner")
+    work, venv, home = place / "desk", place / "venv", place / "home"
     shutil.copytree(DESK, work)
+    home.mkdir()
+    ours = ("PYTHON", "VIRTUAL_ENV", "XDG")
+    env = {name: value for name, value in bootstrap.env.items() if not name.startswith(ours)}
     subprocess.run(["git", "init", "--quiet", str(work)], check=True)
-    return replace(bootstrap, work=work)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={place}", str(ROOT)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    (wheel,) = place.glob("*.whl")
+    installer = [str(venv / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install", str(wheel)]
+    subprocess.run(installer, check=True, env={**env, "HOME": str(home)}, cwd="/")
+    return replace(bootstrap, work=work, env={**env, "HOME": str(home)}, program=venv / "bin" / "bootstrap")
 
 
 def say(site: Site, path: str, text: str) -> None:
@@ -51,8 +63,6 @@ def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.
     said = owner("init").out
     assert "left to you" not in said.replace("0 left to you", "")
     owner("stack", "check", ".")
-    with (owner.work / "bootstrap.yaml").open("a") as settings:
-        settings.write(f"ssh_key: {owner.work.parent / 'ssh' / 'digitalocean'}\n")
     owner("image", "build", timeout_s=1800)
     created = owner("create", "--domain", OWN_DOMAIN, "--json").json()
     try:
