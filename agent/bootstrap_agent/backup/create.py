@@ -100,7 +100,7 @@ class _Backup:
             # between two looks at the rows: of what changed meanwhile, both are known
             database.control(f"SELECT pg_create_restore_point('{point}');")
             after = database.count_rows(names)
-            ended = archiver.flush()
+            ended = archiver.flush().position
             dumps = {name: self._dump(database, name, snapshots[name].name) for name in names}
             before = {name: snapshots[name].session.count_rows() for name in names}
         part = ClusterPart(
