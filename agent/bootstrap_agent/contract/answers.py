@@ -284,6 +284,9 @@ class AlertsTested(msgspec.Struct, frozen=True):
     ping_problem: str | None
 
 
+# how a ConflictError of a command that waits for another one's end begins; more than one meaning has the class
+BUSY = "the droplet is busy with"
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
