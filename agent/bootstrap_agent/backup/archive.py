@@ -131,6 +131,10 @@ class Archiver:
     def _folder(self) -> Path:
         return self._cluster.place.outside / "pg_wal"
 
+    def close(self) -> None:
+        if isinstance(self._database, Lasting):
+            self._database.close()
+
     def give_up(self) -> None:
         """The log that waits is let go; it begins anew with a base backup, which `Base` has made."""
         self._database.control(f"SELECT pg_drop_replication_slot('{SLOT}');")
@@ -155,6 +159,9 @@ def run(begin: Callable[[], Archiver]) -> NoReturn:
                 state = Archive(state.archived_at, now, error.message, state.baseless_since)
             if archiver:
                 _give_up_when_full(archiver)
+                archiver.close()
+            # somebody may have brought another key, or another bucket
+            archiver = None
         write_atomic(ARCHIVE, form.encode(state).encode(), 0o644)
         time.sleep(PACE_S)
 

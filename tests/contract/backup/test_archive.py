@@ -14,13 +14,16 @@ from types import SimpleNamespace
 import pytest
 
 from bootstrap.operations.window import reaches
-from bootstrap_agent.backup import archive
+from bootstrap_agent.backup import archive, create
+from bootstrap_agent.backup.archive import Archiver
+from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.contract import form, manifest, wal
-from bootstrap_agent.contract.answers import Archive, Usage
+from bootstrap_agent.contract.answers import Archive, SpacesKey, Usage
 from bootstrap_agent.contract.manifest import Manifest
 from tests.contract.backup.conftest import Deployed
 from tests.contract.backup.postgres import USER
 from tests.contract.object_store.between import Fault
+from tests.contract.object_store.server import SHORT
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
@@ -38,7 +41,6 @@ class Rounds:
         monkeypatch.setattr(archive, "ARCHIVE", told)
         # of base backups test_base.py tells
         monkeypatch.setattr(archive.base.Base, "ensure", lambda *_: None)
-        self._archiver = deployed.archiver()
 
     def run(self, rounds: int = 1) -> Archive:
         left = itertools.count(1)
@@ -50,8 +52,13 @@ class Rounds:
         self._patch.setattr(archive, "time", SimpleNamespace(sleep=pause, monotonic=time.monotonic))
         self._patch.setattr(archive, "read", lambda: self.state)
         with pytest.raises(Over):
-            archive.run(lambda: self._archiver)
+            archive.run(self._begin)
         return self.state
+
+    def _begin(self) -> Archiver:
+        # it lives on when the rounds are over, as its unit's does
+        self.archiver = self._deployed.archiver()
+        return self.archiver
 
     @property
     def state(self) -> Archive:
@@ -105,6 +112,19 @@ def test_a_bucket_that_refuses_is_told_and_nothing_is_lost(deployed: Deployed, r
     assert rounds.run().behind_since is None
     assert made.cluster
     assert len(wal.chain(made.cluster.wal_from, segments(deployed), 1 << 20)) == len(segments(deployed)), "no gap"
+
+
+def test_a_key_that_was_brought_meanwhile_is_taken(
+    deployed: Deployed, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archiver is not started anew for it."""
+    keys = [SpacesKey("NOBODY", "x" * 40), SpacesKey(deployed.server.key.access, deployed.server.key.secret)]
+    monkeypatch.setattr(
+        create, "BackupStore", lambda where: BackupStore(where, keys.pop(0), patience=SHORT) if keys else None
+    )
+    write(deployed)
+    state = rounds.run(2)
+    assert state.archived_at and state.behind_since is None and segments(deployed)
 
 
 def test_before_the_volume_is_full_the_log_that_waits_is_let_go(

@@ -138,6 +138,9 @@ def test_the_archiver_doubts_its_base_after_whatever_may_have_made_a_gap(
             """All that was written is in Spaces; the next round sees its mark as another's."""
             return archive.Flushed(cast(Any, None), 9)
 
+        def close(self) -> None:
+            """It holds nothing."""
+
         def has_base(self) -> bool:
             assert self.based is not None, "asked without a doubt"
             asked.append(len(told))
