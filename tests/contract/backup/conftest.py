@@ -111,9 +111,12 @@ def deployed(server: Server, postgres: Postgres, tmp_path: Path, monkeypatch: py
     (data / MEDIA / "picture").write_bytes(bytes(range(256)) * 2000)
     key = SpacesKey(server.key.access, server.key.secret)
     monkeypatch.setenv("PATH", docker(postgres, tmp_path / "bin"))
+    # it would be these tests that are patient
+    monkeypatch.setattr(create.os, "setpriority", lambda *_: None)
     monkeypatch.setattr(create.volume, "require_mounted", lambda: None)
     monkeypatch.setattr(create, "BackupStore", partial(BackupStore, key=key, patience=SHORT))
-    monkeypatch.setattr(create.media, "archive", partial(media.archive, data=data))
+    archived = media.archive
+    monkeypatch.setattr(create.media, "archive", lambda folders, where=data: archived(folders, where))
     monkeypatch.setattr(archive, "ARCHIVE_LOCK", tmp_path / "archive.lock")
     with broken.between(server.endpoint) as proxy:
         compose = Composed(postgres, stack)
