@@ -126,10 +126,6 @@ def measure(cloud: Cloud, size: int) -> None:
     before, during = under_load(cloud, droplet)
     others_back = droplet.ask("others-restore")
     back = droplet.ask("restore")
-    print(
-        json.dumps({"little": little, "made": made, "others": others, "back": back, "others_back": others_back}),
-        file=sys.stderr,
-    )
     show(size, filled, made, others, back, others_back)
     print(
         f"\npeak memory, the agent alone and with its children: {SMALL} MiB: {memory(little)}; "
