@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bootstrap_agent.contract import paths
+from bootstrap_agent.contract import paths, units
 from tests.rehearsal.conftest import DOMAIN, Bootstrap, Site, status
 from tests.rehearsal.test_alerts import BACKUP, Droplet
 from tests.waiting import until
@@ -97,6 +97,21 @@ def test_two_at_once_are_one_after_the_other(droplet: Droplet, bootstrap: Bootst
     assert len(backups(droplet) - before) == 2
 
 
+def test_the_archiver_has_one_session_and_leaves_none_behind(droplet: Droplet) -> None:
+    """The program in the container ends with the one that started it, however that ends."""
+
+    def sessions() -> int:
+        return int(droplet.root("docker top ticket-tracking-db-1 -eo comm | grep --count --line-regexp psql; true"))
+
+    until(lambda: sessions() == 1, "it has begun")
+    droplet.root(f"systemctl kill --signal=KILL {units.ARCHIVE}")
+    until(lambda: sessions() == 0, "its session is over")
+    until(lambda: sessions() == 1, "it has begun again")
+    droplet.root(f"systemctl stop {units.ARCHIVE}")
+    until(lambda: sessions() == 0, "its session is over")
+    droplet.root(f"systemctl start {units.ARCHIVE}")
+
+
 @pytest.mark.long
 def test_a_replacement_waits_for_a_backup(droplet: Droplet, bootstrap: Bootstrap) -> None:
     before = backups(droplet)
@@ -112,13 +127,20 @@ def test_a_reboot_in_the_middle_leaves_no_backup_and_the_next_is_whole(
 ) -> None:
     before = backups(droplet)
     picture = f"{paths.DATA}/media_files/large"
-    droplet.root(f"head -c 300M /dev/urandom >{picture}; systemctl start --no-block bootstrap-backup-media")
+    soon = f"/run/systemd/system/{units.MEDIA_TIMER}.d"
+    droplet.root(
+        f"head -c 300M /dev/urandom >{picture}; mkdir -p {soon}; "
+        f"printf '[Timer]\\nOnCalendar=*:*:0/5\\nAccuracySec=1s\\n' >{soon}/soon.conf; systemctl daemon-reload"
+    )
     until(lambda: unfinished(cloud), "an upload has begun")
     droplet.root("systemctl --no-block reboot", check=False)
     until(lambda: droplet.root("systemctl is-system-running", check=False).strip() in ("running", "degraded"), "", 180)
     assert backups(droplet) == before
     until(lambda: status(bootstrap)["healthy"], "the stack is up", 180)
+    told = "bootstrap-backup-media.service of "
+    assert [alarm for alarm in droplet.check() if alarm.startswith(told)]
     made = bootstrap("backup", "now", DOMAIN, "--json").json()
+    assert not [alarm for alarm in droplet.check() if alarm.startswith(told)]
     assert bootstrap("backup", "verify", made["id"], DOMAIN).code == 0
     assert unfinished(cloud) == 0
     droplet.root(f"rm {picture}")
