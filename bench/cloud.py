@@ -61,7 +61,9 @@ def running() -> Iterator[Cloud]:
     home = Path(os.environ.get("BOOTSTRAP_CLOUD_HOME", "/var/lib/bootstrap-cloud-bench"))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         work = Path(folder)
-        (work / "bootstrap.yaml").write_text(f"stack: {STACK}\nssh_key: {work / 'ssh' / 'key'}\n")
+        (work / "bootstrap.yaml").write_text(
+            f"stack: {STACK}\nssh_key: {work / 'ssh' / 'key'}\nrecovery_key: {work / 'recovery.key'}\n"
+        )
         idle = Cloud(home, {}, work)
         idle.bootstrap("cloud", "reset")
         try:

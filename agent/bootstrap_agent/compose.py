@@ -104,6 +104,21 @@ class Compose:
     def execute(self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str) -> Result:
         return self.run("exec", "-T", service, *command, error=error, what=what)
 
+    def inside(
+        self,
+        service: str,
+        *command: str,
+        stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+        stderr: int | IO[bytes] | None = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:
+        """A program in a running service. By Docker itself: `compose exec` costs a third more of a CPU, and a second
+        process of 30 MiB for as long as it runs."""
+        running = self._ids(one_off=False, service=service, state="running")
+        if not running:
+            raise HostError(f"service {service} is not running", f"bootstrap logs {service}")
+        argv = ["docker", "exec", "--interactive", running[0], *command]
+        return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
+
     def jobs(self, services: Sequence[str], timeout_s: float) -> dict[str, Result]:
         """Runs them side by side until all have ended."""
         # `run` of Ubuntu's Compose knows no --pull; its image is here, `check_images` saw to it
@@ -156,9 +171,10 @@ class Compose:
             raise HostError(f"docker inspect: {last_line(found.err)}")
         return parse_inspected(found.out)
 
-    def _ids(self, *, one_off: bool) -> list[str]:
-        labels = {PROJECT: self.model["name"], ONE_OFF: str(one_off)}
+    def _ids(self, *, one_off: bool, service: str | None = None, state: str | None = None) -> list[str]:
+        labels = {PROJECT: self.model["name"], ONE_OFF: str(one_off), **({SERVICE: service} if service else {})}
         filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
+        filters += [f"--filter=status={state}"] if state else []
         return run(["docker", "ps", "--all", "--quiet", "--no-trunc", *filters]).out.split()
 
     def last_log_lines(self, service: str, count: int = 3) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootstrap_agent.contract import paths
+from bootstrap_agent.contract.answers import BUSY
 from bootstrap_agent.contract.errors import ConflictError
 from bootstrap_agent.run import note
 from bootstrap_agent.waiting import until
@@ -61,9 +62,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _busy(descriptor: int) -> ConflictError:
-    return ConflictError(
-        f"the droplet is busy with: bootstrap-agent {_holder(descriptor)}", "wait until it ends, then run again"
-    )
+    return ConflictError(f"{BUSY}: bootstrap-agent {_holder(descriptor)}", "wait until it ends, then run again")
 
 
 def _holder(descriptor: int) -> str:

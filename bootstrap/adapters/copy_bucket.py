@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from bootstrap.errors import NotFoundError
 from bootstrap.ports.object_store import StoredObject
@@ -30,14 +31,9 @@ class CopyBucket:
         yield
 
     def list(self, prefix: str) -> list[StoredObject]:
-        with self._there(), self._bucket.errors():
-            return [
-                StoredObject(
-                    item["Key"].removeprefix(self._prefix), item["Size"], item["LastModified"], item.get("ETag")
-                )
-                for page in self._bucket.pages("list_objects_v2", Prefix=self._prefix + prefix)
-                for item in page.get("Contents", [])
-            ]
+        with self._there():
+            listed = self._bucket.objects(self._prefix + prefix)
+        return [replace(one, key=one.key.removeprefix(self._prefix)) for one in listed]
 
     def chunks(self, key: str) -> Iterator[bytes]:
         return self._bucket.chunks(self._prefix + key)

@@ -68,12 +68,7 @@ class Spaces:
             return bool(self._s3.get_bucket_versioning(Bucket=self._bucket.name).get("Status") == "Enabled")
 
     def list(self, prefix: str) -> list[StoredObject]:
-        with self._bucket.errors(prefix):
-            return [
-                StoredObject(item["Key"], item["Size"], item["LastModified"], item.get("ETag"))
-                for page in self._bucket.pages("list_objects_v2", Prefix=prefix)
-                for item in page.get("Contents", [])
-            ]
+        return self._bucket.objects(prefix)
 
     def read(self, key: str) -> bytes:
         return b"".join(self.chunks(key))

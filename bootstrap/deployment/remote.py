@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, TypeVar
 
 from bootstrap import errors
@@ -14,6 +15,8 @@ from bootstrap_agent.contract.answers import Command
 
 # `stack up` and `stack down`
 STACK_S = 900
+# a backup of much data takes hours
+TURN_S = 6 * 3600
 AGENT = ("sudo", "-n", str(paths.AGENT))
 
 A = TypeVar("A")
@@ -47,6 +50,29 @@ def agent(host: Host, command: Command[A], *arguments: str, stdin: Any = None, t
             "image and bootstrap differ: bootstrap image build, then bootstrap redeploy",
         ) from None
     return answer
+
+
+def in_turn(
+    env: Environment,
+    host: Host,
+    command: Command[A],
+    *arguments: str,
+    stdin: Any = None,
+    timeout_s: float = 120,
+    wait_s: float = TURN_S,
+) -> A:
+    """`agent`, after whatever else works on the droplet, which is told: it backs up by itself, right after `create` for
+    the first time. The agent itself waits half a minute each time, before it says that it is busy."""
+    deadline, told = time.monotonic() + wait_s, ""
+    while True:
+        try:
+            return agent(host, command, *arguments, stdin=stdin, timeout_s=timeout_s)
+        except errors.ConflictError as error:
+            if answers.BUSY not in error.message or time.monotonic() > deadline:
+                raise
+            if error.message != told:
+                env.progress.note(f"waiting, as {answers.BUSY}{error.message.partition(answers.BUSY)[2]}")
+                told = error.message
 
 
 def health_paths(host: Host) -> tuple[str, ...]:

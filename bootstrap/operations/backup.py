@@ -49,7 +49,7 @@ def backup_now(env: Environment) -> Manifest:
         _, live = finding.find_live(locked)
         step = locked.progress.step("backup of databases and media to Spaces")
         with closing(remote.connect(locked, live)) as host, step:
-            return remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
+            return remote.in_turn(locked, host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
 
 
 def manifest_of(env: Environment, wanted: str) -> Manifest:

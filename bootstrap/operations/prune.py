@@ -17,4 +17,4 @@ def prune(env: Environment) -> answers.Pruned:
     with alone(env, "backup prune") as locked:
         _, live = finding.find_live(locked)
         with closing(remote.connect(locked, live)) as host, locked.progress.step("old backups deleted"):
-            return remote.agent(host, answers.BACKUP_PRUNE, timeout_s=BACKUP_S)
+            return remote.in_turn(locked, host, answers.BACKUP_PRUNE, timeout_s=BACKUP_S)

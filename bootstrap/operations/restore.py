@@ -83,7 +83,7 @@ def restore(
 def _back_up_first(env: Environment, host: Host) -> None:
     try:
         with env.progress.step("safety backup of what is there"):
-            remote.agent(host, answers.BACKUP_SAFETY, timeout_s=BACKUP_S)
+            remote.in_turn(env, host, answers.BACKUP_SAFETY, timeout_s=BACKUP_S)
     except BootstrapError as error:
         remedy = "nothing was replaced; to restore all the same: --no-safety-backup"
         raise type(error)(f"no safety backup: {error.message}", remedy) from None
@@ -105,7 +105,7 @@ def _replace_data(env: Environment, host: Host, wanted: str, order: answers.Rest
     """A restore that fails leaves the data that were there: they are served again before it is told."""
     try:
         with env.progress.step(f"databases and media of backup {wanted}"):
-            return remote.agent(host, answers.RESTORE, wanted, stdin=order, timeout_s=BACKUP_S)
+            return remote.in_turn(env, host, answers.RESTORE, wanted, stdin=order, timeout_s=BACKUP_S)
     finally:
         with env.progress.step("stack up"):
             remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)

@@ -10,8 +10,8 @@ from bootstrap.ports.object_store import StoredObject
 from bootstrap_agent.contract import form, manifest, wal
 from bootstrap_agent.contract.manifest import ClusterPart, Manifest
 
-# What was committed is in the bucket within so long, so the newest segment holds something of its last half minute.
-# PostgreSQL goes to no moment behind the last commit that it knows.
+# PostgreSQL goes to no moment behind the last commit that it knows. The archiver leaves one at the end of each newest
+# segment, which is in the bucket within so long.
 LAG = timedelta(seconds=30)
 
 

@@ -11,19 +11,9 @@ Implementation: `adapters/spaces.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-
-@dataclass(frozen=True)
-class StoredObject:
-    """`etag` is what the server says of the bytes: see `bootstrap_agent.contract.digest`."""
-
-    key: str
-    size: int
-    modified: datetime
-    etag: str | None = None
+from bootstrap_agent.contract.stored import StoredObject as StoredObject
 
 
 class ObjectStore(Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bootstrap_agent import loading, lock, mail, volume
-from bootstrap_agent.alerts import backups, machine, memory, services, tell
+from bootstrap_agent.alerts import backups, cut, machine, memory, services, tell
 from bootstrap_agent.alerts.decide import Finding, Letter, Looked, decide, told
 from bootstrap_agent.alerts.memory import State
 from bootstrap_agent.compose import Compose
@@ -116,6 +116,7 @@ def look(droplet: Watched, was: set[str], began: datetime, now: datetime) -> Ite
     # without a key there are no backups, which `create` says
     if timers and loading.has_spaces_key():
         checks["timers"] = lambda: backups.made_by_themselves(timers)
+        checks["backup:cut"] = lambda: cut.look(droplet.deployment, timers)
         checks["backup"] = lambda: backups.in_the_bucket(droplet.deployment, began, now)
     if x.databases and loading.has_spaces_key():
         checks["archiver"] = backups.archiving

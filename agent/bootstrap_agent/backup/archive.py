@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from bootstrap_agent import volume
 from bootstrap_agent.backup import base, pipeline
 from bootstrap_agent.backup.cluster import Cluster
-from bootstrap_agent.backup.database import Database
-from bootstrap_agent.backup.position import Position
+from bootstrap_agent.backup.database import Database, Lasting
+from bootstrap_agent.backup.position import Position, behind_mark
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import source_of
@@ -36,6 +36,8 @@ SLOT = "bootstrap"
 # how much committed work the machine may take with it, and a few seconds of transfer
 PACE_S = 20.0
 LOCK_S = 120.0
+# what is sent within so long is there as late as its mark says; see bootstrap/operations/window.py
+SOON_S = 20.0
 # PostgreSQL stops when its disk is full: the log is given up before
 FULL = 0.9
 
@@ -45,6 +47,8 @@ WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{SLOT}');
 """  # noqa: S608
 # what a transaction that writes changes, when it begins and when it ends; nothing else does
 _SNAPSHOT = "SELECT pg_current_snapshot()::text;"
+# a commit that changes nothing: recovery goes to no moment behind the last one that it finds in the log
+_MARK = "SELECT pg_current_xact_id()::text;"
 _POSITION = f"""
 SELECT json_build_object(
     'system', (SELECT system_identifier::text FROM pg_control_system()),
@@ -55,8 +59,15 @@ SELECT json_build_object(
 """  # noqa: S608
 
 
+class Flushed(NamedTuple):
+    """`position` of the log when all before it was in Spaces; `mark` is the transaction that ended it."""
+
+    position: Position
+    mark: int
+
+
 class Archiver:
-    def __init__(self, store: BackupStore, database: Database, cluster: Cluster, recipient: str) -> None:
+    def __init__(self, store: BackupStore, database: Database | Lasting, cluster: Cluster, recipient: str) -> None:
         self._store, self._database, self._cluster, self._recipient = store, database, cluster, recipient
 
     def begin(self) -> Position:
@@ -77,16 +88,18 @@ class Archiver:
     def has_base(self) -> bool:
         return base.leads_to(self._store, self.position())
 
-    def flush(self) -> Position:
-        """Ends the segment that is written to, and returns when all that was written before is in Spaces."""
+    def flush(self) -> Flushed:
+        """Ends the segment that is written to, with a commit of its own, and returns when all that was written before
+        is in Spaces: so a moment of just before is one that recovery can stop at, however long nobody wrote."""
         # a backup flushes too
         with exclusive("archive", ARCHIVE_LOCK, LOCK_S):
             # what waits goes first: while Spaces is away no segment is ended half empty
             self._send(self.position())
+            (mark,) = self._database.control(_MARK)
             self._database.control("SELECT pg_switch_wal();")
             position = self.position()
             self._send(position)
-        return position
+        return Flushed(position, int(mark))
 
     def _send(self, position: Position) -> None:
         self._histories(position)
@@ -118,6 +131,10 @@ class Archiver:
     def _folder(self) -> Path:
         return self._cluster.place.outside / "pg_wal"
 
+    def close(self) -> None:
+        if isinstance(self._database, Lasting):
+            self._database.close()
+
     def give_up(self) -> None:
         """The log that waits is let go; it begins anew with a base backup, which `Base` has made."""
         self._database.control(f"SELECT pg_drop_replication_slot('{SLOT}');")
@@ -142,6 +159,9 @@ def run(begin: Callable[[], Archiver]) -> NoReturn:
                 state = Archive(state.archived_at, now, error.message, state.baseless_since)
             if archiver:
                 _give_up_when_full(archiver)
+                archiver.close()
+            # somebody may have brought another key, or another bucket
+            archiver = None
         write_atomic(ARCHIVE, form.encode(state).encode(), 0o644)
         time.sleep(PACE_S)
 
@@ -151,9 +171,12 @@ def _round(archiver: Archiver, seen: str, first: base.Base) -> str:
     made, snapshot = archiver.look()
     if made:
         first.doubt()
-    if snapshot != seen:
-        archiver.flush()
-    return snapshot
+    if snapshot == seen:
+        return seen
+    begun = time.monotonic()
+    mark = archiver.flush().mark
+    # what took long is in Spaces later than it says: the next mark is sent soon
+    return behind_mark(snapshot, mark) if time.monotonic() - begun < SOON_S else ""
 
 
 def _give_up_when_full(archiver: Archiver) -> None:
@@ -174,7 +197,7 @@ def serve(deployment: Deployment, x: XBootstrap, compose: Compose, environment: 
 
     def begin() -> Archiver:
         database, cluster = Database(compose, names, environment), Cluster(compose, names, environment)
-        return Archiver(BackupStore(deployment), database, cluster, recipient_of(deployment))
+        return Archiver(BackupStore(deployment), Lasting(database), cluster, recipient_of(deployment))
 
     run(begin)
 

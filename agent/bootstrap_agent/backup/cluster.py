@@ -63,10 +63,10 @@ class Cluster:
     def base_backup(self, label: str) -> Any:
         """One tar on stdout, with the log that makes it whole. A checkpoint at once: a spread one takes minutes."""
         options = ("--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", f"--label={label}")
-        argv = ("exec", "-T", self.service, "pg_basebackup", f"--username={self.admin}", *options)
+        argv = ("pg_basebackup", f"--username={self.admin}", *options)
 
         def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
-            return self._compose.popen(*argv, stderr=errors)
+            return self._compose.inside(self.service, *argv, stderr=errors)
 
         return child(start, "pg_basebackup")
 

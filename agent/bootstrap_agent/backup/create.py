@@ -6,11 +6,12 @@ Media are taken after it, so that no row names a file that is not there. Dumps b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import media, pipeline, settings
+from bootstrap_agent.backup import evidence, media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
@@ -35,6 +36,8 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
 
+# as its unit has it; what it starts is as patient
+BACKGROUND = 10
 Rows = dict[str, dict[str, int]]
 
 
@@ -43,6 +46,8 @@ def create(
 ) -> Manifest:
     volume.require_mounted()
     _require_something(kind, x)
+    # whoever began it: people at the site go first
+    os.setpriority(os.PRIO_PROCESS, 0, max(BACKGROUND, os.getpriority(os.PRIO_PROCESS, 0)))
     backup = _Backup(kind, release, deployment, x, compose, environment)
     if given_up := backup.store.abort_unfinished():
         note(f"{given_up} upload(s) of a backup that was killed are given up")
@@ -100,7 +105,7 @@ class _Backup:
             # between two looks at the rows: of what changed meanwhile, both are known
             database.control(f"SELECT pg_create_restore_point('{point}');")
             after = database.count_rows(names)
-            ended = archiver.flush()
+            ended = archiver.flush().position
             dumps = {name: self._dump(database, name, snapshots[name].name) for name in names}
             before = {name: snapshots[name].session.count_rows() for name in names}
         part = ClusterPart(
@@ -128,9 +133,9 @@ class _Backup:
 
     def _media(self) -> MediaPart:
         note(f"media {', '.join(self._x.media)}")
-        with media.archive(self._x.media) as source:
+        with media.archive(self._x.media) as archive, evidence.watched(archive) as (source, seen):
             part = self._send(manifest.media_key(self.store.prefix, self._id), source)
-        return MediaPart(part.key, part.size, part.sha256, self._x.media)
+        return MediaPart(part.key, part.size, part.sha256, self._x.media, seen.told())
 
     def _settings(self) -> StoredPart:
         with settings.archive(self._release) as source:

@@ -12,13 +12,15 @@ from bootstrap_agent.backup.stream import child, source_of
 from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.paths import DATA
 
-Child = AbstractContextManager["tuple[subprocess.Popen[bytes], Callable[[], None]]"]
+Archive = tuple["subprocess.Popen[bytes]", Callable[[], None]]
+Child = AbstractContextManager[Archive]
 # tar's exit code 1: a file changed or went away while it was read, as files in use may
 _READ_WHILE_USED = (0, 1)
 
 
 def archive(folders: Sequence[str], data: Path = DATA) -> Child:
-    argv = ["tar", "--create", "--numeric-owner", f"--directory={data}", "--", *folders]
+    # by name, so that a folder is always told in the same order
+    argv = ["tar", "--create", "--sort=name", "--numeric-owner", f"--directory={data}", "--", *folders]
     return source_of(argv, _READ_WHILE_USED)
 
 
@@ -47,6 +49,9 @@ class Staging:
             lambda errors: subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors),
             "tar",
         )
+
+    def archive(self, folders: Sequence[str]) -> Child:
+        return archive(folders, self._folder)
 
     def require(self, folders: Sequence[str]) -> None:
         for name in folders:

@@ -11,14 +11,23 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import Received, all_ended, child
 from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.s3.bucket import MIB
 
-Source = tuple["subprocess.Popen[bytes]", Callable[[], None]]
+
+class Producer(Protocol):
+    """A process, or what stands for one."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+
+Source = tuple[Producer, Callable[[], None]]
+Running = tuple["subprocess.Popen[bytes]", Callable[[], None]]
 Sink = Callable[[IO[bytes], IO[bytes]], "subprocess.Popen[bytes]"]
 COMPRESS = ("zstd", "--quiet", "--stdout", "-3")
 DECOMPRESS = ("zstd", "--quiet", "--stdout", "--decompress")
@@ -93,7 +102,7 @@ def _filter(argv: Sequence[str], source: IO[bytes]) -> Iterator[tuple[IO[bytes],
 
 
 @contextmanager
-def _started(argv: Sequence[str], stdin: int | IO[bytes], pass_fds: Sequence[int] = ()) -> Iterator[Source]:
+def _started(argv: Sequence[str], stdin: int | IO[bytes], pass_fds: Sequence[int] = ()) -> Iterator[Running]:
     def start(errors: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, pass_fds=pass_fds)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 
+from msgspec import UNSET
+
 from bootstrap_agent import secrets, stack, volume
-from bootstrap_agent.backup import identities, pipeline, settings, version1
+from bootstrap_agent.backup import evidence, identities, pipeline, settings, version1
 from bootstrap_agent.backup.choose import Chosen, check, choose
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
@@ -21,7 +23,7 @@ from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.answers import Restored, RestoredDatabase, RestoreOrder
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, BootstrapError
-from bootstrap_agent.contract.manifest import ClusterPart, Manifest, MediaPart
+from bootstrap_agent.contract.manifest import ClusterPart, Held, Manifest, MediaPart
 from bootstrap_agent.contract.paths import AFTER_RESTORE
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
@@ -59,6 +61,7 @@ class _Restore:
         self._store, self._chosen, self._order = store, chosen, order
         self._x, self._compose, self._environment = x, compose, environment
         self._staging = Staging()
+        self._held: dict[str, Held] = {}
 
     def run(self) -> Restored:
         media = self._chosen.archive
@@ -71,7 +74,7 @@ class _Restore:
             raise
         if media:
             self._staging.swap(media.folders)
-        return Restored(self._chosen.newest.id, counts, media.folders if media else ())
+        return Restored(self._chosen.newest.id, counts, media.folders if media else (), self._held)
 
     def _databases(self) -> dict[str, RestoredDatabase]:
         """Everything that writes is stopped when this returns."""
@@ -182,6 +185,12 @@ class _Restore:
             identity = _identity(self._order, self._chosen.media)
             pipeline.receive(self._store, media, identity, pipeline.into(self._staging.argv), "tar")
         self._staging.require(media.folders)
+        if media.holds is not UNSET:
+            note("media compared with what they were")
+            with self._staging.archive(media.folders) as archive:
+                self._held = evidence.of(archive)
+                if wrong := evidence.differences(media.holds, self._held):
+                    raise BackupError(f"media: {wrong[0]}", "nothing was replaced; choose another backup")
 
     def _stop(self, but: str | None = None) -> None:
         if others := [service for service in self._compose.services() if service != but]:

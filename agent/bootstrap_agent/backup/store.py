@@ -32,9 +32,7 @@ class BackupStore:
         return self._bucket.name
 
     def object_keys(self, prefix: str = "") -> list[str]:
-        with self._bucket.errors():
-            pages = self._bucket.pages("list_objects_v2", Prefix=self.prefix + prefix)
-            return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [one.key for one in self._bucket.objects(self.prefix + prefix)]
 
     def manifest_ids(self) -> list[str]:
         """Oldest first."""

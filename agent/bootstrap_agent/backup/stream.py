@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 import subprocess
 import tempfile
@@ -17,6 +18,8 @@ from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.run import last_line
 from bootstrap_agent.s3.bucket import MIB
 
+_ERROR = re.compile(r"\b(?:error|ERROR|FATAL): ")
+_ADDED = re.compile("^age: report unexpected|^tar: (?:Exiting with failure status|Error is not recoverable)")
 GZIP = 31  # zlib's window bits for a gzip header and trailer
 
 
@@ -120,7 +123,7 @@ def child(
         def finish() -> None:
             if process.wait() not in accepted:
                 errors.seek(0)
-                said = _last_words(errors.read().decode(errors="replace"))
+                said = _reason(errors.read().decode(errors="replace"))
                 kind = UnreadError if process.returncode == -signal.SIGPIPE else BackupError
                 raise kind(f"{what} failed: {said or f'exit code {process.returncode}'}")
 
@@ -135,9 +138,11 @@ def child(
                     _close(pipe)
 
 
-def _last_words(text: str) -> str:
-    """Without what age adds to all it says."""
-    return last_line("\n".join(line for line in text.splitlines() if not line.startswith("age: report unexpected")))
+def _reason(text: str) -> str:
+    """What PostgreSQL's programs call an error, behind which they say where in a query it was; else the last line,
+    without what age and tar add to all they say."""
+    lines = [line for line in text.splitlines() if not _ADDED.search(line)]
+    return last_line("\n".join([line for line in lines if _ERROR.search(line)][:1] or lines))
 
 
 def source_of(

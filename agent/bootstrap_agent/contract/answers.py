@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bootstrap_agent.contract.deployment import Deployment
-from bootstrap_agent.contract.manifest import Manifest
+from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
 
 A = TypeVar("A")
@@ -210,11 +210,13 @@ class RestoredDatabase(msgspec.Struct, frozen=True):
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """Of two backups, the id is the newer one's."""
+    """Of two backups, the id is the newer one's. `holds`: media folder → what was found in it, where the backup says
+    what that was."""
 
     id: str
     databases: dict[str, RestoredDatabase]
     media: tuple[str, ...]
+    holds: dict[str, Held] = {}
 
 
 class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -294,6 +296,9 @@ class AlertsTested(msgspec.Struct, frozen=True):
     pinged: bool | None
     ping_problem: str | None
 
+
+# how a ConflictError of a command that waits for another one's end begins; more than one meaning has the class
+BUSY = "the droplet is busy with"
 
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)

@@ -37,8 +37,21 @@ class DatabasePart(StoredPart, frozen=True):
     rows: dict[str, int] = {}
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What a folder holds: files, their bytes, and a SHA-256 over the names and contents of all, in order."""
+
+    files: int
+    size: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.files} files of {self.size} bytes ({self.sha256[:12]})"
+
+
 class MediaPart(StoredPart, frozen=True):
     folders: tuple[str, ...] = ()
+    # folder → what it held; backups of before it was told have no such entry, and their digest knows none
+    holds: dict[str, Held] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ClusterPart(StoredPart, frozen=True, kw_only=True, omit_defaults=True):

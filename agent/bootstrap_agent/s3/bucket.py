@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from bootstrap_agent.contract.errors import BackupError, BootstrapError
+from bootstrap_agent.contract.stored import StoredObject
 from bootstrap_agent.s3 import client, errors
 from bootstrap_agent.s3.client import Patience
 
@@ -61,6 +62,14 @@ class Bucket:
     def pages(self, operation: str, **wanted: Any) -> Iterator[dict[str, Any]]:
         """Of a list, all of them."""
         yield from self.client.get_paginator(operation).paginate(Bucket=self.name, **wanted)
+
+    def objects(self, prefix: str) -> list[StoredObject]:
+        with self.errors(prefix):
+            return [
+                StoredObject(item["Key"], item["Size"], item["LastModified"], item.get("ETag"))
+                for page in self.pages("list_objects_v2", Prefix=prefix)
+                for item in page.get("Contents", [])
+            ]
 
     def chunks(self, key: str, missing: BootstrapError | None = None, start: int = 0) -> Iterator[bytes]:
         """An object from byte `start`, which it must have, to its last, in pieces of a MiB at most. A download that is

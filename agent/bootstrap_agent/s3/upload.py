@@ -53,14 +53,16 @@ class Upload:
         self.size += len(data)
         self._buffer += data
         while len(self._buffer) >= (size := part_size(len(self._etags))):
-            self._send(bytes(self._buffer[:size]))
-            del self._buffer[:size]
+            # the buffer itself is sent: a copy would be a part more in memory
+            part, self._buffer = self._buffer, self._buffer[size:]
+            del part[size:]
+            self._send(part)
 
     def complete(self) -> None:
         from botocore.exceptions import ClientError
 
         if self._buffer or not self._etags:
-            self._send(bytes(self._buffer))
+            self._send(self._buffer)
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, 1)]
         try:
             self._bucket.client.complete_multipart_upload(**self._where(), MultipartUpload={"Parts": parts})
@@ -73,7 +75,7 @@ class Upload:
     def abort(self) -> None:
         self._bucket.hasty().give_up(self._key, self._id)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytearray) -> None:
         number = len(self._etags) + 1
         answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=data)
         self._etags.append(answer["ETag"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import UNSET
 
 from bootstrap.ports.object_store import StoredObject
 from bootstrap_agent.contract.answers import Gate, Restored, Sealed
@@ -102,9 +104,18 @@ def checks(
             ", ".join(restored.media) or "none",
             sorted(folders) == sorted(restored.media),
         ),
+        *_files(media, restored),
         Check("way out of the machine", "none", "none" if sealed.sealed else "open", sealed.sealed),
         *(Check(f"https, {one.path}", "200", one.problem or "200", one.problem is None) for one in gate.checks),
     )
+
+
+def _files(media: Manifest | None, restored: Restored) -> Iterator[Check]:
+    """As they were when they were stored, and as they lay on the machine's disk."""
+    holds = media.media.holds if media and media.media else UNSET
+    for folder, held in sorted(holds.items()) if holds is not UNSET else ():
+        found = restored.holds.get(folder)
+        yield Check(f"files of {folder}", str(held), str(found or "not told"), held == found)
 
 
 def archived_until(databases: Manifest | None, media: Manifest | None, stored: Iterable[StoredObject]) -> datetime:

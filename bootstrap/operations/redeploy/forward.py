@@ -56,7 +56,8 @@ def await_quiet(work: Replacement) -> None:
 def stop_live(work: Replacement) -> None:
     """From here on new visitors wait; they are answered by whoever has the address when this is over."""
     host = work.host(work.old_droplet())
-    remote.agent(host, answers.TIMERS_DISABLE)
+    # nobody waits yet: the droplet may be at a backup of its own
+    remote.in_turn(work.env, host, answers.TIMERS_DISABLE)
     remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
     remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
 

@@ -27,7 +27,8 @@ class Fault:
 
     `status` with `code` is an error as S3 words it, with `code=None` one without a body. `cut` lets the server answer
     and ends the connection after so many bytes of that. `frozen`: nothing comes, for as long as the proxy lives.
-    `after`: the request had its effect all the same."""
+    `after`: the request had its effect all the same. `halfway`: the connection ends in the middle of the request, which
+    never reaches the server. `slow`: all is well, so many seconds later."""
 
     status: int = 503
     code: str | None = None
@@ -35,6 +36,8 @@ class Fault:
     cut: int | None = None
     frozen: bool = False
     after: bool = False
+    halfway: bool = False
+    slow: float = 0
 
     @property
     def body(self) -> bytes:
@@ -96,8 +99,16 @@ class _Forward(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def forward(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("content-length", 0)))
-        fault = self.server.meets(self.command, self.path, len(sent))
+        size = int(self.headers.get("content-length", 0))
+        fault = self.server.meets(self.command, self.path, size)
+        if fault and fault.halfway:
+            self.rfile.read(size // 2)
+            self.close_connection = True
+            return
+        sent = self.rfile.read(size)
+        if fault and fault.slow:
+            self.server.over.wait(fault.slow)
+            fault = None
         if fault and fault.frozen:
             self.server.over.wait()
             self.close_connection = True

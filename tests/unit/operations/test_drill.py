@@ -17,7 +17,7 @@ from bootstrap.operations.drill import evidence, plan, record, report, run, thro
 from bootstrap.operations.status import status
 from bootstrap.ports.object_store import StoredObject
 from bootstrap_agent.contract import answers, form, manifest
-from bootstrap_agent.contract.manifest import ClusterPart, DatabasePart, Manifest, MediaPart, StoredPart
+from bootstrap_agent.contract.manifest import ClusterPart, DatabasePart, Held, Manifest, MediaPart, StoredPart
 from tests.fakes.world import DOMAIN, RELEASE, Machine, World
 
 ID = "20261124_120000"
@@ -174,6 +174,22 @@ def test_what_does_not_come_back_is_named(world: World, came: dict[str, answers.
     world.restored = answers.Restored(ID, came, ("media_files",))
     _, error = drilled(world)
     assert isinstance(error, BackupError) and said in error.message
+
+
+@pytest.mark.parametrize("came", [{"media_files": Held(2, 10, "b" * 64)}, {}])
+def test_files_that_are_not_what_they_were_are_named(world: World, came: dict[str, Held]) -> None:
+    held = Held(3, 10, "a" * 64)
+    made = Manifest(
+        id=ID,
+        kind="media",
+        created_at=manifest.time_of(ID),
+        databases={},
+        media=MediaPart("k", 1, "0", ("media_files",), {"media_files": held}),
+    )
+    restored = answers.Restored(ID, {}, ("media_files",), came)
+    found = evidence.checks(None, made, restored, "r", answers.Sealed(True), answers.Gate(()))
+    (files,) = [one for one in found if one.what == "files of media_files"]
+    assert (files.well, files.expected) == (False, "3 files of 10 bytes (aaaaaaaaaaaa)")
 
 
 def test_an_object_of_another_size_is_named(world: World) -> None:

@@ -42,6 +42,22 @@ def test_what_the_droplet_backs_up_by_itself_already_is_no_failure(world: World)
     assert not told.startswith("warning") and world.live().restored == ["20261124_120000"]
 
 
+def test_what_the_droplet_is_busy_with_is_waited_for_and_told_once(world: World) -> None:
+    """Right after `create` it makes its first base backup."""
+    put(world, "20261124_120000", "full")
+    busy = [ConflictError(f"{answers.BUSY}: bootstrap-agent backup database (pid 7)") for _ in range(3)]
+    world.effects.trips = lambda called: busy.pop() if busy and called == "1 backup safety" else None
+    restore(world.env(), "20261124_120000")
+    assert world.live().restored == ["20261124_120000"] and not busy
+    waited = "waiting, as the droplet is busy with: bootstrap-agent backup database (pid 7)"
+    assert sum(waited in text for text in world.progress.texts) == 1
+    # another conflict is none that ends
+    other = ConflictError("/srv/data holds another device than that")
+    world.effects.trips = lambda called: other if called == "1 backup safety" else None
+    with pytest.raises(ConflictError, match="no safety backup"):
+        restore(world.env(), "20261124_120000")
+
+
 def test_without_a_safety_backup_nothing_is_replaced_unless_asked_for(world: World) -> None:
     put(world, "20261124_120000", "full")
     world.live().no_backup = "pg_basebackup failed: no space left on device"

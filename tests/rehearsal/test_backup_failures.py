@@ -1,0 +1,164 @@
+"""What goes wrong while a real droplet backs up, and who hears of it: the unit fails, a mail says why, `status` shows
+it, and there is no backup more than before. What the object store does to one is in tests/contract/backup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from bootstrap_agent.contract import paths, units
+from tests.rehearsal.conftest import DOMAIN, Bootstrap, Site, status
+from tests.rehearsal.test_alerts import BACKUP, Droplet
+from tests.waiting import until
+
+pytestmark = pytest.mark.root
+
+BUCKET = "bootstrap-tickets-example"
+AGAIN = f"systemctl stop {BACKUP}; systemctl reset-failed {BACKUP}"
+
+
+@pytest.fixture(scope="module")
+def droplet(bootstrap: Bootstrap, cloud: dict[str, Any], site: Site) -> Droplet:
+    found = Droplet(bootstrap, cloud)
+    # its first base backup, which it makes by itself
+    until(lambda: backups(found), "there is one", deadline_s=120)
+    return found
+
+
+def backups(droplet: Droplet) -> set[str]:
+    return {one["id"] for one in droplet.bootstrap("backup", "list", DOMAIN, "--json", unlogged=True).json()}
+
+
+def unfinished(cloud: dict[str, Any]) -> int:
+    where = cloud["spaces"]
+    keys = {"aws_access_key_id": where["access_key"], "aws_secret_access_key": where["secret_key"]}
+    client = boto3.client("s3", endpoint_url=where["endpoint"], region_name=where["region"], **keys)
+    return len(client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
+
+
+@contextmanager
+def dying(droplet: Droplet, program: str) -> Iterator[None]:
+    """As it is started, by whoever. The shell ends with the first that it met."""
+    droplet.root(f"nohup sh -c 'until pkill --signal KILL --exact {program}; do :; done' >/dev/null 2>&1 &")
+    yield
+
+
+@contextmanager
+def no_bucket(droplet: Droplet) -> Iterator[None]:
+    """As after somebody deleted it: others need this one."""
+    droplet.root(f"cp {paths.DEPLOYMENT} /run/kept && sed -i s/{BUCKET}/bootstrap-nobodys-bucket/ {paths.DEPLOYMENT}")
+    try:
+        yield
+    finally:
+        droplet.root(f"cp /run/kept {paths.DEPLOYMENT} && rm /run/kept")
+
+
+Trouble = Callable[[Droplet], Any]
+TROUBLES: dict[str, tuple[Trouble, str]] = {
+    "pg_dump dies": (lambda droplet: dying(droplet, "pg_dump"), "pg_dump of "),
+    "pg_basebackup dies": (lambda droplet: dying(droplet, "pg_basebackup"), "pg_basebackup failed"),
+    "no bucket": (no_bucket, "there is no bucket"),
+}
+
+
+@pytest.mark.parametrize("name", TROUBLES)
+def test_a_backup_that_fails_is_told_and_is_none(droplet: Droplet, bootstrap: Bootstrap, name: str) -> None:
+    trouble, said = TROUBLES[name]
+    droplet.check()
+    before, told = backups(droplet), {word: droplet.told(word, f"{BACKUP} failed: ") for word in ("alarm", "over")}
+    try:
+        with trouble(droplet):
+            droplet.root(f"systemctl start {BACKUP}", check=False)
+            (found,) = [alarm for alarm in droplet.check() if alarm.startswith(f"{BACKUP} failed: ")]
+        assert said in found
+        assert any(alarm["message"] == found for alarm in status(bootstrap)["alarms"])
+        assert droplet.told("alarm", f"{BACKUP} failed: ") == told["alarm"] + 1
+        assert backups(droplet) == before
+    finally:
+        droplet.root(AGAIN)
+    droplet.root(f"systemctl start {BACKUP}")
+    assert not any(alarm.startswith(BACKUP) for alarm in droplet.check())
+    assert len(backups(droplet) - before) == 1
+    assert droplet.told("over", f"{BACKUP} failed: ") == told["over"] + 1
+
+
+def test_two_at_once_are_one_after_the_other(droplet: Droplet, bootstrap: Bootstrap) -> None:
+    """The droplet's own, and one that somebody asks for meanwhile, who is told what is waited for."""
+    before = backups(droplet)
+    droplet.root(f"systemctl start --no-block {BACKUP}")
+    until(lambda: "backup" in droplet.root(f"flock --nonblock {paths.LOCK} true || cat {paths.LOCK}"), "it has begun")
+    made = bootstrap("backup", "now", DOMAIN, "--json")
+    assert json.loads(made.out)["id"] in backups(droplet)
+    assert len(backups(droplet) - before) == 2
+
+
+def test_the_archiver_has_one_session_and_leaves_none_behind(droplet: Droplet) -> None:
+    """The program in the container ends with the one that started it, however that ends."""
+
+    def sessions() -> int:
+        return int(droplet.root("docker top ticket-tracking-db-1 -eo comm | grep --count --line-regexp psql; true"))
+
+    until(lambda: sessions() == 1, "it has begun")
+    droplet.root(f"systemctl kill --signal=KILL {units.ARCHIVE}")
+    until(lambda: sessions() == 0, "its session is over")
+    until(lambda: sessions() == 1, "it has begun again")
+    droplet.root(f"systemctl stop {units.ARCHIVE}")
+    until(lambda: sessions() == 0, "its session is over")
+    droplet.root(f"systemctl start {units.ARCHIVE}")
+
+
+@pytest.mark.long
+def test_a_replacement_waits_for_a_backup(droplet: Droplet, bootstrap: Bootstrap) -> None:
+    before = backups(droplet)
+    droplet.root(f"systemctl start --no-block {BACKUP}")
+    bootstrap("redeploy", DOMAIN, "--json")
+    assert len(backups(droplet) - before) >= 1
+    assert status(bootstrap)["healthy"]
+
+
+@pytest.mark.long
+def test_a_reboot_in_the_middle_leaves_no_backup_and_the_next_is_whole(
+    droplet: Droplet, bootstrap: Bootstrap, cloud: dict[str, Any], site: Site
+) -> None:
+    before = backups(droplet)
+    picture = f"{paths.DATA}/media_files/large"
+    soon = f"/run/systemd/system/{units.MEDIA_TIMER}.d"
+    droplet.root(
+        f"head -c 300M /dev/urandom >{picture}; mkdir -p {soon}; "
+        f"printf '[Timer]\\nOnCalendar=*:*:0/5\\nAccuracySec=1s\\n' >{soon}/soon.conf; systemctl daemon-reload"
+    )
+    until(lambda: unfinished(cloud), "an upload has begun")
+    droplet.root("systemctl --no-block reboot", check=False)
+    until(lambda: droplet.root("systemctl is-system-running", check=False).strip() in ("running", "degraded"), "", 180)
+    assert backups(droplet) == before
+    until(lambda: status(bootstrap)["healthy"], "the stack is up", 180)
+    told = "bootstrap-backup-media.service of "
+    assert [alarm for alarm in droplet.check() if alarm.startswith(told)]
+    made = bootstrap("backup", "now", DOMAIN, "--json").json()
+    assert not [alarm for alarm in droplet.check() if alarm.startswith(told)]
+    assert bootstrap("backup", "verify", made["id"], DOMAIN).code == 0
+    assert unfinished(cloud) == 0
+    droplet.root(f"rm {picture}")
+
+
+@pytest.mark.long
+def test_a_disk_without_a_byte_left(droplet: Droplet, bootstrap: Bootstrap) -> None:
+    """A backup needs no room: it is made, or told. The log that waits for the bucket is let go before."""
+    hog, before = f"{paths.DATA}/hog", backups(droplet)
+    droplet.root(f"cat /dev/zero >{hog} 2>/dev/null; sync", check=False)
+    try:
+        droplet.root(f"systemctl start {BACKUP}", check=False)
+        alarms = droplet.check()
+        assert any(alarm.startswith(f"the disk of {paths.DATA} is ") for alarm in alarms), alarms
+        failed = any(alarm.startswith(f"{BACKUP} failed: ") for alarm in alarms)
+        assert failed is (backups(droplet) == before), alarms
+    finally:
+        droplet.root(f"rm {hog}; {AGAIN}")
+    bootstrap("create", "--domain", DOMAIN)
+    made = bootstrap("backup", "now", DOMAIN, "--json").json()
+    assert bootstrap("backup", "verify", made["id"], DOMAIN).code == 0
