@@ -129,7 +129,16 @@ def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: boo
     console = ctx.ensure_object(Console)
     console.progress(progress)
     console.debug = debug
-    ctx.obj = Context(cloud_name=cloud, config=config, console=console)
+    ctx.obj = Context(cloud_name=cloud, config=config, console=console, command=_command(console.words))
+
+
+def _command(words: Sequence[str]) -> str:
+    """No secret belongs on a command line; one that is there goes no further."""
+    import shlex
+
+    from bootstrap.cli.crash import redact
+
+    return redact(shlex.join(["bootstrap", *words]))
 
 
 def main() -> None:
@@ -138,6 +147,7 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     console = Console()
+    console.words = tuple(argv)
     as_json = "--json" in _own_words(argv)
     try:
         # without standalone_mode click returns the code of ctx.exit(), or what the command returned

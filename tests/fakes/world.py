@@ -35,6 +35,9 @@ class FakeStore:
         # what a key of one bucket may not do
         self.lacking: list[str] = []
 
+    def hasty(self) -> FakeStore:
+        return self
+
     def ensure_bucket(self, prefix: str) -> list[str]:
         if not self.exists:
             with self._effects.change("create bucket"):

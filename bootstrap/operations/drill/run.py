@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from bootstrap.deployment import cost, find, machine, remote, sshkey
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
+from bootstrap.deployment.recorder import Recorder
 from bootstrap.errors import BackupError, BootstrapError, HostError, UnhealthyError, UsageError
 from bootstrap.operations.backup import BACKUP_S, store_of
 from bootstrap.operations.drill import evidence, plan, record, throwaway
@@ -67,8 +68,18 @@ def drill(env: Environment, planned: plan.Plan) -> tuple[Outcome, BootstrapError
         outcome.seconds = time.monotonic() - begun
         outcome.passed = error is None
         outcome.problem, outcome.remedy = (error.message, error.remedy) if error else (None, None)
+        if own.event:
+            _tell(own.event, outcome)
     _remember(env, store, outcome)
     return outcome, error
+
+
+def _tell(event: Recorder, outcome: Outcome) -> None:
+    """It ends as any other command, whether it passed or not."""
+    event.add(image=outcome.image, backup=outcome.backup, rpo_s=outcome.rpo_s, rto_s=outcome.rto_s)
+    event.add(tables=len(outcome.tables), objects=len(outcome.objects))
+    if outcome.problem:
+        event.fail(outcome.problem)
 
 
 def _remember(env: Environment, store: ObjectStore, outcome: Outcome) -> None:
