@@ -14,7 +14,7 @@ from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap.operations.drill.plan import Plan
-    from bootstrap.operations.drill.run import Outcome
+    from bootstrap.operations.drill.outcome import Outcome
 
 
 @click.command()

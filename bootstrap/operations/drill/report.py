@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from bootstrap.operations.drill.run import Outcome
+from bootstrap.operations.drill.outcome import Outcome
 
 
 def page(outcome: Outcome) -> str:
