@@ -13,8 +13,8 @@ from bootstrap.cli.context import Context, Moment, domain_argument, json_option,
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
-    from bootstrap.operations.drill.plan import Plan
     from bootstrap.operations.drill.outcome import Outcome
+    from bootstrap.operations.drill.plan import Plan
 
 
 @click.command()

@@ -35,6 +35,7 @@ WEBROOT = DATA / "acme-webroot"
 AFTER_RESTORE = DATA / ".after-restore"
 # of the deployment and not of the machine: a new droplet does not begin to tell what was told
 ALERTS = DATA / "bootstrap-alerts.json"
+SERIES = DATA / "bootstrap-series.json"
 
 # in the stack's folder
 COMPOSE_FILE = "docker-compose.prod.yml"
