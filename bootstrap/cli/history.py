@@ -83,7 +83,7 @@ def history(
             f"{one.event.began:%Y-%m-%d %H:%M:%S}",
             one.event.kind,
             one.state,
-            span(one.seconds),
+            _took(one.seconds),
             one.event.by,
             operation.told(one.event) or "-",
         )
@@ -102,7 +102,7 @@ def _show(context: Context, found: Happened, html: Path | None, as_json: bool) -
     rows = [
         ("what", event.kind),
         ("began", f"{event.began:%Y-%m-%d %H:%M:%S} UTC"),
-        ("outcome", f"{found.state}, after {span(found.seconds)}" if event.ended else found.state),
+        ("outcome", f"{found.state}, after {_took(found.seconds)}" if event.ended else found.state),
         ("by", event.by),
         ("command", event.command or "-"),
         ("release", event.image or "-"),
@@ -123,10 +123,7 @@ def _plain(found: Happened) -> dict[str, Any]:
     return {**form.plain(found.event), "state": found.state, "seconds": found.seconds, "page": found.page}
 
 
-def span(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
+def _took(seconds: float | None) -> str:
+    from bootstrap.operations.pages import span
+
+    return span(seconds) if seconds is not None else "-"

@@ -21,7 +21,7 @@ class Environment:
     `smtp_password` belongs to `settings.smtp`. `ping_url` is a secret too; None: the droplet keeps what it
     has, empty: it gets none.
     `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment.
-    `command` is the person's own line, without secrets; `event` what it becomes in the history, within the lock."""
+    `command` is the person's own line, without secrets; `recorder` keeps what it did, within the lock."""
 
     settings: Settings
     cloud: Cloud
@@ -35,7 +35,7 @@ class Environment:
     smtp_password: str | None = None
     ping_url: str | None = None
     command: str = ""
-    event: Recorder | None = None
+    recorder: Recorder | None = None
 
     @property
     def folder(self) -> Path:

@@ -49,7 +49,7 @@ def _recorded(env: Environment, operation: str) -> Iterator[Environment]:
     recorder = Recorder(kind, env.command, env.store, prefix, folder, env.progress)
     error: BaseException | None = None
     try:
-        yield replace(env, progress=recorder, event=recorder)
+        yield replace(env, progress=recorder, recorder=recorder)
     except BaseException as raised:
         error = raised
         raise

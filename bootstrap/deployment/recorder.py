@@ -50,6 +50,10 @@ class Recorder:
     def steps(self) -> tuple[Step, ...]:
         return tuple(self._steps)
 
+    def since(self, moment: float) -> float:
+        """Seconds from its begin to a moment of the monotonic clock."""
+        return round(moment - self._clock, 2)
+
     # Progress
 
     @contextmanager

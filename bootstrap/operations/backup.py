@@ -50,9 +50,9 @@ def backup_now(env: Environment) -> Manifest:
         step = locked.progress.step("backup of databases and media to Spaces")
         with closing(remote.connect(locked, live)) as host, step:
             made = remote.agent(host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
-        if locked.event:
+        if locked.recorder:
             size = sum(part.size for part in made.parts)
-            locked.event.add(image=made.release, backup=made.id, bytes=size, databases=len(made.databases))
+            locked.recorder.add(image=made.release, backup=made.id, bytes=size, databases=len(made.databases))
         return made
 
 

@@ -82,8 +82,8 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
             env.cloud.delete_firewall(deployment.firewall.id)
     # nobody goes on from where a create stopped
     steps.path_of(env).unlink(missing_ok=True)
-    if env.event:
-        env.event.add(droplets=len(deployment.droplets), volume="deleted" if volume else "kept")
+    if env.recorder:
+        env.recorder.add(droplets=len(deployment.droplets), volume="deleted" if volume else "kept")
     kept = deployment.volume.name if deployment.volume and not volume else None
     return Destroyed(len(deployment.droplets), kept, deleted)
 
@@ -180,9 +180,9 @@ def _backups(env: Environment) -> int | None:
     if env.store is None:
         env.progress.warn("backups are kept: no Spaces key is set")
         return None
-    if env.event:
+    if env.recorder:
         # or the history would begin again
-        env.event.leave_bucket()
+        env.recorder.leave_bucket()
     with env.progress.step(f"backups under {env.settings.prefix}"):
         try:
             # of these nobody asks how many there were

@@ -13,6 +13,7 @@ from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.recorder import folder_of
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations.drill import throwaway
+from bootstrap.operations.pages import size
 from bootstrap_agent.contract import form, history
 from bootstrap_agent.contract.history import Event
 
@@ -172,13 +173,3 @@ def told(event: Event) -> str:
     if "volume" in figures:
         parts.append(f"data volume {figures['volume']}")
     return ", ".join(parts)
-
-
-def size(count: int) -> str:
-    """Of so many bytes."""
-    amount = float(count)
-    for unit in ("bytes", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"

@@ -64,8 +64,8 @@ def restore(
                 f"{wanted} is no longer backup {confirmed.id}, as was confirmed, but {now.id}: nothing was restored",
                 "run it again",
             )
-        if locked.event:
-            locked.event.add(backup=chosen.id, to=form.plain(to) if to else None, only=only)
+        if locked.recorder:
+            locked.recorder.add(backup=chosen.id, to=form.plain(to) if to else None, only=only)
         deployment, live = finding.find_live(locked)
         with closing(remote.connect(locked, live)) as host:
             health = remote.health_paths(host)

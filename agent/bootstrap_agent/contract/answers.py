@@ -298,7 +298,7 @@ class Point(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Requests(msgspec.Struct, frozen=True, array_like=True):
-    """In the SERIES_S seconds from `begin`, since 1970: requests, and how many of them were answered 4xx and 5xx."""
+    """In the period from `begin`, since 1970: requests, and how many of them were answered 4xx and 5xx."""
 
     begin: int
     requests: int
@@ -307,8 +307,10 @@ class Requests(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """Of the last weeks, oldest first. `log`: the access log that is counted, None where the stack writes none."""
+    """Of the last weeks, oldest first, in periods of so many seconds. `log`: the access log that is counted, None where
+    the stack writes none."""
 
+    period_s: int
     points: tuple[Point, ...]
     requests: tuple[Requests, ...]
     log: str | None

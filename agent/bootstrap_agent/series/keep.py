@@ -77,6 +77,7 @@ def access_log(data: Path = paths.DATA) -> Path | None:
 def series(path: Path = paths.SERIES, data: Path = paths.DATA) -> Series:
     state, found = recall(path), access_log(data)
     return Series(
+        period_s=SERIES_S,
         points=state.points,
         requests=tuple(Requests(begin, *counts) for begin, counts in sorted(state.traffic.items())),
         log=str(found) if found else None,

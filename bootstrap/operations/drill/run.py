@@ -43,8 +43,8 @@ def drill(env: Environment, planned: plan.Plan) -> tuple[Outcome, BootstrapError
         outcome.seconds = time.monotonic() - begun
         outcome.passed = error is None
         outcome.problem, outcome.remedy = (error.message, error.remedy) if error else (None, None)
-        if own.event:
-            _tell(own.event, outcome)
+        if own.recorder:
+            _tell(own.recorder, outcome)
     _remember(env, store, outcome)
     return outcome, error
 
