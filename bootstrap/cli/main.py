@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
     "drill": ("bootstrap.cli.drill:drill", "Restore a backup onto a throw-away machine, compare it and report."),
     "history": ("bootstrap.cli.history:history", "Show what happened to the deployment, newest first."),
+    "report": ("bootstrap.cli.report:report", "Make one HTML page of how the deployment is, and was."),
     "mail": ("bootstrap.cli.mail:mail", "Send a test mail from the droplet."),
     "alerts": ("bootstrap.cli.alerts:alerts", "Show what the droplet found wrong; test who hears of it."),
     "audit": ("bootstrap.cli.audit:audit", "Check how well the deployment is hardened."),
