@@ -1,11 +1,11 @@
-"""Where lines, dots and labels of a plot lie, in percent of its width and height, so that it fits any screen. Pure.
+"""Where lines and labels of a plot lie, in percent of its width and height, so that it fits any screen. Pure.
 
 Labels are text of the page, placed by percent: in a drawing that is stretched they would be stretched too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -72,11 +72,6 @@ def path(x: Axis, y: Axis, points: Iterable[tuple[float, float]], gap: float | N
         words.append(f"{go}{x.percent(at):g} {100 - y.percent(value):g}")
         before = at
     return "".join(words)
-
-
-def dots(x: Axis, y: Axis, points: Sequence[tuple[float, float]]) -> str:
-    """A path of lines without length, which round ends make to dots, round however the box is stretched."""
-    return "".join(f"M{x.percent(at):g} {100 - y.percent(value):g}h0" for at, value in points)
 
 
 def _round_step(rough: float) -> float:

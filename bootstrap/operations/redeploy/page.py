@@ -104,11 +104,17 @@ def _waits(seen: ProbeReport, after: float, hold: Hold | None) -> dict[str, Any]
     points = [(after + one.at, one.waited, one.right) for one in seen.samples]
     x = plot.axis(0.0, max(at + waited for at, waited, _ in points), unit=" s", tight=True)
     y = plot.axis(0.0, max(1.0, *(waited for _, waited, _ in points)), unit=" s", count=4)
+
+    def drawn(which: bool) -> str:
+        """From when it was sent to when it was answered, as high as it waited."""
+        those = [(at, waited) for at, waited, right in points if right is which]
+        return "".join(plot.path(x, y, [(at, 0.0), (at + waited, waited)]) for at, waited in those)
+
     return {
         "x": x,
         "y": y,
-        "right": plot.dots(x, y, [(at, waited) for at, waited, right in points if right]),
-        "wrong": plot.dots(x, y, [(at, waited) for at, waited, right in points if not right]),
+        "right": drawn(True),
+        "wrong": drawn(False),
         "held": (x.percent(hold.begin), x.percent(hold.end) - x.percent(hold.begin)) if hold else None,
     }
 

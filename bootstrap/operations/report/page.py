@@ -47,7 +47,7 @@ def _machine(series: Series) -> dict[str, Any] | None:
     if not series.points:
         return None
     x, y = plot.times(series.points[0].at, series.points[-1].at), plot.axis(0, 100, unit=" %", count=4)
-    gap = 4 * series.period_s
+    gap = series.period_s * max(4, 2 * _many(len(series.points)))
     lines: dict[str, Line] = {
         name: [(point.at, getattr(point, name)) for point in series.points] for name in ("data", "root", "memory")
     }
@@ -96,8 +96,13 @@ def _traffic(series: Series) -> dict[str, Any] | None:
 
 def thinned(points: Sequence[tuple[float, float]]) -> Line:
     """At most POINTS of them: of each few that follow each other the highest, as somebody looks for peaks."""
-    many = -(-len(points) // POINTS)
-    return [max(points[n : n + many], key=lambda one: one[1]) for n in range(0, len(points), many or 1)]
+    many = _many(len(points))
+    return [max(points[n : n + many], key=lambda one: one[1]) for n in range(0, len(points), many)]
+
+
+def _many(count: int) -> int:
+    """So many become one."""
+    return max(1, -(-count // POINTS))
 
 
 def _time(text: str) -> datetime:

@@ -71,7 +71,7 @@ def test_the_page_says_what_counts_and_asks_nobody() -> None:
     assert lefts == sorted(lefts) and lefts[-1] == pytest.approx(100 * 39 / 43, abs=0.01)
     (band,), dots = seen.of_class("band"), seen.of_class("dot")
     assert float(band["x"] or 0) == pytest.approx(100 * 21 / 80, abs=1) and len(dots) == 2
-    assert (dots[0]["d"] or "").count("h0") == 3 and (dots[1]["d"] or "").count("h0") == 1
+    assert (dots[0]["d"] or "").count("M") == 3 and (dots[1]["d"] or "").count("M") == 1
 
 
 def test_one_that_was_given_back_and_one_that_nobody_asked() -> None:
