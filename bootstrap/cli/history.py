@@ -77,6 +77,9 @@ def history(
     if as_json:
         context.console.json([_plain(one) for one in events])
         return
+    if not events:
+        context.console.print("nothing is known" + (" of that kind or time" if kinds or since else " yet"))
+        return
     rows = [
         (
             one.event.id,

@@ -45,7 +45,7 @@ def alone(env: Environment, operation: str = "") -> Iterator[Environment]:
 @contextmanager
 def _recorded(env: Environment, operation: str) -> Iterator[Environment]:
     prefix = env.settings.prefix
-    kind, folder = operation.replace(" ", "-") or "command", folder_of(env.state_dir, prefix)
+    kind, folder = operation or "command", folder_of(env.state_dir, prefix)
     recorder = Recorder(kind, env.command, env.store, prefix, folder, env.progress)
     error: BaseException | None = None
     try:

@@ -143,7 +143,9 @@ def _asked(group: str, ask: Callable[[], Looked]) -> Looked:
 
 
 def _sample(now: datetime) -> None:
-    """A full volume takes none: the alarm about it has been told."""
+    """A full volume takes none: the alarm about it has been told. One that is to be unmounted is left alone."""
+    if (lock.holder() or "").startswith(("stack", "volume", "handover")):
+        return
     try:
         keep.sample(now)
     except OSError as error:

@@ -51,7 +51,7 @@ def gather(env: Environment, at: datetime | None = None) -> Gathered:
             missing, problems["state"] = error, error.message
     with env.progress.step("its history and its backups"):
         since = at - timedelta(weeks=WEEKS)
-        happened = history.happened(env, since=since)
+        happened = _asked(problems, "history", lambda: history.happened(env, since=since)) or []
         backups = _asked(problems, "backups", lambda: _backups(env)) or []
     if missing and not (happened or backups):
         raise missing
