@@ -78,10 +78,15 @@ class CountingProber:
         self._started = self._last_right = time.monotonic()
         self._in_outage = False
         self._samples: list[Sample] = []
+        self._sent: float | None = None
 
     def start(self) -> None:
         self._started = self._last_right = time.monotonic()
         self._thread.start()
+
+    def waiting_s(self) -> float:
+        sent = self._sent
+        return time.monotonic() - sent if sent is not None else 0.0
 
     def stop(self) -> ProbeReport:
         self._stopped.set()
@@ -103,8 +108,9 @@ class CountingProber:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            began = time.monotonic()
+            began = self._sent = time.monotonic()
             self._count(self._failure(), began)
+            self._sent = None
             self._stopped.wait(max(0.0, 1 / PROBES_PER_SECOND - (time.monotonic() - began)))
 
     def _failure(self) -> str | None:

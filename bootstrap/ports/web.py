@@ -43,6 +43,9 @@ class Prober(Protocol):
     waits for the last answer; the load is bounded (10 requests/s)."""
 
     def start(self) -> None: ...
+    def waiting_s(self) -> float:
+        """How long the request that is under way has waited; 0 between two."""
+
     def stop(self) -> ProbeReport: ...
 
 

@@ -270,6 +270,9 @@ class _Prober:
         self._probe()
         self._effects.watch = self._probe
 
+    def waiting_s(self) -> float:
+        return self._waits / 10
+
     def stop(self) -> ProbeReport:
         self._effects.watch = lambda: None
         self._probe()

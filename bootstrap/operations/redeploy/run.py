@@ -18,6 +18,7 @@ from bootstrap.operations.redeploy.replacement import Replacement, Wish, standin
 from bootstrap.operations.redeploy.resume import resume
 from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
 from bootstrap.operations.redeploy.told import keep
+from bootstrap.operations.redeploy.watching import watching
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.web import ProbeReport
 from bootstrap.stack import loading as stacks
@@ -90,7 +91,8 @@ def _replace(work: Replacement, image_id: int | None) -> Replaced:
     prober = env.web.prober(f"https://{env.settings.domain}{work.stack.bootstrap.health[0]}", address=work.address)
     prober.start()
     try:
-        failure = _run(work)
+        with watching(prober, env.progress):
+            failure = _run(work)
     finally:
         seen = prober.stop()
     if work.state is State.GIVEN_BACK:
