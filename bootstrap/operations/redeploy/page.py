@@ -13,8 +13,8 @@ from bootstrap.operations.redeploy.table import Action
 from bootstrap.ports.web import ProbeReport
 from bootstrap_agent.contract.history import Step
 
-# the fields of a report that are seconds somebody waited, and what a person calls them, where a report has them
-SHARES = {"own_s": "our own share", "provider_s": "the provider's share"}
+# the fields of a report that say more of the hold, in seconds, and what a person calls them, where a report has them
+SHARES = {"own_s": "our own share", "provider_s": "the provider's", "predicted_hold_s": "foreseen by the pre-flight"}
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,19 @@ def page(
         command=command,
         bars=bars(steps, hold),
         hold=hold,
+        held_s=_held_s(report, hold),
         seen=seen,
         waits=_waits(seen, probed_after, hold) if seen.samples else None,
         machines=machines,
         shares={name: report[key] for key, name in SHARES.items() if report.get(key) is not None},
         problem=problem,
     )
+
+
+def _held_s(report: Mapping[str, Any], hold: Hold | None) -> float | None:
+    """As the report measured it, where it did: it knows the moment itself, and not the step's begin."""
+    measured: float | None = report.get("hold_s")
+    return measured if measured is not None else hold.seconds if hold else None
 
 
 def _waits(seen: ProbeReport, after: float, hold: Hold | None) -> dict[str, Any]:
@@ -125,11 +132,10 @@ def _is(step: Step, action: Action) -> bool:
 
 def figures(seen: ProbeReport, steps: Sequence[Step], report: Mapping[str, Any]) -> dict[str, float | int | None]:
     """For the history."""
-    hold = hold_of(steps)
     known = asdict(seen)
     own = {key: report[key] for key in SHARES if report.get(key) is not None}
     return {
         **{name: known[name] for name in ("requests", "failed", "longest_s", "outage_s")},
-        "hold_s": hold.seconds if hold else None,
+        "hold_s": _held_s(report, hold_of(steps)),
         **own,
     }

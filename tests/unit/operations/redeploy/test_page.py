@@ -74,6 +74,12 @@ def test_the_page_says_what_counts_and_asks_nobody() -> None:
     assert (dots[0]["d"] or "").count("M") == 3 and (dots[1]["d"] or "").count("M") == 1
 
 
+def test_a_hold_that_was_measured_counts_more_than_the_steps() -> None:
+    assert "New visitors were held16.2 s" in rendered(report={"hold_s": 16.2}).text
+    figures = page.figures(SEEN, STEPS, {"hold_s": 16.2, "own_s": 7.7, "requests": 9, "steps": {}})
+    assert figures == {"requests": 4, "failed": 1, "longest_s": 17.6, "outage_s": 60.1, "hold_s": 16.2, "own_s": 7.7}
+
+
 def test_one_that_was_given_back_and_one_that_nobody_asked() -> None:
     problem = 'auth-service is ill <script>alert("x")</script>'
     seen = rendered(problem=problem, steps=STEPS[:2], seen=ProbeReport(0, 0, 0.0, 0.0, None), report={})
