@@ -101,6 +101,7 @@ def hostkey(_: Droplet, options: argparse.Namespace) -> answers.HostKey:
 
 
 def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
+    from bootstrap_agent import history
     from bootstrap_agent.backup import create
     from bootstrap_agent.backup.store import BackupStore
     from bootstrap_agent.contract import manifest
@@ -108,14 +109,27 @@ def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
     if options.action == "list":
         return BackupStore(droplet.deployment).manifests()
     if options.action == "prune":
-        return create.prune(droplet.deployment)
-    kind = options.action if options.action in (manifest.DATABASE, manifest.MEDIA) else manifest.FULL
-    made = create.create(
-        kind, droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose, droplet.environment
-    )
+        return _prune(droplet)
+    by_itself = options.action in (manifest.DATABASE, manifest.MEDIA)
+    kind = options.action if by_itself else manifest.FULL
+    d, command = droplet, f"bootstrap-agent backup {options.action}"
+    # `now` and `safety` are a person's, whose computer writes them down
+    store = history.store_of(d.deployment) if by_itself else None
+    with history.recorded(store, "backup", command, d.release.name) as event:
+        made = create.create(kind, d.release, d.deployment, d.x_bootstrap, d.compose, d.environment)
+        event.made(made)
     if options.action != answers.BACKUP_SAFETY.words[-1]:
-        create.prune(droplet.deployment)
+        _prune(droplet)
     return made
+
+
+def _prune(droplet: Droplet) -> answers.Pruned:
+    from bootstrap_agent import history
+    from bootstrap_agent.backup import create
+
+    pruned = create.prune(droplet.deployment)
+    history.prune(history.store_of(droplet.deployment))
+    return pruned
 
 
 def restore(droplet: Droplet, options: argparse.Namespace) -> answers.Restored:
@@ -168,6 +182,12 @@ def alerts(droplet: Droplet, options: argparse.Namespace) -> answers.Alerts | an
     return module.check(watched) if options.action == "check" else module.listing(watched)
 
 
+def series(_: Droplet, __: argparse.Namespace) -> answers.Series:
+    from bootstrap_agent.series import keep
+
+    return keep.series()
+
+
 # in the order of `--help`; each takes the commands of the contract that begin with its name
 RUNS: tuple[tuple[Run, str], ...] = (
     (info, "the release, the deployment and how far cloud-init is"),
@@ -185,6 +205,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (timers, "backups and certificate renewal by themselves"),
     (mail, "ask the stack's mail server, or send one mail by it"),
     (alerts, "look what is wrong and tell it, list it, or send a test"),
+    (series, "disk, memory and requests over the last weeks"),
 )
 
 

@@ -52,6 +52,8 @@ class Console:
         self._answered = False
         # whether the child process that failed is shown
         self.debug = False
+        # what the person typed
+        self.words: Sequence[str] = ()
         self._began: float | None = None
         self._depth = self._steps = 0
         self.progress(progress)

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from bootstrap.errors import HostError, UsageError
-from bootstrap.ports.web import ProbeReport, WebAnswer
+from bootstrap.ports.web import ProbeReport, Sample, WebAnswer
 
 PROBES_PER_SECOND = 10
 # as long as a browser would: during a replacement a visitor waits for the next machine
 PROBE_S = 60
+# some seven minutes with each request by itself; of a longer time, several become one
+SAMPLES = 4000
 
 
 class HttpsWeb:
@@ -73,12 +75,18 @@ class CountingProber:
         self._requests = self._failed = 0
         self._first_failure: str | None = None
         self._outage = self._longest = 0.0
-        self._last_right = time.monotonic()
+        self._started = self._last_right = time.monotonic()
         self._in_outage = False
+        self._samples: list[Sample] = []
+        self._sent: float | None = None
 
     def start(self) -> None:
-        self._last_right = time.monotonic()
+        self._started = self._last_right = time.monotonic()
         self._thread.start()
+
+    def waiting_s(self) -> float:
+        sent = self._sent
+        return time.monotonic() - sent if sent is not None else 0.0
 
     def stop(self) -> ProbeReport:
         self._stopped.set()
@@ -89,13 +97,20 @@ class CountingProber:
             # still down at the end: the outage goes on until now
             self._outage = max(self._outage, time.monotonic() - self._last_right)
         return ProbeReport(
-            self._requests, self._failed, round(self._outage, 2), round(self._longest, 2), self._first_failure
+            self._requests,
+            self._failed,
+            round(self._outage, 2),
+            round(self._longest, 2),
+            self._first_failure,
+            tuple(self._samples),
+            self._started,
         )
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            began = time.monotonic()
+            began = self._sent = time.monotonic()
             self._count(self._failure(), began)
+            self._sent = None
             self._stopped.wait(max(0.0, 1 / PROBES_PER_SECOND - (time.monotonic() - began)))
 
     def _failure(self) -> str | None:
@@ -108,6 +123,10 @@ class CountingProber:
     def _count(self, failure: str | None, began: float) -> None:
         now = time.monotonic()
         self._requests += 1
+        sample = Sample(round(began - self._started, 2), round(now - began, 3), failure is None)
+        if len(self._samples) >= SAMPLES:
+            self._samples = halved(self._samples)
+        self._samples.append(sample)
         if failure is None:
             self._longest = max(self._longest, now - began)
             if self._in_outage:
@@ -117,3 +136,10 @@ class CountingProber:
         self._failed += 1
         self._in_outage = True
         self._first_failure = self._first_failure or failure
+
+
+def halved(samples: list[Sample]) -> list[Sample]:
+    """Of each two the worse one, so that no failure and no long wait is lost."""
+    pairs = zip(samples[::2], samples[1::2], strict=False)
+    odd = samples[-1:] if len(samples) % 2 else []
+    return [max(pair, key=lambda one: (not one.right, one.waited)) for pair in pairs] + odd

@@ -11,7 +11,7 @@ from bootstrap.errors import CloudError, CredentialsError, NotFoundError
 from bootstrap.ports.object_store import StoredObject
 from bootstrap_agent.s3 import errors
 from bootstrap_agent.s3.bucket import Bucket, Place, side_by_side
-from bootstrap_agent.s3.client import COMMAND, Patience
+from bootstrap_agent.s3.client import COMMAND, QUESTION, Patience
 from bootstrap_agent.s3.errors import DeniedError
 
 _NO_RULES = "NoSuchLifecycleConfiguration"
@@ -32,8 +32,12 @@ class Spaces:
         secret_key: str,
         patience: Patience = COMMAND,
     ) -> None:
-        self._region, self._patience = region, patience
-        self._bucket = Bucket(Place(endpoint, region, bucket, access_key, secret_key), patience)
+        self._place, self._patience = Place(endpoint, region, bucket, access_key, secret_key), patience
+        self._bucket = Bucket(self._place, patience)
+
+    def hasty(self) -> Spaces:
+        place = self._place
+        return Spaces(place.endpoint, place.region, place.bucket, place.access_key, place.secret_key, QUESTION)
 
     @property
     def _s3(self) -> Any:
@@ -166,8 +170,8 @@ class Spaces:
         bucket = self._bucket.name
         return CredentialsError(
             f"there is no Spaces bucket {bucket}, and this key may not make it",
-            f"make {bucket} in {self._region} in the control panel and give the key Read/Write/Delete on it, or use a "
-            "key of full access",
+            f"make {bucket} in {self._place.region} in the control panel and give the key Read/Write/Delete on it, or "
+            "use a key of full access",
         )
 
     def _ensure_versions(self) -> None:

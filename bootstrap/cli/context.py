@@ -61,6 +61,8 @@ class Context:
     cloud_name: str
     config: Path
     console: Console
+    # the person's own line, without secrets, for the history
+    command: str = ""
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -104,6 +106,7 @@ class Context:
             state_dir=state_dir(),
             smtp_password=self.endpoints.smtp_password,
             ping_url=_ping_url(),
+            command=self.command,
         )
 
     def backups(self, domain: str | None, **overrides: Any) -> tuple[Settings, ObjectStore]:

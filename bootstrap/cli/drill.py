@@ -13,8 +13,8 @@ from bootstrap.cli.context import Context, Moment, domain_argument, json_option,
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
+    from bootstrap.operations.drill.outcome import Outcome
     from bootstrap.operations.drill.plan import Plan
-    from bootstrap.operations.drill.run import Outcome
 
 
 @click.command()
@@ -119,7 +119,7 @@ def _json(outcome: Outcome, page: Path) -> dict[str, Any]:
 
 
 def _print(context: Context, outcome: Outcome, page: Path) -> None:
-    from bootstrap.operations.drill.report import span
+    from bootstrap.operations.pages import span
 
     media = f", media of {outcome.media_backup}" if outcome.media_backup not in (None, outcome.backup) else ""
     context.console.print(f"drill of backup {outcome.backup}{media}: {'passed' if outcome.passed else 'failed'}")

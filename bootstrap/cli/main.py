@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("bootstrap.cli.backup:backup", "Back up now, list, show, verify and copy backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
     "drill": ("bootstrap.cli.drill:drill", "Restore a backup onto a throw-away machine, compare it and report."),
+    "history": ("bootstrap.cli.history:history", "Show what happened to the deployment, newest first."),
+    "report": ("bootstrap.cli.report:report", "Make one HTML page of how the deployment is, and was."),
     "mail": ("bootstrap.cli.mail:mail", "Send a test mail from the droplet."),
     "alerts": ("bootstrap.cli.alerts:alerts", "Show what the droplet found wrong; test who hears of it."),
     "audit": ("bootstrap.cli.audit:audit", "Check how well the deployment is hardened."),
@@ -130,7 +132,16 @@ def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: boo
     console = ctx.ensure_object(Console)
     console.progress(progress)
     console.debug = debug
-    ctx.obj = Context(cloud_name=cloud, config=config, console=console)
+    ctx.obj = Context(cloud_name=cloud, config=config, console=console, command=_command(console.words))
+
+
+def _command(words: Sequence[str]) -> str:
+    """No secret belongs on a command line; one that is there goes no further."""
+    import shlex
+
+    from bootstrap.cli.crash import redact
+
+    return redact(shlex.join(["bootstrap", *words]))
 
 
 def main() -> None:
@@ -139,6 +150,7 @@ def main() -> None:
 
 def run(argv: Sequence[str]) -> int:
     console = Console()
+    console.words = tuple(argv)
     as_json = "--json" in _own_words(argv)
     try:
         # without standalone_mode click returns the code of ctx.exit(), or what the command returned

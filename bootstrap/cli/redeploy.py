@@ -65,4 +65,6 @@ def show(console: Console, report: Replaced, as_json: bool) -> None:
         console.print(f"outage: {report.outage_s:.1f} s; the first: {report.first_failure}")
     if report.volume_snapshot is not None:
         console.print(f"data before it: volume snapshot {report.volume_snapshot}")
+    if report.page:
+        console.print(f"its page: {report.page}")
     console.table(("step", "seconds"), [(step, f"{seconds:.1f}") for step, seconds in report.steps.items()])

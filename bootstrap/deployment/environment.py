@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.deployment.recorder import Recorder
 from bootstrap.ports.cloud import Cloud
 from bootstrap.ports.dns import Names
 from bootstrap.ports.host import HostFactory
@@ -19,7 +20,8 @@ class Environment:
     """`spaces_credentials` is (access key, secret key); None when backups are not configured.
     `smtp_password` belongs to `settings.smtp`. `ping_url` is a secret too; None: the droplet keeps what it
     has, empty: it gets none.
-    `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment."""
+    `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment.
+    `command` is the person's own line, without secrets; `recorder` keeps what it did, within the lock."""
 
     settings: Settings
     cloud: Cloud
@@ -32,6 +34,8 @@ class Environment:
     state_dir: Path
     smtp_password: str | None = None
     ping_url: str | None = None
+    command: str = ""
+    recorder: Recorder | None = None
 
     @property
     def folder(self) -> Path:

@@ -7,10 +7,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.deployment import claim
 from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.recorder import Recorder, folder_of
 from bootstrap.errors import ConflictError
 
 
@@ -34,7 +36,22 @@ def alone(env: Environment, operation: str = "") -> Iterator[Environment]:
     """One change of a deployment at a time; ConflictError when it is another's turn, which then hears of `operation`,
     the command that works. Whatever a command decides by what
     is there, it decides in here, and it works with the environment that this gives: no step of it begins once the lock
-    is somebody else's."""
+    is somebody else's. What it does goes into the deployment's history."""
     busy = f"another run of bootstrap works on {env.settings.domain} from this computer"
-    with exclusive(env.folder / "lock", busy), claim.held(env, operation) as held:
-        yield held
+    with exclusive(env.folder / "lock", busy), claim.held(env, operation) as held, _recorded(held, operation) as own:
+        yield own
+
+
+@contextmanager
+def _recorded(env: Environment, operation: str) -> Iterator[Environment]:
+    prefix = env.settings.prefix
+    kind, folder = operation or "command", folder_of(env.state_dir, prefix)
+    recorder = Recorder(kind, env.command, env.store, prefix, folder, env.progress)
+    error: BaseException | None = None
+    try:
+        yield replace(env, progress=recorder, recorder=recorder)
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        recorder.end(error)

@@ -49,7 +49,11 @@ def backup_now(env: Environment) -> Manifest:
         _, live = finding.find_live(locked)
         step = locked.progress.step("backup of databases and media to Spaces")
         with closing(remote.connect(locked, live)) as host, step:
-            return remote.in_turn(locked, host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
+            made = remote.in_turn(locked, host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
+        if locked.recorder:
+            size = sum(part.size for part in made.parts)
+            locked.recorder.add(image=made.release, backup=made.id, bytes=size, databases=len(made.databases))
+        return made
 
 
 def manifest_of(env: Environment, wanted: str) -> Manifest:

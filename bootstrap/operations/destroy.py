@@ -14,7 +14,7 @@ from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import Droplet, ReservedIP
-from bootstrap_agent.contract import answers
+from bootstrap_agent.contract import answers, history
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
             env.cloud.delete_firewall(deployment.firewall.id)
     # nobody goes on from where a create stopped
     steps.path_of(env).unlink(missing_ok=True)
+    if env.recorder:
+        env.recorder.add(droplets=len(deployment.droplets), volume="deleted" if volume else "kept")
     kept = deployment.volume.name if deployment.volume and not volume else None
     return Destroyed(len(deployment.droplets), kept, deleted)
 
@@ -104,7 +106,9 @@ def _check_exists(env: Environment, deployment: find.Deployment, volume: bool, b
 
 def _has_backups(env: Environment) -> bool:
     try:
-        return env.store is not None and bool(env.store.list(env.settings.prefix))
+        mine = env.settings.prefix
+        own = mine + history.FOLDER
+        return env.store is not None and any(not one.key.startswith(own) for one in env.store.list(mine))
     except NotFoundError:
         # no bucket
         return False
@@ -176,8 +180,13 @@ def _backups(env: Environment) -> int | None:
     if env.store is None:
         env.progress.warn("backups are kept: no Spaces key is set")
         return None
+    if env.recorder:
+        # or the history would begin again
+        env.recorder.leave_bucket()
     with env.progress.step(f"backups under {env.settings.prefix}"):
         try:
+            # of these nobody asks how many there were
+            env.store.delete_prefix(env.settings.prefix + history.FOLDER)
             return env.store.delete_prefix(env.settings.prefix)
         except NotFoundError:
             # the bucket was never made, or an earlier run came this far

@@ -14,7 +14,7 @@ from bootstrap_agent.contract import answers
 
 def prune(env: Environment) -> answers.Pruned:
     """The live droplet does it: it knows the rules that it was made with."""
-    with alone(env, "backup prune") as locked:
+    with alone(env, "backup-prune") as locked:
         _, live = finding.find_live(locked)
         with closing(remote.connect(locked, live)) as host, locked.progress.step("old backups deleted"):
             return remote.in_turn(locked, host, answers.BACKUP_PRUNE, timeout_s=BACKUP_S)

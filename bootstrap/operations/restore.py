@@ -15,7 +15,7 @@ from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, Usage
 from bootstrap.operations.backup import BACKUP_S, Backup, stored_backups
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.host import Host
-from bootstrap_agent.contract import answers
+from bootstrap_agent.contract import answers, form
 
 LATEST = "latest"
 
@@ -64,6 +64,8 @@ def restore(
                 f"{wanted} is no longer backup {confirmed.id}, as was confirmed, but {now.id}: nothing was restored",
                 "run it again",
             )
+        if locked.recorder:
+            locked.recorder.add(backup=chosen.id, to=form.plain(to) if to else None, only=only)
         deployment, live = finding.find_live(locked)
         with closing(remote.connect(locked, live)) as host:
             health = remote.health_paths(host)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+import msgspec
+
 from bootstrap.deployment import claim, cost, find, gate, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations.drill import record
 from bootstrap.ports.cloud import Droplet
 from bootstrap_agent.contract import answers, form
-from bootstrap_agent.contract.answers import Info, Status
+from bootstrap_agent.contract.answers import Archive, Info, Status
 from bootstrap_agent.contract.release import Release
 
 _UNKNOWN = answers.BackupAge(None, None)
@@ -46,7 +48,7 @@ def status(env: Environment) -> dict[str, Any]:
         "services": form.plain(status.services if status else ()),
         "certificate": form.plain(status.certificate if status else None),
         "backup": form.plain(status.backup if status else _UNKNOWN),
-        "archive": form.plain(status.archive if status else None),
+        "archive": form.plain(_to_the_second(status.archive)) if status and status.archive else None,
         "drill": _drill(env),
         "alarms": form.plain(status.alarms if status else ()),
         "cost_month_usd": _cost(env, deployment),
@@ -90,6 +92,13 @@ def _drill(env: Environment) -> dict[str, Any] | None:
         env.progress.note(f"the last drill is not known: {error.message}")
         return None
     return form.plain(latest) if latest else None
+
+
+def _to_the_second(archive: Archive) -> Archive:
+    """As every other time that is told."""
+    times = ("archived_at", "behind_since", "baseless_since")
+    told = {name: at.replace(microsecond=0) for name in times if (at := getattr(archive, name)) is not None}
+    return msgspec.structs.replace(archive, **told)
 
 
 def _lock(held: claim.Claim | None) -> dict[str, Any] | None:

@@ -29,6 +29,9 @@ class ObjectStore(Protocol):
     def keeps_versions(self) -> bool:
         """What is replaced or deleted can be had back. NotFoundError when there is no bucket."""
 
+    def hasty(self) -> ObjectStore:
+        """The same one, asked once only: whoever asks does not wait for it."""
+
     def list(self, prefix: str) -> list[StoredObject]: ...
     def read(self, key: str) -> bytes: ...
     def chunks(self, key: str, start: int = 0) -> Iterator[bytes]:

@@ -15,15 +15,27 @@ class WebAnswer:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One request, or of several that followed each other the one that waited longest: `at` seconds after the prober
+    started it was sent, and `waited` so long for an answer that was right, or not."""
+
+    at: float
+    waited: float
+    right: bool
+
+
+@dataclass(frozen=True)
 class ProbeReport:
     """What a prober counted: `outage_s` is the longest stretch between two answers that were right, `longest_s` the
-    longest that a right answer was waited for."""
+    longest that a right answer was waited for. It `started` by the monotonic clock."""
 
     requests: int
     failed: int
     outage_s: float
     longest_s: float
     first_failure: str | None
+    samples: tuple[Sample, ...] = ()
+    started: float = 0.0
 
 
 class Prober(Protocol):
@@ -31,6 +43,9 @@ class Prober(Protocol):
     waits for the last answer; the load is bounded (10 requests/s)."""
 
     def start(self) -> None: ...
+    def waiting_s(self) -> float:
+        """How long the request that is under way has waited; 0 between two."""
+
     def stop(self) -> ProbeReport: ...
 
 

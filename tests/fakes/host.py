@@ -253,6 +253,11 @@ class FakeHost:
             case ["alerts", _]:
                 to, pings = machine.deployment.alerts.email, bool(machine.credentials.ping_url)
                 return answers.Alerts(machine.alarms, EPOCH, to, pings)
+            case ["series"]:
+                at = int(EPOCH.timestamp())
+                points = tuple(answers.Point(at + n * answers.SERIES_S, 10 + n, 30, 50 - n) for n in range(3))
+                requests = (answers.Requests(at, 900, 9, 1),)
+                return answers.Series(answers.SERIES_S, points, requests, "/srv/data/nginx_logs/access.log")
         raise AssertionError(f"no fake answer to {' '.join(words)}")
 
     def wait_until_reachable(self, timeout_s: float) -> None:

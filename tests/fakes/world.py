@@ -16,7 +16,7 @@ from bootstrap.ports.cloud import Cloud, Droplet, DropletSpec
 from bootstrap.ports.dns import Answer, Caa
 from bootstrap.ports.host import HostResult
 from bootstrap.ports.object_store import StoredObject
-from bootstrap.ports.web import ProbeReport, WebAnswer
+from bootstrap.ports.web import ProbeReport, Sample, WebAnswer
 from bootstrap.settings import Settings
 from bootstrap_agent.contract import answers
 from tests.fakes.cloud import EPOCH, Effects, FakeCloud
@@ -34,6 +34,9 @@ class FakeStore:
         self.modified: dict[str, datetime] = {}
         # what a key of one bucket may not do
         self.lacking: list[str] = []
+
+    def hasty(self) -> FakeStore:
+        return self
 
     def ensure_bucket(self, prefix: str) -> list[str]:
         if not self.exists:
@@ -269,6 +272,9 @@ class _Prober:
         self._probe()
         self._effects.watch = self._probe
 
+    def waiting_s(self) -> float:
+        return self._waits / 10
+
     def stop(self) -> ProbeReport:
         self._effects.watch = lambda: None
         self._probe()
@@ -276,7 +282,9 @@ class _Prober:
         failed = [failure for failure in self._failures if failure]
         outages = [len(list(group)) + 1 for silent, group in groupby(self._failures, bool) if silent]
         outage = max(outages, default=0) / 10
-        return ProbeReport(len(self._failures), len(failed), outage, self._longest / 10, next(iter(failed), None))
+        samples = tuple(Sample(n / 10, 0.0, not failure) for n, failure in enumerate(self._failures))
+        longest = self._longest / 10
+        return ProbeReport(len(self._failures), len(failed), outage, longest, next(iter(failed), None), samples)
 
 
 class _Authority:

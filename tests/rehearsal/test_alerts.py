@@ -144,6 +144,14 @@ def test_what_goes_wrong_is_told_once_and_once_more_when_it_is_over(droplet: Dro
     for text in ALL:
         assert droplet.told("alarm", text) == before["alarm", text] + 1
         assert droplet.told("over", text) == before["over", text] + 1
+    # those too that began while the bucket refused
+    happened = bootstrap("history", DOMAIN, "--kind", "alarm", "--json").json()
+    for text in ALL:
+        latest = next(one for one in happened if one["figures"]["message"].startswith(text))
+        assert (latest["state"], latest["began"] <= latest["ended"]) == ("over", True)
+    series = droplet.agent("series")
+    assert series["points"] and series["log"] == f"{paths.DATA}/nginx_logs/access.log"
+    assert sum(one[1] for one in series["requests"]) > 0
 
 
 def test_a_mail_that_no_server_takes_waits(droplet: Droplet) -> None:

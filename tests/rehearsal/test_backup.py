@@ -27,6 +27,7 @@ from bootstrap.adapters.spaces import Spaces
 from bootstrap.settings import Settings
 from bootstrap_agent.backup.database import COUNT
 from bootstrap_agent.contract.manifest import new_id
+from tests.pages import Page
 from tests.rehearsal.conftest import Bootstrap, Site
 from tests.rehearsal.drills import drilling, drills, held, nothing_is_reached, sealed, stack_starts
 from tests.rehearsal.machines import Machine
@@ -274,8 +275,16 @@ def test_a_drill_after_one_that_was_killed(
     now = laptop("status", DOMAIN, "--json").json()
     assert (now["droplet"], now["reserved_ip"], now["healthy"]) == (status["droplet"], status["reserved_ip"], True)
     assert now["drill"]["passed"] and now["drill"]["last_passed"] == now["drill"]["at"]
-    left = {one.key for one in store_of(cloud)[0].list(store_of(cloud)[1]) if "/wal/" not in one.key}
+    left = {
+        one.key
+        for one in store_of(cloud)[0].list(store_of(cloud)[1])
+        if not {"wal", "history"} & set(one.key.split("/"))
+    }
     assert {key.rpartition("/")[2] for key in left - objects} == {"drill.json"}
+    page = tmp_path / "report.html"
+    laptop("report", DOMAIN, "--html", str(page))
+    seen = Page(page.read_text())
+    assert f"{DOMAIN}: live, healthy" in seen.text and "Last drillpassed" in seen.text
     print(f"drill: RTO {outcome['rto_s']} s, RPO {outcome['rpo_s']} s, {outcome['seconds']:.0f} s in all")
 
 

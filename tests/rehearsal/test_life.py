@@ -11,6 +11,7 @@ import re
 import secrets
 import shlex
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import digitalocean
@@ -18,6 +19,7 @@ import httpx
 import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
+from tests.pages import Page
 from tests.rehearsal.conftest import DOMAIN, HOME, STACK, Bootstrap, Site, status
 from tests.rehearsal.machines import forget, from_image, snapshot_of
 from tests.rehearsal.people import Person, sign_up
@@ -181,6 +183,9 @@ def test_redeploy_keeps_users_address_and_certificate(bootstrap: Bootstrap, site
     assert (after["reserved_ip"], after["volume"]) == (before["reserved_ip"], before["volume"])
     assert certificate_serial(bootstrap) == serial
     kept.is_there(site)
+    (told,) = bootstrap("history", DOMAIN, "--kind", "redeploy", "--limit", "1", "--json").json()
+    assert (told["state"], told["figures"]["failed"], told["page"]) == ("ok", 0, report["page"])
+    assert f"Redeploy of {DOMAIN}: done" in Page(Path(report["page"]).read_text()).text
     print(f"redeploy: {report['requests'] + seen.answered} requests, the longest waited {seen.longest_s:.1f} s")
 
 
@@ -214,6 +219,8 @@ def test_a_broken_candidate_gives_everything_back(
         forget(sabotaged)
     assert failed.code == 8, failed.err
     assert "auth-service" in failed.err
+    (told,) = bootstrap("history", DOMAIN, "--kind", "redeploy", "--limit", "1", "--json").json()
+    assert told["state"] == "given back" and "auth-service" in told["problem"]
     after = status(bootstrap)
     assert (after["droplet"]["id"], after["healthy"]) == (before["droplet"]["id"], True)
     kept.is_there(site)

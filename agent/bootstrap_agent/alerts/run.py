@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from bootstrap_agent import loading, lock, mail, volume
-from bootstrap_agent.alerts import backups, cut, machine, memory, services, tell
+from bootstrap_agent import history, loading, lock, mail, volume
+from bootstrap_agent.alerts import backups, cut, machine, memory, record, services, tell
 from bootstrap_agent.alerts.decide import Finding, Letter, Looked, decide, told
 from bootstrap_agent.alerts.memory import State
 from bootstrap_agent.compose import Compose
@@ -22,6 +23,7 @@ from bootstrap_agent.contract.errors import BootstrapError
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
+from bootstrap_agent.series import keep
 
 # a check that fails once, as Docker's daemon starts again, tells nothing
 UNCHECKED = timedelta(minutes=30)
@@ -60,9 +62,13 @@ def check(droplet: Watched) -> answers.Alerts:
         findings = [finding for looked in found for finding in looked.findings]
         unknown = {key for looked in found for key in looked.unknown}
         alarms, letter = decide(state.alarms, findings, unknown, now, droplet.deployment.domain)
+        changed = record.events(state.alarms, alarms, now, socket.gethostname())
         state = msgspec.structs.replace(state, began=began, checked_at=now, alarms=alarms)
         state = tell.sent(state, letter, droplet.post if droplet.recipient else None, memory.remember)
         _ping(url, well=not told(alarms) and state.problem is None)
+        # who is told comes first
+        history.write(history.store_of(droplet.deployment) if changed else None, changed)
+        _sample(now)
         return _answer(state, droplet)
 
 
@@ -135,6 +141,16 @@ def _asked(group: str, ask: Callable[[], Looked]) -> Looked:
         # what is known of this group stays as it is
         groups = {"timers": ("backup",), "archiver": ("archive:unit",)}.get(group, (group,))
         return Looked((Finding(f"check:{group}", f"{group} cannot be checked: {error}", UNCHECKED),), groups)
+
+
+def _sample(now: datetime) -> None:
+    """A full volume takes none: the alarm about it has been told. One that is to be unmounted is left alone."""
+    if (lock.holder() or "").startswith(("stack", "volume", "handover")):
+        return
+    try:
+        keep.sample(now)
+    except OSError as error:
+        note(f"no figures of now: {error}")
 
 
 def _ping(url: str | None, *, well: bool) -> None:

@@ -300,6 +300,38 @@ class AlertsTested(msgspec.Struct, frozen=True):
 # how a ConflictError of a command that waits for another one's end begins; more than one meaning has the class
 BUSY = "the droplet is busy with"
 
+# one figure in a quarter of an hour
+SERIES_S = 900
+
+
+class Point(msgspec.Struct, frozen=True, array_like=True):
+    """At so many seconds since 1970: how full the data volume, the root disk and the memory are, in percent."""
+
+    at: int
+    data: int
+    root: int
+    memory: int
+
+
+class Requests(msgspec.Struct, frozen=True, array_like=True):
+    """In the period from `begin`, since 1970: requests, and how many of them were answered 4xx and 5xx."""
+
+    begin: int
+    requests: int
+    refused: int
+    failed: int
+
+
+class Series(msgspec.Struct, frozen=True):
+    """Of the last weeks, oldest first, in periods of so many seconds. `log`: the access log that is counted, None where
+    the stack writes none."""
+
+    period_s: int
+    points: tuple[Point, ...]
+    requests: tuple[Requests, ...]
+    log: str | None
+
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
@@ -333,6 +365,7 @@ MAIL_SEND: Command[MailSent] = Command(("mail", "send"), MailSent, changes=False
 ALERTS_CHECK: Command[Alerts] = Command(("alerts", "check"), Alerts, changes=False)
 ALERTS_LIST: Command[Alerts] = Command(("alerts", "list"), Alerts, changes=False)
 ALERTS_TEST: Command[AlertsTested] = Command(("alerts", "test"), AlertsTested, changes=False)
+SERIES: Command[Series] = Command(("series",), Series, changes=False)
 
 COMMANDS: dict[str, Command[Any]] = {
     command.name: command for command in list(globals().values()) if isinstance(command, Command)

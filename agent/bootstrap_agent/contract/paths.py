@@ -37,6 +37,7 @@ AFTER_RESTORE = DATA / ".after-restore"
 KEPT_SECRETS = DATA / "bootstrap-secrets.age"
 # of the deployment and not of the machine: a new droplet does not begin to tell what was told
 ALERTS = DATA / "bootstrap-alerts.json"
+SERIES = DATA / "bootstrap-series.json"
 
 # in the stack's folder
 COMPOSE_FILE = "docker-compose.prod.yml"

@@ -55,6 +55,8 @@ def create(
             recorded.begin()
         elif before := steps.interrupted(steps.path_of(env)):
             env.progress.note(f"continuing after: {before}")
+        if env.recorder:
+            env.recorder.add(image=planned.image.name if planned.image else None, backup=planned.from_backup)
         created = _create(replace(env, progress=recorded), planned)
         recorded.finish()
         return created
@@ -97,6 +99,8 @@ def _prepare_backups(env: Environment) -> None:
         return
     with env.progress.step(f"spaces bucket {env.settings.bucket}"):
         lacking = env.store.ensure_bucket(env.settings.prefix)
+    if env.recorder:
+        env.recorder.begin()
     if lacking:
         what = " and may not ".join(lacking)
         env.progress.warn(f"the Spaces key may not {what}: docs/operations.md, “A key of one bucket”")

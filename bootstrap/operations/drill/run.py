@@ -6,47 +6,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from bootstrap.deployment import cost, find, machine, remote, sshkey
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
+from bootstrap.deployment.recorder import Recorder
 from bootstrap.errors import BackupError, BootstrapError, HostError, UnhealthyError, UsageError
 from bootstrap.operations.backup import BACKUP_S, store_of
-from bootstrap.operations.drill import evidence, plan, record, throwaway
-from bootstrap.operations.drill.evidence import Check, Object, Table
+from bootstrap.operations.drill import evidence, plan, record, report, throwaway
+from bootstrap.operations.drill.outcome import Outcome
 from bootstrap.ports.host import Host
 from bootstrap.ports.object_store import ObjectStore
 from bootstrap.ports.progress import Progress
 from bootstrap_agent.contract import answers
 
 GATE_S = 180
-
-
-@dataclass
-class Outcome:
-    """`at` is when it began, `moment` what was restored. `rpo_s`: what a loss at `at` would have cost at most; `rto_s`:
-    from nothing to a stack that answers. `steps`: what took how many seconds. `problem` is None when it passed."""
-
-    domain: str
-    backup: str
-    media_backup: str | None
-    at: datetime
-    moment: datetime
-    image: str
-    machine: str
-    cost_hour_usd: float
-    passed: bool = False
-    problem: str | None = None
-    remedy: str | None = None
-    rpo_s: int | None = None
-    rto_s: int | None = None
-    seconds: float = 0.0
-    checks: tuple[Check, ...] = ()
-    tables: tuple[Table, ...] = ()
-    objects: tuple[Object, ...] = ()
-    steps: list[tuple[str, float]] = field(default_factory=list)
 
 
 def drill(env: Environment, planned: plan.Plan) -> tuple[Outcome, BootstrapError | None]:
@@ -67,8 +43,19 @@ def drill(env: Environment, planned: plan.Plan) -> tuple[Outcome, BootstrapError
         outcome.seconds = time.monotonic() - begun
         outcome.passed = error is None
         outcome.problem, outcome.remedy = (error.message, error.remedy) if error else (None, None)
+        if own.recorder:
+            _tell(own.recorder, outcome)
     _remember(env, store, outcome)
     return outcome, error
+
+
+def _tell(event: Recorder, outcome: Outcome) -> None:
+    """It ends as any other command, whether it passed or not."""
+    event.add(image=outcome.image, backup=outcome.backup, rpo_s=outcome.rpo_s, rto_s=outcome.rto_s)
+    event.add(tables=len(outcome.tables), objects=len(outcome.objects))
+    if outcome.problem:
+        event.fail(outcome.problem)
+    event.attach(report.page(outcome))
 
 
 def _remember(env: Environment, store: ObjectStore, outcome: Outcome) -> None:

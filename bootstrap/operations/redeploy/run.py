@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import rights
@@ -17,6 +17,8 @@ from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.replacement import Replacement, Wish, standing_of
 from bootstrap.operations.redeploy.resume import resume
 from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
+from bootstrap.operations.redeploy.told import keep
+from bootstrap.operations.redeploy.watching import watching
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.web import ProbeReport
 from bootstrap.stack import loading as stacks
@@ -47,6 +49,8 @@ class Replaced:
     first_failure: str | None
     steps: dict[str, float]
     resumed: bool
+    # with its steps and what visitors waited, on this computer
+    page: str | None = None
 
 
 def redeploy(env: Environment, *, image_id: int | None = None, keep_old: bool = False) -> Replaced:
@@ -87,12 +91,16 @@ def _replace(work: Replacement, image_id: int | None) -> Replaced:
     prober = env.web.prober(f"https://{env.settings.domain}{work.stack.bootstrap.health[0]}", address=work.address)
     prober.start()
     try:
-        failure = _run(work)
+        with watching(prober, env.progress):
+            failure = _run(work)
     finally:
         seen = prober.stop()
     if work.state is State.GIVEN_BACK:
-        raise _given_back(work, failure, seen) from failure
-    return _report(work, seen, resumed=began_at is not State.IDLE)
+        back = _given_back(work, failure, seen)
+        keep(work, seen, {}, back.message)
+        raise back from failure
+    report = _report(work, seen, resumed=began_at is not State.IDLE)
+    return replace(report, page=keep(work, seen, asdict(report)))
 
 
 def _run(work: Replacement) -> Exception | None:

@@ -64,6 +64,8 @@ def test_a_prober_tells_how_often_it_asked_and_what_failed(subject: Subject, ser
     time.sleep(0.3)
     report = prober.stop()
     assert report.requests and report.failed == (0 if served else report.requests)
+    assert [one.right for one in report.samples] == [served] * report.requests
+    assert [one.at for one in report.samples] == sorted(one.at for one in report.samples)
     if served:
         assert (report.outage_s, report.first_failure) == (0, None)
     else:

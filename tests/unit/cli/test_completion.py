@@ -29,7 +29,7 @@ def tab(state: Path, *words: str) -> list[str]:
 
 
 def test_commands_options_and_choices(tmp_path: Path) -> None:
-    assert tab(tmp_path, "re") == ["redeploy", "restore"]
+    assert tab(tmp_path, "re") == ["redeploy", "restore", "report"]
     assert "--dry-run" in tab(tmp_path, "create", "--d")
     assert tab(tmp_path, "backup", "") == ["list", "now", "prune", "pull", "show", "verify"]
     assert tab(tmp_path, "completion", "z") == ["zsh"]

@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from bootstrap.deployment import find, gate, steps
+from bootstrap.deployment import find, gate, remote, steps
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import CredentialsError, NotFoundError
 from bootstrap.operations import destroy, logs
 from bootstrap.operations.create import run as create
 from bootstrap.operations.status import status
+from bootstrap.ports.host import Host
+from bootstrap_agent.contract import answers
+from bootstrap_agent.contract.answers import Command
 from tests.fakes.cloud import Killed, Trip
 from tests.fakes.world import RELEASE, Quiet, World
 
@@ -186,3 +190,18 @@ def test_logs_are_asked_of_compose_and_of_the_journal() -> None:
     named = [value for flag, value in pairwise(argv) if flag == "-f"]
     assert named == ["/srv/stack/compose.yaml", "/srv/stack/more/over.yaml"]
     assert logs.journal_argv(wanted)[-2:] == ["--since", "-10m"]
+
+
+def test_the_archives_times_are_told_to_the_second(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = datetime(2026, 11, 29, 12, 0, 7, 654321, tzinfo=timezone.utc)
+    agent = remote.agent
+
+    def archiving(host: Host, command: Command[Any], *arguments: str, **options: Any) -> Any:
+        said = agent(host, command, *arguments, **options)
+        if command is not answers.STATUS:
+            return said
+        return msgspec.structs.replace(said, archive=answers.Archive(at, behind_since=at, why="full"))
+
+    monkeypatch.setattr(remote, "agent", archiving)
+    told = status(world.env())["archive"]
+    assert told == {"archived_at": "2026-11-29T12:00:07Z", "behind_since": "2026-11-29T12:00:07Z", "why": "full"}
