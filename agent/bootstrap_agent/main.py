@@ -54,7 +54,8 @@ def info(droplet: Droplet, _: argparse.Namespace) -> answers.Info:
     from bootstrap_agent import cloudinit
 
     deployment = droplet.deployment if paths.DEPLOYMENT.exists() else None
-    return answers.Info(droplet.release, deployment, cloudinit.status(), droplet.x_bootstrap.health)
+    x = droplet.x_bootstrap
+    return answers.Info(droplet.release, deployment, cloudinit.status(), x.health, x.databases)
 
 
 def volume(droplet: Droplet, options: argparse.Namespace) -> answers.Volume:

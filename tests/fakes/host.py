@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from bootstrap_agent.contract.answers import COMMANDS
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
 from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import Databases
 from tests.fakes.cloud import EPOCH, Effects
 
 RELEASE = Release(
@@ -28,6 +29,7 @@ RELEASE = Release(
     git_commit="abc1234",
     built_at=EPOCH,
 )
+DATABASES = Databases("db", {"auth_db": "auth_service", "ticket_db": "ticket_service"}, "DB_USER")
 CERTIFIED_UNTIL = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=60)
 
 
@@ -185,7 +187,7 @@ class FakeHost:
     def _answer(self, machine: Machine, words: list[str]) -> object:
         match words:
             case ["info"]:
-                return answers.Info(RELEASE, machine.deployment, "done", ("/health/",))
+                return answers.Info(RELEASE, machine.deployment, "done", ("/health/",), DATABASES)
             case ["status"]:
                 state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
                 return answers.Status(
@@ -245,11 +247,16 @@ class FakeHost:
                 return answers.Alerts(machine.alarms, EPOCH, to, pings)
         raise AssertionError(f"no fake answer to {' '.join(words)}")
 
+    def interactive(self, command: str, *, terminal: bool) -> int:
+        self._world.effects.calls.append(command)
+        return 0
+
     def wait_until_reachable(self, timeout_s: float) -> None:
         self.run(["true"])
 
-    def interactive(self, command: str) -> int:
-        self._world.effects.calls.append(command)
+    def tunnel(self, local: int, address: str, port: int, ready: Callable[[], None]) -> int:
+        self._world.effects.calls.append(f"{local}:{address}:{port}")
+        ready()
         return 0
 
     def host_keys(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import msgspec
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import Manifest
 from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import Databases
 
 A = TypeVar("A")
 
@@ -35,12 +36,13 @@ class Command(Generic[A]):
 
 
 class Info(msgspec.Struct, frozen=True):
-    """`cloud_init` in its own words. An agent of an earlier image says no `health`."""
+    """`cloud_init` in its own words. An agent of an earlier image says no `health`, and no `databases`."""
 
     release: Release
     deployment: Deployment | None
     cloud_init: str
     health: tuple[str, ...] = ("/",)
+    databases: Databases | None = None
 
 
 class Volume(msgspec.Struct, frozen=True):
