@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("bootstrap.cli.stack:stack", "Check a stack of your own before it is baked."),
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
+    "list": ("bootstrap.cli.list:list_", "List the deployments of the account, with state, size and cost."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
     "exec": ("bootstrap.cli.inside:exec_", "Run a command in a service that runs."),
