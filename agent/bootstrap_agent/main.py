@@ -74,6 +74,12 @@ def secrets(droplet: Droplet, options: argparse.Namespace) -> answers.Written | 
     return module.get(droplet.release.folder)
 
 
+def deployment(droplet: Droplet, _: argparse.Namespace) -> answers.Written:
+    from bootstrap_agent import described as module
+
+    return module.put(sys.stdin.read(), droplet.deployment)
+
+
 def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services:
     from bootstrap_agent import stack as module
 
@@ -174,6 +180,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (info, "the release, the deployment and how far cloud-init is"),
     (volume, f"the data volume on {paths.DATA}"),
     (secrets, "secrets from stdin, or to stdout"),
+    (deployment, "what this droplet serves, from stdin"),
     (stack, "start everything and wait until healthy, or stop it cleanly while visitors wait"),
     (status, "services, certificate, backup and volume"),
     (certificate, "obtain, keep or renew the certificate"),

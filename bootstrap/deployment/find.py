@@ -6,18 +6,19 @@ where something else can tell:
 - Droplets and volumes: their tag counts its carriers by itself; lists are asked again until they show as many. That
   the count is not behind is an assumption. The second line: a volume's name is taken in its region (409), and by its
   name it is looked for then, and before `destroy` says that there is none.
-- The reserved IP: a droplet's own details show the addresses it holds, once nothing is under way there; an apex record
-  names one, and by its address it is known at once.
+- The reserved IP: a droplet's own details show the addresses it holds, once nothing is under way there; the domain's
+  record names one, and by its address it is known at once.
 - The firewall: nothing counts it. Who makes it is refused, as its name is taken. Who must be sure that there is none
   looks for as long as lists may be behind, but only where the tag exists, which was made before it (`begun`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from bootstrap.deployment import zones
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.ports.cloud import Carriers, Cloud, Droplet, Firewall, ReservedIP, Volume
@@ -160,15 +161,29 @@ def known_domains(cloud: Cloud) -> list[str]:
 
 
 def _reserved_ip(env: Environment, droplets: Sequence[Droplet], reserved: Sequence[ReservedIP]) -> ReservedIP | None:
-    """The one a droplet of ours holds, the first one's first; else the one the apex record names."""
+    """The one a droplet of ours holds, the first one's first; else the one that is written down."""
     held = [ip for droplet in droplets for ip in reserved if ip.droplet_id == droplet.id]
     if held:
         return held[0]
-    apex = [r.data for r in env.cloud.records(env.settings.domain) if (r.type, r.name) == ("A", "@")]
     # by its address, as the list may be behind; one that another droplet holds by now is no longer ours
     ours = {droplet.id for droplet in droplets}
-    named = (env.cloud.reserved_ip(address) for address in apex)
+    named = (env.cloud.reserved_ip(address) for address in _written_down(env))
     return next((ip for ip in named if ip and ip.droplet_id in (None, *ours)), None)
+
+
+def _written_down(env: Environment) -> Iterator[str]:
+    """Addresses that the domain's record names; where the records are elsewhere, a tag that nothing carries."""
+    if env.settings.dns_elsewhere:
+        begin = address_tag(env.settings)
+        yield from (found.removeprefix(begin).replace("-", ".") for found in env.cloud.tags(begin))
+        return
+    for place in zones.candidates(env.settings.domain):
+        yield from (r.data for r in env.cloud.records(place.zone) if (r.type, r.name) == ("A", place.name))
+
+
+def address_tag(settings: Settings, address: str = "") -> str:
+    """While no droplet holds the reserved IP, and no record of ours names it."""
+    return tag(settings, f"address:{address.replace('.', '-')}")
 
 
 def _only(found: Sequence[_T], what: str) -> _T | None:

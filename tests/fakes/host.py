@@ -68,9 +68,14 @@ class Machine:
     # an image of before there was `mail`, and `alerts`
     knows_mail: bool = True
 
+    # what it was told since it was made
+    told: Deployment | None = None
+
     @property
     def deployment(self) -> Deployment:
-        """As cloud-init writes it."""
+        """As cloud-init writes it, unless it was told something else."""
+        if self.told:
+            return self.told
         files = yaml.safe_load(self.user_data)["write_files"]
         (text,) = (file["content"] for file in files if file["path"] == str(paths.DEPLOYMENT))
         return form.decode(text, Deployment, closed=True)
@@ -138,6 +143,9 @@ class FakeHost:
         elif command == "hostkey commit":
             machine.offered, machine.next_key = machine.next_key or machine.offered, None
             changed(command)
+        elif command == "deployment put" and stdin:
+            machine.told = form.decode(stdin, Deployment, closed=True)
+            changed(command)
         elif command == "seal":
             machine.sealed, machine.credentials = True, answers.Credentials()
         elif command == "secrets put":
@@ -201,6 +209,8 @@ class FakeHost:
             case ["volume", action]:
                 device = paths.device_of(machine.deployment.volume)
                 return answers.Volume(action == "mount", str(device), formatted=False)
+            case ["deployment", "put"]:
+                return answers.Written((str(paths.DEPLOYMENT),))
             case ["stack", action]:
                 running = (answers.Service("auth-service", "running", "healthy"),)
                 return answers.Services(running if action == "up" else ())
