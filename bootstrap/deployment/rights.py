@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ),
     REDEPLOY: (
         *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
+        # of the pre-flight's copy
+        *("block_storage:create", "block_storage:delete"),
         *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
     ),
     LOOK: (*_FIND, *_PRICES, "tag:read"),

@@ -113,7 +113,7 @@ def _has_backups(env: Environment) -> bool:
 
 def drop_tags(env: Environment) -> None:
     """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
-    for what in (*find.ROLES, *find.UNFINISHED):
+    for what in (*find.ROLES, *find.UNFINISHED, find.PREFLIGHT):
         env.cloud.delete_tag(find.tag(env.settings, what))
     if env.settings.dns_elsewhere:
         for left in env.cloud.tags(find.address_tag(env.settings)):
@@ -128,6 +128,8 @@ def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Drop
         env.cloud.shutdown_droplet(droplet.id)
     if deployment.volume:
         env.cloud.detach_volume(deployment.volume.id, droplet.id)
+    for copy in deployment.copies:
+        env.cloud.detach_volume(copy.id, droplet.id)
     machine.forget_pins(env, droplet)
     env.cloud.delete_droplet(droplet.id)
 

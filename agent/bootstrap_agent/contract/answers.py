@@ -29,6 +29,8 @@ class Command(Generic[A]):
     form: Any
     changes: bool = True
     argument: str | None = None
+    # how long it waits for another one to end
+    patience_s: float = 30
 
     @property
     def name(self) -> str:
@@ -36,12 +38,13 @@ class Command(Generic[A]):
 
 
 class Info(msgspec.Struct, frozen=True):
-    """`cloud_init` in its own words. An agent of an earlier image says no `health`, and no `databases`."""
+    """`cloud_init` in its own words. An agent of an earlier image says no more than that."""
 
     release: Release
     deployment: Deployment | None
     cloud_init: str
     health: tuple[str, ...] = ("/",)
+    serving: tuple[str, ...] = ()
     databases: Databases | None = None
 
 
@@ -286,6 +289,39 @@ class AlertsTested(msgspec.Struct, frozen=True):
     ping_problem: str | None
 
 
+# part → seconds
+Timed = dict[str, float]
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """Visitors wait since `ahead` was over."""
+
+    seconds: Timed
+
+
+class Preflight(msgspec.Struct, frozen=True):
+    """How the release fared with a copy of the data. `unchanged`: its jobs changed nothing in the databases. `start_s`:
+    how long visitors would have waited for it."""
+
+    seconds: Timed
+    unchanged: bool
+    start_s: float
+
+
+class TakenOver(msgspec.Struct, frozen=True):
+    """Visitors are answered, by these paths. `whole`: everything else is up, too; else `stack complete` brings it."""
+
+    seconds: Timed
+    serving: tuple[str, ...]
+    whole: bool
+
+
+class Released(msgspec.Struct, frozen=True):
+    """Visitors are let in; False where the data volume is elsewhere."""
+
+    released: bool
+
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
@@ -294,6 +330,12 @@ SECRETS_GET: Command[Secrets] = Command(("secrets", "get"), Secrets, changes=Fal
 DEPLOYMENT_PUT: Command[Written] = Command(("deployment", "put"), Written)
 STACK_UP: Command[Services] = Command(("stack", "up"), Services)
 STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)
+# the parts of a replacement that visitors wait for: one command on each side. `bound` in seconds
+HANDOVER: Command[HandedOver] = Command(("handover",), HandedOver, argument="bound", patience_s=120)
+PREFLIGHT: Command[Preflight] = Command(("preflight",), Preflight, argument="volume")
+TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver)
+STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, patience_s=300)
+RELEASE: Command[Released] = Command(("release",), Released)
 STATUS: Command[Status] = Command(("status",), Status, changes=False)
 CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
