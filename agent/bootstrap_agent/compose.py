@@ -20,7 +20,9 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.run import LINE_LENGTH, Result, last_line, run
 
 JOBS_PROFILE = "jobs"
-PROJECT, SERVICE, ONE_OFF = (f"com.docker.compose.{name}" for name in ("project", "service", "oneoff"))
+PROJECT, SERVICE, ONE_OFF, HASH = (
+    f"com.docker.compose.{name}" for name in ("project", "service", "oneoff", "config-hash")
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Container:
     health: str
     exit_code: int
     restarts: int = 0
+    # of the service's configuration and values that it was made with
+    made_of: str = ""
 
     @property
     def ready(self) -> bool:
@@ -170,6 +174,12 @@ class Compose:
             raise HostError(f"docker inspect: {last_line(found.err)}")
         return parse_inspected(found.out)
 
+    def outdated(self) -> list[str]:
+        """Services whose container is missing, or made of other values than those of now."""
+        made_of = {container.service: container.made_of for container in self.containers()}
+        wanted = dict(line.split() for line in self.run("config", "--hash=*").out.splitlines())
+        return sorted(name for name in self.services() if made_of.get(name) != wanted.get(name))
+
     def _ids(self, *, one_off: bool, service: str | None = None, running: bool = False) -> list[str]:
         labels = {PROJECT: self.model["name"], ONE_OFF: str(one_off), **({SERVICE: service} if service else {})}
         filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
@@ -208,6 +218,7 @@ def _container(inspected: dict[str, Any]) -> Container:
         health=state.get("Health", {}).get("Status", "") if state["Status"] == "running" else "",
         exit_code=state["ExitCode"],
         restarts=inspected["RestartCount"],
+        made_of=inspected["Config"]["Labels"].get(HASH, ""),
     )
 
 

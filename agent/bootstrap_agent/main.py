@@ -79,9 +79,13 @@ def deployment(droplet: Droplet, _: argparse.Namespace) -> answers.Written:
     return module.put(sys.stdin.read(), droplet.deployment)
 
 
-def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services:
+def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services | answers.Changed:
     from bootstrap_agent import stack as module
 
+    if options.action == "change":
+        from bootstrap_agent import change
+
+        return change.change(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
     if options.action == "up":
         return module.up(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
     if options.action == "complete":

@@ -42,7 +42,7 @@ def end(compose: Compose, x: XBootstrap) -> None:
     given = x.handover or Handover()
     with ThreadPoolExecutor() as at_once:
         unneeded = at_once.submit(stop, of(containers, given.later))
-        _drain(compose, x, containers)
+        drain(compose, x, containers)
         left = [one for one in containers if one.service not in {*given.warm, *given.later}]
         front = of(left, [given.quiet.service] if given.quiet else [])
         rest = [one for one in left if one not in front]
@@ -55,7 +55,7 @@ def end(compose: Compose, x: XBootstrap) -> None:
             still.result()
 
 
-def _drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> None:
+def drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> None:
     """Returns when nobody is being answered."""
     front = set(x.drain or compose.published()) & {one.service for one in containers}
     if not front:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
     "exec": ("bootstrap.cli.inside:exec_", "Run a command in a service that runs."),
     "run": ("bootstrap.cli.inside:run", "Run a command in a container of its own, made from a service."),
+    "env": ("bootstrap.cli.env:env", "Show and change the values of .env.production on the droplet."),
     "db": ("bootstrap.cli.db:db", "Open psql on a database of the stack, to read unless --write."),
     "tunnel": ("bootstrap.cli.tunnel:tunnel", "Reach a port of the droplet, or of a service, on this computer."),
     "logs": ("bootstrap.cli.logs:logs", "Show the logs of a service, or of bootstrap's own units."),

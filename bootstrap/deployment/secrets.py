@@ -72,7 +72,7 @@ def compose(stack: Stack, domain: str, *, given: Mapping[str, str], existing: Ma
     """What `.env.production` should hold: `given` over what the droplet has over new secrets over the template.
 
     A value that the template derives from others (`${NAME}`) is derived anew, unless someone had set it."""
-    fresh = {name: _generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
+    fresh = {name: generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
     template = stack.env_template
     kept = {name: value for name, value in existing.items() if name not in template.derived}
     if existing:
@@ -106,5 +106,6 @@ def _credentials(env: Environment, existing: Credentials) -> Credentials:
     return Credentials(spaces, existing.ping_url if env.ping_url is None else env.ping_url or None)
 
 
-def _generate(length: int) -> str:
+def generate(length: int) -> str:
+    """Letters and digits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))

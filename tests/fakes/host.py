@@ -74,6 +74,8 @@ class Machine:
     # likewise, the parts of a replacement
     knows_handover: bool = True
 
+    # a value with which its stack does not come up
+    dislikes: str | None = None
     # what it was told since it was made
     told: Deployment | None = None
 
@@ -186,6 +188,8 @@ class FakeHost:
         if (command in ("stack up", "takeover") or command.startswith("preflight ")) and not machine.healthy:
             machine.held = False
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
+        if command == "stack change" and machine.dislikes in machine.env.values():
+            return HostResult(8, "", "error: service auth-service is exited: boom\nhint: bootstrap logs auth-service\n")
         if command.startswith("backup ") and machine.no_backup:
             return HostResult(10, "", f"error: {machine.no_backup}\n")
         if command.startswith(("handover ", "preflight ", "takeover")) and not machine.knows_handover:
@@ -234,6 +238,8 @@ class FakeHost:
                 return answers.Volume(action == "mount", str(device), formatted=False)
             case ["deployment", "put"]:
                 return answers.Written((str(paths.DEPLOYMENT),))
+            case ["stack", "change"]:
+                return answers.Changed(("auth-service",), 4.2)
             case ["stack", action]:
                 running = (answers.Service("auth-service", "running", "healthy"),)
                 return answers.Services(running if action == "up" else ())

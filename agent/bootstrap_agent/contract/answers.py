@@ -159,6 +159,13 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True):
     told_at: datetime | None = None
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """`services` were made anew; `held_s`: how long visitors waited, None when nobody did."""
+
+    services: tuple[str, ...]
+    held_s: float | None
+
+
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     """`…_error` says why a part is missing. `alarms` are those of the latest check."""
 
@@ -335,6 +342,7 @@ HANDOVER: Command[HandedOver] = Command(("handover",), HandedOver, argument="bou
 PREFLIGHT: Command[Preflight] = Command(("preflight",), Preflight, argument="volume")
 TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver)
 STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, patience_s=300)
+STACK_CHANGE: Command[Changed] = Command(("stack", "change"), Changed)
 RELEASE: Command[Released] = Command(("release",), Released)
 STATUS: Command[Status] = Command(("status",), Status, changes=False)
 CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
