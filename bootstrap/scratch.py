@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 # `mkdtemp` adds eight characters; anything else in /tmp with such a name is somebody's own
-_NAME = re.compile(r"bootstrap-(ssh|image|packer|testssl)\.[a-z0-9_]{8}")
+_NAME = re.compile(r"bootstrap-(ssh|image|packer|testssl|env)\.[a-z0-9_]{8}")
 # between a folder's creation and its lock it looks like one whose process was killed
 _YOUNG_S = 60
 
@@ -20,7 +20,7 @@ _YOUNG_S = 60
 class Scratch(tempfile.TemporaryDirectory[str]):
     """A private folder, locked for as long as its process lives: the kernel unlocks it, whatever ends the process."""
 
-    def __init__(self, kind: Literal["ssh", "image", "packer", "testssl"]) -> None:
+    def __init__(self, kind: Literal["ssh", "image", "packer", "testssl", "env"]) -> None:
         sweep()
         super().__init__(prefix=f"bootstrap-{kind}.")
         self._lock = os.open(self.name, os.O_RDONLY)

@@ -21,7 +21,7 @@ STEPS = {
         "host key of user-data replaced",
         "reserved ip",
         "reserved ip … to …",
-        "records of … and www to …",
+        "records of … to …",
         "data volume mounted",
         "secrets delivered over ssh",
         "backup … restored",
@@ -48,7 +48,12 @@ ONLY_WHEN = {
 }
 _PACKAGE = Path(__file__).resolve().parents[1] / "bootstrap"
 _SOURCES = {
-    "create": ("operations/create/plan.py", "operations/create/run.py", "deployment/machine.py"),
+    "create": (
+        "operations/create/plan.py",
+        "operations/create/run.py",
+        "operations/create/records.py",
+        "deployment/machine.py",
+    ),
     "backup now": ("operations/backup.py",),
     "destroy": ("operations/destroy.py",),
 }

@@ -20,7 +20,9 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.run import LINE_LENGTH, Result, last_line, run
 
 JOBS_PROFILE = "jobs"
-PROJECT, SERVICE, ONE_OFF = (f"com.docker.compose.{name}" for name in ("project", "service", "oneoff"))
+PROJECT, SERVICE, ONE_OFF, HASH = (
+    f"com.docker.compose.{name}" for name in ("project", "service", "oneoff", "config-hash")
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Container:
     health: str
     exit_code: int
     restarts: int = 0
+    # of the service's configuration and values that it was made with
+    made_of: str = ""
 
     @property
     def ready(self) -> bool:
@@ -101,8 +105,19 @@ class Compose:
         """Starts and returns; the caller waits until healthy."""
         return self.run("up", "--detach", "--no-build", "--pull=never", *services, timeout_s=timeout_s, check=False)
 
-    def execute(self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str) -> Result:
-        return self.run("exec", "-T", service, *command, error=error, what=what)
+    def execute(
+        self,
+        service: str,
+        command: Iterable[str],
+        *,
+        error: type[BootstrapError],
+        what: str,
+        timeout_s: float = 120,
+        check: bool = True,
+    ) -> Result:
+        """Asked of Docker itself: visitors wait for some of these, and `compose exec` costs a quarter of a second."""
+        argv = ["docker", "exec", self._running(service), *command]
+        return run(argv, error=error, what=what, timeout_s=timeout_s, check=check)
 
     def inside(
         self,
@@ -113,10 +128,7 @@ class Compose:
     ) -> subprocess.Popen[bytes]:
         """A program in a running service. By Docker itself: `compose exec` costs a third more of a CPU, and a second
         process of 30 MiB for as long as it runs."""
-        running = self._ids(one_off=False, service=service, state="running")
-        if not running:
-            raise HostError(f"service {service} is not running", f"bootstrap logs {service}")
-        argv = ["docker", "exec", "--interactive", running[0], *command]
+        argv = ["docker", "exec", "--interactive", self._running(service), *command]
         return subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr)
 
     def jobs(self, services: Sequence[str], timeout_s: float) -> dict[str, Result]:
@@ -171,11 +183,24 @@ class Compose:
             raise HostError(f"docker inspect: {last_line(found.err)}")
         return parse_inspected(found.out)
 
-    def _ids(self, *, one_off: bool, service: str | None = None, state: str | None = None) -> list[str]:
+    def outdated(self) -> list[str]:
+        """Services whose container is missing, or made of other values than those of now."""
+        made_of = {container.service: container.made_of for container in self.containers()}
+        wanted = dict(line.split() for line in self.run("config", "--hash=*").out.splitlines())
+        return sorted(name for name in self.services() if made_of.get(name) != wanted.get(name))
+
+    def _running(self, service: str) -> str:
+        """Its container."""
+        found = self._ids(one_off=False, service=service, running=True)
+        if not found:
+            raise HostError(f"service {service} is not running", f"bootstrap logs {service}")
+        return found[0]
+
+    def _ids(self, *, one_off: bool, service: str | None = None, running: bool = False) -> list[str]:
         labels = {PROJECT: self.model["name"], ONE_OFF: str(one_off), **({SERVICE: service} if service else {})}
         filters = [f"--filter=label={name}={value}" for name, value in labels.items()]
-        filters += [f"--filter=status={state}"] if state else []
-        return run(["docker", "ps", "--all", "--quiet", "--no-trunc", *filters]).out.split()
+        which = [] if running else ["--all"]
+        return run(["docker", "ps", *which, "--quiet", "--no-trunc", *filters]).out.split()
 
     def last_log_lines(self, service: str, count: int = 3) -> list[str]:
         options = ("--no-color", "--no-log-prefix", "--timestamps", f"--tail={count}")
@@ -211,6 +236,7 @@ def _container(inspected: dict[str, Any]) -> Container:
         health=state.get("Health", {}).get("Status", "") if state["Status"] == "running" else "",
         exit_code=state["ExitCode"],
         restarts=inspected["RestartCount"],
+        made_of=inspected["Config"]["Labels"].get(HASH, ""),
     )
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import atexit
 import shlex
+import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bootstrap.adapters import offers, process
-from bootstrap.errors import HostError, HostKeyError, KeyRefusedError
+from bootstrap.errors import HostError, HostKeyError, KeyRefusedError, UsageError
 from bootstrap.ports.host import HostAddress, HostFactory, HostResult
 from bootstrap.scratch import Scratch
 from bootstrap_agent.waiting import until
 
 CONNECT_S = 10
+LOOPBACK = "127.0.0.1"
 # fail2ban bans who is refused five times: a key that is not known is tried no oftener than this
 KEY_TRIES, KEY_WAIT_S = 3, 3
 
@@ -84,10 +85,33 @@ class SSHHost:
 
         until(reached, timeout_s=timeout_s, pause_s=0.5, late=late)
 
-    def interactive(self, command: str) -> int:
+    def interactive(self, command: str, *, terminal: bool) -> int:
         self._connect()
-        terminal = ["-t"] if command and sys.stdin.isatty() else []
-        return subprocess.call(self._argv(command, *terminal))
+        return subprocess.call(self._argv(command, *(["-t"] if command and terminal else [])))
+
+    def tunnel(self, local: int, address: str, port: int, ready: Callable[[], None]) -> int:
+        _require_free(local)
+        self._connect()
+        options = {
+            # the shared connection would end when no command uses it
+            "ControlPath": "none",
+            "ExitOnForwardFailure": "yes",
+            # runs when the port listens
+            "PermitLocalCommand": "yes",
+            "LocalCommand": "echo ready",
+        }
+        words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        forward = f"{LOOPBACK}:{local}:{address}:{port}"
+        # of an option that is given twice, ssh takes the first
+        argv = ["ssh", *words, *self._ssh()[1:], "-N", "-L", forward, self._target]
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout is not None
+                if process.stdout.readline():
+                    ready()
+                return process.wait()
+            finally:
+                process.terminate()
 
     def host_keys(self) -> tuple[str, ...]:
         return self._pin()
@@ -212,6 +236,16 @@ class SSHHost:
             )
         why = process.last_line(stderr) or "connection lost"
         return HostError(f"{ip}: {why}", "is the droplet up? run the same command again", retryable=True)
+
+
+def _require_free(port: int) -> None:
+    try:
+        with socket.socket() as mine:
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            mine.bind((LOOPBACK, port))
+    except OSError as error:
+        why = (error.strerror or "taken").lower()
+        raise UsageError(f"port {port} of this computer: {why}", "name another one before it: LOCAL:…") from None
 
 
 def _named(command: str) -> str:

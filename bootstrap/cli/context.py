@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -180,6 +181,11 @@ class Moment(click.ParamType[datetime]):
 
 def json_option(command: _F) -> _F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def has_terminal() -> bool:
+    """Somebody types and reads. Where the output goes into a file or a program, a terminal there would change it."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def known_secrets() -> list[str]:

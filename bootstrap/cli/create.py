@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option("--domain", shell_complete=completing.domains, help="The name to serve, such as example.com.")
+@click.option("--name", "names", multiple=True, help="Another name that leads to it; may be repeated.")
 @click.option(
-    "--domain", shell_complete=completing.domains, help="The name to serve, such as example.com; www leads to it too."
+    "--dns", type=click.Choice(["digitalocean", "external"]), help="Who keeps the records: external is told which."
 )
 @click.option("--region", help="Region, such as nyc3 or fra1.")
 @click.option("--size", help="Size of the droplet, such as s-2vcpu-2gb.")
@@ -54,6 +56,7 @@ def create(
     dry_run: bool,
     as_json: bool,
     ssh_from: tuple[str, ...],
+    names: tuple[str, ...],
     **flags: object,
 ) -> None:
     """Create the deployment of a domain, or complete it.
@@ -66,6 +69,7 @@ def create(
     bootstrap create --domain example.com
     bootstrap create --domain example.com --dry-run
     bootstrap create --domain example.com --from-backup latest
+    bootstrap create --domain app.example.com --dns external
     """
     from bootstrap.operations.create import run as operation
     from bootstrap.operations.create.plan import check
@@ -73,7 +77,7 @@ def create(
     if to and from_backup != "latest":
         raise UsageError("--to finds its backup by itself", "add --from-backup latest")
     # a new deployment is never guessed from the others: without --domain, bootstrap.yaml must name it
-    env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, **flags))
+    env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, names=names or None, **flags))
     if context.endpoints.base_is_stand_in:
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
     if dry_run:
@@ -123,7 +127,7 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
     droplet = plan.deployment.live.name if plan.deployment.live else f"new, {s.size} in {s.region}"
     volume = plan.deployment.volume
     exists = {
-        "domain": f"{s.domain}, www.{s.domain}",
+        "domain": ", ".join(s.names) + ("; you make their records" if s.dns_elsewhere else ""),
         "droplet": droplet,
         "image": f"{plan.image.name}, {origin}" if plan.image else "as it runs",
         "data volume": f"{volume.name}, exists" if volume else f"new, {s.volume_size_gb} GiB",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bootstrap.cli import completing
-from bootstrap.cli.context import Context, pass_context
+from bootstrap.cli.context import Context, has_terminal, pass_context
 
 
 @click.command()
@@ -39,4 +39,4 @@ def logs(
 
     env = context.environment(domain)
     wanted = operation.Wanted(service=service, follow=follow, since=since, lines=lines, units=units)
-    ctx.exit(operation.show(env, wanted))
+    ctx.exit(operation.show(env, wanted, terminal=has_terminal()))

@@ -25,8 +25,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("bootstrap.cli.stack:stack", "Adopt a stack of your own, and check it before it is baked."),
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
+    "list": ("bootstrap.cli.list:list_", "List the deployments of the account, with state, size and cost."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
+    "exec": ("bootstrap.cli.inside:exec_", "Run a command in a service that runs."),
+    "run": ("bootstrap.cli.inside:run", "Run a command in a container of its own, made from a service."),
+    "env": ("bootstrap.cli.env:env", "Show and change the values of .env.production on the droplet."),
+    "db": ("bootstrap.cli.db:db", "Open psql on a database of the stack, to read unless --write."),
+    "tunnel": ("bootstrap.cli.tunnel:tunnel", "Reach a port of the droplet, or of a service, on this computer."),
     "logs": ("bootstrap.cli.logs:logs", "Show the logs of a service, or of bootstrap's own units."),
     "redeploy": ("bootstrap.cli.redeploy:redeploy", "Replace the droplet with a new one from an image."),
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
@@ -49,6 +55,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Print the script that completes commands on TAB in your shell.",
     ),
 }
+# what follows these is run on the droplet
+ELSEWHERE = ("ssh", "exec", "run", "db")
 
 
 class LazyGroup(click.Group):
@@ -180,10 +188,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _own_words(argv: Sequence[str]) -> Sequence[str]:
-    """Without the command for a droplet: what follows `--`, or `ssh`, which has no --json of its own."""
+    """Without the command for a droplet: what follows `--`, or a word that has no --json of its own."""
     end = argv.index("--") if "--" in argv else len(argv)
     command = next((n for n, word in enumerate(argv[:end]) if word in COMMANDS), end)
-    return argv[:command] if command < end and argv[command] == "ssh" else argv[:end]
+    return argv[:command] if command < end and argv[command] in ELSEWHERE else argv[:end]
 
 
 def _show_command(console: Console, error: BaseException) -> None:

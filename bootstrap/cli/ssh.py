@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bootstrap.cli.completing import domains
-from bootstrap.cli.context import Context, pass_context
+from bootstrap.cli.context import Context, has_terminal, pass_context
 
 _COMMAND = "bootstrap.ssh.command"
 
@@ -55,7 +55,7 @@ def ssh(context: Context, ctx: click.Context, /, domain: str | None) -> None:
     env = context.environment(domain)
     host = connect(env, find_live(env)[1])
     try:
-        code = host.interactive(" ".join(ctx.meta[_COMMAND]))
+        code = host.interactive(" ".join(ctx.meta[_COMMAND]), terminal=has_terminal())
     finally:
         host.close()
     ctx.exit(code)

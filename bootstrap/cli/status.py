@@ -40,7 +40,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("reserved ip", now["reserved_ip"] or "-"),
         ("volume", f"{volume['name']} {volume['size_gb']} GiB" if volume else "-"),
         ("certificate", _certificate(now["certificate"])),
-        ("backup", f"{backup['last']}, {_age(backup['age_s'])} ago" if backup["last"] else "none yet"),
+        ("backup", f"{backup['last']}, {age(backup['age_s'])} ago" if backup["last"] else "none yet"),
         ("log", _archive(now["archive"])),
         ("drill", _drill(now["drill"])),
         *([("lock", _lock(now["lock"]))] if now["lock"] else []),
@@ -57,7 +57,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
 
 def _lock(lock: dict[str, Any]) -> str:
     text = f"{lock['operation'] or 'a command'} on {lock['holder']} since {lock['since']}"
-    return f"{text}; silent for {_age(lock['silent_s'])}: the next run takes it over" if lock["stale"] else text
+    return f"{text}; silent for {age(lock['silent_s'])}: the next run takes it over" if lock["stale"] else text
 
 
 def _certificate(certificate: dict[str, Any] | None) -> str:
@@ -85,7 +85,7 @@ def _drill(drill: dict[str, Any] | None) -> str:
     return f"failed at {drill['at']}: {drill.get('problem')}{before}"
 
 
-def _age(seconds: int | None) -> str:
+def age(seconds: int | None) -> str:
     if seconds is None:
         return "?"
     return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds // 60} min"

@@ -6,18 +6,19 @@ where something else can tell:
 - Droplets and volumes: their tag counts its carriers by itself; lists are asked again until they show as many. That
   the count is not behind is an assumption. The second line: a volume's name is taken in its region (409), and by its
   name it is looked for then, and before `destroy` says that there is none.
-- The reserved IP: a droplet's own details show the addresses it holds, once nothing is under way there; an apex record
-  names one, and by its address it is known at once.
+- The reserved IP: a droplet's own details show the addresses it holds, once nothing is under way there; the domain's
+  record names one, and by its address it is known at once.
 - The firewall: nothing counts it. Who makes it is refused, as its name is taken. Who must be sure that there is none
   looks for as long as lists may be behind, but only where the tag exists, which was made before it (`begun`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from bootstrap.deployment import zones
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import ConflictError, NotFoundError
 from bootstrap.ports.cloud import Carriers, Cloud, Droplet, Firewall, ReservedIP, Volume
@@ -30,6 +31,9 @@ ROLES = LIVE, CANDIDATE, RETIRED = "live", "candidate", "retired"
 # another image may take its place; its data, from a backup. Taken off and deleted in one call, as no other deployment
 # has the same tag: a kill leaves none that nothing carries.
 UNFINISHED = FIRST_CONTACT, NEVER_SERVED, RESTORE_DUE = "first-contact", "never-served", "restore-due"
+
+# a copy of the data volume, and the snapshot that it is made from
+PREFLIGHT = "preflight"
 
 # ends the key of a drill's machine, which is of no deployment: no domain has such a key
 DRILL = "__drill"
@@ -60,6 +64,8 @@ class Deployment:
     volume: Volume | None
     firewall: Firewall | None
     reserved_ip: ReservedIP | None
+    # of the data, made for a pre-flight that was interrupted
+    copies: tuple[Volume, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -88,6 +94,8 @@ def find(env: Environment, among: Account | None = None) -> Deployment:
     ours = cloud.carriers(tag(settings), Carriers(among.droplets, among.volumes) if among else None)
     droplets, volumes = ours.droplets, ours.volumes
 
+    copied = tuple(volume for volume in volumes if tag(settings, PREFLIGHT) in volume.tags)
+
     def of_role(role: str) -> list[Droplet]:
         return [droplet for droplet in droplets if carries(settings, droplet, role)]
 
@@ -97,9 +105,10 @@ def find(env: Environment, among: Account | None = None) -> Deployment:
         live=live,
         candidate=_only(of_role(CANDIDATE), f"candidate of {settings.domain}"),
         retired=tuple(of_role(RETIRED)),
-        volume=_only(volumes, f"data volume of {settings.domain}"),
+        volume=_only([v for v in volumes if v not in copied], f"data volume of {settings.domain}"),
         firewall=next((f for f in cloud.firewalls() if f.name == resource_name(settings)), None),
         reserved_ip=_reserved_ip(env, [*([live] if live else []), *droplets], reserved),
+        copies=copied,
     )
 
 
@@ -160,15 +169,29 @@ def known_domains(cloud: Cloud) -> list[str]:
 
 
 def _reserved_ip(env: Environment, droplets: Sequence[Droplet], reserved: Sequence[ReservedIP]) -> ReservedIP | None:
-    """The one a droplet of ours holds, the first one's first; else the one the apex record names."""
+    """The one a droplet of ours holds, the first one's first; else the one that is written down."""
     held = [ip for droplet in droplets for ip in reserved if ip.droplet_id == droplet.id]
     if held:
         return held[0]
-    apex = [r.data for r in env.cloud.records(env.settings.domain) if (r.type, r.name) == ("A", "@")]
     # by its address, as the list may be behind; one that another droplet holds by now is no longer ours
     ours = {droplet.id for droplet in droplets}
-    named = (env.cloud.reserved_ip(address) for address in apex)
+    named = (env.cloud.reserved_ip(address) for address in _written_down(env))
     return next((ip for ip in named if ip and ip.droplet_id in (None, *ours)), None)
+
+
+def _written_down(env: Environment) -> Iterator[str]:
+    """Addresses that the domain's record names; where the records are elsewhere, a tag that nothing carries."""
+    if env.settings.dns_elsewhere:
+        begin = address_tag(env.settings)
+        yield from (found.removeprefix(begin).replace("-", ".") for found in env.cloud.tags(begin))
+        return
+    for place in zones.candidates(env.settings.domain):
+        yield from (r.data for r in env.cloud.records(place.zone) if (r.type, r.name) == ("A", place.name))
+
+
+def address_tag(settings: Settings, address: str = "") -> str:
+    """While no droplet holds the reserved IP, and no record of ours names it."""
+    return tag(settings, f"address:{address.replace('.', '-')}")
 
 
 def _only(found: Sequence[_T], what: str) -> _T | None:

@@ -48,7 +48,9 @@ def _wait_until_it_leads_to(env: Environment, name: str, address: str, deadline:
     def late() -> CertificateError:
         return CertificateError(
             f"{wrong}; no certificate was asked for",
-            "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar, then run again",
+            f"make the record where {name} is kept, then run the same command again: it goes on"
+            if env.settings.dns_elsewhere
+            else "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar, then run again",
         )
 
     answers = until(leads, timeout_s=deadline - time.monotonic(), pause_s=1, late=late)

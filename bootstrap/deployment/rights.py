@@ -13,6 +13,7 @@ _PRICES = ("regions:read", "sizes:read")
 _LOCK = ("tag:read", "tag:create", "tag:delete")
 _CHANGE = (*_FIND, *_LOCK, "actions:read", "droplet:update", "droplet:delete", "block_storage_action:create")
 _PLACE = ("ssh_key:read", "ssh_key:create", "vpc:read", "image:read", "droplet:create", "reserved_ip:update")
+_RECORDS = ("domain:create", "domain:update", "domain:delete")
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
@@ -30,6 +31,8 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ),
     REDEPLOY: (
         *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
+        # of the pre-flight's copy
+        *("block_storage:create", "block_storage:delete"),
         *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
     ),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
@@ -54,9 +57,14 @@ EXTRAS: Mapping[str, Sequence[str]] = {
 ALL: Sequence[str] = sorted({scope for table in (COMMANDS, EXTRAS) for scopes in table.values() for scope in scopes})
 
 
-def check(cloud: Cloud, command: str) -> None:
+def needed(command: str, *, records: bool) -> Sequence[str]:
+    """`records`: those of the deployment's names are kept in this account."""
+    return [scope for scope in COMMANDS[command] if records or scope not in _RECORDS]
+
+
+def check(cloud: Cloud, command: str, *, records: bool = True) -> None:
     """Before the command does anything: CredentialsError that names every scope that the token lacks."""
-    if lacking := cloud.lacks(COMMANDS[command]):
+    if lacking := cloud.lacks(needed(command, records=records)):
         raise may_not(lacking)
 
 

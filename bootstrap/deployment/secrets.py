@@ -73,7 +73,7 @@ def compose(stack: Stack, domain: str, *, given: Mapping[str, str], existing: Ma
     """What `.env.production` should hold: `given` over what the droplet has over new secrets over the template.
 
     A value that the template derives from others (`${NAME}`) is derived anew, unless someone had set it."""
-    fresh = {name: _generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
+    fresh = {name: generate(length) for name, length in stack.secrets_to_generate.items() if not existing.get(name)}
     template = stack.env_template
     for name in stack.baked_variables:
         if name in given and given[name] != template.values.get(name, given[name]):
@@ -135,5 +135,6 @@ def _credentials(env: Environment, existing: Credentials) -> Credentials:
     return Credentials(spaces, existing.ping_url if env.ping_url is None else env.ping_url or None)
 
 
-def _generate(length: int) -> str:
+def generate(length: int) -> str:
+    """Letters and digits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))

@@ -113,6 +113,13 @@ def stored_manifests(env: Environment) -> list[Manifest]:
     return [_manifest(store_of(env), key) for key in _manifest_keys(env)]
 
 
+def newest_at(env: Environment) -> datetime | None:
+    """When the newest backup was made, by its name alone; None when there is none."""
+    keys = _manifest_keys(env)
+    found = manifest.id_of(keys[0], env.settings.prefix) if keys else None
+    return manifest.time_of(found) if found else None
+
+
 def _manifest_keys(env: Environment) -> list[str]:
     """Newest first, as an id is a time."""
     store, prefix = store_of(env), manifest_key(env.settings.prefix, "").removesuffix(".json")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, rights, steps, watch
+from bootstrap.deployment import find, machine, remote, rights, steps, watch, zones
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
@@ -35,7 +35,8 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.Deployment | None = None) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
     there goes."""
-    rights.check(env.cloud, rights.DESTROY_VOLUME if volume else rights.DESTROY)
+    wanted = rights.DESTROY_VOLUME if volume else rights.DESTROY
+    rights.check(env.cloud, wanted, records=not env.settings.dns_elsewhere)
     with alone(env, "destroy") as locked:
         deployment = find.find_all(locked)
         if confirmed is not None:
@@ -116,8 +117,11 @@ def _has_backups(env: Environment) -> bool:
 
 def drop_tags(env: Environment) -> None:
     """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
-    for what in (*find.ROLES, *find.UNFINISHED):
+    for what in (*find.ROLES, *find.UNFINISHED, find.PREFLIGHT):
         env.cloud.delete_tag(find.tag(env.settings, what))
+    if env.settings.dns_elsewhere:
+        for left in env.cloud.tags(find.address_tag(env.settings)):
+            env.cloud.delete_tag(left)
     env.cloud.drop_tag(find.tag(env.settings))
 
 
@@ -128,6 +132,8 @@ def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Drop
         env.cloud.shutdown_droplet(droplet.id)
     if deployment.volume:
         env.cloud.detach_volume(deployment.volume.id, droplet.id)
+    for copy in deployment.copies:
+        env.cloud.detach_volume(copy.id, droplet.id)
     machine.forget_pins(env, droplet)
     env.cloud.delete_droplet(droplet.id)
 
@@ -155,13 +161,18 @@ def _delete_address(env: Environment, address: ReservedIP) -> None:
 
 
 def _delete_records(env: Environment, address: str) -> None:
-    """Other records of the domain, such as MX, are the operator's own."""
-    domain = env.settings.domain
-    if domain not in env.cloud.domains():
+    """Those that lead to the address, which somebody else may get next; all others are the operator's own."""
+    if env.settings.dns_elsewhere:
+        env.progress.note(
+            f"delete the records of {', '.join(env.settings.names)} where they are kept: {address} is gone"
+        )
         return
-    for record in env.cloud.records(domain):
-        if (record.type, record.data) == ("A", address):
-            env.cloud.delete_record(domain, record.id)
+    known = env.cloud.domains()
+    places = (zones.place(name, known) for name in env.settings.names)
+    for zone in sorted({place.zone for place in places if place}):
+        for record in env.cloud.records(zone):
+            if (record.type, record.data) == ("A", address):
+                env.cloud.delete_record(zone, record.id)
 
 
 def _volume(env: Environment, deployment: find.Deployment, delete: bool) -> None:

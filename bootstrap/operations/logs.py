@@ -7,13 +7,10 @@ import shlex
 from contextlib import closing
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, remote
+from bootstrap.deployment import compose, find, remote
 from bootstrap.deployment.environment import Environment
-from bootstrap_agent.contract import answers, paths, units
+from bootstrap_agent.contract import answers, units
 from bootstrap_agent.contract.release import Release
-
-# all that Compose needs of the machine: any variable more would win over one of the stack's
-_PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -25,26 +22,24 @@ class Wanted:
     units: bool
 
 
-def show(env: Environment, wanted: Wanted) -> int:
+def show(env: Environment, wanted: Wanted, *, terminal: bool) -> int:
     """Hands the terminal to the far side; returns its exit code."""
     _, live = find.find_live(env)
     with closing(remote.connect(env, live)) as host:
         if wanted.units:
-            return host.interactive(shlex.join(journal_argv(wanted)))
-        return host.interactive(shlex.join(compose_argv(wanted, remote.agent(host, answers.INFO).release)))
+            return host.interactive(shlex.join(journal_argv(wanted)), terminal=terminal)
+        release = remote.agent(host, answers.INFO).release
+        return host.interactive(shlex.join(compose_argv(wanted, release)), terminal=terminal)
 
 
 def compose_argv(wanted: Wanted, release: Release) -> list[str]:
-    folder = release.stack_dir
-    return [
-        *("sudo", "-n", "env", "-i", _PATH, f"RELEASE={release.name}", "docker", "compose"),
-        *("--env-file", f"{folder}/{paths.ENV_FILE}"),
-        *(word for name in release.compose_files for word in ("-f", f"{folder}/{name}")),
+    return compose.argv(
+        release,
         *("logs", "--tail", str(wanted.lines)),
         *(["--follow"] if wanted.follow else []),
         *(["--since", wanted.since] if wanted.since else []),
         *([wanted.service] if wanted.service else []),
-    ]
+    )
 
 
 def journal_argv(wanted: Wanted) -> list[str]:

@@ -12,7 +12,7 @@ from bootstrap.deployment import claim, cost, find, gate, remote, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, NotFoundError
 from bootstrap.operations.drill import record
-from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.cloud import Droplet, Size
 from bootstrap_agent.contract import answers, form
 from bootstrap_agent.contract.answers import Archive, Info, Status
 from bootstrap_agent.contract.release import Release
@@ -36,7 +36,7 @@ def status(env: Environment) -> dict[str, Any]:
         "deployment": settings.key,
         "domain": settings.domain,
         "url": f"https://{settings.domain}/",
-        "state": _state(deployment),
+        "state": state_of(deployment),
         "healthy": status is not None and status.healthy and outside is None,
         "problem": problem or outside,
         "interrupted": str(before) if before else None,
@@ -51,7 +51,7 @@ def status(env: Environment) -> dict[str, Any]:
         "archive": form.plain(_to_the_second(status.archive)) if status and status.archive else None,
         "drill": _drill(env),
         "alarms": form.plain(status.alarms if status else ()),
-        "cost_month_usd": _cost(env, deployment),
+        "cost_month_usd": cost_month(env, deployment, env.cloud.sizes()),
     }
 
 
@@ -63,7 +63,8 @@ def _from_outside(env: Environment, paths: Sequence[str], address: str | None) -
     return next((f"{path}: {wrong}" for path, wrong in found if wrong), None)
 
 
-def _state(deployment: find.Deployment) -> str:
+def state_of(deployment: find.Deployment) -> str:
+    """One word; nobody asks the droplet."""
     if deployment.candidate:
         return "replacing"
     if deployment.live is None:
@@ -142,10 +143,10 @@ def _volume(deployment: find.Deployment) -> dict[str, Any] | None:
     return {"id": deployment.volume.id, "name": deployment.volume.name, "size_gb": deployment.volume.size_gb}
 
 
-def _cost(env: Environment, deployment: find.Deployment) -> float:
-    prices = {size.slug: size for size in env.cloud.sizes()}
-    sizes = [prices[droplet.size] for droplet in deployment.droplets if droplet.size in prices]
+def cost_month(env: Environment, deployment: find.Deployment, prices: Sequence[Size]) -> float:
+    """In USD; a size that DigitalOcean no longer sells is not counted."""
+    known = {size.slug: size for size in prices}
+    sizes = [known[droplet.size] for droplet in deployment.droplets if droplet.size in known]
     volume_gb = deployment.volume.size_gb if deployment.volume else 0
-    return cost.total(
-        cost.items(sizes, volume_gb, backups=env.store is not None, uptime_check=env.settings.alerts.uptime_check)
-    )
+    checked = deployment.exists and env.settings.alerts.uptime_check
+    return cost.total(cost.items(sizes, volume_gb, backups=env.store is not None, uptime_check=checked))

@@ -263,7 +263,10 @@ class Cloud(Protocol):
         """With `tag`, all that carry it."""
 
     def volume(self, volume_id: str) -> Volume | None: ...
-    def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume: ...
+    def create_volume(
+        self, name: str, region: str, size_gb: int, tags: Sequence[str], snapshot_id: str | None = None
+    ) -> Volume:
+        """Empty, or with what the snapshot of a volume in that region holds; not smaller than that."""
 
     def delete_volume(self, volume_id: str) -> None: ...
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:

@@ -40,9 +40,14 @@ class Host(Protocol):
     def wait_until_reachable(self, timeout_s: float) -> None:
         """Returns when a command ran; raises HostError at the deadline, HostKeyError at once."""
 
-    def interactive(self, command: str) -> int:
-        """Hands the terminal to `command`, which the far side's shell reads, or to that shell when it is empty; returns
-        the exit code."""
+    def interactive(self, command: str, *, terminal: bool) -> int:
+        """Hands stdin, stdout and stderr to `command`, which the far side's shell reads, or to that shell when it is
+        empty; returns the exit code. With `terminal` the far side has one, too."""
+
+    def tunnel(self, local: int, address: str, port: int, ready: Callable[[], None]) -> int:
+        """127.0.0.1:`local` here is `address`:`port` as the far side reaches it, until this process is interrupted;
+        `ready` is called as soon as it is. Returns the exit code of a tunnel that ended by itself; UsageError when the
+        local port is taken."""
 
     def host_keys(self) -> tuple[str, ...]:
         """The public keys offered now, as `type base64`, among the pinned ones."""

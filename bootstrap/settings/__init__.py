@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -22,8 +22,11 @@ from bootstrap.settings.parts import (
     Strict,
     about,
     check_domain,
+    check_name,
     check_networks,
+    domain_first,
     one_or_many,
+    usual_names,
 )
 
 DEFAULT_STACK = Path("stack")
@@ -35,8 +38,26 @@ class Settings(Strict):
     domain: Annotated[
         str,
         AfterValidator(check_domain),
-        about("The name to serve; `www.` before it leads to it too. At most 54 characters.", example="example.com"),
+        about("The name to serve. At most 54 characters.", example="example.com"),
     ]
+    names: Annotated[
+        tuple[Annotated[str, AfterValidator(check_name)], ...],
+        BeforeValidator(one_or_many),
+        AfterValidator(domain_first),
+        about(
+            "Every name that leads to the site; `domain` is always one. A name lies in the nearest domain that the "
+            "account has. Changed later, `create` brings records and certificate after it.",
+            example=["example.com", "www.example.com", "api.example.com"],
+            otherwise="`domain`, and `www.` before it where somebody can register it",
+        ),
+    ] = Field(default_factory=usual_names)
+    dns: Annotated[
+        Literal["digitalocean", "external"],
+        about(
+            "Who keeps the names' records: `digitalocean`, or somebody else, who is told which to make.",
+            example="external",
+        ),
+    ] = "digitalocean"
     region: Annotated[str, about("DigitalOcean's region of droplet and data volume.", example="fra1")] = "nyc3"
     size: Annotated[str, about("DigitalOcean's size of the droplet.", example="s-2vcpu-4gb")] = "s-2vcpu-2gb"
     email: Annotated[
@@ -103,11 +124,21 @@ class Settings(Strict):
         int,
         Field(ge=1, le=3600),
         about(
-            "How long the domain's name servers may take until they answer with the new records.",
+            "How long the names' servers may take until they answer with the new records. Then `create` ends, and goes "
+            "on when it is run again.",
             unit="seconds",
             example=300,
         ),
     ] = 120
+    hold_bound_s: Annotated[
+        int,
+        Field(ge=30, le=3600),
+        about(
+            "How long a redeploy may let visitors wait; then the old droplet serves again.",
+            unit="seconds",
+            example=120,
+        ),
+    ] = 60
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()
@@ -135,8 +166,9 @@ class Settings(Strict):
         return True
 
     @property
-    def names(self) -> tuple[str, ...]:
-        return (self.domain, f"www.{self.domain}")
+    def dns_elsewhere(self) -> bool:
+        """Bootstrap writes no record."""
+        return self.dns == "external"
 
     @property
     def contact(self) -> str:
@@ -177,6 +209,9 @@ def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> 
     content = read(file)
     if "stack" in given:
         content["compose_files"] = compose_files(content, Path(given["stack"]))
+    if given.get("domain") not in (None, content.get("domain")):
+        # they are of the file's own domain
+        content.pop("names", None)
     merged = _merge(_merge(content, endpoints), given)
     # a misspelt `domain` is named as such first
     if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():

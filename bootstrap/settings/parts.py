@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # a volume's name has at most 64 characters, `bootstrap-` included
 _LONGEST_DOMAIN = 54
+# letsencrypt.org/docs/rate-limits, read on 2026-11-29
+_MOST_NAMES = 100
 # https://docs.digitalocean.com/support/why-is-smtp-blocked/
 BLOCKED_PORTS = (25, 465, 587)
 IMPLICIT_TLS_PORT = 2465
@@ -20,17 +23,50 @@ PROVIDERS_PORTS = "use 2525 (Mailgun, Postmark, SendGrid, Brevo, Mailjet), 2465 
 
 
 def check_domain(value: str) -> str:
-    """Lower case ASCII: `Bücher.example` becomes `xn--bcher-kva.example`."""
-    try:
-        domain = value.strip().rstrip(".").lower().encode("idna").decode("ascii")
-    except UnicodeError:
-        raise ValueError(f"{value!r} is not a domain name") from None
-    labels = domain.split(".")
-    if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError(f"{value!r} is not a domain name such as example.com")
+    """A name that droplet, volume and firewall are called after."""
+    domain = check_name(value)
     if len(domain) > _LONGEST_DOMAIN:
         raise ValueError(f"{value!r} has more than {_LONGEST_DOMAIN} characters")
     return domain
+
+
+def check_name(value: str) -> str:
+    """Lower case ASCII: `Bücher.example` becomes `xn--bcher-kva.example`."""
+    try:
+        name = value.strip().rstrip(".").lower().encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError(f"{value!r} is not a domain name") from None
+    labels = name.split(".")
+    if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        raise ValueError(f"{value!r} is not a domain name such as example.com")
+    return name
+
+
+def domain_first(names: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+    """Each name once, the site's own before the others."""
+    own = known.data.get("domain")
+    found = tuple(dict.fromkeys((own, *names))) if own else names
+    if len(found) > _MOST_NAMES:
+        raise ValueError(f"{len(found)} names, and a certificate is for {_MOST_NAMES} at most")
+    return found
+
+
+def usual_names(known: dict[str, Any]) -> tuple[str, ...]:
+    """`www` belongs to what somebody can register: `example.co.uk`, and not `app.example.com`."""
+    domain = known.get("domain")
+    if domain is None:
+        return ()
+    if domain.count(".") > 1 and _suffixes().privatesuffix(domain) != domain:
+        return (domain,)
+    return (domain, f"www.{domain}")
+
+
+@cache
+def _suffixes() -> Any:
+    """A tenth of a second for a list that most never need."""
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList()
 
 
 class Refused(ValueError):

@@ -248,7 +248,11 @@ class FakeCloud:
     def volume(self, volume_id: str) -> Volume | None:
         return self._volumes.get(volume_id)
 
-    def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
+    def create_volume(
+        self, name: str, region: str, size_gb: int, tags: Sequence[str], snapshot_id: str | None = None
+    ) -> Volume:
+        if snapshot_id is not None and snapshot_id not in self._snapshots:
+            raise CloudError("snapshot_id is not a snapshot of a volume")
         if self.volumes(region, name):
             raise ConflictError("a volume of that name already exists")
         volume = Volume(f"volume-{self._id()}", name, region, size_gb, tags=tuple(tags))

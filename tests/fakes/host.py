@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from bootstrap_agent.contract.answers import COMMANDS
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
 from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import Databases
 from tests.fakes.cloud import EPOCH, Effects
 
 RELEASE = Release(
@@ -29,6 +30,7 @@ RELEASE = Release(
     git_commit="abc1234",
     built_at=EPOCH,
 )
+DATABASES = Databases("db", {"auth_db": "auth_service", "ticket_db": "ticket_service"}, "DB_USER")
 CERTIFIED_UNTIL = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=60)
 
 
@@ -66,10 +68,23 @@ class Machine:
     alarms: tuple[answers.Alarm, ...] = ()
     # an image of before there was `mail`, and `alerts`
     knows_mail: bool = True
+    # what its release's jobs take on a copy of the data
+    jobs_s: float = 0.0
+    # it is well with the copy, and not with the data
+    ill_in_the_end: bool = False
+    # likewise, the parts of a replacement
+    knows_handover: bool = True
+
+    # a value with which its stack does not come up
+    dislikes: str | None = None
+    # what it was told since it was made
+    told: Deployment | None = None
 
     @property
     def deployment(self) -> Deployment:
-        """As cloud-init writes it."""
+        """As cloud-init writes it, unless it was told something else."""
+        if self.told:
+            return self.told
         files = yaml.safe_load(self.user_data)["write_files"]
         (text,) = (file["content"] for file in files if file["path"] == str(paths.DEPLOYMENT))
         return form.decode(text, Deployment, closed=True)
@@ -138,6 +153,9 @@ class FakeHost:
         elif command == "hostkey commit":
             machine.offered, machine.next_key = machine.next_key or machine.offered, None
             changed(command)
+        elif command == "deployment put" and stdin:
+            machine.told = form.decode(stdin, Deployment, closed=True)
+            changed(command)
         elif command == "seal":
             machine.sealed, machine.credentials = True, answers.Credentials()
         elif command == "secrets put":
@@ -160,15 +178,25 @@ class FakeHost:
     def _refused(self, machine: Machine, command: str) -> HostResult | None:
         if command == "secrets get" and not machine.env:
             return HostResult(4, "", "error: .env.production does not exist\n")
-        if command == "volume mount" and not self._world.has_volume(self._address.ip):
+        if command in ("volume mount", "takeover") and not self._world.has_volume(self._address.ip):
             return HostResult(7, "", "error: the data volume is not attached\n")
         if command == "stack up" and not machine.mounted:
             return HostResult(7, "", "error: /srv/data is not mounted\n")
-        if command == "stack up" and not machine.healthy:
+        if command.startswith("preflight ") and (machine.mounted or not self._world.has_volume(self._address.ip)):
+            return HostResult(7, "", "error: the copy is not attached, or another volume is mounted\n")
+        if command == "takeover" and machine.ill_in_the_end:
+            machine.mounted = True
+            return HostResult(8, "", "error: /serving/auth/: boom, for 60 s\n")
+        if (command in ("stack up", "takeover") or command.startswith("preflight ")) and not machine.healthy:
             machine.held = False
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
+        if command == "stack change" and machine.dislikes in machine.env.values():
+            return HostResult(8, "", "error: service auth-service is exited: boom\nhint: bootstrap logs auth-service\n")
         if command.startswith("backup ") and machine.no_backup:
             return HostResult(10, "", f"error: {machine.no_backup}\n")
+        if command.startswith(("handover ", "preflight ", "takeover")) and not machine.knows_handover:
+            word = command.split()[0]
+            return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
         if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
@@ -182,18 +210,27 @@ class FakeHost:
                 setattr(machine, *change)
                 self._world.effects.log.append(command)
         recipient = machine.deployment.backup.recipient
-        if command == "stack up" and recipient:
+        if command in ("stack up", "stack complete") and recipient:
             whom = [pyrage.x25519.Recipient.from_str(recipient)]
             self._world.kept[machine.deployment.volume] = pyrage.encrypt(
                 dotenv.render(machine.env).encode(), whom, armored=True
             ).decode()
-        if command in ("stack up", "stack down"):
-            machine.held = command == "stack down"
+        if command == "takeover":
+            machine.mounted, machine.up, machine.sealed = True, not machine.deaf, False
+            self._world.effects.log.append(command)
+        if command.startswith("preflight "):
+            machine.sealed = True
+        if command.startswith("handover "):
+            machine.up = machine.mounted = machine.timers = False
+            self._world.effects.log.append(command)
+        if command in ("stack up", "stack down") or command.startswith("handover "):
+            machine.held = command != "stack up"
 
     def _answer(self, machine: Machine, words: list[str]) -> object:
         match words:
             case ["info"]:
-                return answers.Info(RELEASE, machine.deployment, "done", ("/health/",))
+                well = ("/health/",), ("/serving/auth/",)
+                return answers.Info(RELEASE, machine.deployment, "done", *well, DATABASES)
             case ["status"]:
                 state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
                 return answers.Status(
@@ -207,11 +244,23 @@ class FakeHost:
             case ["volume", action]:
                 device = paths.device_of(machine.deployment.volume)
                 return answers.Volume(action == "mount", str(device), formatted=False)
+            case ["deployment", "put"]:
+                return answers.Written((str(paths.DEPLOYMENT),))
+            case ["stack", "change"]:
+                return answers.Changed(("auth-service",), 4.2)
             case ["stack", action]:
                 running = (answers.Service("auth-service", "running", "healthy"),)
                 return answers.Services(running if action == "up" else ())
             case ["secrets", "kept"]:
                 return answers.Kept(self._world.kept.get(machine.deployment.volume))
+            case ["preflight", _]:
+                return answers.Preflight(
+                    {"up": 20.0, "jobs": machine.jobs_s}, machine.jobs_s < 30, 3.0 + machine.jobs_s
+                )
+            case ["takeover"]:
+                return answers.TakenOver({"mount": 0.2, "answer": 2.0}, ("/serving/auth/",), whole=False)
+            case ["handover", _]:
+                return answers.HandedOver({"ahead": 0.1, "stop": 1.2, "unmount": 0.1})
             case ["secrets", "get"]:
                 return answers.Secrets(machine.env, machine.credentials)
             case ["secrets", "put"]:
@@ -260,11 +309,16 @@ class FakeHost:
                 return answers.Series(answers.SERIES_S, points, requests, "/srv/data/nginx_logs/access.log")
         raise AssertionError(f"no fake answer to {' '.join(words)}")
 
+    def interactive(self, command: str, *, terminal: bool) -> int:
+        self._world.effects.calls.append(command)
+        return 0
+
     def wait_until_reachable(self, timeout_s: float) -> None:
         self.run(["true"])
 
-    def interactive(self, command: str) -> int:
-        self._world.effects.calls.append(command)
+    def tunnel(self, local: int, address: str, port: int, ready: Callable[[], None]) -> int:
+        self._world.effects.calls.append(f"{local}:{address}:{port}")
+        ready()
         return 0
 
     def host_keys(self) -> tuple[str, ...]:

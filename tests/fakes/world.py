@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from bootstrap.deployment import zones
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import HostError, NotFoundError
 from bootstrap.ports.cloud import Cloud, Droplet, DropletSpec
@@ -142,7 +143,7 @@ class Surroundings:
         """Whom a visitor of this address meets: it may be a reserved one."""
         raise NotImplementedError
 
-    def addresses(self, relative: str) -> list[str]:
+    def addresses(self, place: zones.Place) -> list[str]:
         """Of the A and AAAA records of that name."""
         raise NotImplementedError
 
@@ -180,6 +181,7 @@ class World(Surroundings):
         self.boot_log = ""
         # what the next droplets are like: deaf, or with a stack that does not get healthy by the image they have
         self.deaf = False
+        self.jobs_s, self.ill_in_the_end = 0.0, False
         self.ill_images: set[int] = set()
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
@@ -191,6 +193,8 @@ class World(Surroundings):
             str(len(self.machines) + 1),
             healthy=droplet.image_id not in self.ill_images,
             deaf=self.deaf,
+            jobs_s=self.jobs_s,
+            ill_in_the_end=self.ill_in_the_end,
             boot_error=self.boot_error,
             boot_log=self.boot_log,
         )
@@ -202,7 +206,7 @@ class World(Surroundings):
             return
         if what == "off":
             machine.up = machine.mounted = False
-        assert what not in ("detach", "snapshot") or not machine.mounted, f"{what} while it is mounted"
+        assert what != "detach" or not machine.mounted, "detached while it is mounted"
         assert what != "delete" or not droplet.volume_ids, "deleted with the data volume attached"
 
     def at(self, ip: str) -> Machine:
@@ -221,8 +225,9 @@ class World(Surroundings):
             return self.at(met[0] or "") if met else None
         return None
 
-    def addresses(self, relative: str) -> list[str]:
-        return [r.data for r in self.cloud.records(DOMAIN) if r.type in ("A", "AAAA") and r.name == relative]
+    def addresses(self, place: zones.Place) -> list[str]:
+        there = self.cloud.records(place.zone)
+        return [r.data for r in there if r.type in ("A", "AAAA") and r.name == place.name]
 
     def live(self) -> Machine:
         (droplet,) = self.cloud.droplets(f"bootstrap:{self.settings.key}:live")
@@ -292,8 +297,13 @@ class _Authority:
         self._world = world
 
     def answers(self, name: str) -> list[Answer]:
-        relative = "@" if name == DOMAIN else name.removesuffix(f".{DOMAIN}")
-        return [Answer("ns1", tuple(sorted(self._world.addresses(relative)))), *self._world.other_servers]
+        if self._world.settings.dns_elsewhere:
+            # whoever keeps the records did what they were told
+            found = [ip.ip for ip in self._world.cloud.reserved_ips()]
+        else:
+            place = zones.place(name, self._world.cloud.domains())
+            found = self._world.addresses(place) if place else []
+        return [Answer("ns1", tuple(sorted(found))), *self._world.other_servers]
 
     def caa(self, name: str) -> list[Caa]:
         return self._world.caa if f".{name}".endswith(f".{DOMAIN}") else []

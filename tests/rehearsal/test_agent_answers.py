@@ -44,6 +44,8 @@ def ask(bootstrap: Bootstrap, *words: str, stdin: str = "") -> str:
 def test_every_answer_has_its_form(bootstrap: Bootstrap, site: Site, name: str) -> None:
     command = COMMANDS[name]
     kept = ask(bootstrap, "secrets", "get") if name == "secrets put" else ""
+    if name == "deployment put":
+        kept = json.dumps(json.loads(ask(bootstrap, "info"))["deployment"])
     try:
         argument = [f"postmaster@{DOMAIN}"] if command.argument else []
         told = ask(bootstrap, *command.words, *argument, stdin=kept)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from msgspec import UNSET
 
-from bootstrap_agent import secrets, stack, volume
+from bootstrap_agent import secrets, stack, stopping, volume
 from bootstrap_agent.backup import evidence, identities, pipeline, settings, version1
 from bootstrap_agent.backup.choose import Chosen, check, choose
 from bootstrap_agent.backup.cluster import Cluster
@@ -194,7 +194,7 @@ class _Restore:
 
     def _stop(self, but: str | None = None) -> None:
         if others := [service for service in self._compose.services() if service != but]:
-            self._compose.run("stop", *others, timeout_s=stack.STOP_S)
+            self._compose.run("stop", *others, timeout_s=stopping.STOP_S)
 
 
 def _counts(rows: Mapping[str, int]) -> RestoredDatabase:

@@ -15,6 +15,7 @@ import msgspec
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.stack import Databases
 
 A = TypeVar("A")
 
@@ -28,6 +29,8 @@ class Command(Generic[A]):
     form: Any
     changes: bool = True
     argument: str | None = None
+    # how long it waits for another one to end
+    patience_s: float = 30
 
     @property
     def name(self) -> str:
@@ -35,12 +38,14 @@ class Command(Generic[A]):
 
 
 class Info(msgspec.Struct, frozen=True):
-    """`cloud_init` in its own words. An agent of an earlier image says no `health`."""
+    """`cloud_init` in its own words. An agent of an earlier image says no more than that."""
 
     release: Release
     deployment: Deployment | None
     cloud_init: str
     health: tuple[str, ...] = ("/",)
+    serving: tuple[str, ...] = ()
+    databases: Databases | None = None
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -163,6 +168,13 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str
     since: datetime
     told_at: datetime | None = None
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """`services` were made anew; `held_s`: how long visitors waited, None when nobody did."""
+
+    services: tuple[str, ...]
+    held_s: float | None
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -332,14 +344,55 @@ class Series(msgspec.Struct, frozen=True):
     log: str | None
 
 
+# part → seconds
+Timed = dict[str, float]
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """Visitors wait since `ahead` was over."""
+
+    seconds: Timed
+
+
+class Preflight(msgspec.Struct, frozen=True):
+    """How the release fared with a copy of the data. `unchanged`: its jobs changed nothing in the databases. `start_s`:
+    how long visitors would have waited for it."""
+
+    seconds: Timed
+    unchanged: bool
+    start_s: float
+
+
+class TakenOver(msgspec.Struct, frozen=True):
+    """Visitors are answered, by these paths. `whole`: everything else is up, too; else `stack complete` brings it."""
+
+    seconds: Timed
+    serving: tuple[str, ...]
+    whole: bool
+
+
+class Released(msgspec.Struct, frozen=True):
+    """Visitors are let in; False where the data volume is elsewhere."""
+
+    released: bool
+
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
 SECRETS_PUT: Command[Written] = Command(("secrets", "put"), Written)
 SECRETS_KEPT: Command[Kept] = Command(("secrets", "kept"), Kept, changes=False)
 SECRETS_GET: Command[Secrets] = Command(("secrets", "get"), Secrets, changes=False)
+DEPLOYMENT_PUT: Command[Written] = Command(("deployment", "put"), Written)
 STACK_UP: Command[Services] = Command(("stack", "up"), Services)
 STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)
+# the parts of a replacement that visitors wait for: one command on each side. `bound` in seconds
+HANDOVER: Command[HandedOver] = Command(("handover",), HandedOver, argument="bound", patience_s=120)
+PREFLIGHT: Command[Preflight] = Command(("preflight",), Preflight, argument="volume")
+TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver)
+STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, patience_s=300)
+STACK_CHANGE: Command[Changed] = Command(("stack", "change"), Changed)
+RELEASE: Command[Released] = Command(("release",), Released)
 STATUS: Command[Status] = Command(("status",), Status, changes=False)
 CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)

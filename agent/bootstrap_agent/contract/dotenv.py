@@ -98,6 +98,10 @@ def entries(text: str, source: str) -> list[Entry]:
     return list(found.values())
 
 
+def is_name(text: str) -> bool:
+    return bool(_NAME.fullmatch(text)) and text not in RESERVED
+
+
 def check_names(found: list[Entry]) -> None:
     """DotenvError for a variable that would not arrive: Compose is given another of its name."""
     for entry in found:

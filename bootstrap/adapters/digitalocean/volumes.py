@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.resources import Resources
@@ -29,8 +30,12 @@ class VolumeResources(Resources):
         listed = [convert.volume(item) for item in self._api.get("volumes", region=region, name=name)["volumes"]]
         return self._with_own("volume", listed, lambda volume: volume.id, self.volume, fits)
 
-    def create_volume(self, name: str, region: str, size_gb: int, tags: Sequence[str]) -> Volume:
-        body = {"name": name, "region": region, "size_gigabytes": size_gb, "tags": list(tags)}
+    def create_volume(
+        self, name: str, region: str, size_gb: int, tags: Sequence[str], snapshot_id: str | None = None
+    ) -> Volume:
+        body: dict[str, Any] = {"name": name, "region": region, "size_gigabytes": size_gb, "tags": list(tags)}
+        if snapshot_id is not None:
+            body["snapshot_id"] = snapshot_id
         made = self._api.create(
             lambda: convert.volume(self._api.post("volumes", body)["volume"]),
             lambda: next(iter(self.volumes(region, name)), None),

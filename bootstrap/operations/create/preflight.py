@@ -14,7 +14,7 @@ from bootstrap.userdata import render
 
 def check_rights(env: Environment) -> None:
     """Asks the cloud for what stands only when the token lacks something."""
-    lacking = env.cloud.lacks(rights.COMMANDS[rights.CREATE])
+    lacking = env.cloud.lacks(rights.needed(rights.CREATE, records=not env.settings.dns_elsewhere))
     if all(scope.endswith(":create") and not scope.startswith("tag:") for scope in lacking):
         lacking = _of_what_is_absent(env, lacking) if lacking else []
     if lacking:

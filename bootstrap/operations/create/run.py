@@ -12,16 +12,16 @@ import msgspec
 from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BootstrapError, ConflictError, HostError
+from bootstrap.errors import BootstrapError, ConflictError, HostError, UsageError
 from bootstrap.operations.backup import BACKUP_S, recipient
-from bootstrap.operations.create import plan, preflight
+from bootstrap.operations.create import plan, preflight, records
 from bootstrap.operations.restore import LATEST, choose_backup, order_of
 from bootstrap.ports.cloud import Droplet, Image, ReservedIP, Volume
 from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
+from bootstrap.userdata import render
 from bootstrap_agent.contract import answers, form
 
-RECORD_TTL_S = 300
 HEALTH_S = 120
 
 
@@ -64,12 +64,15 @@ def create(
 
 def _create(env: Environment, planned: plan.Plan) -> Created:
     _prepare_backups(env)
-    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), recipient(env))
+    to_whom = recipient(env)
+    placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), to_whom)
     volume = planned.deployment.volume or _new_volume(env)
     droplet, host = _ensure_droplet(env, placement, planned, volume)
     address = _ensure_reserved_ip(env, droplet, planned.deployment)
-    _ensure_records(env, address.ip)
+    records.ensure(env, address.ip)
     _mount(env, volume, droplet, host)
+    if planned.deployment.live:
+        _describe(env, host, to_whom)
     _deliver_secrets(env, planned, host)
     _restore_if_due(env, droplet, host, planned)
     _start(env, host)
@@ -151,8 +154,8 @@ def _replace_droplet(
     image = plan.choose_image(env, planned.stack.name, planned.size)
     deployment = find.find(env)
     if deployment.reserved_ip:
-        # without its holder, the address is found by the record
-        _ensure_records(env, deployment.reserved_ip.ip)
+        # without its holder, the address is found by what is written down
+        records.write_down(env, deployment.reserved_ip.ip)
     _stop_never_served(env, old)
     machine.discard(env, old, [volume.id])
     due = [find.RESTORE_DUE] if find.carries(env.settings, old, find.RESTORE_DUE) else []
@@ -201,34 +204,8 @@ def _ensure_reserved_ip(env: Environment, droplet: Droplet, before: find.Deploym
     if found.droplet_id != droplet.id:
         with env.progress.step(f"reserved ip {found.ip} to {droplet.name}"):
             env.cloud.assign_reserved_ip(found.ip, droplet.id)
+        records.cross_out(env, found.ip)
     return found
-
-
-def _ensure_records(env: Environment, address: str) -> None:
-    domain = env.settings.domain
-    with env.progress.step(f"records of {domain} and www to {address}"):
-        if domain not in env.cloud.domains():
-            _create_domain(env, domain)
-        records = env.cloud.records(domain)
-        for record in records:
-            if record.type in ("AAAA", "CNAME") and record.name in ("@", "www"):
-                raise ConflictError(
-                    f"{domain} has a {record.type} record for {record.name} that points elsewhere",
-                    "delete it in the control panel, then run again",
-                )
-        for name in ("@", "www"):
-            env.cloud.put_record(domain, "A", name, address, RECORD_TTL_S, among=records)
-
-
-def _create_domain(env: Environment, domain: str) -> None:
-    try:
-        env.cloud.create_domain(domain)
-    except ConflictError as error:
-        # it is in no list of ours, and DigitalOcean knows each domain once
-        raise ConflictError(
-            f"{domain} is managed in another DigitalOcean account: {error.message}",
-            "delete it there, or use that account's token; then run the same command again",
-        ) from None
 
 
 def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> None:
@@ -236,6 +213,19 @@ def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> No
         if volume.id not in droplet.volume_ids:
             env.cloud.attach_volume(volume.id, droplet.id)
         remote.agent(host, answers.VOLUME_MOUNT, timeout_s=300)
+
+
+def _describe(env: Environment, host: Host, to_whom: str | None) -> None:
+    """What cloud-init wrote when the droplet was made may be of other settings: names, addresses, retention."""
+    now = remote.agent(host, answers.INFO).deployment
+    wanted = render.deployment_document(env.settings, to_whom)
+    if now is None or now == wanted:
+        return
+    try:
+        remote.agent(host, answers.DEPLOYMENT_PUT, stdin=wanted)
+        env.progress.note("the droplet follows the changed settings")
+    except UsageError:
+        env.progress.warn("the droplet's agent is older and keeps its settings: bootstrap redeploy with a new image")
 
 
 def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:

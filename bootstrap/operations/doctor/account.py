@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from bootstrap.deployment import find
+from bootstrap.deployment import find, zones
 from bootstrap.deployment import rights as rights_of
 from bootstrap.errors import CredentialsError, HostError, NotFoundError
 from bootstrap.images.bake import STACK_TAG
@@ -91,15 +91,18 @@ def spaces(patient: Patient) -> str | Doubt:
 
 def delegation(patient: Patient) -> str | Doubt:
     assert patient.env is not None
-    name = patient.env.settings.domain
-    remedy = "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar"
-    servers = patient.env.names.name_servers(name)
+    env = patient.env
+    if env.settings.dns_elsewhere:
+        return "records are kept elsewhere: `dns: external`"
+    place = zones.place(env.settings.domain, patient.cloud.domains())
+    name = place.zone if place else env.settings.domain
+    remedy = "delegate the domain to ns1.digitalocean.com, ns2 and ns3 at your registrar, or set `dns: external`"
+    servers = env.names.name_servers(name)
     if not servers:
-        # a name under a zone of the account has none of its own
         raise HostError(f"{name} has no name servers", remedy)
     if strangers := [server for server in servers if not server.endswith(OURS)]:
         raise HostError(f"{name} is delegated to {', '.join(strangers)}", remedy)
-    return ", ".join(servers)
+    return f"{name}: {', '.join(servers)}"
 
 
 GROUP = "this account"

@@ -6,20 +6,35 @@ unmounted on the one before it is attached to the other.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timezone
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import machine, remote, secrets, sshkey
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
-from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
+from bootstrap.errors import (
+    BootstrapError,
+    CertificateError,
+    ConflictError,
+    HostError,
+    NotFoundError,
+    UnhealthyError,
+    UsageError,
+)
 from bootstrap.operations import backup
 from bootstrap.operations.redeploy.replacement import Replacement
+from bootstrap.ports.cloud import Droplet
 from bootstrap_agent.contract import answers
 
 VOLUME_S = 180
 HEALTH_S = 120
 CANDIDATE_HEALTH_S = 30
 CERTIFICATE_S = 300
+# before the bound of the hold is over, the old droplet looks whether it still has the volume, and serves again if so:
+# by then the volume is on its way, or stays
+MARGIN_S = 15
+# where the bound is over: so that what is at its end still ends
+LEAST_S = 5
 
 
 def create_candidate(work: Replacement) -> None:
@@ -58,11 +73,19 @@ def stop_live(work: Replacement) -> None:
     host = work.host(work.old_droplet())
     # nobody waits yet: the droplet may be at a backup of its own
     remote.in_turn(work.env, host, answers.TIMERS_DISABLE)
-    remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
-    remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
+    work.held()
+    try:
+        bound = str(work.env.settings.hold_bound_s)
+        work.handed_over(remote.agent(host, answers.HANDOVER, bound, timeout_s=remote.STACK_S).seconds)
+    except UsageError:
+        # an agent of an earlier image: nothing there lets visitors in by itself
+        remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
+        remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
 
 
 def snapshot_volume(work: Replacement) -> None:
+    """While live serves: what a power cut in this moment would leave, which is what file system and databases are made
+    to come back from. Nobody waits for it."""
     settings = work.env.settings
     name = f"{finding.resource_name(settings)}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
     taken = work.env.cloud.snapshot_volume(work.volume.id, name, [finding.tag(settings)])
@@ -70,14 +93,23 @@ def snapshot_volume(work: Replacement) -> None:
 
 
 def move_volume(work: Replacement) -> None:
-    work.attach(work.new_droplet(), away_from=work.old_droplet())
+    work.require_in_time(MARGIN_S)
+    with work.provider():
+        work.attach(work.new_droplet(), away_from=work.old_droplet())
 
 
 def start_candidate(work: Replacement) -> None:
+    """It installs the certificate that came with the volume: the authority could not reach this machine yet."""
     host = work.host(work.new_droplet())
-    remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
-    # installs the certificate that came with the volume; the authority could not reach this machine yet
-    remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
+    try:
+        taken = remote.agent(host, answers.TAKEOVER, timeout_s=max(LEAST_S, work.left_s()))
+    except UsageError:
+        # an agent of an earlier image
+        remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
+        remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
+    else:
+        work.note_parts(taken.seconds)
+        work.serving = taken.serving
 
 
 def check_candidate(work: Replacement) -> None:
@@ -86,13 +118,15 @@ def check_candidate(work: Replacement) -> None:
         raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
     try:
         # its stack says that it is up, and nobody is served meanwhile: no long patience
-        work.gate(new.public_ip, CANDIDATE_HEALTH_S)
+        work.gate(new.public_ip, min(CANDIDATE_HEALTH_S, max(LEAST_S, work.left_s())), work.serving)
     except UnhealthyError as error:
         raise UnhealthyError(f"{error.message}; {_suspects(work)}", error.remedy) from error
 
 
 def move_address(work: Replacement) -> None:
-    work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
+    with work.provider():
+        work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
+    work.let_in()
 
 
 # from here on only forward
@@ -111,8 +145,12 @@ def swap_roles(work: Replacement) -> None:
 
 
 def confirm(work: Replacement) -> None:
-    work.gate(work.address, HEALTH_S)
+    work.gate(work.address, HEALTH_S, work.serving)
     host = work.host(work.new_droplet())
+    with suppress(UsageError):
+        # an agent of an earlier image brought up all at once
+        remote.agent(host, answers.STACK_COMPLETE, timeout_s=remote.STACK_S)
+    work.gate(work.address, HEALTH_S)
     remote.agent(host, answers.TIMERS_ENABLE)
     try:
         remote.agent(host, answers.CERTIFICATE_ENSURE, timeout_s=CERTIFICATE_S)
@@ -124,8 +162,7 @@ def retire_old(work: Replacement) -> None:
     cloud, new = work.env.cloud, work.new_droplet()
     for droplet in cloud.droplets(work.role(finding.RETIRED)):
         if work.wish.keep_old and work.old is not None and droplet.id == work.old.id:
-            if droplet.status != "off":
-                cloud.shutdown_droplet(droplet.id)
+            _put_aside(work, droplet)
         else:
             work.delete(droplet)
     # unless one is kept, nothing carries it now
@@ -133,6 +170,17 @@ def retire_old(work: Replacement) -> None:
     # deleting the address's earlier owner has been seen to unassign it (terraform-provider-digitalocean#147)
     work.hold_address(new)
     _prune_snapshots(work)
+
+
+def _put_aside(work: Replacement, droplet: Droplet) -> None:
+    """Powered on again, it starts nothing: what was only stopped, Docker might."""
+    if droplet.status == "off":
+        return
+    try:
+        remote.agent(work.host(droplet), answers.STACK_DOWN, timeout_s=remote.STACK_S)
+    except BootstrapError as error:
+        work.env.progress.warn(f"{droplet.name} is powered off as it is: {error.message}")
+    work.env.cloud.shutdown_droplet(droplet.id)
 
 
 def _suspects(work: Replacement) -> str:

@@ -2,6 +2,7 @@
 
     python -m localcloud.services.dns --address 198.51.100.2 --port 53 --records HOME/dns/records.json
 
+A second file holds zones of other people's name servers, which the API knows nothing of: whoever plays one writes it.
 No question about a domain of ours leaves this host, nor one about a name that can exist nowhere else (RFC 6761).
 """
 
@@ -104,8 +105,8 @@ async def ask_tcp(query: bytes, server: str) -> bytes:
 
 
 class Resolver:
-    def __init__(self, zones: ZoneFile, upstream: list[str], own_address: str) -> None:
-        self._file = zones
+    def __init__(self, files: list[ZoneFile], upstream: list[str], own_address: str) -> None:
+        self._files = files
         self._upstream = upstream
         self._own_address = own_address
 
@@ -117,7 +118,7 @@ class Resolver:
             return None
         if query.header.qr or not query.questions:
             return None
-        reply = self._file.zones().answer(query) or self._reserved(query)
+        reply = self._authoritative(query) or self._reserved(query)
         if reply is None:
             return await self._forward(query, raw, ask)
         packed = bytes(reply.pack())
@@ -127,6 +128,11 @@ class Resolver:
             reply.header.tc = 1
             return bytes(reply.pack())
         return packed
+
+    def _authoritative(self, query: DNSRecord) -> DNSRecord | None:
+        """Of the first file that has the zone: the cloud's own comes before."""
+        answers = (file.zones().answer(query) for file in self._files)
+        return next((answer for answer in answers if answer is not None), None)
 
     def _reserved(self, query: DNSRecord) -> DNSRecord | None:
         if str(query.q.qname).rstrip(".").lower().rpartition(".")[2] not in RESERVED:
@@ -206,11 +212,11 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="localcloud.services.dns", description=__doc__)
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, default=53)
-    parser.add_argument("--records", type=Path, required=True)
+    parser.add_argument("--records", type=Path, action="append", required=True, help="a file of zones; repeatable")
     parser.add_argument("--upstream", action="append", default=[], help="instead of /etc/resolv.conf; may be repeated")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    resolver = Resolver(ZoneFile(arguments.records), arguments.upstream, arguments.address)
+    resolver = Resolver([ZoneFile(path) for path in arguments.records], arguments.upstream, arguments.address)
     asyncio.run(serve(resolver, arguments.address, arguments.port))
 
 
@@ -224,14 +230,14 @@ def _answers(address: str, port: int) -> bool:
 
 
 def service(home: Path, address: str, port: int) -> Service:
-    """`HOME/dns/records.json` is the API's to write."""
+    """`HOME/dns/records.json` is the API's to write, `elsewhere.json` beside it anybody's."""
     records = home / "dns" / "records.json"
     if not records.exists():
         write_atomically(records, "{}")
     argv = (sys.executable, "-m", "localcloud.services.dns", "--address", address, "--port", str(port))
     return Service(
         name="dns",
-        argv=(*argv, "--records", str(records)),
+        argv=(*argv, "--records", str(records), "--records", str(records.with_name("elsewhere.json"))),
         env={"PYTHONPATH": str(Path(__file__).parents[2])},  # this very package, installed or not
         log=home / "log" / "dns.log",
         ready=lambda: _answers(address, port),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.deployment import hostkeys
+from bootstrap.deployment.zones import Place
 from bootstrap.errors import BootstrapError, HostError
 from bootstrap.operations import backup, destroy
 from bootstrap.operations.create import run as create
@@ -139,10 +140,10 @@ class Deployment(Surroundings):
         met = [guest for guest in self._guests() if address in (guest.public_ip, guest.reserved_ip)]
         return self._machine(met[0].machine) if met else None
 
-    def addresses(self, relative: str) -> list[str]:
+    def addresses(self, place: Place) -> list[str]:
         with self.server.state.change() as tx:
-            found = [record for record in tx.all(DomainRecord) if record.domain == DOMAIN]
-        return [record.data for record in found if (record.type, record.name) == ("A", relative)]
+            found = [record for record in tx.all(DomainRecord) if record.domain == place.zone]
+        return [record.data for record in found if (record.type, record.name) == ("A", place.name)]
 
     # --- what stands
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from bootstrap.adapters.ssh import SSHHost, ssh_hosts
 from bootstrap.deployment import hostkeys, remote
-from bootstrap.errors import BootstrapError, HostError, KeptOutError
+from bootstrap.errors import BootstrapError, HostError, KeptOutError, UsageError
 from bootstrap.ports.host import HostAddress
 from bootstrap_agent.contract.answers import Command
 from tests.contract.host.conftest import ADDRESS, Daemon
@@ -74,8 +75,29 @@ def test_every_failure_on_the_way_shows_what_failed(daemon: Daemon) -> None:
 
 
 def test_a_shell_over_there_reads_the_command(host: SSHHost, capfd: pytest.CaptureFixture[str]) -> None:
-    assert host.interactive("echo one; echo two | tr o 0; echo $((1 + 2)) 'a  b'; exit 4") == 4
+    assert host.interactive("echo one; echo two | tr o 0; echo $((1 + 2)) 'a  b'; exit 4", terminal=False) == 4
     assert capfd.readouterr().out == "one\ntw0\n3 a  b\n"
+
+
+def test_a_tunnel_ends_where_it_was_dug_to(host: SSHHost, daemon: Daemon) -> None:
+    """What answers at its end here is the sshd itself."""
+    greeting: list[bytes] = []
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        local = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {local} of this computer: address already in use"):
+            host.tunnel(local, ADDRESS, 22, lambda: None)
+
+    def ready() -> None:
+        with socket.create_connection(("127.0.0.1", local), timeout=5) as far:
+            greeting.append(far.recv(8))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        host.tunnel(local, ADDRESS, 22, ready)
+    assert greeting == [b"SSH-2.0-"]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", local))
 
 
 def test_a_slow_command_ends_at_its_deadline(host: SSHHost) -> None:

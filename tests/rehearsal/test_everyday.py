@@ -1,0 +1,146 @@
+"""What an operator does between two releases, each verb on the machines that serve."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rehearsal.conftest import DOMAIN, Answer, Bootstrap, Site, status
+from tests.rehearsal.people import sign_up
+from tests.rehearsal.visitors import busy, reads
+
+pytestmark = pytest.mark.root
+
+
+def test_the_account_is_listed(bootstrap: Bootstrap, site: Site) -> None:
+    listed = {one["domain"]: one for one in json.loads(bootstrap("list", "--json").out)}
+    now = status(bootstrap)
+    mine = listed[DOMAIN]
+    assert (mine["state"], mine["address"], mine["size"]) == ("live", now["reserved_ip"], now["droplet"]["size"])
+    assert mine["cost_month_usd"] == now["cost_month_usd"]
+    assert DOMAIN in bootstrap("list").out
+
+
+def test_a_command_runs_in_a_service_as_it_was_typed(bootstrap: Bootstrap, site: Site) -> None:
+    words = ["a b", "$HOME", "`id`", "it's", '"', "*"]
+    answer = bootstrap("exec", "--domain", DOMAIN, "auth-service", "--", "printf", r"%s\n", *words)
+    assert answer.out.splitlines() == words
+    assert bootstrap("exec", "--domain", DOMAIN, "nginx", "cat", stdin="öne\ntwo\n").out == "öne\ntwo\n"
+    assert bootstrap("exec", "--domain", DOMAIN, "--user", "root", "nginx", "id", "-u").out == "0\n"
+    assert bootstrap("exec", "--domain", DOMAIN, "nginx", "sh", "-c", "exit 7", check=False).code == 7
+    unknown = bootstrap("exec", "--domain", DOMAIN, "nonsense", "id", check=False)
+    assert unknown.code != 0 and "nonsense" in unknown.err
+
+
+def test_a_container_of_its_own_has_the_services_environment_and_is_gone(bootstrap: Bootstrap, site: Site) -> None:
+    script = "import os; print(os.environ['DJANGO_ENV'], bool(os.environ['DATABASE_URL']))"
+    answer = bootstrap("run", "--domain", DOMAIN, "auth-service", "python", "-c", script)
+    assert answer.out.split() == ["production", "True"]
+    left = bootstrap("ssh", DOMAIN, "docker ps -aq --filter label=com.docker.compose.oneoff=True").out
+    assert left == ""
+
+
+def test_a_database_is_only_read_unless_it_may_be_written(bootstrap: Bootstrap, site: Site) -> None:
+    def db(*words: str, check: bool = True, options: tuple[str, ...] = ()) -> tuple[int, str]:
+        answer = bootstrap("db", "--domain", DOMAIN, *options, "workflow_db", "--", *words, check=check)
+        return answer.code, answer.out + answer.err
+
+    assert db("--tuples-only", "--no-align", "--command", "SELECT current_user") == (0, "workflow_api\n")
+    code, said = db("--command", "CREATE TABLE mine (id int)", check=False)
+    assert code == 1 and "read-only transaction" in said
+    made = db("--command", "CREATE TABLE mine (id int)", "--command", "DROP TABLE mine", options=("--write",))
+    assert made[0] == 0, made
+    which = bootstrap("db", "--domain", DOMAIN, check=False)
+    assert which.code == 2 and "which of auth_db" in which.err
+
+
+def env(bootstrap: Bootstrap, *words: str, stdin: str = "", check: bool = True) -> Answer:
+    verb, *rest = words
+    return bootstrap("env", verb, "--domain", DOMAIN, *rest, stdin=stdin, check=check, unlogged=True)
+
+
+def started(bootstrap: Bootstrap) -> dict[str, str]:
+    """Service → container."""
+    shown = "docker ps --no-trunc --format '{{.Label \"com.docker.compose.service\"}} {{.ID}}'"
+    return dict(line.split() for line in bootstrap("ssh", DOMAIN, shown).out.splitlines())
+
+
+def test_values_are_seen_and_secrets_are_not(bootstrap: Bootstrap, site: Site) -> None:
+    shown = env(bootstrap, "list").out
+    secret = env(bootstrap, "get", "DB_PASSWORD").out.strip()
+    assert len(secret) == 40 and secret not in shown and "DJANGO_ENV" in shown
+
+
+def test_a_value_reaches_the_services_that_use_it_and_nobody_fails(bootstrap: Bootstrap, site: Site) -> None:
+    before = started(bootstrap)
+    with busy(*[reads(site, "/health/")] * 3, reads(site, "/")) as seen:
+        changed = env(bootstrap, "set", "DJANGO_EMAIL_FROM", "--json", stdin="help@example.org\n").json()
+    # mail: notification-service and its worker
+    assert set(changed["services"]) == {"notification-service", "notification-worker"}
+    assert seen.failed == [] and seen.answered > 10 and seen.longest_s < 60
+    after = started(bootstrap)
+    # the one in front stopped and started, and is the same
+    assert {name for name in before if before[name] != after[name]} == set(changed["services"])
+    asked = bootstrap("exec", "--domain", DOMAIN, "notification-service", "printenv", "DJANGO_EMAIL_FROM")
+    assert asked.out == "help@example.org\n"
+    assert env(bootstrap, "set", "DJANGO_EMAIL_FROM=help@example.org", "--json").json() == {
+        "services": [],
+        "held_s": None,
+    }
+    env(bootstrap, "unset", "DJANGO_EMAIL_FROM")
+    assert env(bootstrap, "get", "DJANGO_EMAIL_FROM").out == f"no-reply@{DOMAIN}\n"
+
+
+def test_generated_secrets_are_changed_without_losing_access(
+    bootstrap: Bootstrap, site: Site, cloud: dict[str, Any]
+) -> None:
+    names = ("DB_PASSWORD", "TICKET_DB_PASSWORD", "RABBITMQ_PASSWORD")
+    before = [env(bootstrap, "get", name).out for name in names]
+    person = sign_up(site, cloud, "rotated")
+    with busy(*[reads(site, "/health/ticket/")] * 3) as seen:
+        changed = env(bootstrap, "rotate", *names, "--json").json()
+    assert seen.failed == [] and seen.answered > 10
+    assert {"db", "rabbitmq", "ticket-service"} <= set(changed["services"]) and changed["held_s"] > 0
+    assert not set(before) & {env(bootstrap, "get", name).out for name in names}
+    with person.log_in() as client:
+        opened = client.post("/api/tickets/", json={"title": "after", "description": "x"})
+        assert opened.status_code == 201
+    assert status(bootstrap)["healthy"]
+
+
+def test_a_value_that_a_service_does_not_stand_is_put_back(bootstrap: Bootstrap, site: Site) -> None:
+    refused = env(bootstrap, "set", "NGINX_API_RATE=many", check=False)
+    assert refused.code == 8 and "the values of before are back" in refused.err and "nginx" in refused.err
+    assert env(bootstrap, "get", "NGINX_API_RATE").out == "30\n"
+    assert site.request("GET", "/health/").status_code == 200 and status(bootstrap)["healthy"]
+
+
+@pytest.mark.parametrize(("what", "greeting"), [("15672", b"HTTP/1.1 "), ("frontend:1000", b"HTTP/1.1 ")])
+def test_a_port_is_reached_here_until_it_is_interrupted(
+    bootstrap: Bootstrap, site: Site, what: str, greeting: bytes
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        local = free.getsockname()[1]
+    argv = [str(Path(sys.executable).with_name("bootstrap")), "--cloud", "local", "tunnel", f"{local}:{what}"]
+    with subprocess.Popen(
+        [*argv, "--domain", DOMAIN], cwd=bootstrap.work, env=dict(bootstrap.env), stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert select.select([process.stderr], [], [], 60)[0], "it never said that it is ready"
+        assert f"127.0.0.1:{local} is port" in os.read(process.stderr.fileno(), 1000).decode()
+        with socket.create_connection(("127.0.0.1", local), timeout=10) as far:
+            far.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert far.recv(len(greeting)) == greeting
+        process.send_signal(2)
+        assert process.wait(30) == 130
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", local))

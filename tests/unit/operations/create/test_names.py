@@ -1,0 +1,89 @@
+"""Whose records are made where, and how an address is found again when no droplet holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.deployment import find
+from bootstrap.errors import NotFoundError
+from bootstrap.operations.create import records
+from bootstrap.operations.create import run as create
+from bootstrap.operations.destroy import destroy
+from tests.fakes.world import World
+
+
+def a_records(world: World, zone: str) -> dict[str, str]:
+    return {record.name: record.data for record in world.cloud.records(zone) if record.type == "A"}
+
+
+def test_a_subdomain_is_a_record_of_its_parents_zone(tmp_path: Path) -> None:
+    world = World(tmp_path, domain="app.example.com")
+    world.cloud.create_domain("example.com")
+    created = create.create(world.env())
+    assert world.cloud.domains() == ["example.com"]
+    assert a_records(world, "example.com") == {"app": created.address}
+    destroy(world.env(), volume=True, backups=True)
+    assert a_records(world, "example.com") == {}
+
+
+def test_without_a_zone_above_it_a_subdomain_is_one_itself(tmp_path: Path) -> None:
+    world = World(tmp_path, domain="app.example.com")
+    created = create.create(world.env())
+    assert world.cloud.domains() == ["app.example.com"]
+    assert a_records(world, "app.example.com") == {"@": created.address}
+
+
+def test_each_name_lies_in_a_zone_of_its_own(tmp_path: Path) -> None:
+    world = World(tmp_path, names=["api.example.com", "shop.other.example"])
+    world.cloud.create_domain("other.example")
+    created = create.create(world.env())
+    assert a_records(world, "example.com") == {"@": created.address, "api": created.address}
+    assert a_records(world, "other.example") == {"shop": created.address}
+    destroy(world.env(), volume=True, backups=True)
+    assert a_records(world, "other.example") == {}
+
+
+def test_a_name_that_no_zone_holds_is_refused(tmp_path: Path) -> None:
+    world = World(tmp_path, names=["shop.other.example"])
+    with pytest.raises(NotFoundError, match="no domain of this account holds shop"):
+        create.create(world.env())
+
+
+def test_records_that_are_kept_elsewhere_are_told_and_none_is_written(tmp_path: Path) -> None:
+    world = World(tmp_path, dns="external", names=["www.example.com"])
+    created = create.create(world.env())
+    assert world.cloud.domains() == []
+    for name in ("example.com", "www.example.com"):
+        assert any(text.endswith(f"{name}. 300 IN A {created.address}") for text in world.progress.texts)
+    destroy(world.env(), volume=True, backups=True)
+    assert world.cloud.reserved_ips() == [] and world.cloud.tags("bootstrap:example_com") == []
+
+
+def test_an_address_that_no_droplet_holds_is_found_again(tmp_path: Path) -> None:
+    """Its records are elsewhere: what is written down is a tag."""
+    world = World(tmp_path, dns="external")
+    env = world.env()
+    created = create.create(env)
+    records.write_down(env, created.address)
+    world.cloud.shutdown_droplet(created.droplet.id)
+    world.cloud.detach_volume(created.volume.id, created.droplet.id)
+    world.cloud.delete_droplet(created.droplet.id)
+    found = find.find(env)
+    assert found.reserved_ip and found.reserved_ip.ip == created.address
+    again = create.create(env)
+    assert again.address == created.address
+    assert world.cloud.tags(find.address_tag(env.settings)) == []
+
+
+def test_changed_settings_reach_the_droplet_that_runs(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    create.create(world.env())
+    assert world.live().deployment.names == ("example.com", "www.example.com")
+    world.settings = world.settings.model_copy(update={"names": ("example.com", "api.example.com")})
+    create.create(world.env())
+    assert world.live().deployment.names == ("example.com", "api.example.com")
+    sent = [call for call in world.effects.calls if call.endswith("deployment put")]
+    create.create(world.env())
+    assert len(sent) == len([call for call in world.effects.calls if call.endswith("deployment put")]) == 1
