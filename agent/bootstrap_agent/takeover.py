@@ -45,6 +45,11 @@ def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: 
     return TakenOver(clock.seconds, x.serving, whole=False)
 
 
+def warm_up(compose: Compose) -> None:
+    """What is read once, before anybody waits for it."""
+    compose.containers()
+
+
 def _preflight() -> Preflight | None:
     """None when there was none since this machine booted: what it left running is not as it left it."""
     if not paths.PREFLIGHT.exists():
