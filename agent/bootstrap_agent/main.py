@@ -89,7 +89,7 @@ def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services | a
     if options.action == "up":
         return module.up(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
     if options.action == "complete":
-        return module.complete(droplet.x_bootstrap, droplet.compose)
+        return module.complete(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
     return module.down(droplet.x_bootstrap, droplet.compose)
 
 
@@ -108,9 +108,17 @@ def preflight(droplet: Droplet, options: argparse.Namespace) -> answers.Prefligh
 
 
 def takeover(droplet: Droplet, _: argparse.Namespace) -> answers.TakenOver:
-    from bootstrap_agent import takeover as module
+    from bootstrap_agent import standby as module
 
     return module.take_over(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+
+
+def standby(droplet: Droplet, options: argparse.Namespace) -> answers.StandingBy:
+    from bootstrap_agent import standby as module
+
+    if options.action == "begin":
+        return module.begin()
+    return module.wait(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
 def release(droplet: Droplet, _: argparse.Namespace) -> answers.Released:
@@ -235,6 +243,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (stack, "start everything and wait until healthy, or stop it cleanly while visitors wait"),
     (handover, "visitors wait, everything ends and the volume is free; in so many seconds they are let in again"),
     (preflight, "try the release on a copy of the data, which no one sees and nothing leaves"),
+    (standby, "wait for the data volume, and take over as soon as it is there"),
     (takeover, "mount the data volume and serve visitors as soon as can be"),
     (release, "let visitors in again, unless the data volume is elsewhere"),
     (status, "services, certificate, backup and volume"),

@@ -59,8 +59,9 @@ def prepare(release: Release, deployment: Deployment, x: XBootstrap, compose: Co
     pair.install(release, deployment, x)
 
 
-def complete(x: XBootstrap, compose: Compose) -> Services:
+def complete(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
     """What visitors did not wait for, after `takeover`: the services that come later, and until all are healthy."""
+    keep(release.folder, deployment)
     services = compose.services()
     starting = Starting(compose, patient=True)
     starting.up(services, everything=True)

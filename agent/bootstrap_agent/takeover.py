@@ -32,7 +32,7 @@ def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: 
         volume.mount(deployment.volume, x)
     seal.open_again()
     found = _preflight()
-    if found is None or x.handover is None:
+    if found is None or x.handover is None or paths.AFTER_RESTORE.exists():
         with clock.part("up"):
             stack.up(release, deployment, x, compose)
         return TakenOver(clock.seconds, x.serving, whole=True)
@@ -43,6 +43,11 @@ def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: 
     unit = ["--quiet", "--collect", "--no-block", "--unit=bootstrap-complete"]
     run(["systemd-run", *unit, str(paths.AGENT), "stack", "complete"])
     return TakenOver(clock.seconds, x.serving, whole=False)
+
+
+def warm_up(compose: Compose) -> None:
+    """What is read once, before anybody waits for it."""
+    compose.containers()
 
 
 def _preflight() -> Preflight | None:
@@ -80,11 +85,16 @@ def begin(containers: Iterable[Container]) -> None:
             list(at_once.map(lambda one: run(["docker", "start", one], error=UnhealthyError), ids))
 
 
-def _reconcile(compose: Compose, x: XBootstrap, services: Collection[str]) -> None:
-    """As soon as the service answers: its health check would say so up to a second later."""
-    for step in x.reconcile:
-        if step.service in services:
-            _insist(compose, step)
+def _reconcile(compose: Compose, x: XBootstrap, services: set[str]) -> None:
+    """As soon as the service answers: its health check would say so up to a second later. Of a database that nobody
+    reconciles, the agent's own look needs one that is well."""
+    own = [step for step in x.reconcile if step.service in services]
+    if x.databases and x.databases.service in services - {step.service for step in own}:
+        stack.start(compose, sorted(services))
+        stack.reconcile(compose, x, services)
+        return
+    for step in own:
+        _insist(compose, step)
 
 
 def _insist(compose: Compose, step: Step) -> None:

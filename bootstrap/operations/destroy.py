@@ -74,6 +74,9 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
     for droplet in deployment.droplets:
         with env.progress.step(f"droplet {droplet.name}"):
             _delete_droplet(env, deployment, droplet)
+    for copy in deployment.copies:
+        # of an interrupted pre-flight
+        env.cloud.delete_volume(copy.id)
     if deployment.volume:
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None

@@ -52,6 +52,8 @@ class Machine:
     # its stack says that it is up, and does not answer
     deaf: bool = False
     timers: bool = False
+    # its kernel stands still
+    dead: bool = False
     # it reaches nothing any more
     sealed: bool = False
     restored: list[str] = field(default_factory=list)
@@ -112,6 +114,8 @@ class FakeHost:
     @property
     def _machine(self) -> Machine:
         machine = self._world.at(self._address.ip)
+        if machine.dead:
+            raise HostError(f"{self._address.ip}: no answer", retryable=True)
         key = hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN)
         if key not in self._address.host_key_hashes:
             raise HostKeyError(f"{self._address.ip} offers another host key than the one pinned", "compare them")
@@ -194,7 +198,7 @@ class FakeHost:
             return HostResult(8, "", "error: service auth-service is exited: boom\nhint: bootstrap logs auth-service\n")
         if command.startswith("backup ") and machine.no_backup:
             return HostResult(10, "", f"error: {machine.no_backup}\n")
-        if command.startswith(("handover ", "preflight ", "takeover")) and not machine.knows_handover:
+        if command.startswith(("handover ", "preflight ", "standby ", "takeover")) and not machine.knows_handover:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
         if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
@@ -257,6 +261,10 @@ class FakeHost:
                 return answers.Preflight(
                     {"up": 20.0, "jobs": machine.jobs_s}, machine.jobs_s < 30, 3.0 + machine.jobs_s
                 )
+            case ["standby", action]:
+                return answers.StandingBy(action == "begin")
+            case ["release"]:
+                return answers.Released(True)
             case ["takeover"]:
                 return answers.TakenOver({"mount": 0.2, "answer": 2.0}, ("/serving/auth/",), whole=False)
             case ["handover", _]:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.rehearsal.conftest import HELLO, Bootstrap, Site
 from tests.rehearsal.visitors import PATIENCE_S, Visit, busy, reads
+from tests.waiting import until
 
 OWN_DOMAIN = "hello.example"
 ENV_FILE = "/home/deploy/apps/hello/Docker/.env.production"
@@ -81,6 +82,20 @@ def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site)
     assert write(guest_book, key, "regretted") == 201
     bootstrap("restore", made["id"], OWN_DOMAIN, "--yes")
     assert sorted(lines(guest_book)) == sorted([*kept, "second"])
+
+
+def test_a_droplet_lets_visitors_in_again_when_its_operator_is_silent(bootstrap: Bootstrap, guest_book: Site) -> None:
+    """As if a redeploy had been killed in the hold: nobody is turned away, and nobody needs to run it again."""
+    key, kept = key_of(bootstrap), lines(guest_book)
+    agent = ("ssh", OWN_DOMAIN, "--", "sudo", "bootstrap-agent")
+    with busy(reads(guest_book, "/health/"), writes(guest_book, key, kept)) as seen:
+        bootstrap(*agent, "handover", "5")
+        held = bootstrap("ssh", OWN_DOMAIN, "--", "sudo", "docker", "ps", "--quiet").out
+        until(lambda: told(bootstrap)["healthy"], "the site is served again", timeout_s=90)
+    assert held == "" and seen.failed == [] and seen.longest_s > 5
+    assert sorted(lines(guest_book)) == sorted(kept)
+    enabled = "systemctl is-enabled bootstrap-stack.service bootstrap-alerts.timer"
+    assert bootstrap("ssh", OWN_DOMAIN, "--", *enabled.split()).out.split() == ["enabled", "enabled"]
 
 
 def test_another_stacks_folder_is_refused(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:

@@ -371,6 +371,20 @@ class TakenOver(msgspec.Struct, frozen=True):
     whole: bool
 
 
+class StandingBy(msgspec.Struct, frozen=True):
+    """Whether the droplet waits for the data volume, to take over as soon as it is there."""
+
+    waits: bool
+
+
+class TakeoverTold(msgspec.Struct, frozen=True):
+    """How a takeover went that nobody waited for."""
+
+    taken: TakenOver | None
+    problem: str = ""
+    exit_code: int = 0
+
+
 class Released(msgspec.Struct, frozen=True):
     """Visitors are let in; False where the data volume is elsewhere."""
 
@@ -389,7 +403,10 @@ STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)
 # the parts of a replacement that visitors wait for: one command on each side. `bound` in seconds
 HANDOVER: Command[HandedOver] = Command(("handover",), HandedOver, argument="bound", patience_s=120)
 PREFLIGHT: Command[Preflight] = Command(("preflight",), Preflight, argument="volume")
-TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver)
+STANDBY: Command[StandingBy] = Command(("standby", "begin"), StandingBy)
+STANDBY_WAIT: Command[StandingBy] = Command(("standby", "wait"), StandingBy, changes=False)
+# takes part in the exclusion once there is something to do
+TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver, changes=False)
 STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, patience_s=300)
 STACK_CHANGE: Command[Changed] = Command(("stack", "change"), Changed)
 RELEASE: Command[Released] = Command(("release",), Released)

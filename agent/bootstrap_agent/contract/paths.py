@@ -28,6 +28,8 @@ ALERTS_ASIDE = Path("/run/bootstrap/alerts-aside.json")
 ARCHIVE = Path("/run/bootstrap/archive.json")
 # what a pre-flight found; gone after a reboot, as is what it left running
 PREFLIGHT = Path("/run/bootstrap-preflight.json")
+# how the takeover went, for who asks
+TAKEOVER = Path("/run/bootstrap-takeover.json")
 
 # the data volume
 DATA = Path("/srv/data")

@@ -24,6 +24,7 @@ from bootstrap.errors import (
 from bootstrap.operations import backup
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers
 
 VOLUME_S = 180
@@ -33,6 +34,8 @@ CERTIFICATE_S = 300
 # before the bound of the hold is over, the old droplet looks whether it still has the volume, and serves again if so:
 # by then the volume is on its way, or stays
 MARGIN_S = 15
+# without an answer over SSH while visitors wait, the old droplet is dead
+DEAD_S = 15
 # where the bound is over: so that what is at its end still ends
 LEAST_S = 5
 
@@ -70,10 +73,24 @@ def await_quiet(work: Replacement) -> None:
 
 def stop_live(work: Replacement) -> None:
     """From here on new visitors wait; they are answered by whoever has the address when this is over."""
-    host = work.host(work.old_droplet())
-    # nobody waits yet: the droplet may be at a backup of its own
-    remote.in_turn(work.env, host, answers.TIMERS_DISABLE)
-    work.held()
+    try:
+        # nobody waits yet: the droplet may be at a backup of its own
+        remote.in_turn(work.env, work.host(work.old_droplet()), answers.TIMERS_DISABLE)
+        with suppress(UsageError):
+            # an agent of an earlier image cannot wait for the volume before it comes
+            remote.agent(work.host(work.new_droplet()), answers.STANDBY)
+        work.held()
+        _stop(work, work.host(work.old_droplet()))
+    except HostError as error:
+        if not error.retryable or _answers(work):
+            raise
+        # the candidate is known to do well, and here nobody is served any more: powered off, nothing is written here
+        old = work.old_droplet()
+        work.env.progress.warn(f"{old.name} does not answer any more, so it is powered off: {error.message}")
+        work.env.cloud.shutdown_droplet(old.id)
+
+
+def _stop(work: Replacement, host: Host) -> None:
     try:
         bound = str(work.env.settings.hold_bound_s)
         work.handed_over(remote.agent(host, answers.HANDOVER, bound, timeout_s=remote.STACK_S).seconds)
@@ -81,6 +98,15 @@ def stop_live(work: Replacement) -> None:
         # an agent of an earlier image: nothing there lets visitors in by itself
         remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
         remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
+
+
+def _answers(work: Replacement) -> bool:
+    """A connection may break; a droplet that takes no new one is dead, or serves nobody."""
+    try:
+        work.host(work.old_droplet()).wait_until_reachable(timeout_s=DEAD_S)
+    except HostError:
+        return False
+    return True
 
 
 def snapshot_volume(work: Replacement) -> None:
@@ -114,11 +140,12 @@ def start_candidate(work: Replacement) -> None:
 
 def check_candidate(work: Replacement) -> None:
     new = work.new_droplet()
+    patience_s = min(CANDIDATE_HEALTH_S, max(LEAST_S, work.left_s()))
     if new.public_ip is None:
         raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
     try:
-        # its stack says that it is up, and nobody is served meanwhile: no long patience
-        work.gate(new.public_ip, min(CANDIDATE_HEALTH_S, max(LEAST_S, work.left_s())), work.serving)
+        # it says that all paths answer, and nobody is served meanwhile: no long patience, and one path
+        work.gate(new.public_ip, patience_s, work.serving[:1])
     except UnhealthyError as error:
         raise UnhealthyError(f"{error.message}; {_suspects(work)}", error.remedy) from error
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BootstrapError, CloudError, ConflictError, HostKeyError, UnhealthyError
+from bootstrap.errors import BootstrapError, CloudError, ConflictError, HostError, HostKeyError, UnhealthyError
 from bootstrap.operations.redeploy import replacement
 from bootstrap.operations.redeploy.run import Replaced, redeploy
 from tests.fakes.cloud import EPOCH, Killed, Trip
@@ -67,12 +67,14 @@ def test_the_story_in_its_order(world: World) -> None:
         "snapshot volume",
         "create volume",
         "delete volume snapshot",
+        "wait until quiet",
         "attach volume",
         "2 preflight bootstrap-preflight-…",
         "detach volume",
         "delete volume",
         "snapshot volume",
         "wait until quiet",
+        "2 standby begin",
         "1 handover 60",
         "detach volume",
         "attach volume",
@@ -271,6 +273,28 @@ def test_the_volume_stays_once_the_old_droplet_may_let_visitors_in_again(
     with pytest.raises(UnhealthyError, match=r"visitors waited too long: less than 15 s are left of hold_bound_s"):
         run(world)
     assert "detach volume" not in world.effects.calls
+    assert_whole(world, live="1")
+
+
+def test_a_live_droplet_that_dies_while_it_is_stopped_is_powered_off_and_gives_the_volume(world: World) -> None:
+    def dies(name: str) -> HostError | None:
+        dead = name == "1 handover 60"
+        if dead:
+            world.machines[world.cloud.droplets(f"{ROLE}:live")[0].public_ip or ""].dead = True
+        return HostError("no answer", retryable=True) if dead else None
+
+    world.effects.trips = dies
+    run(world)
+    calls = world.effects.calls[world.effects.calls.index("1 handover 60") :]
+    assert calls.index("droplet off") < calls.index("detach volume")
+    assert_whole(world, live="2")
+
+
+def test_a_connection_that_breaks_is_no_death(world: World) -> None:
+    world.effects.trips = lambda name: HostError("broken pipe", retryable=True) if name == "1 handover 60" else None
+    with pytest.raises(HostError, match="broken pipe"):
+        run(world)
+    assert "droplet off" not in world.effects.calls
     assert_whole(world, live="1")
 
 
