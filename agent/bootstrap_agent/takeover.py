@@ -6,7 +6,7 @@ starts once they are answered, also when nobody asks for it any more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from bootstrap_agent import boot, gate, hold, seal, stack, volume
