@@ -21,6 +21,7 @@ from bootstrap_agent.contract.errors import (
 )
 from tests.contract.backup.conftest import ROWS, Deployed
 from tests.contract.object_store.between import Fault, Request
+from tests.waiting import until
 
 pytestmark = pytest.mark.root
 
@@ -67,7 +68,7 @@ def test_a_backup_is_whole(deployed: Deployed) -> None:
 @pytest.mark.parametrize(("program", "kind"), [("pg_dump", "postgres_backup"), ("pg_basebackup", "cluster_backup")])
 def test_a_dump_or_a_base_backup_that_dies_in_the_middle(deployed: Deployed, program: str, kind: str) -> None:
     def kill() -> None:
-        (one,) = deployed.postgres.pids(program)
+        (one,) = until(lambda: deployed.postgres.pids(program), "it has begun")
         os.kill(one, signal.SIGKILL)
 
     fails(deployed, once(lambda request: begins(request, kind), kill), BackupError, rf"^{program}.* failed: ")
@@ -78,7 +79,7 @@ def test_a_server_that_ends_their_session(deployed: Deployed, program: str, kind
     def end() -> None:
         name = f"application_name = '{program}'"
         ended = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {name}"
-        assert deployed.postgres.sql("postgres", ended) == "1"
+        until(lambda: deployed.postgres.sql("postgres", ended) == "1", "it has connected")
 
     fails(deployed, once(lambda request: begins(request, kind), end), BackupError, rf"^{program}.* failed: ")
 
