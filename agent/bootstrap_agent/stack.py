@@ -169,7 +169,9 @@ def reconcile(compose: Compose, x: XBootstrap, services: Collection[str]) -> Non
         if step.service in services:
             note(f"reconcile {step.service}")
             compose.execute(step.service, step.command, error=UnhealthyError, what=f"reconcile {step.service}")
-    if x.databases and x.databases.service in services:
+    # a stack that sees to its accounts itself needs no help
+    own = {step.service for step in x.reconcile}
+    if x.databases and x.databases.service in set(services) - own:
         accounts.agree(compose, x.databases.service)
 
 

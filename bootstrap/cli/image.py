@@ -42,6 +42,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     bootstrap image build --if-changed --region fra1
     """
     from bootstrap.adapters.checkout import checkout
+    from bootstrap.adapters.compose import refusal
     from bootstrap.adapters.packer import PackerProcess
     from bootstrap.images import bake as operation
 
@@ -60,6 +61,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
         token=endpoints.token,
         registry_mirror=endpoints.registry_mirror,
         registry=registry_login(settings),
+        refusal=refusal,
     )
     built = operation.build(
         shop, settings.stack, settings.compose_files, region=settings.region, size=size, if_changed=if_changed

@@ -95,6 +95,7 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
     bootstrap stack check stack
     bootstrap stack check ~/my-stack --strict --json
     """
+    from bootstrap.adapters.compose import refusal
     from bootstrap.settings import compose_files, read
     from bootstrap.settings.parts import one_or_many
     from bootstrap.stack.check import check as operation
@@ -104,7 +105,7 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
         from bootstrap.stack.adopt.adoption import adopt as adoption
 
         adoption(folder).write()
-    findings = operation(folder, one_or_many(compose_files(read(context.config), folder)))
+    findings = operation(folder, one_or_many(compose_files(read(context.config), folder)), refusal)
     errors = sum(finding.severity == ERROR for finding in findings)
     warnings = len(findings) - errors
     if as_json:

@@ -6,14 +6,14 @@ import json
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from bootstrap.deployment import rights
 from bootstrap.deployment.lock import exclusive
-from bootstrap.errors import CloudError, NotFoundError
+from bootstrap.errors import CloudError, NotFoundError, UsageError
 from bootstrap.images.inputs import Inputs, collect, pack
 from bootstrap.ports.checkout import Checkout, Commit
 from bootstrap.ports.cloud import Cloud, Image
@@ -61,6 +61,8 @@ class Workshop:
     token: str
     registry_mirror: str | None = None
     registry: RegistryLogin | None = None
+    # why this computer's Docker Compose, where there is one, refuses files below a folder: its own words
+    refusal: Callable[[Path, Sequence[str]], str | None] = lambda folder, files: None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ def build(
     if_changed: bool = False,
 ) -> Built:
     stack = stacks.load(folder, compose_files)
+    if said := shop.refusal(folder, stack.compose_files):
+        raise UsageError(f"Docker Compose refuses {stack.compose_file}: {said}", "bootstrap stack check says more")
     rights.check(shop.cloud, rights.BUILD)
     started = time.monotonic()
     with Scratch("image") as temporary:

@@ -43,10 +43,18 @@ def collect(checkout: Checkout, stack: Stack, wheel: Path) -> Inputs:
     for name, path in _below(stack.folder, checkout).items():
         if not _private(PurePosixPath(name), installed):
             files[f"stack/{name}"] = path
+    packed = {name.removeprefix("stack/") for name in files if name.startswith("stack/")}
+    around = {str(parent) for name in packed for parent in PurePosixPath(name).parents}
     for name in (*stack.compose_files, *stack.also_read):
-        if f"stack/{name}" not in files:
+        if name not in packed:
             remedy = "let git have it, or name the others: compose_files in bootstrap.yaml"
             raise UsageError(f"{stack.folder / name}: git ignores it, so it would not be in the image", remedy)
+    for where, name in stack.needed:
+        own = PurePosixPath(name)
+        if name not in packed | around and own != installed and not _private(own, installed):
+            what = f"{where}: git ignores {name}, so it would not be in the image"
+            remedy = f"let git have it: git add --force {name}; or make it in the Dockerfile"
+            raise UsageError(what, remedy)
     return Inputs(files)
 
 

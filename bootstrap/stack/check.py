@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,19 @@ from bootstrap.stack.loading import Examined, examine
 from bootstrap.stack.rules import SERVICE_RULES, STACK_RULES
 
 
-def check(folder: Path, compose_files: Sequence[str] = ()) -> list[Finding]:
-    """Errors first. Only reads the folder."""
+def check(
+    folder: Path,
+    compose_files: Sequence[str] = (),
+    refusal: Callable[[Path, Sequence[str]], str | None] = lambda folder, files: None,
+) -> list[Finding]:
+    """Errors first. Only reads the folder. `refusal` asks this computer's Docker Compose, where there is one."""
     found = examine(folder, compose_files)
     base = Path(found.files.files[0]).parent if found.files.files else Path()
     stack = StackView(folder, found.document, found.field, found.template.values, base)
     findings = [Finding(ERROR, wrong.where, wrong.what, wrong.remedy or "") for wrong in found.wrong]
+    if said := refusal(folder, found.files.files):
+        what = f"Docker Compose refuses it: {said}"
+        findings.append(Finding(ERROR, ", ".join(found.files.files), what, "docker compose config says the same"))
     findings += _passed_over(found)
     findings += [f for service in stack.services for rule in SERVICE_RULES for f in rule(stack, service)]
     if found.document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from posixpath import normpath
 
+from bootstrap.stack import products
 from bootstrap.stack.compose_view import Mount, ServiceView, StackView
 from bootstrap.stack.findings import ERROR, Finding, Findings
 from bootstrap_agent.contract.paths import DATA
@@ -24,6 +25,18 @@ def data_folder(stack: StackView, service: ServiceView) -> Findings:
     elif mount is None or mount.kind == "tmpfs" or (mount.kind == "volume" and not mount.source):
         what = f"its data in {folder} are on no volume that has a name: lost at the next redeploy"
         yield Finding(ERROR, where, what, remedy)
+
+
+def content_folder(stack: StackView, service: ServiceView) -> Findings:
+    """What people put into an application of such an image: files, which are in no database."""
+    folder = None if service.built else products.content_of(service.filled(service.image))
+    if folder is None or not service.long_running or any(_within(m.target, folder) for m in service.mounts):
+        return
+    mount = covering(service.mounts, folder)
+    if mount is None or (mount.kind == "volume" and not mount.source):
+        what = f"what it keeps in {folder} is on no volume that has a name: lost at the next redeploy"
+        remedy = f"mount a volume of x-bootstrap.volumes there: {service.name}_data:{folder}"
+        yield Finding(ERROR, f"{service.where}.volumes", what, remedy)
 
 
 def data_binds(stack: StackView, service: ServiceView) -> Findings:

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 from bootstrap.errors import UsageError
 from bootstrap.stack import env_template, files
-from bootstrap.stack.compose_view import filled
+from bootstrap.stack.compose_view import StackView, filled
 from bootstrap.stack.env_template import GENERATED, EnvTemplate
 from bootstrap.stack.errors import StackError
 from bootstrap.stack.inheriting import Reader
 from bootstrap.stack.model import Service, Stack
+from bootstrap.stack.needed import needed
 from bootstrap_agent.contract import dotenv
 from bootstrap_agent.contract import stack as form
 from bootstrap_agent.contract.composefile import Model
@@ -92,7 +93,9 @@ def examine(folder: Path, compose_files: Sequence[str] = ()) -> Examined:
     if field is not None and not wrong:
         wrong += [*_services(field, services), *_volumes(field, volumes), *_environment(field, template)]
         if not wrong:
-            stack = Stack(folder, found.files, field, services, template, tuple(dict.fromkeys(also)))
+            view = StackView(folder, document, field, template.values, Path(found.files[0]).parent)
+            read_too = tuple(dict.fromkeys(also))
+            stack = Stack(folder, found.files, field, services, template, read_too, needed(view))
     return Examined(found, model, field, template, stack, tuple(wrong))
 
 

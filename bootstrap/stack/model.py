@@ -26,7 +26,7 @@ class Service:
 @dataclass(frozen=True)
 class Stack:
     """`compose_files` are names below `folder`, in the order of `docker compose -f`; `also_read` those that they
-    include or extend."""
+    include or extend, `needed` what else must be there: where that is named, and its path below `folder`."""
 
     folder: Path
     compose_files: tuple[str, ...]
@@ -34,6 +34,7 @@ class Stack:
     services: tuple[Service, ...]
     env_template: EnvTemplate
     also_read: tuple[str, ...] = ()
+    needed: tuple[tuple[str, str], ...] = ()
 
     @property
     def baked_variables(self) -> tuple[str, ...]:

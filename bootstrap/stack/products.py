@@ -30,6 +30,17 @@ _USERS = {
 }
 # Alpine gives other numbers
 _ALPINE = {**dict.fromkeys(POSTGRES, 70), "rabbitmq": 100}
+# what its users put there, in a volume that the image declares
+_CONTENT = {
+    **dict.fromkeys(("wordpress", "nextcloud"), "/var/www/html"),
+    **{
+        "ghost": "/var/lib/ghost/content",
+        "gitea": "/data",
+        "drupal": "/var/www/html/sites",
+        "jenkins": "/var/jenkins_home",
+    },
+    **{"grafana": "/var/lib/grafana", "prometheus": "/prometheus", "registry": "/var/lib/registry"},
+}
 # what is mounted there is a database's, whatever the image is called; `/data` may be anything
 TELLING_FOLDERS = frozenset({*_FOLDERS.values(), _SINCE_18} - {"/data"})
 _SERVERS = re.compile(
@@ -48,6 +59,10 @@ def volume_of(image: str) -> str | None:
     if product in ("postgres", "postgis", "pgvector") and (version := _postgres_version(image)) and version >= 18:
         return _SINCE_18
     return _FOLDERS.get(product)
+
+
+def content_of(image: str) -> str | None:
+    return _CONTENT.get(product_of(image))
 
 
 def default_folder(image: str) -> str | None:

@@ -112,6 +112,10 @@ def _mounts(source: Source, book: Book, service: ServiceView) -> None:
             dropped += [around] if around else []
             added.append(f"{_new_volume(source, book, service, home)}:{home}")
             why.append("its data outlast the container")
+    content = None if service.built else products.content_of(service.filled(service.image))
+    if content and service.long_running and not any(one.target.startswith(content) for one in service.mounts):
+        added.append(f"{_new_volume(source, book, service, content)}:{content}")
+        why.append(f"{content}: on the data volume, as people keep files there")
     place = ("services", service.name, "volumes")
     if dropped:
         entries = zip(sequence(service.body.get("volumes")), service.mounts, strict=True)

@@ -37,6 +37,7 @@ def adopt(source: Source, book: Book) -> None:
         _env_files(source, book, secrets, service)
         for name, raw in pairs(service.body.get("environment")).items():
             _entry(source, book, secrets, service, name, raw)
+    secrets.tell_of_those_that_nobody_asks_for()
     for name, reference in _references(source, book):
         _want(source, book, secrets, name, reference)
     _mail(book)
@@ -81,6 +82,28 @@ class _Secrets:
         for name in self.source.env_files.get(service.name, {}):
             if service.kind and names.is_named_secret(name):
                 self.owners.setdefault(service.name, name)
+
+    def tell_of_those_that_nobody_asks_for(self) -> None:
+        """Then a database's clients have its password somewhere that nobody sees."""
+        services = self.source.view.services
+        for database in services:
+            own = set(pairs(database.body.get("environment")).values())
+            known = {literal: variable for literal, variable in self.literals.items() if literal in own}
+            asked = any(
+                self._names(one, *pair) for one in services if one.name != database.name for pair in known.items()
+            )
+            if known and not asked and database.kind:
+                what = (
+                    f"no other service is given this password of {database.name}: where it is in their code, let them"
+                )
+                told = f"{what} read it from the environment, or give the old one in your env_file"
+                self.book.leave(", ".join(known.values()), told)
+
+    def _names(self, service: ServiceView, literal: str, variable: str) -> bool:
+        held = self.source.env_files.get(service.name, {})
+        values = [*pairs(service.body.get("environment")).values(), *held.values(), str(service.body.get("command"))]
+        named = variable in held or any(variable in (value or "") for value in values)
+        return named or any(literal in re.split(r"[/:@\s]", value or "") for value in values)
 
     def claim_examples(self) -> None:
         for name, value in self.source.values.items():

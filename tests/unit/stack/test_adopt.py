@@ -178,7 +178,14 @@ CASES = {
             "services.db.environment.MYSQL_ROOT_PASSWORD": "${MYSQL_ROOT_PASSWORD}",
             "services.db.environment.MYSQL_PASSWORD": "${MYSQL_PASSWORD}",
         },
-        left=("its databases are in no backup",),
+        left=("no other service is given this password of db", "its databases are in no backup"),
+    ),
+    "files that people put into an application": Case(
+        "services: {blog: {image: 'wordpress:6', ports: ['80:80']}}\n",
+        {
+            "services.blog.volumes": ["blog_html:/var/www/html"], "x-bootstrap.media": ["blog_html"],
+            "x-bootstrap.volumes": {"blog_html": 33},
+        },
     ),
     "mail": Case(
         "services:\n  web: {image: 'web:1', ports: ['80:80'], environment: [SMTP_HOST, SMTP_PORT, SMTP_PASSWORD]}\n",

@@ -140,3 +140,38 @@ def test_findings_tell_the_file_and_the_line(tmp_path: Path) -> None:
     write(tmp_path, compose_yaml=BASE, compose_override_yml=FIELD + "services:\n  app:\n    privileged: true\n")
     (line,) = [one.line for one in check(tmp_path) if "is privileged" in one.line]
     assert line.endswith("(compose.override.yml, line 3)")
+
+
+@pytest.mark.parametrize(
+    ("app", "files", "said"),
+    [
+        (
+            "build: .", {"Dockerfile": "FROM a\nCOPY main.py \\\n dist/ /app/\n", "dist/x": "", "main.py": ""},
+            "build: git ignores dist,",
+        ),
+        ("build: .", {"Dockerfile": "FROM a\nCOPY --from=b dist /app\nCOPY *.py src/ /app/\n", "src/a": ""}, ""),
+        ("image: a\n    volumes: ['./dist:/d:ro']", {"dist/x": ""}, "volumes: git ignores dist,"),
+        ("image: a\n    volumes: ['./dist:/d:ro', './tls:/t:ro']", {"tls/privkey.pem": ""}, ""),
+        ("image: a\n    env_file: app.ini", {"app.ini": ""}, "env_file: git ignores app.ini,"),
+        (
+            "image: a\n    secrets: [s]\nsecrets: {s: {file: ./dist/s}}", {"dist/s": ""},
+            "secrets.s: git ignores dist/s,",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_stack_needs_and_git_ignores_is_told_with_its_place(
+    tmp_path: Path, app: str, files: dict[str, str], said: str
+) -> None:
+    field = "x-bootstrap: {name: a, health: [/], certificate: {install: tls, reload: [app, reload]}}\n"
+    write(tmp_path, compose_yaml=f"{field}services:\n  app:\n    {app}\n", _gitignore="dist/\n*.pem\n*.ini\n")
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    subprocess.run(["git", "-C", str(tmp_path), "init", "-q"], check=True)
+    (tmp_path / "packer").mkdir()
+    (tmp_path / "agent.whl").touch()
+    if said:
+        with pytest.raises(UsageError, match=said):
+            collect(GitCheckout(tmp_path), load(tmp_path), tmp_path / "agent.whl")
+    else:
+        collect(GitCheckout(tmp_path), load(tmp_path), tmp_path / "agent.whl")

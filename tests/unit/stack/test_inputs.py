@@ -94,6 +94,13 @@ CASES = {
     "a database under another name": Case(
         db("mine:1", "volumes: ['./x:/var/lib/mysql']"), TAKES, "error: services.db.volumes: ./x holds a database"
     ),
+    "an application that keeps files": Case(
+        db("nextcloud:30"), TAKES,
+        "error: services.db.volumes: what it keeps in /var/www/html is on no volume that has a name: lost at the next",
+    ),
+    "an application whose files have a volume": Case(
+        db("nextcloud:30", "volumes: ['dd:/var/www/html']", DATA), TAKES, "", "services.db.volumes"
+    ),
     "a volume without a name": Case(
         db("mongo:7", "volumes: ['/data/db']"), TAKES,
         "error: services.db.volumes: its data in /data/db are on no volume"
