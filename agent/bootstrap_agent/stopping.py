@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose, Container
 from bootstrap_agent.contract.errors import HostError
 from bootstrap_agent.contract.stack import Handover, XBootstrap
@@ -35,24 +36,29 @@ def stop(containers: Iterable[Container], grace_s: int | None = None) -> None:
         run(["docker", "stop", *grace, *ids], timeout_s=STOP_S)
 
 
-def end(compose: Compose, x: XBootstrap) -> None:
+def end(compose: Compose, x: XBootstrap, clock: Clock | None = None) -> None:
     """New visitors wait already. What the stack calls warm stays up; of a stack that says nothing of itself the data
     services end after those that write into them."""
+    clock = clock or Clock()
     containers = running(compose)
     given = x.handover or Handover()
     with ThreadPoolExecutor() as at_once:
         unneeded = at_once.submit(stop, of(containers, given.later))
-        _drain(compose, x, containers)
+        with clock.part("drain"):
+            _drain(compose, x, containers)
         left = [one for one in containers if one.service not in {*given.warm, *given.later}]
         front = of(left, [given.quiet.service] if given.quiet else [])
         rest = [one for one in left if one not in front]
-        if x.handover is None:
-            stop(one for one in rest if one.service not in x.data_services)
-            stop(of(rest, x.data_services))
-        closing = at_once.submit(stop, front, FRONT_S)
-        stop(rest if x.handover else [])
-        for still in (closing, unneeded):
-            still.result()
+        with clock.part("stop"):
+            if x.handover is None:
+                stop(one for one in rest if one.service not in x.data_services)
+                stop(of(rest, x.data_services))
+            else:
+                closing = at_once.submit(stop, front, FRONT_S)
+                stop(rest)
+                closing.result()
+        with clock.part("later"):
+            unneeded.result()
 
 
 def _drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> None:
