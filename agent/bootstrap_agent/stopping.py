@@ -15,10 +15,12 @@ from bootstrap_agent.run import note, run
 STOP_S = 180
 # for those who have just connected to ask what they came for
 SETTLE_S = 1.0
+# likewise, where the front can still answer them afterwards
+SHORT_S = 0.5
 # whoever takes longer for an answer is cut by the stack's own time-outs
 QUIET_S = 30
 # for a front that answers nobody any more: whoever is still connected to it has asked nothing
-FRONT_S = 2
+FRONT_S = 1
 
 
 def running(compose: Compose) -> list[Container]:
@@ -72,10 +74,10 @@ def _drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> 
         time.sleep(SETTLE_S)
         stop(of(containers, front))
         return
-    settled = time.monotonic() + SETTLE_S
-    # they say good-bye to connections that would never end by themselves
-    stop(of(containers, front - {quiet.service}))
-    time.sleep(max(0.0, settled - time.monotonic()))
-    compose.execute(
-        quiet.service, quiet.command, error=HostError, what=f"quiet {quiet.service}", timeout_s=QUIET_S, check=False
-    )
+    with ThreadPoolExecutor() as at_once:
+        # they say good-bye to connections that would never end by themselves
+        closing = at_once.submit(stop, of(containers, front - {quiet.service}))
+        time.sleep(SHORT_S)
+        what = f"quiet {quiet.service}"
+        compose.execute(quiet.service, quiet.command, error=HostError, what=what, timeout_s=QUIET_S, check=False)
+        closing.result()
