@@ -24,7 +24,7 @@ pytestmark = pytest.mark.root
 # test_backup.py.
 ELSEWHERE = {"volume unmount", "stack down", "restore", "archive", "seal"}
 # the parts of a replacement, which `redeploy` runs in the same way
-ELSEWHERE |= {"handover", "preflight", "standby begin", "standby wait", "takeover", "release"}
+ELSEWHERE |= {"handover", "preflight", "standby begin", "standby end", "standby wait", "takeover", "release"}
 PENDING = "/etc/ssh/ssh_host_ed25519_key.new"
 
 
