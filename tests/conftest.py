@@ -23,6 +23,7 @@ APART = frozenset(
         "machines",
         "mishaps",
         "mishaps_host",
+        "names",
         "own_stack",
         "packer_of_ubuntu",
         "races",

@@ -170,10 +170,11 @@ def _in_editor(text: str) -> str:
     from pathlib import Path
 
     from bootstrap.scratch import Scratch
+    from bootstrap_agent.contract.paths import ENV_FILE
 
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with Scratch("env") as folder:
-        file = Path(folder) / ".env.production"
+        file = Path(folder) / ENV_FILE
         file.touch(0o600)
         file.write_text(text)
         if (code := subprocess.call([*shlex.split(editor), str(file)])) != 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bootstrap_agent import handover, preflight, standby, takeover
@@ -20,6 +21,7 @@ X = parse(
     {
         **PLAIN,
         "databases": {"service": "db", "names": {"a": "a"}, "admin_user": "U"},
+        "reconcile": [{"service": "db", "command": ["true"]}],
         "handover": {"warm": ["app"], "later": ["worker"], "serving": ["/up/"], "skip_unchanged_jobs": True},
     }
 )
@@ -33,6 +35,9 @@ class Here:
 
     def containers(self) -> list[Container]:
         return [Container(name, name, state, "", 0) for name, state in self.states.items()]
+
+    def execute(self, *_: Any, **__: Any) -> Result:
+        return Result(0, "", "")
 
 
 class Deployed:
@@ -49,8 +54,8 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     for module, names in {
         handover: ("timers.disable", "timers.enable", "boot.disable", "bound.arm", "hold.hold", "stopping.end",
                    "volume.unmount", "volume.mount", "stack.up"),
-        takeover: ("volume.mount", "seal.open_again", "stack.up", "stack.run_jobs", "pair.install", "boot.enable",
-                   "hold.release"),
+        takeover: ("volume.mount", "seal.open_again", "stack.up", "stack.start", "stack.reconcile", "stack.run_jobs",
+                   "pair.install", "boot.enable", "hold.release"),
     }.items():  # fmt: skip
         for name in names:
             owner, _, function = name.partition(".")
@@ -109,6 +114,11 @@ def test_jobs_that_changed_something_are_done_before_new_code_serves(done: list[
     paths.PREFLIGHT.write_text(form.encode(Preflight({}, False, 1.0)))
     take_over()
     assert done[3:7] == ["docker db", "stack.run_jobs", "docker web", "answers ('/up/',)"]
+
+
+def test_a_database_that_the_stack_does_not_reconcile_is_looked_at_when_it_is_well(done: list[str]) -> None:
+    takeover.serve(Deployed, msgspec.structs.replace(X, reconcile=()), Here(), Clock(), jobs=False)  # type: ignore[arg-type]
+    assert done[2:] == ["stack.start", "stack.reconcile", "answers ('/up/',)"]
 
 
 @pytest.mark.parametrize(("written", "unchanged"), [(["1", "1"], True), (["1", "2"], False)])

@@ -74,6 +74,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "delete volume",
         "snapshot volume",
         "wait until quiet",
+        "1 timers disable",
         "2 standby begin",
         "1 handover 60",
         "detach volume",
