@@ -144,12 +144,13 @@ def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: boo
 
 
 def _command(words: Sequence[str]) -> str:
-    """No secret belongs on a command line; one that is there goes no further."""
+    """No secret belongs on a command line; one that is there goes no further, and no value of a variable does."""
     import shlex
 
     from bootstrap.cli.crash import redact
 
-    return redact(shlex.join(["bootstrap", *words]))
+    told = [word.partition("=")[0] + "=…" if "=" in word and "env" in words else word for word in words]
+    return redact(shlex.join(["bootstrap", *told]))
 
 
 def main() -> None:

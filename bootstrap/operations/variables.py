@@ -92,6 +92,8 @@ def change(env: Environment, changes: Mapping[str, str | None]) -> Changed:
         with closing(remote.connect(locked, live)) as host:
             before = secrets.read(host)
             wanted = msgspec.structs.replace(before, env=_changed(stack, env.settings.domain, before.env, changes))
+            if locked.recorder:
+                locked.recorder.add(variables=" ".join(sorted(changes)))
             with locked.progress.step("services that use the changed values are made anew"):
                 return _apply(host, before, wanted)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.cli.main import _command
 from bootstrap.errors import NotFoundError, UnhealthyError, UsageError
 from bootstrap.operations import variables
 from bootstrap.operations.create import run as create
@@ -67,6 +68,13 @@ def test_who_was_killed_before_the_services_heard_runs_it_again(world: World) ->
     calls = len(world.effects.calls)
     variables.change(world.env(), {"DJANGO_ENV": "development"})
     assert any(call.endswith("stack change") for call in world.effects.calls[calls:])
+
+
+def test_the_history_names_what_changed_and_no_value(world: World) -> None:
+    assert _command(["env", "set", "NGINX_API_RATE=7", "--domain", "a.example"]).count("7") == 0
+    variables.change(world.env(), {"NGINX_API_RATE": "7123", "DJANGO_ENV": "development"})
+    events = [body.decode() for key, body in world.store.objects.items() if "/history/" in key and "_env_" in key]
+    assert len(events) == 1 and "DJANGO_ENV NGINX_API_RATE" in events[0] and "7123" not in events[0]
 
 
 def test_only_what_was_generated_is_rotated(world: World) -> None:
