@@ -25,7 +25,7 @@ HEALTHY_S = 240
 JOB_S = 600
 # Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s. One that ends until its database answers has
 # ended five times within 4 s, so it is given time; whoever still ends after that will not recover
-RESTARTS, RECOVERS_S = 5, 60
+RESTARTS, RECOVERS_S = 5, 30
 
 # what runs the jobs
 Jobs = Callable[[Compose, XBootstrap], None]

@@ -136,7 +136,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 def _field(document: Mapping[str, Any], file: str, wrong: list[StackError]) -> XBootstrap | None:
     if form.FIELD not in document:
-        raise StackError(file, f"has no {form.FIELD} field", "bootstrap stack adopt writes it; " + HELP)
+        raise StackError(file, f"has no {form.FIELD} field", f"{HELP}: bootstrap stack adopt writes it")
     try:
         return form.parse(document[form.FIELD], closed=True)
     except FormError as error:

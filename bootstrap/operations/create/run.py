@@ -230,7 +230,9 @@ def _describe(env: Environment, host: Host, to_whom: str | None) -> None:
 
 def _deliver_secrets(env: Environment, planned: plan.Plan, host: Host) -> None:
     with env.progress.step("secrets delivered over ssh"):
-        secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.known(env, host))
+        # a backup brings the values of its data along
+        existing = secrets.read(host) if planned.from_backup else secrets.known(env, host)
+        secrets.deliver(env, planned.stack, host, planned.given, existing=existing)
 
 
 def _restore_if_due(env: Environment, droplet: Droplet, host: Host, planned: plan.Plan) -> None:
