@@ -58,7 +58,8 @@ class Recorder:
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        self.begin()
+        if not self._begun:
+            self.begin()
         place, begun, failed = len(self._steps), time.monotonic(), True
         self._steps.append(Step(text, round(begun - self._clock, 2), 0.0, self._depth))
         self._depth += 1
@@ -81,9 +82,8 @@ class Recorder:
 
     def begin(self) -> None:
         """`create` says so again once it has made the bucket."""
-        again, self._begun = self._begun, True
-        if not again:
-            self._keep()
+        self._begun = True
+        self._keep()
         self._write()
 
     def add(self, *, image: str | None = None, **figures: Figure | None) -> None:

@@ -95,6 +95,20 @@ def test_a_begun_event_stands_in_the_bucket_while_the_command_works(world: World
     assert of(world, "restore").id == begun.id
 
 
+def test_the_bucket_is_written_to_at_both_ends_and_at_no_step_between(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of these some are in the hold, where nobody is to wait for a history."""
+    written: list[str] = []
+    write = world.store.write
+    monkeypatch.setattr(world.store, "write", lambda key, data: (written.append(key), write(key, data)))
+    with alone(world.env(), "restore") as own:
+        for n in range(5):
+            with own.progress.step(f"step {n}"):
+                pass
+    assert len(written) == 2 and len(set(written)) == 1
+
+
 def test_a_bucket_that_refuses_is_a_warning_and_this_computer_remembers(world: World) -> None:
     def refused(key: str, data: bytes) -> None:
         raise CredentialsError(f"the key may not write {key}")
