@@ -16,8 +16,13 @@ _PLACE = ("ssh_key:read", "ssh_key:create", "vpc:read", "image:read", "droplet:c
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
+ROLLBACK_DATA = "rollback --with-data"
 DRILL = "drill"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
+_REDEPLOY = (
+    *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
+    *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
+)
 COMMANDS: Mapping[str, Sequence[str]] = {
     BUILD: (
         *("droplet:read", "droplet:create", "droplet:update", "droplet:delete"),
@@ -28,10 +33,8 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("account:read", *_PRICES, *_CHANGE, *_PLACE, "block_storage:create", "vpc:create", "reserved_ip:create"),
         *("firewall:create", "firewall:update", "domain:create", "domain:update"),
     ),
-    REDEPLOY: (
-        *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
-        *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
-    ),
+    REDEPLOY: _REDEPLOY,
+    ROLLBACK_DATA: (*_REDEPLOY, "block_storage:create", "block_storage:delete", "snapshot:read"),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
     DRILL: (
@@ -49,7 +52,12 @@ COMMANDS: Mapping[str, Sequence[str]] = {
 EXTRAS: Mapping[str, Sequence[str]] = {
     CREATE: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "create")] + ["uptime:update"],
     DESTROY: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
-    DESTROY_VOLUME: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
+    DESTROY_VOLUME: [
+        *(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")),
+        "snapshot:read",
+    ],
+    # of a volume that a rollback with data replaced: its snapshots
+    REDEPLOY: ["snapshot:read"],
 }
 ALL: Sequence[str] = sorted({scope for table in (COMMANDS, EXTRAS) for scopes in table.values() for scope in scopes})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, rights, steps, watch
+from bootstrap.deployment import find, machine, remote, rights, snapshots, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
@@ -114,6 +114,9 @@ def drop_tags(env: Environment) -> None:
     """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
     for what in (*find.ROLES, *find.UNFINISHED):
         env.cloud.delete_tag(find.tag(env.settings, what))
+    # of a rollback with data that was interrupted
+    for tag in env.cloud.tags(find.tag(env.settings, "data")):
+        env.cloud.delete_tag(tag)
     env.cloud.drop_tag(find.tag(env.settings))
 
 
@@ -167,8 +170,9 @@ def _volume(env: Environment, deployment: find.Deployment, delete: bool) -> None
         env.progress.note(f"data volume {volume.name} ({volume.size_gb} GiB) is kept")
         return
     with env.progress.step(f"data volume {volume.name} and its snapshots"):
-        for snapshot in env.cloud.volume_snapshots(volume.id):
-            env.cloud.delete_volume_snapshot(snapshot.id)
+        own = env.cloud.volume_snapshots(volume.id)
+        for snapshot_id in {taken.id for taken in (*own, *snapshots.all_of(env, volume))}:
+            env.cloud.delete_volume_snapshot(snapshot_id)
         env.cloud.delete_volume(volume.id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import remote
 from bootstrap.errors import BootstrapError
+from bootstrap.operations.redeploy import exchange
 from bootstrap.operations.redeploy.forward import HEALTH_S, VOLUME_S
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap_agent.contract import answers
@@ -24,6 +25,7 @@ def stop_candidate(work: Replacement) -> None:
 
 
 def return_volume(work: Replacement) -> None:
+    exchange.put_back(work)
     work.attach(work.old_droplet(), away_from=work.new)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import rights
+from bootstrap.deployment import rights, snapshots
 from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, UnhealthyError
 from bootstrap.operations.create import plan
+from bootstrap.operations.redeploy import exchange
 from bootstrap.operations.redeploy.actions import perform
 from bootstrap.operations.redeploy.back import discard_candidate
 from bootstrap.operations.redeploy.journal import Journal
@@ -63,22 +64,46 @@ def replace_droplet(
     image_id: int | None = None,
     keep_old: bool = False,
     reuse: Droplet | None = None,
+    data: str | None = None,
 ) -> Replaced:
-    """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet."""
+    """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet, `data` a
+    snapshot of the volume to go back to."""
+    journal = _journal(env)
+    if data is None:
+        data = _data_due(env, deployment)
+    deployment = exchange.settled(env, deployment, going_back=_was_going_back(journal))
     env, serving = _as_live(env, deployment, image_id)
     stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, serving, stack.name)
-    wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
-    work = Replacement.of(env, deployment, _journal(env), wish, stack)
+    wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse, data)
+    work = Replacement.of(env, deployment, journal, wish, stack)
     try:
         return _replace(work, image_id)
     finally:
         work.close()
 
 
+def _data_due(env: Environment, deployment: finding.Deployment) -> str | None:
+    """Of a rollback with data that was interrupted; where nothing of it was begun, it is no longer asked for."""
+    due = snapshots.marked(env, deployment, snapshots.DUE)
+    if due is not None and not under_way(env, deployment):
+        exchange.forget(env)
+        return None
+    return due
+
+
+def _was_going_back(journal: Journal) -> bool:
+    last = journal.last()
+    return last is not None and last.state in GOING_BACK
+
+
 def under_way(env: Environment, deployment: finding.Deployment) -> bool:
     """An interrupted replacement waits to be completed or given back."""
-    return resume(standing_of(deployment), _journal(env).last()) is not State.IDLE
+    return state_of(env, deployment) is not State.IDLE
+
+
+def state_of(env: Environment, deployment: finding.Deployment) -> State:
+    return resume(standing_of(deployment), _journal(env).last())
 
 
 def _replace(work: Replacement, image_id: int | None) -> Replaced:
