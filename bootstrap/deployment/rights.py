@@ -16,7 +16,7 @@ _PLACE = ("ssh_key:read", "ssh_key:create", "vpc:read", "image:read", "droplet:c
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
-ROLLBACK_DATA = "rollback --with-data"
+ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
 DRILL = "drill"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
 _REDEPLOY = (
@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("firewall:create", "firewall:update", "domain:create", "domain:update"),
     ),
     REDEPLOY: _REDEPLOY,
+    RESIZE: (*_REDEPLOY, *_PRICES),
     ROLLBACK_DATA: (*_REDEPLOY, "block_storage:create", "block_storage:delete", "snapshot:read"),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
@@ -58,6 +59,7 @@ EXTRAS: Mapping[str, Sequence[str]] = {
     ],
     # of a volume that a rollback with data replaced: its snapshots
     REDEPLOY: ["snapshot:read"],
+    RESIZE: ["snapshot:read"],
 }
 ALL: Sequence[str] = sorted({scope for table in (COMMANDS, EXTRAS) for scopes in table.values() for scope in scopes})
 

@@ -18,7 +18,7 @@ from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.replacement import Replacement, Wish, standing_of
 from bootstrap.operations.redeploy.resume import resume
 from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
-from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.cloud import Droplet, Size
 from bootstrap.ports.web import ProbeReport
 from bootstrap.stack import loading as stacks
 
@@ -50,9 +50,11 @@ class Replaced:
     resumed: bool
 
 
-def redeploy(env: Environment, *, image_id: int | None = None, keep_old: bool = False) -> Replaced:
-    """Run again after any interruption, it goes on from there."""
-    rights.check(env.cloud, rights.REDEPLOY)
+def redeploy(
+    env: Environment, *, image_id: int | None = None, keep_old: bool = False, resize: bool = False
+) -> Replaced:
+    """Run again after any interruption, it goes on from there. `resize`: the size is asked for, and may be another."""
+    rights.check(env.cloud, rights.RESIZE if resize else rights.REDEPLOY)
     with alone(env, "redeploy") as locked:
         return replace_droplet(locked, finding.find(locked), image_id=image_id, keep_old=keep_old)
 
@@ -68,14 +70,14 @@ def replace_droplet(
 ) -> Replaced:
     """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet, `data` a
     snapshot of the volume to go back to."""
-    journal = _journal(env)
+    journal = journal_of(env)
     if data is None:
         data = _data_due(env, deployment)
     deployment = exchange.settled(env, deployment, going_back=_was_going_back(journal))
-    env, serving = _as_live(env, deployment, image_id)
+    env, serving = as_live(env, deployment, image_id)
     stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, serving, stack.name)
-    wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse, data)
+    wish = Wish(plan.choose_image(env, stack.name, _new_size(env, serving)), keep_old, reuse, data)
     work = Replacement.of(env, deployment, journal, wish, stack)
     try:
         return _replace(work, image_id)
@@ -103,7 +105,7 @@ def under_way(env: Environment, deployment: finding.Deployment) -> bool:
 
 
 def state_of(env: Environment, deployment: finding.Deployment) -> State:
-    return resume(standing_of(deployment), _journal(env).last())
+    return resume(standing_of(deployment), journal_of(env).last())
 
 
 def _replace(work: Replacement, image_id: int | None) -> Replaced:
@@ -154,7 +156,7 @@ def _address_moved(work: Replacement, error: Exception) -> bool:
         raise _unfinished(work, error) from silent
 
 
-def _as_live(env: Environment, deployment: finding.Deployment, image_id: int | None) -> tuple[Environment, Droplet]:
+def as_live(env: Environment, deployment: finding.Deployment, image_id: int | None) -> tuple[Environment, Droplet]:
     """A redeploy changes the machine, not its size or who may reach it, unless the settings say so. And what serves."""
     serving = deployment.live or deployment.candidate
     if serving is None:
@@ -167,6 +169,14 @@ def _as_live(env: Environment, deployment: finding.Deployment, image_id: int | N
         ssh = [rule for rule in deployment.firewall.inbound if (rule.protocol, rule.ports) == ("tcp", "22")]
         carried |= {"ssh_from": ssh[0].sources} if ssh else {}
     return replace(env, settings=env.settings.model_copy(update=carried)), serving
+
+
+def _new_size(env: Environment, serving: Droplet) -> Size | None:
+    """Where it is another one: that it is there, and, before anything is made, which image fits on its disk."""
+    if env.settings.size == serving.size:
+        return None
+    rights.check(env.cloud, rights.RESIZE)
+    return plan.choose_size(env)
 
 
 def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
@@ -255,5 +265,5 @@ def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Replaced:
     )
 
 
-def _journal(env: Environment) -> Journal:
+def journal_of(env: Environment) -> Journal:
     return Journal(env.folder / "replacement.jsonl")

@@ -20,6 +20,7 @@ from bootstrap.images import bake
 from bootstrap.operations import backup, destroy, restore, status
 from bootstrap.operations.create import run as create
 from bootstrap.operations.drill import plan, run
+from bootstrap.operations.redeploy.foresee import foresee
 from bootstrap.operations.redeploy.rollback import rollback
 from bootstrap.operations.redeploy.run import redeploy
 from bootstrap.operations.redeploy.with_data import rollback_with_data
@@ -268,6 +269,11 @@ def go_back(account: Account) -> None:
     rollback_with_data(account.env(), to=image)
 
 
+def grow(account: Account) -> None:
+    account.set(size="s-4vcpu-8gb")
+    redeploy(account.env(), resize=True)
+
+
 def destroy_all(account: Account) -> None:
     destroy.destroy(account.env(), volume=True, backups=False)
 
@@ -283,6 +289,10 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.REDEPLOY: [
         (to_be_replaced, lambda it: redeploy(it.env()) and None),
         (replaced, lambda it: rollback(it.env()) and None),
+    ],
+    rights.RESIZE: [
+        (to_be_replaced, grow),
+        (deployed, lambda it: foresee(it.env()) and None),
     ],
     rights.ROLLBACK_DATA: [(replaced_anew, go_back)],
     rights.LOOK: [(adrift, lambda it: status.status(it.env()) and None)],
