@@ -16,7 +16,7 @@ BEGIN, END = "<!-- made by tests/rehearsal/test_realistic.py -->", "<!-- end -->
 FAST, REALISTIC = "fast", "realistic"
 WHOLE = "**the whole life**"
 # of a redeploy, from where new visitors wait to where they are answered
-HOLD = ("stop_live", "snapshot_volume", "move_volume", "start_candidate", "check_candidate", "move_address")
+HOLD = ("stop_live", "move_volume", "start_candidate", "check_candidate", "move_address")
 
 
 @dataclass(frozen=True)

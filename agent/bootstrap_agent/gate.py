@@ -6,10 +6,12 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 
 from bootstrap_agent.contract.answers import Gate, GateCheck
 from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.errors import UnhealthyError
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.waiting import until
 
@@ -30,6 +32,22 @@ def ask(deployment: Deployment, x: XBootstrap, patience_s: float = PATIENCE_S) -
     with suppress(TimeoutError):
         until(well, timeout_s=patience_s, pause_s=1, late=TimeoutError)
     return Gate(found)
+
+
+def wait(domain: str, paths: Sequence[str], patience_s: float) -> None:
+    """Returns as soon as every path answers 200: visitors wait for it. UnhealthyError with what the last one said."""
+    left, wrong = list(paths), ""
+
+    def well() -> bool:
+        nonlocal wrong
+        while left:
+            if (why := problem(domain, left[0])) is not None:
+                wrong = f"{left[0]}: {why}"
+                return False
+            left.pop(0)
+        return True
+
+    until(well, timeout_s=patience_s, pause_s=0.05, late=lambda: UnhealthyError(f"{wrong}, for {patience_s:.0f} s"))
 
 
 def problem(domain: str, path: str, address: tuple[str, int] = ("127.0.0.1", 443)) -> str | None:

@@ -11,11 +11,12 @@ from bootstrap_agent.run import run
 
 _TABLE = "table inet bootstrap_hold"
 _NONE = f"{_TABLE} {{}}\ndelete {_TABLE}\n"
-# before the machine's own guard and before Docker rewrites the address; a reboot forgets it
+# before the machine's own guard and before Docker rewrites the address, not of the machine itself; a
+# reboot forgets it
 _RULES = f"""{_NONE}{_TABLE} {{
     chain new_connections {{
         type filter hook prerouting priority mangle - 1; policy accept;
-        fib daddr type local tcp dport {{ 80, 443 }} tcp flags & (fin | syn | rst | ack) == syn drop
+        iifname != "lo" fib daddr type local tcp dport {{ 80, 443 }} tcp flags & (fin | syn | rst | ack) == syn drop
     }}
 }}
 """

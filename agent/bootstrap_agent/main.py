@@ -53,8 +53,8 @@ Run = Callable[[Droplet, argparse.Namespace], Any]
 def info(droplet: Droplet, _: argparse.Namespace) -> answers.Info:
     from bootstrap_agent import cloudinit
 
-    deployment = droplet.deployment if paths.DEPLOYMENT.exists() else None
-    return answers.Info(droplet.release, deployment, cloudinit.status(), droplet.x_bootstrap.health)
+    deployment, x = droplet.deployment if paths.DEPLOYMENT.exists() else None, droplet.x_bootstrap
+    return answers.Info(droplet.release, deployment, cloudinit.status(), x.health, x.serving)
 
 
 def volume(droplet: Droplet, options: argparse.Namespace) -> answers.Volume:
@@ -78,7 +78,43 @@ def stack(droplet: Droplet, options: argparse.Namespace) -> answers.Services:
 
     if options.action == "up":
         return module.up(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+    if options.action == "complete":
+        return module.complete(droplet.x_bootstrap, droplet.compose)
     return module.down(droplet.x_bootstrap, droplet.compose)
+
+
+def handover(droplet: Droplet, options: argparse.Namespace) -> answers.HandedOver:
+    from bootstrap_agent import handover as module
+
+    d = droplet
+    return module.hand_over(float(options.bound), d.deployment, d.x_bootstrap, d.compose, d.environment)
+
+
+def preflight(droplet: Droplet, options: argparse.Namespace) -> answers.Preflight:
+    from bootstrap_agent import preflight as module
+
+    d = droplet
+    return module.run(options.volume, d.release, d.deployment, d.x_bootstrap, d.compose)
+
+
+def takeover(droplet: Droplet, _: argparse.Namespace) -> answers.TakenOver:
+    from bootstrap_agent import standby as module
+
+    return module.take_over(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+
+
+def standby(droplet: Droplet, options: argparse.Namespace) -> answers.StandingBy:
+    from bootstrap_agent import standby as module
+
+    if options.action == "begin":
+        return module.begin()
+    return module.wait(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
+
+
+def release(droplet: Droplet, _: argparse.Namespace) -> answers.Released:
+    from bootstrap_agent import handover as module
+
+    return module.let_in(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
 def status(droplet: Droplet, _: argparse.Namespace) -> answers.Status:
@@ -174,6 +210,11 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (volume, f"the data volume on {paths.DATA}"),
     (secrets, "secrets from stdin, or to stdout"),
     (stack, "start everything and wait until healthy, or stop it cleanly while visitors wait"),
+    (handover, "visitors wait, everything ends and the volume is free; in so many seconds they are let in again"),
+    (preflight, "try the release on a copy of the data, which no one sees and nothing leaves"),
+    (standby, "wait for the data volume, and take over as soon as it is there"),
+    (takeover, "mount the data volume and serve visitors as soon as can be"),
+    (release, "let visitors in again, unless the data volume is elsewhere"),
     (status, "services, certificate, backup and volume"),
     (certificate, "obtain, keep or renew the certificate"),
     (hostkey, "make a new SSH host key, then put it in place"),
@@ -228,7 +269,7 @@ def _run(options: argparse.Namespace, command: Command[Any]) -> Any:
     with interruptible():
         if not command.changes:
             return options.run(Droplet(), options)
-        with exclusive(command.name):
+        with exclusive(command.name, wait_s=command.patience_s):
             return options.run(Droplet(), options)
 
 

@@ -1,8 +1,10 @@
-"""No way out, for a machine that holds a copy of somebody's data and must tell nobody: a drill's.
+"""No way out, for a machine that holds a copy of somebody's data and must tell nobody: a drill's, and the next droplet
+in its pre-flight.
 
 Nothing that begins on this machine, in a container or beside one, leaves it; what is answered is SSH, which came from
 outside. The rules stand with the machine's own guard, which is there before the network and before Docker, so that a
-reboot opens nothing. There is no way back: such a machine is thrown away.
+reboot opens nothing. For a drill's machine there is no way back: it is thrown away. The next droplet is opened when the
+real data are there; until then visitors do not come in either, as what they wrote would be lost with the copy.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from bootstrap_agent.run import note, run
 
 TABLE = "inet bootstrap_sealed"
 RULES = f"""
-# Added by `bootstrap-agent seal`: this machine is thrown away.
+# Added by bootstrap-agent: what is on this machine is a copy.
 table {TABLE} {{}}
 delete table {TABLE}
 table {TABLE} {{
@@ -33,6 +35,12 @@ table {TABLE} {{
         type filter hook forward priority filter - 5; policy drop;
         iifname "br-*" oifname "br-*" accept
     }}
+    chain visitors {{
+        type filter hook prerouting priority mangle - 1; policy accept;
+        iifname "lo" accept
+        iifname "br-*" accept
+        fib daddr type local tcp dport {{ 80, 443 }} ct state new drop
+    }}
 }}
 """
 TRIED_S = 2.0
@@ -40,17 +48,29 @@ TRIED_S = 2.0
 
 def seal(deployment: Deployment) -> Sealed:
     """The key of the bucket goes, too. HostError when there still is a way to where the backups are."""
+    close(deployment)
+    paths.CREDENTIALS.unlink(missing_ok=True)
+    return Sealed(True)
+
+
+def close(deployment: Deployment) -> None:
     where = _bucket(deployment)
     rules = paths.FIREWALL.read_text()
     if TABLE not in rules:
         write_atomic(paths.FIREWALL, (rules + RULES).encode(), 0o644)
     run(["systemctl", "reload", "bootstrap-firewall.service"])
     run(["nft", "list", "table", *TABLE.split()])
-    paths.CREDENTIALS.unlink(missing_ok=True)
     for address in where:
         _require_closed(address)
     note("nothing leaves this machine any more")
-    return Sealed(True)
+
+
+def open_again() -> None:
+    """No-op on a machine that is open. Never called on a drill's."""
+    rules = paths.FIREWALL.read_text()
+    if TABLE in rules:
+        write_atomic(paths.FIREWALL, rules.replace(RULES, "").encode(), 0o644)
+    run(["nft", "-f", "-"], stdin=f"table {TABLE} {{}}\ndelete table {TABLE}\n")
 
 
 def _bucket(deployment: Deployment) -> list[tuple[str, int]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from bootstrap_agent import boot, hold, volume
+from bootstrap_agent import boot, bound, hold, stopping, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.compose import Compose, Container, states, tail
 from bootstrap_agent.contract.answers import Services
@@ -23,18 +23,15 @@ from bootstrap_agent.waiting import until
 
 HEALTHY_S = 240
 JOB_S = 600
-STOP_S = 180
-# for those who have just connected to ask what they came for: a web server that ends cuts who has not asked yet
-SETTLE_S = 2.0
 # Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s: whoever failed so often will not recover
 RESTARTS = 5
 
+# what runs the jobs
+Jobs = Callable[[Compose, XBootstrap], None]
+
 
 def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
-    volume.require_mounted()
-    environment(release.folder)
-    check_images(release, compose)
-    pair.install(release, deployment, x)
+    prepare(release, deployment, x, compose)
     try:
         restored = AFTER_RESTORE.exists()
         if restored:
@@ -47,7 +44,28 @@ def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose
     finally:
         # also when one of them failed: what the others answer is better than no answer
         hold.release()
+        bound.disarm()
     boot.enable()
+    return Services(states(compose.containers()))
+
+
+def prepare(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> None:
+    """What must be there before anything starts."""
+    volume.require_mounted()
+    environment(release.folder)
+    check_images(release, compose)
+    pair.install(release, deployment, x)
+
+
+def complete(x: XBootstrap, compose: Compose) -> Services:
+    """What visitors did not wait for, after `takeover`: the services that come later, and until all are healthy."""
+    services = compose.services()
+    starting = Starting(compose, patient=True)
+    starting.up(services, everything=True)
+    later = set(x.data_services) & set(x.handover.later if x.handover else ())
+    starting.wait(later)
+    reconcile(compose, x, later)
+    starting.wait(services)
     return Services(states(compose.containers()))
 
 
@@ -70,18 +88,12 @@ def down(x: XBootstrap, compose: Compose) -> Services:
     New visitors wait; those who are being answered get their answer before anything behind it stops."""
     boot.disable()
     hold.hold()
-    running = {container.service for container in compose.containers() if container.state == "running"}
-    front = [name for name in x.drain or compose.published() if name in running]
-    if front:
-        time.sleep(SETTLE_S)
-        note(f"drain {', '.join(front)}")
-        compose.run("stop", *front, timeout_s=STOP_S)
-    compose.run("--profile=jobs", "stop", timeout_s=STOP_S)
-    compose.run("--profile=jobs", "down", timeout_s=STOP_S)
+    stopping.end(compose, x)
+    compose.run("--profile=jobs", "down", timeout_s=stopping.STOP_S)
     return Services(states(compose.containers()))
 
 
-def start_data(compose: Compose, x: XBootstrap) -> None:
+def start_data(compose: Compose, x: XBootstrap, jobs: Jobs | None = None) -> None:
     """Jobs begin when what they need is there: a message broker boots meanwhile, and takes longest of all."""
     starting = Starting(compose)
     if x.data_services:
@@ -92,7 +104,7 @@ def start_data(compose: Compose, x: XBootstrap) -> None:
     soon = set(x.data_services) - later
     starting.wait(soon)
     reconcile(compose, x, soon)
-    run_jobs(compose, x)
+    (jobs or run_jobs)(compose, x)
     starting.wait(later)
     reconcile(compose, x, later)
 
@@ -104,10 +116,11 @@ def start(compose: Compose, services: Sequence[str], *, everything: bool = False
 
 
 class Starting:
-    """Services on their way up, with one deadline for all."""
+    """Services on their way up, with one deadline for all. `patient`: some have been up for long, and were unhealthy
+    while what they need was away."""
 
-    def __init__(self, compose: Compose) -> None:
-        self._compose = compose
+    def __init__(self, compose: Compose, *, patient: bool = False) -> None:
+        self._compose, self._patient = compose, patient
         self._deadline = time.monotonic() + HEALTHY_S
         self._before = _restarts(compose.containers())
 
@@ -130,6 +143,8 @@ class Starting:
             return True
         # a container counts for as long as it lives: what happened before today is no failure of today
         since = {key: count - self._before.get(key, 0) for key, count in _restarts(containers).items()}
+        if self._patient:
+            containers = [container for container in containers if container.health != "unhealthy"]
         failed = first_failed(containers, services, since)
         if failed is not None:
             raise _unhealthy(self._compose, failed, containers)

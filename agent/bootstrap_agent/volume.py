@@ -53,7 +53,7 @@ def mount(volume: str, x: XBootstrap) -> Volume:
 
 def mount_device(device: Path) -> None:
     """On DATA, as soon as nothing else has it; what the provider mounted of it is unmounted."""
-    until(lambda: _mounted(device), timeout_s=BUSY_WAIT_S, late=lambda: _busy(device))
+    until(lambda: _mounted(device), timeout_s=BUSY_WAIT_S, pause_s=0.05, late=lambda: _busy(device))
 
 
 def _mounted(device: Path) -> bool:

@@ -105,6 +105,9 @@ def show(console: Console, report: Replaced, as_json: bool) -> None:
     if old is not None:
         console.print(f"before: {old.name} ({old.image}), {'kept, powered off' if report.old_kept else 'deleted'}")
     console.print(f"{report.failed} of {report.requests} requests failed; the longest waited {report.longest_s:.1f} s")
+    if report.hold_s is not None:
+        shares = f"{report.provider_s:.1f} s for the provider, {report.own_s:.1f} s for us"
+        console.print(f"visitors waited {report.hold_s:.1f} s: {shares}")
     if report.failed:
         console.print(f"outage: {report.outage_s:.1f} s; the first: {report.first_failure}")
     if report.volume_snapshot is not None:

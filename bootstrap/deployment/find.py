@@ -31,6 +31,9 @@ ROLES = LIVE, CANDIDATE, RETIRED = "live", "candidate", "retired"
 # has the same tag: a kill leaves none that nothing carries.
 UNFINISHED = FIRST_CONTACT, NEVER_SERVED, RESTORE_DUE = "first-contact", "never-served", "restore-due"
 
+# a copy of the data volume, and the snapshot that it is made from
+PREFLIGHT = "preflight"
+
 # ends the key of a drill's machine, which is of no deployment: no domain has such a key
 DRILL = "__drill"
 
@@ -60,6 +63,8 @@ class Deployment:
     volume: Volume | None
     firewall: Firewall | None
     reserved_ip: ReservedIP | None
+    # of the data, made for a pre-flight that was interrupted
+    copies: tuple[Volume, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -88,6 +93,8 @@ def find(env: Environment, among: Account | None = None) -> Deployment:
     ours = cloud.carriers(tag(settings), Carriers(among.droplets, among.volumes) if among else None)
     droplets, volumes = ours.droplets, ours.volumes
 
+    copied = tuple(volume for volume in volumes if tag(settings, PREFLIGHT) in volume.tags)
+
     def of_role(role: str) -> list[Droplet]:
         return [droplet for droplet in droplets if carries(settings, droplet, role)]
 
@@ -97,9 +104,10 @@ def find(env: Environment, among: Account | None = None) -> Deployment:
         live=live,
         candidate=_only(of_role(CANDIDATE), f"candidate of {settings.domain}"),
         retired=tuple(of_role(RETIRED)),
-        volume=_only(volumes, f"data volume of {settings.domain}"),
+        volume=_only([v for v in volumes if v not in copied], f"data volume of {settings.domain}"),
         firewall=next((f for f in cloud.firewalls() if f.name == resource_name(settings)), None),
         reserved_ip=_reserved_ip(env, [*([live] if live else []), *droplets], reserved),
+        copies=copied,
     )
 
 

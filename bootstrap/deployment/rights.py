@@ -21,6 +21,8 @@ DRILL = "drill"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
 _REDEPLOY = (
     *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
+    # of the pre-flight's copy
+    *("block_storage:create", "block_storage:delete"),
     *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
 )
 COMMANDS: Mapping[str, Sequence[str]] = {
@@ -35,7 +37,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ),
     REDEPLOY: _REDEPLOY,
     RESIZE: (*_REDEPLOY, *_PRICES),
-    ROLLBACK_DATA: (*_REDEPLOY, "block_storage:create", "block_storage:delete", "snapshot:read"),
+    ROLLBACK_DATA: (*_REDEPLOY, "snapshot:read"),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
     DRILL: (

@@ -73,6 +73,9 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
     for droplet in deployment.droplets:
         with env.progress.step(f"droplet {droplet.name}"):
             _delete_droplet(env, deployment, droplet)
+    for copy in deployment.copies:
+        # of an interrupted pre-flight
+        env.cloud.delete_volume(copy.id)
     if deployment.volume:
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
@@ -112,7 +115,7 @@ def _has_backups(env: Environment) -> bool:
 
 def drop_tags(env: Environment) -> None:
     """The cloud keeps a tag when its last carrier goes; the volume's own stays as long as it does."""
-    for what in (*find.ROLES, *find.UNFINISHED):
+    for what in (*find.ROLES, *find.UNFINISHED, find.PREFLIGHT):
         env.cloud.delete_tag(find.tag(env.settings, what))
     # of a rollback with data that was interrupted
     for tag in env.cloud.tags(find.tag(env.settings, "data")):
@@ -127,6 +130,8 @@ def _delete_droplet(env: Environment, deployment: find.Deployment, droplet: Drop
         env.cloud.shutdown_droplet(droplet.id)
     if deployment.volume:
         env.cloud.detach_volume(deployment.volume.id, droplet.id)
+    for copy in deployment.copies:
+        env.cloud.detach_volume(copy.id, droplet.id)
     machine.forget_pins(env, droplet)
     env.cloud.delete_droplet(droplet.id)
 

@@ -268,7 +268,7 @@ class Cloud(Protocol):
     def create_volume(
         self, name: str, region: str, size_gb: int, tags: Sequence[str], snapshot_id: str | None = None
     ) -> Volume:
-        """Empty, or with what a snapshot of a volume in this region holds, which must not be larger."""
+        """Empty, or with what the snapshot of a volume in that region holds; not smaller than that."""
 
     def delete_volume(self, volume_id: str) -> None: ...
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:

@@ -108,6 +108,15 @@ class Settings(Strict):
             example=300,
         ),
     ] = 120
+    hold_bound_s: Annotated[
+        int,
+        Field(ge=30, le=3600),
+        about(
+            "How long a redeploy may let visitors wait; then the old droplet serves again.",
+            unit="seconds",
+            example=120,
+        ),
+    ] = 60
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()

@@ -44,6 +44,16 @@ def whole_data_volume(stack: StackView, service: ServiceView) -> Findings:
             yield Finding(ERROR, f"{service.where}.volumes", what, "mount a folder of it, by a volume of x-bootstrap")
 
 
+def warm_without_data(stack: StackView, service: ServiceView) -> Findings:
+    """It runs before the data are there, and until after they have gone."""
+    if stack.field is None or stack.field.handover is None or service.name not in stack.field.handover.warm:
+        return
+    for mount in service.mounts:
+        if mount.source in stack.field.volumes or f"{stack.place(mount.source)}/".startswith(f"{DATA}/"):
+            what = f"is warm and mounts {mount.source} of the data volume: the volume could not leave"
+            yield Finding(ERROR, service.where, what, "take it out of x-bootstrap.handover.warm")
+
+
 def broker_name(stack: StackView, service: ServiceView) -> Findings:
     if service.product == "rabbitmq" and service.long_running and not service.body.get("hostname"):
         what = "keeps its messages under its host's name, which is a new one in every container: lost at a redeploy"

@@ -19,7 +19,7 @@ from bootstrap_agent.contract import stack as form
 from bootstrap_agent.contract.composefile import ComposeFileError, Model
 from bootstrap_agent.contract.form import FormError
 from bootstrap_agent.contract.paths import DATA, ENV_EXAMPLE
-from bootstrap_agent.contract.stack import XBootstrap
+from bootstrap_agent.contract.stack import Handover, XBootstrap
 
 HELP = "see docs/your-own-stack.md"
 
@@ -162,11 +162,35 @@ def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackE
     named += [("jobs", name) for name in field.job_names]
     named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []
     named += [("databases.service", field.databases.service)] if field.databases else []
+    named += [(f"handover.{entry}", name) for entry, name in _handed_over(field)]
     for what, name in named:
         yield from _unknown(what, name, among, "service")
+    yield from _contradictions(field)
     for name in field.job_names:
         if name in among and "jobs" not in among[name].profiles:
             yield StackError(f"services.{name}", "is a job without profile", "add `profiles: [jobs]`")
+
+
+def _handed_over(field: XBootstrap) -> list[tuple[str, str]]:
+    given = field.handover or Handover()
+    named = [("warm", name) for name in given.warm] + [("later", name) for name in given.later]
+    return named + ([("quiet", given.quiet.service)] if given.quiet else [])
+
+
+def _contradictions(field: XBootstrap) -> Iterator[StackError]:
+    where = "x-bootstrap.handover"
+    for entry, name in _handed_over(field):
+        if name in field.job_names:
+            yield StackError(f"{where}.{entry}", f"{name!r} is a job", "a job runs to its end: take it out")
+    given = field.handover or Handover()
+    for name in given.warm:
+        if name in given.later:
+            yield StackError(where, f"{name!r} is both warm and later", "what is there already does not come later")
+        if name in field.data_services:
+            yield StackError(f"{where}.warm", f"{name!r} is a data service", "its data come later: take it out")
+    if given.skip_unchanged_jobs and field.databases is None:
+        remedy = "name x-bootstrap.databases, or take it out"
+        yield StackError(f"{where}.skip_unchanged_jobs", "what jobs change is seen in databases only", remedy)
 
 
 def _volumes(field: XBootstrap, volumes: Mapping[str, Any]) -> Iterator[StackError]:

@@ -15,7 +15,7 @@ from bootstrap.stack.compose_rules import (
     secret_sources,
 )
 from bootstrap.stack.compose_view import Mount, ServiceView, StackView, exists, inside_the_stack, mapping, sequence
-from bootstrap.stack.data_rules import broker_name, data_binds, data_folder, whole_data_volume
+from bootstrap.stack.data_rules import broker_name, data_binds, data_folder, warm_without_data, whole_data_volume
 from bootstrap.stack.findings import ERROR, WARNING, Finding, Findings
 from bootstrap_agent.contract.paths import DATA, ENV_EXAMPLE, LETSENCRYPT, WEBROOT
 
@@ -257,6 +257,7 @@ SERVICE_RULES: tuple[Callable[[StackView, ServiceView], Findings], ...] = (
     data_folder,
     data_binds,
     whole_data_volume,
+    warm_without_data,
     broker_name,
 )
 STACK_RULES: tuple[Callable[[StackView], Findings], ...] = (

@@ -257,10 +257,10 @@ class FakeCloud:
     def create_volume(
         self, name: str, region: str, size_gb: int, tags: Sequence[str], snapshot_id: str | None = None
     ) -> Volume:
-        if self.volumes(region, name):
-            raise ConflictError("a volume of that name already exists")
         if snapshot_id is not None and snapshot_id not in self._snapshots:
             raise CloudError("snapshot_id is not a snapshot of a volume")
+        if self.volumes(region, name):
+            raise ConflictError("a volume of that name already exists")
         volume = Volume(f"volume-{self._id()}", name, region, size_gb, tags=tuple(tags))
         with self.effects.change("create volume"):
             self._volumes[volume.id] = volume

@@ -49,6 +49,8 @@ class Machine:
     # its stack says that it is up, and does not answer
     deaf: bool = False
     timers: bool = False
+    # its kernel stands still
+    dead: bool = False
     # it reaches nothing any more
     sealed: bool = False
     restored: list[str] = field(default_factory=list)
@@ -65,6 +67,12 @@ class Machine:
     alarms: tuple[answers.Alarm, ...] = ()
     # an image of before there was `mail`, and `alerts`
     knows_mail: bool = True
+    # what its release's jobs take on a copy of the data
+    jobs_s: float = 0.0
+    # it is well with the copy, and not with the data
+    ill_in_the_end: bool = False
+    # likewise, the parts of a replacement
+    knows_handover: bool = True
 
     @property
     def deployment(self) -> Deployment:
@@ -95,6 +103,8 @@ class FakeHost:
     @property
     def _machine(self) -> Machine:
         machine = self._world.at(self._address.ip)
+        if machine.dead:
+            raise HostError(f"{self._address.ip}: no answer", retryable=True)
         key = hostkeys.pin(machine.offered).removeprefix(hostkeys.PIN)
         if key not in self._address.host_key_hashes:
             raise HostKeyError(f"{self._address.ip} offers another host key than the one pinned", "compare them")
@@ -158,15 +168,23 @@ class FakeHost:
     def _refused(self, machine: Machine, command: str) -> HostResult | None:
         if command == "secrets get" and not machine.env:
             return HostResult(4, "", "error: .env.production does not exist\n")
-        if command == "volume mount" and not self._world.has_volume(self._address.ip):
+        if command in ("volume mount", "takeover") and not self._world.has_volume(self._address.ip):
             return HostResult(7, "", "error: the data volume is not attached\n")
         if command == "stack up" and not machine.mounted:
             return HostResult(7, "", "error: /srv/data is not mounted\n")
-        if command == "stack up" and not machine.healthy:
+        if command.startswith("preflight ") and (machine.mounted or not self._world.has_volume(self._address.ip)):
+            return HostResult(7, "", "error: the copy is not attached, or another volume is mounted\n")
+        if command == "takeover" and machine.ill_in_the_end:
+            machine.mounted = True
+            return HostResult(8, "", "error: /serving/auth/: boom, for 60 s\n")
+        if (command in ("stack up", "takeover") or command.startswith("preflight ")) and not machine.healthy:
             machine.held = False
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
         if command.startswith("backup ") and machine.no_backup:
             return HostResult(10, "", f"error: {machine.no_backup}\n")
+        if command.startswith(("handover ", "preflight ", "standby ", "takeover")) and not machine.knows_handover:
+            word = command.split()[0]
+            return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
         if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
@@ -179,13 +197,21 @@ class FakeHost:
             if getattr(machine, change[0]) != change[1] and not (command == "stack up" and machine.deaf):
                 setattr(machine, *change)
                 self._world.effects.log.append(command)
-        if command in ("stack up", "stack down"):
-            machine.held = command == "stack down"
+        if command == "takeover":
+            machine.mounted, machine.up, machine.sealed = True, not machine.deaf, False
+            self._world.effects.log.append(command)
+        if command.startswith("preflight "):
+            machine.sealed = True
+        if command.startswith("handover "):
+            machine.up = machine.mounted = machine.timers = False
+            self._world.effects.log.append(command)
+        if command in ("stack up", "stack down") or command.startswith("handover "):
+            machine.held = command != "stack up"
 
     def _answer(self, machine: Machine, words: list[str]) -> object:
         match words:
             case ["info"]:
-                return answers.Info(RELEASE, machine.deployment, "done", ("/health/",))
+                return answers.Info(RELEASE, machine.deployment, "done", ("/health/",), ("/serving/auth/",))
             case ["status"]:
                 state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
                 return answers.Status(
@@ -202,6 +228,16 @@ class FakeHost:
             case ["stack", action]:
                 running = (answers.Service("auth-service", "running", "healthy"),)
                 return answers.Services(running if action == "up" else ())
+            case ["preflight", _]:
+                return answers.Preflight(
+                    {"up": 20.0, "jobs": machine.jobs_s}, machine.jobs_s < 30, 3.0 + machine.jobs_s
+                )
+            case ["standby", "begin"]:
+                return answers.StandingBy(True)
+            case ["takeover"]:
+                return answers.TakenOver({"mount": 0.2, "answer": 2.0}, ("/serving/auth/",), whole=False)
+            case ["handover", _]:
+                return answers.HandedOver({"ahead": 0.1, "stop": 1.2, "unmount": 0.1})
             case ["secrets", "get"]:
                 return answers.Secrets(machine.env, machine.credentials)
             case ["secrets", "put"]:

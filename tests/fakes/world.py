@@ -175,6 +175,7 @@ class World(Surroundings):
         self.boot_log = ""
         # what the next droplets are like: deaf, or with a stack that does not get healthy by the image they have
         self.deaf = False
+        self.jobs_s, self.ill_in_the_end = 0.0, False
         self.ill_images: set[int] = set()
 
     def _boot(self, droplet: Droplet, spec: DropletSpec) -> None:
@@ -186,6 +187,8 @@ class World(Surroundings):
             str(len(self.machines) + 1),
             healthy=droplet.image_id not in self.ill_images,
             deaf=self.deaf,
+            jobs_s=self.jobs_s,
+            ill_in_the_end=self.ill_in_the_end,
             boot_error=self.boot_error,
             boot_log=self.boot_log,
         )
@@ -197,7 +200,7 @@ class World(Surroundings):
             return
         if what == "off":
             machine.up = machine.mounted = False
-        assert what not in ("detach", "snapshot") or not machine.mounted, f"{what} while it is mounted"
+        assert what != "detach" or not machine.mounted, "detached while it is mounted"
         assert what != "delete" or not droplet.volume_ids, "deleted with the data volume attached"
 
     def at(self, ip: str) -> Machine:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 
-from bootstrap_agent import secrets, stack, volume
+from bootstrap_agent import secrets, stack, stopping, volume
 from bootstrap_agent.backup import identities, pipeline, settings, version1
 from bootstrap_agent.backup.choose import Chosen, check, choose
 from bootstrap_agent.backup.cluster import Cluster
@@ -185,7 +185,7 @@ class _Restore:
 
     def _stop(self, but: str | None = None) -> None:
         if others := [service for service in self._compose.services() if service != but]:
-            self._compose.run("stop", *others, timeout_s=stack.STOP_S)
+            self._compose.run("stop", *others, timeout_s=stopping.STOP_S)
 
 
 def _counts(rows: Mapping[str, int]) -> RestoredDatabase:

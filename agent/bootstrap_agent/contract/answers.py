@@ -28,6 +28,8 @@ class Command(Generic[A]):
     form: Any
     changes: bool = True
     argument: str | None = None
+    # how long it waits for another one to end
+    patience_s: float = 30
 
     @property
     def name(self) -> str:
@@ -35,12 +37,13 @@ class Command(Generic[A]):
 
 
 class Info(msgspec.Struct, frozen=True):
-    """`cloud_init` in its own words. An agent of an earlier image says no `health`."""
+    """`cloud_init` in its own words. An agent of an earlier image says no `health`, and no `serving`."""
 
     release: Release
     deployment: Deployment | None
     cloud_init: str
     health: tuple[str, ...] = ("/",)
+    serving: tuple[str, ...] = ()
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -284,6 +287,53 @@ class AlertsTested(msgspec.Struct, frozen=True):
     ping_problem: str | None
 
 
+# part → seconds
+Timed = dict[str, float]
+
+
+class HandedOver(msgspec.Struct, frozen=True):
+    """Visitors wait since `ahead` was over."""
+
+    seconds: Timed
+
+
+class Preflight(msgspec.Struct, frozen=True):
+    """How the release fared with a copy of the data. `unchanged`: its jobs changed nothing in the databases. `start_s`:
+    how long visitors would have waited for it."""
+
+    seconds: Timed
+    unchanged: bool
+    start_s: float
+
+
+class TakenOver(msgspec.Struct, frozen=True):
+    """Visitors are answered, by these paths. `whole`: everything else is up, too; else `stack complete` brings it."""
+
+    seconds: Timed
+    serving: tuple[str, ...]
+    whole: bool
+
+
+class StandingBy(msgspec.Struct, frozen=True):
+    """Whether the droplet waits for the data volume, to take over as soon as it is there."""
+
+    waits: bool
+
+
+class TakeoverTold(msgspec.Struct, frozen=True):
+    """How a takeover went that nobody waited for."""
+
+    taken: TakenOver | None
+    problem: str = ""
+    exit_code: int = 0
+
+
+class Released(msgspec.Struct, frozen=True):
+    """Visitors are let in; False where the data volume is elsewhere."""
+
+    released: bool
+
+
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
@@ -291,6 +341,15 @@ SECRETS_PUT: Command[Written] = Command(("secrets", "put"), Written)
 SECRETS_GET: Command[Secrets] = Command(("secrets", "get"), Secrets, changes=False)
 STACK_UP: Command[Services] = Command(("stack", "up"), Services)
 STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)
+# the parts of a replacement that visitors wait for: one command on each side. `bound` in seconds
+HANDOVER: Command[HandedOver] = Command(("handover",), HandedOver, argument="bound", patience_s=120)
+PREFLIGHT: Command[Preflight] = Command(("preflight",), Preflight, argument="volume")
+STANDBY: Command[StandingBy] = Command(("standby", "begin"), StandingBy)
+STANDBY_WAIT: Command[StandingBy] = Command(("standby", "wait"), StandingBy, changes=False)
+# takes part in the exclusion once there is something to do
+TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver, changes=False)
+STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, patience_s=300)
+RELEASE: Command[Released] = Command(("release",), Released)
 STATUS: Command[Status] = Command(("status",), Status, changes=False)
 CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)

@@ -26,6 +26,10 @@ ALERTS_SAMPLES = Path("/run/bootstrap/alerts.json")
 ALERTS_ASIDE = Path("/run/bootstrap/alerts-aside.json")
 # what the archiver of PostgreSQL's log said last: {"archived_at": time, "behind_since": time or null}
 ARCHIVE = Path("/run/bootstrap/archive.json")
+# what a pre-flight found; gone after a reboot, as is what it left running
+PREFLIGHT = Path("/run/bootstrap-preflight.json")
+# how the takeover went, for who asks
+TAKEOVER = Path("/run/bootstrap-takeover.json")
 
 # the data volume
 DATA = Path("/srv/data")

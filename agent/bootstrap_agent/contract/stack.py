@@ -90,6 +90,20 @@ class Mail(msgspec.Struct, frozen=True):
         return {entry: name for entry, name in self.named.items() if entry != "sender"}
 
 
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replacement may do so that visitors wait less; without it, all goes the careful way. `warm`: services that
+    mount nothing of the data volume and stand it when data services restart. `later`: those that no visitor waits for.
+    `quiet`: a command that ends once nobody is being answered any more. `serving`: the paths that answer 200 without
+    what comes later, or empty for `health`. `skip_unchanged_jobs`: what jobs do lasts in the databases only, so that
+    those which changed nothing in a copy of the data need not run again."""
+
+    warm: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+    quiet: Step | None = None
+    serving: Annotated[tuple[str, ...], Meta(extra={"rule": _paths})] = ()
+    skip_unchanged_jobs: bool = False
+
+
 class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
     """`databases` is None for a stack without any, `certificate` for one that gets its own."""
 
@@ -114,6 +128,12 @@ class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Annotated[dict[str, int], Meta(extra={"rule": _long_enough})] = {}
     mail: Mail | None = None
     alerts: tuple[Watch, ...] = ()
+    handover: Handover | None = None
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The paths by which visitors are served, whatever may come later."""
+        return (self.handover.serving if self.handover else ()) or self.health
 
     @property
     def job_names(self) -> tuple[str, ...]:

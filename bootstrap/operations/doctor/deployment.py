@@ -41,13 +41,17 @@ def droplet(patient: Patient) -> str:
     return f"{live.name}, active, {live.public_ip}"
 
 
-def volume(patient: Patient) -> str:
+def volume(patient: Patient) -> str | Doubt:
     held = patient.deployment.volume
     if held is None:
         raise NotFoundError("the data volume is gone", f"{_create(patient)} --from-backup latest")
     if patient.live.id not in held.droplet_ids:
         where = f"droplet {held.droplet_ids[0]}" if held.droplet_ids else "nothing"
         raise ConflictError(f"{held.name} is attached to {where}, not to {patient.live.name}", _create(patient))
+    if copies := ", ".join(copy.name for copy in patient.deployment.copies):
+        domain = _env(patient).settings.domain
+        left = f"{held.name}, and {copies} of an interrupted redeploy"
+        return Doubt(left, f"bootstrap redeploy {domain} completes it")
     return f"{held.name}, attached there"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from bootstrap.operations.redeploy import back, exchange, forward
+from bootstrap.operations.redeploy import back, exchange, forward, preflight
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap.operations.redeploy.table import Action, Transition
 
@@ -14,6 +14,7 @@ ACTIONS: Mapping[Action, Callable[[Replacement], None]] = {
     Action.PREPARE_CANDIDATE: forward.prepare_candidate,
     Action.AWAIT_QUIET: forward.await_quiet,
     Action.STOP_LIVE: forward.stop_live,
+    Action.PREFLIGHT: preflight.preflight,
     Action.SNAPSHOT_VOLUME: forward.snapshot_volume,
     Action.MOVE_VOLUME: forward.move_volume,
     Action.START_CANDIDATE: forward.start_candidate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import remote
 from bootstrap.errors import BootstrapError
-from bootstrap.operations.redeploy import exchange
+from bootstrap.operations.redeploy import copies, exchange
 from bootstrap.operations.redeploy.forward import HEALTH_S, VOLUME_S
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap_agent.contract import answers
@@ -41,6 +41,7 @@ def start_live(work: Replacement) -> None:
 
 def discard_candidate(work: Replacement) -> None:
     """By its role: one that failed while it was created is not known here yet."""
+    copies.delete(work)
     for droplet in work.env.cloud.droplets(work.role(finding.CANDIDATE)):
         if finding.carries(work.env.settings, droplet, finding.RETIRED):
             if droplet.status != "off":

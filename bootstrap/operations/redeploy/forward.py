@@ -6,19 +6,38 @@ unmounted on the one before it is attached to the other.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import machine, remote, secrets, snapshots, sshkey
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
-from bootstrap.errors import BootstrapError, CertificateError, ConflictError, HostError, NotFoundError, UnhealthyError
+from bootstrap.errors import (
+    BootstrapError,
+    CertificateError,
+    ConflictError,
+    HostError,
+    NotFoundError,
+    UnhealthyError,
+    UsageError,
+)
 from bootstrap.operations import backup
 from bootstrap.operations.redeploy import exchange
 from bootstrap.operations.redeploy.replacement import Replacement
+from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers
 
 VOLUME_S = 180
 HEALTH_S = 120
 CANDIDATE_HEALTH_S = 30
 CERTIFICATE_S = 300
+# before the bound of the hold is over, the old droplet looks whether it still has the volume, and serves again if so:
+# by then the volume is on its way, or stays
+MARGIN_S = 15
+# without an answer over SSH while visitors wait, the old droplet is dead
+DEAD_S = 15
+# where the bound is over: so that what is at its end still ends
+LEAST_S = 5
 
 
 def create_candidate(work: Replacement) -> None:
@@ -54,41 +73,84 @@ def await_quiet(work: Replacement) -> None:
 
 def stop_live(work: Replacement) -> None:
     """From here on new visitors wait; they are answered by whoever has the address when this is over."""
-    host = work.host(work.old_droplet())
-    remote.agent(host, answers.TIMERS_DISABLE)
-    remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
-    remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
+    with suppress(UsageError):
+        # an agent of an earlier image cannot wait for the volume before it comes
+        remote.agent(work.host(work.new_droplet()), answers.STANDBY)
+    work.held()
+    try:
+        _stop(work, work.host(work.old_droplet()))
+    except HostError as error:
+        if not error.retryable or _answers(work):
+            raise
+        # the candidate is known to do well, and here nobody is served any more: powered off, nothing is written here
+        old = work.old_droplet()
+        work.env.progress.warn(f"{old.name} does not answer any more, so it is powered off: {error.message}")
+        work.env.cloud.shutdown_droplet(old.id)
+
+
+def _stop(work: Replacement, host: Host) -> None:
+    try:
+        bound = str(work.env.settings.hold_bound_s)
+        work.handed_over(remote.agent(host, answers.HANDOVER, bound, timeout_s=remote.STACK_S).seconds)
+    except UsageError:
+        # an agent of an earlier image: nothing there lets visitors in by itself
+        remote.agent(host, answers.TIMERS_DISABLE)
+        remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
+        remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
+
+
+def _answers(work: Replacement) -> bool:
+    """A connection may break; a droplet that takes no new one is dead, or serves nobody."""
+    try:
+        work.host(work.old_droplet()).wait_until_reachable(timeout_s=DEAD_S)
+    except HostError:
+        return False
+    return True
 
 
 def snapshot_volume(work: Replacement) -> None:
+    """While live serves: what a power cut in this moment would leave, which is what file system and databases are made
+    to come back from. Nobody waits for it."""
     work.snapshot = snapshots.take(work.env, work.volume, work.old_droplet().image_id).name
 
 
 def move_volume(work: Replacement) -> None:
-    exchange.go_back(work)
-    work.attach(work.new_droplet(), away_from=work.old_droplet())
+    work.require_in_time(MARGIN_S)
+    with work.provider():
+        exchange.go_back(work)
+        work.attach(work.new_droplet(), away_from=work.old_droplet())
 
 
 def start_candidate(work: Replacement) -> None:
+    """It installs the certificate that came with the volume: the authority could not reach this machine yet."""
     host = work.host(work.new_droplet())
-    remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
-    # installs the certificate that came with the volume; the authority could not reach this machine yet
-    remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
+    try:
+        taken = remote.agent(host, answers.TAKEOVER, timeout_s=max(LEAST_S, work.left_s()))
+    except UsageError:
+        # an agent of an earlier image
+        remote.agent(host, answers.VOLUME_MOUNT, timeout_s=VOLUME_S)
+        remote.agent(host, answers.STACK_UP, timeout_s=remote.STACK_S)
+    else:
+        work.note_parts(taken.seconds)
+        work.serving = taken.serving
 
 
 def check_candidate(work: Replacement) -> None:
     new = work.new_droplet()
+    patience_s = min(CANDIDATE_HEALTH_S, max(LEAST_S, work.left_s()))
     if new.public_ip is None:
         raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
     try:
-        # its stack says that it is up, and nobody is served meanwhile: no long patience
-        work.gate(new.public_ip, CANDIDATE_HEALTH_S)
+        # it says that all paths answer, and nobody is served meanwhile: no long patience, and one path
+        work.gate(new.public_ip, patience_s, work.serving[:1])
     except UnhealthyError as error:
         raise UnhealthyError(f"{error.message}; {_suspects(work)}", error.remedy) from error
 
 
 def move_address(work: Replacement) -> None:
-    work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
+    with work.provider():
+        work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
+    work.let_in()
 
 
 # from here on only forward
@@ -107,8 +169,12 @@ def swap_roles(work: Replacement) -> None:
 
 
 def confirm(work: Replacement) -> None:
-    work.gate(work.address, HEALTH_S)
+    work.gate(work.address, HEALTH_S, work.serving)
     host = work.host(work.new_droplet())
+    with suppress(UsageError):
+        # an agent of an earlier image brought up all at once
+        remote.agent(host, answers.STACK_COMPLETE, timeout_s=remote.STACK_S)
+    work.gate(work.address, HEALTH_S)
     remote.agent(host, answers.TIMERS_ENABLE)
     try:
         remote.agent(host, answers.CERTIFICATE_ENSURE, timeout_s=CERTIFICATE_S)
@@ -120,8 +186,7 @@ def retire_old(work: Replacement) -> None:
     cloud, new = work.env.cloud, work.new_droplet()
     for droplet in cloud.droplets(work.role(finding.RETIRED)):
         if work.wish.keep_old and work.old is not None and droplet.id == work.old.id:
-            if droplet.status != "off":
-                cloud.shutdown_droplet(droplet.id)
+            _put_aside(work, droplet)
         else:
             work.delete(droplet)
     # unless one is kept, nothing carries it now
@@ -129,6 +194,17 @@ def retire_old(work: Replacement) -> None:
     # deleting the address's earlier owner has been seen to unassign it (terraform-provider-digitalocean#147)
     work.hold_address(new)
     _prune_snapshots(work)
+
+
+def _put_aside(work: Replacement, droplet: Droplet) -> None:
+    """Powered on again, it starts nothing: what was only stopped, Docker might."""
+    if droplet.status == "off":
+        return
+    try:
+        remote.agent(work.host(droplet), answers.STACK_DOWN, timeout_s=remote.STACK_S)
+    except BootstrapError as error:
+        work.env.progress.warn(f"{droplet.name} is powered off as it is: {error.message}")
+    work.env.cloud.shutdown_droplet(droplet.id)
 
 
 def _suspects(work: Replacement) -> str:

@@ -3,14 +3,16 @@ stands, and what its actions (`forward.py`, `back.py`) share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import gate, machine, remote, secrets
 from bootstrap.deployment.environment import Environment
-from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap.errors import ConflictError, NotFoundError, UnhealthyError
 from bootstrap.operations.redeploy.journal import Entry, Journal
 from bootstrap.operations.redeploy.resume import Standing, resume
 from bootstrap.operations.redeploy.table import State
@@ -45,8 +47,20 @@ class Replacement:
     stack: Stack
     given: Mapping[str, str] = field(repr=False)
     seconds: dict[str, float] = field(default_factory=dict)
+    # of what an agent did within one of these steps
+    parts: dict[str, float] = field(default_factory=dict)
+    # since when visitors wait, by the monotonic clock
+    held_at: float | None = None
+    # how long they did, all in all and for the provider; and what the pre-flight had said
+    hold_s: float | None = None
+    provider_s: float = 0.0
+    predicted_hold_s: float | None = None
+    # by which the candidate is asked whether it answers; empty for the stack's health
+    serving: tuple[str, ...] = ()
     snapshot: str | None = None
     reason: str | None = None
+    # an earlier run was interrupted
+    resumed: bool = False
     _hosts: dict[int, Host] = field(default_factory=dict)
 
     @classmethod
@@ -133,6 +147,44 @@ class Replacement:
         machine.forget_pins(self.env, droplet)
         self.env.cloud.delete_droplet(droplet.id)
 
+    # the hold
+
+    def held(self) -> None:
+        """Visitors wait from now on, at the latest."""
+        self.held_at = time.monotonic()
+
+    def left_s(self) -> float:
+        """Of the hold's bound; all of it where nobody waits."""
+        waited = 0.0 if self.held_at is None else time.monotonic() - self.held_at
+        return self.env.settings.hold_bound_s - waited
+
+    def require_in_time(self, margin_s: float = 0) -> None:
+        if self.left_s() < margin_s:
+            raise UnhealthyError(
+                f"visitors waited too long: less than {margin_s:.0f} s are left of hold_bound_s",
+                "run it when the droplet has less to do, or set a longer hold_bound_s",
+            )
+
+    def handed_over(self, seconds: Mapping[str, float]) -> None:
+        """What was done ahead of the hold kept nobody waiting."""
+        self.note_parts(seconds)
+        if self.held_at is not None:
+            self.held_at += seconds.get("ahead", 0.0)
+
+    def let_in(self) -> None:
+        if self.held_at is not None:
+            self.hold_s = time.monotonic() - self.held_at
+
+    @contextmanager
+    def provider(self) -> Iterator[None]:
+        """What only the provider can do, within the hold."""
+        began = time.monotonic()
+        yield
+        self.provider_s += time.monotonic() - began
+
+    def note_parts(self, seconds: Mapping[str, float]) -> None:
+        self.parts.update(seconds)
+
     # where the data and the address are, as the cloud says now
 
     def volume_at(self) -> int | None:
@@ -167,8 +219,10 @@ class Replacement:
         if self.address_at() != droplet.id:
             self.env.cloud.assign_reserved_ip(self.address, droplet.id)
 
-    def gate(self, address: str, patience_s: float) -> None:
-        gate.wait_until_healthy(self.env, self.stack.bootstrap.health, address, patience_s=patience_s)
+    def gate(self, address: str, patience_s: float, paths: tuple[str, ...] = ()) -> None:
+        """By default the stack's health."""
+        paths = paths or self.stack.bootstrap.health
+        gate.wait_until_healthy(self.env, paths, address, patience_s=patience_s)
 
 
 def standing_of(deployment: finding.Deployment) -> Standing:

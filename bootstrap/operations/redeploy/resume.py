@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bootstrap.operations.redeploy.journal import Entry
 from bootstrap.operations.redeploy.table import FINAL, GOING_BACK, State
 
+_READY = (State.CANDIDATE_READY, State.PREFLIGHTED, State.VOLUME_SNAPSHOTTED)
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -32,10 +34,11 @@ def resume(standing: Standing, last: Entry | None) -> State:
     if standing.volume_at == standing.candidate:
         return State.VOLUME_MOVED
     if standing.volume_at is None:
+        return State.LIVE_STOPPED
+    if journal in (State.QUIET, State.LIVE_STOPPED):
+        # Live may serve again since it was stopped: it is stopped again, and as somebody may wait, soon.
         return State.VOLUME_SNAPSHOTTED
-    # Live may have rebooted and serve again since it was stopped: it is stopped again, whatever the journal says.
-    ready = (State.CANDIDATE_READY, State.QUIET, State.LIVE_STOPPED, State.VOLUME_SNAPSHOTTED)
-    return State.CANDIDATE_READY if journal in ready else State.CANDIDATE_CREATED
+    return journal if journal in _READY else State.CANDIDATE_CREATED
 
 
 def _without_candidate(standing: Standing, last: Entry | None) -> State:

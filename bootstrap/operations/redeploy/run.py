@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import rights, snapshots
+from bootstrap.deployment import remote, rights, snapshots
 from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
@@ -17,10 +17,11 @@ from bootstrap.operations.redeploy.back import discard_candidate
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.replacement import Replacement, Wish, standing_of
 from bootstrap.operations.redeploy.resume import resume
-from bootstrap.operations.redeploy.table import GOING_BACK, State, following, on_failure
+from bootstrap.operations.redeploy.table import GOING_BACK, Action, State, following, on_failure
 from bootstrap.ports.cloud import Droplet, Size
 from bootstrap.ports.web import ProbeReport
 from bootstrap.stack import loading as stacks
+from bootstrap_agent.contract import answers
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,22 @@ class Replaced:
     new: Machine
     old_kept: bool
     volume_snapshot: str | None
+    # how long visitors waited; of that for the provider (detach, attach, address), and for us; None when an earlier run
+    # let them wait
+    hold_s: float | None
+    provider_s: float | None
+    own_s: float | None
+    # the pre-flight: its own time, which nobody waited for, and how long a hold it foresaw
+    preflight_s: float | None
+    predicted_hold_s: float | None
     outage_s: float
     longest_s: float
     requests: int
     failed: int
     first_failure: str | None
     steps: dict[str, float]
+    # what the agents did in the hold, and what just before it (`ahead`)
+    parts: dict[str, float]
     resumed: bool
 
 
@@ -110,8 +121,9 @@ def state_of(env: Environment, deployment: finding.Deployment) -> State:
 
 def _replace(work: Replacement, image_id: int | None) -> Replaced:
     env, began_at = work.env, work.state
+    work.resumed = began_at is not State.IDLE
     _settle_what_was_begun(work, image_id)
-    prober = env.web.prober(f"https://{env.settings.domain}{work.stack.bootstrap.health[0]}", address=work.address)
+    prober = env.web.prober(f"https://{env.settings.domain}{_probed(work)}", address=work.address)
     prober.start()
     try:
         failure = _run(work)
@@ -119,7 +131,22 @@ def _replace(work: Replacement, image_id: int | None) -> Replaced:
         seen = prober.stop()
     if work.state is State.GIVEN_BACK:
         raise _given_back(work, failure, seen) from failure
-    return _report(work, seen, resumed=began_at is not State.IDLE)
+    return _report(work, seen)
+
+
+def _probed(work: Replacement) -> str:
+    """A path that answers on both sides; of an earlier release only the health paths are known to."""
+    stack = work.stack.bootstrap
+    if work.old is None or stack.serving == stack.health:
+        return stack.serving[0]
+    try:
+        known = remote.agent(work.host(work.old), answers.INFO).serving
+    except BootstrapError:
+        if not work.resumed:
+            raise
+        # it may be anywhere
+        known = stack.serving
+    return next((path for path in stack.serving if path in known), stack.health[0])
 
 
 def _run(work: Replacement) -> Exception | None:
@@ -142,7 +169,7 @@ def _run(work: Replacement) -> Exception | None:
                 continue
             failure, work.reason = error, _message(error)
             work.env.progress.warn(f"{work.reason}: giving back to the old droplet")
-            work.enter(back.target)
+            work.enter(State.GIVING_BACK if work.resumed else back.target)
     return failure
 
 
@@ -241,7 +268,7 @@ def _outage(seen: ProbeReport) -> float:
     return round(seen.outage_s, 2) if seen.failed else 0.0
 
 
-def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Replaced:
+def _report(work: Replacement, seen: ProbeReport) -> Replaced:
     assert work.new is not None
     names = {image.id: image.name for image in work.env.cloud.images()}
 
@@ -255,14 +282,24 @@ def _report(work: Replacement, seen: ProbeReport, resumed: bool) -> Replaced:
         new=told(work.new),
         old_kept=work.wish.keep_old and work.old is not None,
         volume_snapshot=work.snapshot,
+        hold_s=_rounded(work.hold_s),
+        provider_s=_rounded(work.provider_s if work.hold_s is not None else None),
+        own_s=_rounded(work.hold_s - work.provider_s if work.hold_s is not None else None),
+        preflight_s=work.seconds.get(Action.PREFLIGHT.value),
+        predicted_hold_s=_rounded(work.predicted_hold_s),
         outage_s=_outage(seen),
         longest_s=seen.longest_s,
         requests=seen.requests,
         failed=seen.failed,
         first_failure=seen.first_failure,
         steps=work.seconds,
-        resumed=resumed,
+        parts=work.parts,
+        resumed=work.resumed,
     )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
 
 
 def journal_of(env: Environment) -> Journal:

@@ -15,9 +15,10 @@ class State(str, Enum):
     IDLE = "idle"
     CANDIDATE_CREATED = "candidate_created"
     CANDIDATE_READY = "candidate_ready"
+    PREFLIGHTED = "preflighted"
+    VOLUME_SNAPSHOTTED = "volume_snapshotted"
     QUIET = "quiet"
     LIVE_STOPPED = "live_stopped"
-    VOLUME_SNAPSHOTTED = "volume_snapshotted"
     VOLUME_MOVED = "volume_moved"
     CANDIDATE_UP = "candidate_up"
     HEALTHY = "healthy"
@@ -36,9 +37,10 @@ class State(str, Enum):
 class Action(str, Enum):
     CREATE_CANDIDATE = "create_candidate"
     PREPARE_CANDIDATE = "prepare_candidate"
+    PREFLIGHT = "preflight"
+    SNAPSHOT_VOLUME = "snapshot_volume"
     AWAIT_QUIET = "await_quiet"
     STOP_LIVE = "stop_live"
-    SNAPSHOT_VOLUME = "snapshot_volume"
     MOVE_VOLUME = "move_volume"
     START_CANDIDATE = "start_candidate"
     CHECK_CANDIDATE = "check_candidate"
@@ -68,29 +70,31 @@ _S, _A = State, Action
 FORWARD: tuple[Transition, ...] = (
     Transition(_S.IDLE, _S.CANDIDATE_CREATED, "a droplet from the image, without the volume", _A.CREATE_CANDIDATE),
     Transition(_S.CANDIDATE_CREATED, _S.CANDIDATE_READY, "booted, reached, holds the secrets", _A.PREPARE_CANDIDATE),
-    Transition(_S.CANDIDATE_READY, _S.QUIET, "no event pending at a droplet or the volume", _A.AWAIT_QUIET),
-    Transition(_S.QUIET, _S.LIVE_STOPPED, "visitors wait, stack drained and down, volume unmounted", _A.STOP_LIVE),
-    Transition(_S.LIVE_STOPPED, _S.VOLUME_SNAPSHOTTED, "the data as the old release left it", _A.SNAPSHOT_VOLUME),
-    Transition(_S.VOLUME_SNAPSHOTTED, _S.VOLUME_MOVED, "detached, attached to the candidate", _A.MOVE_VOLUME),
-    Transition(_S.VOLUME_MOVED, _S.CANDIDATE_UP, "volume mounted, stack up, certificate installed", _A.START_CANDIDATE),
+    Transition(_S.CANDIDATE_READY, _S.PREFLIGHTED, "all of it up on a copy of the data, unseen", _A.PREFLIGHT),
+    Transition(_S.PREFLIGHTED, _S.VOLUME_SNAPSHOTTED, "the data, while live serves", _A.SNAPSHOT_VOLUME),
+    Transition(_S.VOLUME_SNAPSHOTTED, _S.QUIET, "no event pending at a droplet or the volume", _A.AWAIT_QUIET),
+    Transition(_S.QUIET, _S.LIVE_STOPPED, "visitors wait, stack drained and stopped, volume unmounted", _A.STOP_LIVE),
+    Transition(_S.LIVE_STOPPED, _S.VOLUME_MOVED, "detached, attached to the candidate", _A.MOVE_VOLUME),
+    Transition(_S.VOLUME_MOVED, _S.CANDIDATE_UP, "volume mounted, visitors can be answered", _A.START_CANDIDATE),
     Transition(_S.CANDIDATE_UP, _S.HEALTHY, "answers from outside on its own address", _A.CHECK_CANDIDATE),
     Transition(_S.HEALTHY, _S.CUTOVER, "reserved IP assigned in one call", _A.MOVE_ADDRESS),
     Transition(_S.CUTOVER, _S.SWAPPED, "live is retired, the candidate is live", _A.SWAP_ROLES),
-    Transition(_S.SWAPPED, _S.CONFIRMED, "answers through the reserved IP, timers on", _A.CONFIRM),
+    Transition(_S.SWAPPED, _S.CONFIRMED, "whole, answers through the reserved IP, timers on", _A.CONFIRM),
     Transition(_S.CONFIRMED, _S.RETIRED, "old droplet deleted, or kept off", _A.RETIRE_OLD),
 )
 
-# Live was not touched before STOP_LIVE, but STOP_LIVE may have failed half-way, in an earlier run, too: so QUIET and
-# CANDIDATE_READY give back.
+# Live was not touched before STOP_LIVE, which may fail half-way, so that QUIET gives back. Where an earlier run was
+# interrupted nobody knows: `run.py` gives back from everywhere then.
 ON_FAILURE: tuple[Transition, ...] = (
-    *(Transition(state, _S.LIVE_SERVING, "live was not touched") for state in (_S.IDLE, _S.CANDIDATE_CREATED)),
+    *(
+        Transition(state, _S.LIVE_SERVING, "live was not touched")
+        for state in (_S.IDLE, _S.CANDIDATE_CREATED, _S.CANDIDATE_READY, _S.PREFLIGHTED, _S.VOLUME_SNAPSHOTTED)
+    ),
     *(
         Transition(state, _S.GIVING_BACK, "whatever failed")
         for state in (
-            _S.CANDIDATE_READY,
             _S.QUIET,
             _S.LIVE_STOPPED,
-            _S.VOLUME_SNAPSHOTTED,
             _S.VOLUME_MOVED,
             _S.CANDIDATE_UP,
             _S.HEALTHY,

@@ -1,5 +1,6 @@
 """What every service tells of itself. `/health/`: the process answers. `/ready/`: its database and broker were really
-reached. `/version/`: the release. `/openapi.json`: what can be asked."""
+reached. `/serving/`: its database was; while the broker is away events wait. `/version/`: the release. `/openapi.json`:
+what can be asked."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ TIMEOUT_S = 2
 DEADLINE_S = 3
 # A crowd of probes must not become a crowd of connections.
 KEEP_S = 1.0
+# Visitors wait for the answer to this one.
+SERVING_KEEP_S = 0.1
 
 
 def _database() -> None:
@@ -37,9 +40,10 @@ def _broker() -> None:
 
 
 class _Readiness:
-    """The last answer, for `KEEP_S` seconds; whoever asks meanwhile waits for the check under way."""
+    """The last answer, for `keep_s` seconds; whoever asks meanwhile waits for the check under way."""
 
-    def __init__(self, checks: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(self, checks: Mapping[str, Callable[[], None]], keep_s: float = KEEP_S) -> None:
+        self._keep_s = keep_s
         self._lock = threading.Lock()
         self._checks = checks
         self._pools = {name: ThreadPoolExecutor(1, thread_name_prefix=f"ready-{name}") for name in checks}
@@ -50,7 +54,7 @@ class _Readiness:
         with self._lock:
             if time.monotonic() >= self._until:
                 self._answer = self._ask()
-                self._until = time.monotonic() + KEEP_S
+                self._until = time.monotonic() + self._keep_s
             return self._answer
 
     def _ask(self) -> dict[str, str]:
@@ -69,6 +73,7 @@ class _Readiness:
 
 
 _readiness = _Readiness({"database": _database, "broker": _broker})
+_serving = _Readiness({"database": _database}, SERVING_KEEP_S)
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -76,7 +81,14 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    answer = _readiness.answer()
+    return _told(_readiness.answer())
+
+
+def serving(request: HttpRequest) -> HttpResponse:
+    return _told(_serving.answer())
+
+
+def _told(answer: dict[str, str]) -> HttpResponse:
     ok = all(state == "ok" for state in answer.values())
     return JsonResponse({"status": "ok" if ok else "not ready", **answer}, status=200 if ok else 503)
 
@@ -94,6 +106,7 @@ def openapi(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("health/", health),
     path("ready/", ready),
+    path("serving/", serving),
     path("version/", version),
     path("openapi.json", openapi),
 ]

@@ -17,7 +17,7 @@ from common.logs import request_id
 log = logging.getLogger("request")
 
 _ACCEPTED = re.compile(r"[0-9A-Za-z-]{8,64}")
-_QUIET = ("/health/", "/ready/")
+_QUIET = ("/health/", "/ready/", "/serving/")
 
 
 def id_of(given: str) -> str:

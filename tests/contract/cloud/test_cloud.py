@@ -174,6 +174,17 @@ def test_a_volume_is_made_anew_from_its_snapshot_under_its_name(subject: Subject
     assert cloud.volume_snapshot(taken.id) is None
 
 
+def test_a_volume_is_made_from_a_snapshot_and_outlives_it(subject: Subject) -> None:
+    cloud, tag = subject.cloud, subject.tag
+    volume = cloud.create_volume(subject.name, subject.region, 10, [tag])
+    taken = cloud.snapshot_volume(volume.id, f"{subject.name}-copied", [tag])
+    copy = cloud.create_volume(f"{subject.name}-copy", subject.region, 10, [f"{tag}:copy"], taken.id)
+    cloud.delete_volume_snapshot(taken.id)
+    assert cloud.volume(copy.id) == copy and (copy.size_gb, copy.tags) == (10, (f"{tag}:copy",))
+    cloud.delete_volume(copy.id)
+    assert cloud.volume(copy.id) is None
+
+
 def test_a_reserved_ip_moves_in_one_step(subject: Subject) -> None:
     cloud = subject.cloud
     first, second = make(subject, 1), make(subject, 2)

@@ -73,27 +73,21 @@ def test_jobs_wait_for_what_they_need(needs: set[str], order: list[str]) -> None
     assert compose.done == order
 
 
-@pytest.mark.parametrize(("drain", "front"), [((), "stop web"), (("web", "chat"), "stop web chat"), (("gone",), None)])
-def test_visitors_wait_before_the_front_stops_and_the_front_before_the_rest(
-    monkeypatch: pytest.MonkeyPatch, drain: tuple[str, ...], front: str | None
-) -> None:
+def test_visitors_wait_before_anything_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 
     class Stopping:
         def run(self, *arguments: str, timeout_s: float) -> None:
             done.append(" ".join(argument for argument in arguments if not argument.startswith("-")))
 
-        def published(self) -> list[str]:
-            return ["web"]
-
         def containers(self) -> list[Container]:
-            return [Container(name, name, "running", "", 0) for name in ("db", "web", "chat")]
+            return []
 
     monkeypatch.setattr(stack.boot, "disable", lambda: done.append("not at boot"))
-    monkeypatch.setattr(stack, "SETTLE_S", 0)
     monkeypatch.setattr(stack.hold, "hold", lambda: done.append("hold"))
-    stack.down(parse({"name": "x", "health": ["/"], "drain": drain}), Stopping())  # type: ignore[arg-type]
-    assert done == ["not at boot", "hold", *filter(None, [front]), "stop", "down"]
+    monkeypatch.setattr(stack.stopping, "end", lambda compose, x: done.append("stop"))
+    stack.down(parse({"name": "x", "health": ["/"]}), Stopping())  # type: ignore[arg-type]
+    assert done == ["not at boot", "hold", "stop", "down"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,15 @@ def run_destroy(world: World, *, volume: bool = False, backups: bool = False) ->
     return destroy.destroy(world.env(), volume=volume, backups=backups)
 
 
+def test_a_copy_of_the_data_that_a_pre_flight_left_is_no_second_data_volume_and_goes(world: World) -> None:
+    tags = ["bootstrap:example_com", "bootstrap:example_com:preflight"]
+    copy = world.cloud.create_volume("bootstrap-preflight-1", "nyc3", 10, tags)
+    world.cloud.attach_volume(copy.id, world.cloud.droplets()[0].id)
+    run_destroy(world)
+    (kept,) = world.cloud.volumes()
+    assert kept.name == "bootstrap-example-com"
+
+
 def test_status_has_the_fields_that_scripts_read(world: World) -> None:
     now = status(world.env())
     assert (now["deployment"], now["url"], now["state"], now["healthy"]) == (

@@ -145,7 +145,9 @@ def test_redeploy_asks_once_where_the_deployment_stands(world: World, monkeypatc
 # the lock is lost on the way
 
 
-@pytest.mark.parametrize("at", ["1 secrets get", "1 stack down", "2 stack up", "assign reserved ip", "2 timers enable"])
+@pytest.mark.parametrize(
+    "at", ["1 secrets get", "1 handover 60", "2 takeover", "assign reserved ip", "2 timers enable"]
+)
 def test_a_redeploy_that_was_taken_over_touches_nothing_more(
     deployed: Deployed, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,9 @@ class Health(ServiceTest):
         status, answer = self.answer(database=lambda: None, broker=release.wait)
         self.assertEqual((status, answer["database"], answer["broker"]), (503, "ok", "unreachable"))
 
+    def test_it_serves_without_the_broker(self) -> None:
+        self.assertEqual(Client(headers={"host": HOST}).get("/serving/").json(), {"status": "ok", "database": "ok"})
+
     def test_the_real_broker_check_fails_without_a_broker(self) -> None:
         status, answer = self.answer(broker=health._broker)
         self.assertEqual((status, answer["broker"]), (503, "unreachable"))

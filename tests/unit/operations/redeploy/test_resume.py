@@ -25,7 +25,7 @@ def entry(state: State, candidate: int | None = CANDIDATE, live: int | None = LI
     [
         (facts(candidate=None), State.IDLE),
         (facts(), State.CANDIDATE_CREATED),
-        (facts(volume_at=None), State.VOLUME_SNAPSHOTTED),
+        (facts(volume_at=None), State.LIVE_STOPPED),
         (facts(volume_at=CANDIDATE), State.VOLUME_MOVED),
         (facts(volume_at=CANDIDATE, address_at=CANDIDATE), State.CUTOVER),
         (facts(live=None, volume_at=CANDIDATE, address_at=CANDIDATE), State.CUTOVER),
@@ -54,7 +54,8 @@ def test_a_journal_of_another_candidate_is_not_believed() -> None:
 
 
 def test_live_is_stopped_again_as_it_may_have_rebooted() -> None:
-    assert resume(facts(), entry(State.VOLUME_SNAPSHOTTED)) is State.CANDIDATE_READY
+    for stopped in (State.QUIET, State.LIVE_STOPPED):
+        assert resume(facts(), entry(stopped)) is State.VOLUME_SNAPSHOTTED
 
 
 def test_a_candidate_that_went_away_leaves_live_to_be_started() -> None:

@@ -34,7 +34,7 @@ def test_a_kept_droplet_takes_over_again_without_a_new_one(world: World) -> None
 def test_a_kept_droplet_that_fails_stays_kept(world: World) -> None:
     env = world.env()
     redeploy(env, keep_old=True)
-    world.effects.trips = lambda name: NotFoundError("no such thing") if name == "1 stack up" else None
+    world.effects.trips = lambda name: NotFoundError("no such thing") if name == "1 takeover" else None
     with pytest.raises(NotFoundError, match=r"serves example\.com: no request failed"):
         rollback(env)
     assert_whole(world, live="2")

@@ -35,7 +35,7 @@ def test_every_state_before_the_address_moves_has_a_way_back_and_none_after(stat
 
 def test_nothing_is_undone_before_live_was_touched() -> None:
     touched = [s for s in path_from(State.IDLE) if (b := on_failure(s)) and b.target is State.GIVING_BACK]
-    assert touched[0] is State.CANDIDATE_READY, "stopping live may have failed half-way"
+    assert touched[0] is State.QUIET, "stopping live may have failed half-way"
 
 
 def test_the_way_back_does_not_turn_again() -> None:

@@ -105,9 +105,19 @@ def test_an_older_release_that_does_not_start_gives_the_data_back_too(world: Wor
     holds(world, NEWER)
 
 
+def test_one_that_does_not_answer_with_the_volume_gives_the_data_back_too(world: World) -> None:
+    replaced(world)
+    world.deaf = True
+    with pytest.raises(UnhealthyError, match=r"serves example\.com: no request failed"):
+        back(world)
+    assert world.effects.calls.count("delete volume") == 3, "the copy, what was given up, what came back from it"
+    assert_whole(world, live="2")
+    holds(world, NEWER)
+
+
 def test_create_does_not_begin_a_second_life_where_the_volume_is_away(world: World) -> None:
     replaced(world)
-    world.effects.trips = lambda name: Killed() if name == "create volume" else None
+    world.effects.trips = lambda name: Killed() if name == "create volume" and not world.cloud.volumes() else None
     with pytest.raises(Killed):
         back(world)
     world.effects.trips = lambda _: None
@@ -168,14 +178,15 @@ def test_killed_anywhere_and_run_again_it_ends(deployed: Deployed, after: bool, 
 def test_killed_while_it_gives_back_nothing_is_lost(deployed: Deployed, journal_is_lost: bool) -> None:
     def broken() -> World:
         world = replaced(deployed())
-        world.ill_images.add(world.image.id)
+        # which only shows once it has the volume
+        world.deaf = True
         return world
 
     rehearsal = broken()
     with pytest.raises(UnhealthyError):
         back(rehearsal)
     calls = rehearsal.effects.calls
-    for at in range(calls.index("3 stack up") + 1, len(calls) + 1):
+    for at in range(calls.index("3 takeover") + 1, len(calls) + 1):
         world = broken()
         world.effects.trip = Trip(len(world.effects.calls) + at, Killed())
         with pytest.raises(Killed):

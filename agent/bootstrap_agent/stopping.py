@@ -1,0 +1,75 @@
+"""How a stack ends: whoever is being answered gets the answer, then all that is left ends at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from bootstrap_agent.compose import Compose, Container
+from bootstrap_agent.contract.errors import HostError
+from bootstrap_agent.contract.stack import Handover, XBootstrap
+from bootstrap_agent.run import note, run
+
+STOP_S = 180
+# for those who have just connected to ask what they came for
+SETTLE_S = 1.0
+# whoever takes longer for an answer is cut by the stack's own time-outs
+QUIET_S = 30
+# for a front that answers nobody any more: whoever is still connected to it has asked nothing
+FRONT_S = 2
+
+
+def running(compose: Compose) -> list[Container]:
+    return [container for container in compose.containers() if container.state == "running"]
+
+
+def of(containers: Iterable[Container], services: Collection[str]) -> list[Container]:
+    return [container for container in containers if container.service in services]
+
+
+def stop(containers: Iterable[Container], grace_s: int | None = None) -> None:
+    """All at once; each has its own time, or `grace_s`, to end by itself."""
+    if ids := [container.id for container in containers]:
+        grace = [] if grace_s is None else [f"--time={grace_s}"]
+        run(["docker", "stop", *grace, *ids], timeout_s=STOP_S)
+
+
+def end(compose: Compose, x: XBootstrap) -> None:
+    """New visitors wait already. What the stack calls warm stays up; of a stack that says nothing of itself the data
+    services end after those that write into them."""
+    containers = running(compose)
+    given = x.handover or Handover()
+    with ThreadPoolExecutor() as at_once:
+        unneeded = at_once.submit(stop, of(containers, given.later))
+        _drain(compose, x, containers)
+        left = [one for one in containers if one.service not in {*given.warm, *given.later}]
+        front = of(left, [given.quiet.service] if given.quiet else [])
+        rest = [one for one in left if one not in front]
+        if x.handover is None:
+            stop(one for one in rest if one.service not in x.data_services)
+            stop(of(rest, x.data_services))
+        closing = at_once.submit(stop, front, FRONT_S)
+        stop(rest if x.handover else [])
+        for still in (closing, unneeded):
+            still.result()
+
+
+def _drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> None:
+    """Returns when nobody is being answered."""
+    front = set(x.drain or compose.published()) & {one.service for one in containers}
+    if not front:
+        return
+    note(f"drain {', '.join(sorted(front))}")
+    quiet = x.handover.quiet if x.handover else None
+    if quiet is None or quiet.service not in front:
+        time.sleep(SETTLE_S)
+        stop(of(containers, front))
+        return
+    settled = time.monotonic() + SETTLE_S
+    # they say good-bye to connections that would never end by themselves
+    stop(of(containers, front - {quiet.service}))
+    time.sleep(max(0.0, settled - time.monotonic()))
+    compose.execute(
+        quiet.service, quiet.command, error=HostError, what=f"quiet {quiet.service}", timeout_s=QUIET_S, check=False
+    )

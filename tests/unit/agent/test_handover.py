@@ -1,0 +1,150 @@
+"""The order of what must not be in another one: on a machine, all of it runs for real in the rehearsals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap_agent import handover, preflight, standby, takeover
+from bootstrap_agent.clock import Clock
+from bootstrap_agent.compose import Container
+from bootstrap_agent.contract import errors, form, paths
+from bootstrap_agent.contract.answers import Preflight, TakenOver
+from bootstrap_agent.contract.stack import parse
+from bootstrap_agent.run import Result
+
+PLAIN: dict[str, Any] = {"name": "x", "health": ["/"], "data_services": ["db"], "jobs": ["migrate"]}
+X = parse(
+    {
+        **PLAIN,
+        "databases": {"service": "db", "names": {"a": "a"}, "admin_user": "U"},
+        "handover": {"warm": ["app"], "later": ["worker"], "serving": ["/up/"], "skip_unchanged_jobs": True},
+    }
+)
+
+
+class Here:
+    """Compose, with the containers that a pre-flight left."""
+
+    def __init__(self) -> None:
+        self.states = {"db": "exited", "web": "exited", "app": "running", "worker": "exited"}
+
+    def containers(self) -> list[Container]:
+        return [Container(name, name, state, "", 0) for name, state in self.states.items()]
+
+
+class Deployed:
+    volume, domain = "data", "x.example"
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    done: list[str] = []
+
+    def told(name: str) -> Any:
+        return lambda *_, **__: done.append(name)
+
+    for module, names in {
+        handover: ("timers.disable", "timers.enable", "boot.disable", "bound.arm", "hold.hold", "stopping.end",
+                   "volume.unmount", "volume.mount", "stack.up"),
+        takeover: ("volume.mount", "seal.open_again", "stack.up", "stack.run_jobs", "pair.install", "boot.enable",
+                   "hold.release"),
+    }.items():  # fmt: skip
+        for name in names:
+            owner, _, function = name.partition(".")
+            monkeypatch.setattr(getattr(module, owner), function, told(name))
+    monkeypatch.setattr(handover, "_ahead", told("ahead"))
+    monkeypatch.setattr(takeover.gate, "wait", lambda domain, paths, patience_s: done.append(f"answers {paths}"))
+    monkeypatch.setattr(takeover, "run", lambda argv, **_: done.append(" ".join(argv[:1] + argv[-1:])))
+    for name in ("PREFLIGHT", "TAKEOVER"):
+        monkeypatch.setattr(paths, name, tmp_path / name)
+    return done
+
+
+def take_over(x: Any = X) -> TakenOver:
+    return takeover.take_over(None, Deployed, x, Here())  # type: ignore[arg-type]
+
+
+def test_the_droplet_prepares_before_visitors_wait_and_lets_them_in_again_if_nobody_comes(done: list[str]) -> None:
+    handover.hand_over(60, Deployed, X, Here(), {})  # type: ignore[arg-type]
+    assert done == [
+        "timers.disable",
+        "ahead",
+        "boot.disable",
+        "bound.arm",
+        "hold.hold",
+        "stopping.end",
+        "volume.unmount",
+    ]
+
+
+def test_visitors_are_let_in_only_where_the_volume_is(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(handover, "device_of", lambda volume: tmp_path / volume)
+    assert not handover.let_in(None, Deployed, X, Here()).released and done == []  # type: ignore[arg-type]
+    (tmp_path / "data").touch()
+    assert handover.let_in(None, Deployed, X, Here()).released  # type: ignore[arg-type]
+    assert done == ["volume.mount", "stack.up", "timers.enable"]
+
+
+def test_without_a_pre_flight_of_this_boot_or_a_word_of_the_stack_all_starts_with_care(done: list[str]) -> None:
+    assert take_over().whole
+    paths.PREFLIGHT.write_text(form.encode(Preflight({}, True, 1.0)))
+    assert take_over(parse(PLAIN)).whole
+    assert done == 2 * ["volume.mount", "seal.open_again", "stack.up"]
+
+
+def test_what_is_warm_runs_and_the_rest_but_what_comes_later_starts_at_once(done: list[str]) -> None:
+    paths.PREFLIGHT.write_text(form.encode(Preflight({}, True, 1.0)))
+    assert not take_over().whole
+    assert done[:3] == ["volume.mount", "seal.open_again", "pair.install"]
+    assert sorted(done[3:5]) == ["docker db", "docker web"]
+    assert done[5:] == ["answers ('/up/',)", "hold.release", "boot.enable", "systemd-run complete"]
+
+
+def test_jobs_that_changed_something_are_done_before_new_code_serves(done: list[str]) -> None:
+    paths.PREFLIGHT.write_text(form.encode(Preflight({}, False, 1.0)))
+    take_over()
+    assert done[3:7] == ["docker db", "stack.run_jobs", "docker web", "answers ('/up/',)"]
+
+
+@pytest.mark.parametrize(("written", "unchanged"), [(["1", "1"], True), (["1", "2"], False)])
+def test_whether_jobs_changed_something_is_seen_by_the_rows_that_were_written(
+    monkeypatch: pytest.MonkeyPatch, written: list[str], unchanged: bool
+) -> None:
+    monkeypatch.setattr(preflight.sql, "ask", lambda *_: written.pop(0))
+    monkeypatch.setattr(preflight.stack, "run_jobs", lambda *_: None)
+    trial = preflight.Trial({})
+    trial.jobs(Here(), X)  # type: ignore[arg-type]
+    assert trial.unchanged is unchanged
+    trial = preflight.Trial({})
+    trial.jobs(Here(), parse(PLAIN))  # type: ignore[arg-type]
+    assert not trial.unchanged, "nobody knows"
+
+
+def test_a_data_service_is_insisted_on_until_it_answers(done: list[str]) -> None:
+    said = [Result(1, "", "starting up"), Result(0, "", "")]
+
+    class Starting(Here):
+        def execute(self, *_: Any, **__: Any) -> Result:
+            done.append("reconcile")
+            return said.pop(0)
+
+    x = parse({**PLAIN, "reconcile": [{"service": "db", "command": ["true"]}]})
+    takeover.serve(Deployed, x, Starting(), Clock(), jobs=False)  # type: ignore[arg-type]
+    assert done.count("reconcile") == 2 and not said
+
+
+def test_who_asks_later_is_told_how_the_takeover_went_once(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standby, "run", lambda *_, **__: Result(3, "", ""))
+    monkeypatch.setattr(standby.takeover, "take_over", lambda *_: TakenOver({"by": 1}, (), whole=True))
+    for told, kind in ((standby.TakeoverTold(None, "boom", 8), errors.UnhealthyError), (None, None)):
+        if told:
+            paths.TAKEOVER.write_text(form.encode(told))
+            with pytest.raises(kind or Exception, match="boom"):
+                standby.take_over(None, Deployed, X, Here())  # type: ignore[arg-type]
+        monkeypatch.setattr(standby, "exclusive", lambda *_: __import__("contextlib").nullcontext())
+        assert standby.take_over(None, Deployed, X, Here()).seconds == {"by": 1}  # type: ignore[arg-type]
