@@ -265,8 +265,8 @@ def go_back(account: Account) -> None:
     """To the image that there is: what was before has the same one here."""
     with account.server.state.change() as tx:
         names = [taken.name for taken in tx.all(VolumeSnapshot)]
-    (image,) = {int(name.rpartition("-")[2]) for name in names if "-image-" in name}
-    rollback_with_data(account.env(), to=image)
+    images = {int(name.rpartition("-")[2]) for name in names if "-image-" in name}
+    rollback_with_data(account.env(), to=next(iter(images), None))
 
 
 def grow(account: Account) -> None:
