@@ -108,6 +108,8 @@ def standby(droplet: Droplet, options: argparse.Namespace) -> answers.StandingBy
 
     if options.action == "begin":
         return module.begin()
+    if options.action == "end":
+        return module.end()
     return module.wait(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 

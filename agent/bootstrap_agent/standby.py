@@ -26,11 +26,17 @@ TAKEOVER_S = 600
 
 def begin() -> StandingBy:
     """Again: the one before stands by no more."""
-    run(["systemctl", "--quiet", "stop", UNIT], check=False)
+    end()
     paths.TAKEOVER.unlink(missing_ok=True)
     unit = ["--quiet", "--collect", f"--unit={UNIT}", "--property=RuntimeMaxSec=5000"]
     run(["systemd-run", *unit, str(paths.AGENT), "standby", "wait"])
     return StandingBy(True)
+
+
+def end() -> StandingBy:
+    """No-op where none stands by; what it has begun is left half-way, for `stack down`."""
+    run(["systemctl", "--quiet", "stop", UNIT], check=False)
+    return StandingBy(False)
 
 
 def wait(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> StandingBy:

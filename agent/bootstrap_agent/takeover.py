@@ -23,7 +23,7 @@ from bootstrap_agent.run import last_line, note, run
 from bootstrap_agent.stopping import of
 from bootstrap_agent.waiting import until
 
-READY_S = 60.0
+READY_S = 45.0
 
 
 def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> TakenOver:

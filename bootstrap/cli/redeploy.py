@@ -107,7 +107,8 @@ def show(console: Console, report: Replaced, as_json: bool) -> None:
     console.print(f"{report.failed} of {report.requests} requests failed; the longest waited {report.longest_s:.1f} s")
     if report.hold_s is not None:
         shares = f"{report.provider_s:.1f} s for the provider, {report.own_s:.1f} s for us"
-        console.print(f"visitors waited {report.hold_s:.1f} s: {shares}")
+        foreseen = f"; {report.predicted_hold_s:.0f} s were foreseen" if report.predicted_hold_s else ""
+        console.print(f"visitors waited {report.hold_s:.1f} s: {shares}{foreseen}")
     if report.failed:
         console.print(f"outage: {report.outage_s:.1f} s; the first: {report.first_failure}")
     if report.volume_snapshot is not None:

@@ -232,8 +232,10 @@ class FakeHost:
                 return answers.Preflight(
                     {"up": 20.0, "jobs": machine.jobs_s}, machine.jobs_s < 30, 3.0 + machine.jobs_s
                 )
-            case ["standby", "begin"]:
-                return answers.StandingBy(True)
+            case ["standby", action]:
+                return answers.StandingBy(action == "begin")
+            case ["release"]:
+                return answers.Released(True)
             case ["takeover"]:
                 return answers.TakenOver({"mount": 0.2, "answer": 2.0}, ("/serving/auth/",), whole=False)
             case ["handover", _]:

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.root
 # another form, run them in test_life.py and test_kill.py; `archive` runs for ever. Nothing undoes `seal`:
 # test_backup.py.
 ELSEWHERE = {"volume unmount", "stack down", "restore", "archive", "seal"}
+# the parts of a replacement, which `redeploy` runs in the same way
+ELSEWHERE |= {"handover", "preflight", "standby begin", "standby end", "standby wait", "takeover", "release"}
 PENDING = "/etc/ssh/ssh_host_ed25519_key.new"
 
 

@@ -30,7 +30,8 @@ SERVICES = {
     *("auth-service", "ticket-service", "workflow-api", "messaging-service", "notification-service"),
     *("workflow-worker", "notification-worker"),
 }
-PAGES = ("/", "/health/", "/health/ticket/", "/health/workflow/")
+# what visitors are served by; `/health/` also waits for the broker, which comes back after them
+PAGES = ("/", "/serving/auth/", "/serving/ticket/", "/serving/workflow/")
 
 
 @dataclasses.dataclass(frozen=True)

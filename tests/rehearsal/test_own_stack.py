@@ -12,6 +12,7 @@ import pytest
 
 from tests.rehearsal.conftest import HELLO, Bootstrap, Site
 from tests.rehearsal.visitors import PATIENCE_S, Visit, busy, reads
+from tests.waiting import until
 
 OWN_DOMAIN = "hello.example"
 ENV_FILE = "/home/deploy/apps/hello/Docker/.env.production"
@@ -81,6 +82,24 @@ def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site)
     assert write(guest_book, key, "regretted") == 201
     bootstrap("restore", made["id"], OWN_DOMAIN, "--yes")
     assert sorted(lines(guest_book)) == sorted([*kept, "second"])
+
+
+def test_a_droplet_lets_visitors_in_again_when_its_operator_is_silent(bootstrap: Bootstrap, guest_book: Site) -> None:
+    """As if a redeploy had been killed in the hold: nobody is turned away, and nobody needs to run it again."""
+    key, kept = key_of(bootstrap), lines(guest_book)
+    on_it = ("ssh", OWN_DOMAIN, "--", "sudo")
+
+    def enabled() -> list[str]:
+        # the last that it does
+        units = ("bootstrap-stack.service", "bootstrap-alerts.timer")
+        return bootstrap(*on_it, "systemctl", "is-enabled", *units, check=False).out.split()
+
+    with busy(reads(guest_book, "/health/"), writes(guest_book, key, kept)) as seen:
+        bootstrap(*on_it, "bootstrap-agent", "handover", "5")
+        assert enabled() == ["disabled", "disabled"]
+        until(lambda: enabled() == ["enabled", "enabled"], "the site is served again", deadline_s=90)
+    assert seen.failed == [] and seen.longest_s > 5 and told(bootstrap)["healthy"]
+    assert sorted(lines(guest_book)) == sorted(kept)
 
 
 def test_another_stacks_folder_is_refused(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:

@@ -335,7 +335,8 @@ class Released(msgspec.Struct, frozen=True):
 
 
 INFO: Command[Info] = Command(("info",), Info, changes=False)
-VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume)
+# the droplet may just be letting visitors in by itself: that is to end first
+VOLUME_MOUNT: Command[Volume] = Command(("volume", "mount"), Volume, patience_s=150)
 VOLUME_UNMOUNT: Command[Volume] = Command(("volume", "unmount"), Volume)
 SECRETS_PUT: Command[Written] = Command(("secrets", "put"), Written)
 SECRETS_GET: Command[Secrets] = Command(("secrets", "get"), Secrets, changes=False)
@@ -345,6 +346,7 @@ STACK_DOWN: Command[Services] = Command(("stack", "down"), Services)
 HANDOVER: Command[HandedOver] = Command(("handover",), HandedOver, argument="bound", patience_s=120)
 PREFLIGHT: Command[Preflight] = Command(("preflight",), Preflight, argument="volume")
 STANDBY: Command[StandingBy] = Command(("standby", "begin"), StandingBy)
+STANDBY_END: Command[StandingBy] = Command(("standby", "end"), StandingBy, changes=False)
 STANDBY_WAIT: Command[StandingBy] = Command(("standby", "wait"), StandingBy, changes=False)
 # takes part in the exclusion once there is something to do
 TAKEOVER: Command[TakenOver] = Command(("takeover",), TakenOver, changes=False)

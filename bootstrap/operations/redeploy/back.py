@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import remote
-from bootstrap.errors import BootstrapError
+from bootstrap.errors import BootstrapError, UsageError
 from bootstrap.operations.redeploy import copies, exchange
 from bootstrap.operations.redeploy.forward import HEALTH_S, VOLUME_S
 from bootstrap.operations.redeploy.replacement import Replacement
@@ -17,6 +19,9 @@ def stop_candidate(work: Replacement) -> None:
         return
     try:
         host = work.host(work.new)
+        with suppress(UsageError):
+            # an agent of an earlier image does nothing by itself
+            remote.agent(host, answers.STANDBY_END)
         remote.agent(host, answers.STACK_DOWN, timeout_s=remote.STACK_S)
         remote.agent(host, answers.VOLUME_UNMOUNT, timeout_s=VOLUME_S)
     except BootstrapError as error:

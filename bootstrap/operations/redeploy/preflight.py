@@ -23,6 +23,7 @@ def preflight(work: Replacement) -> None:
     copies.delete(work)
     began = time.monotonic()
     copy = copies.make(work)
+    work.env.cloud.wait_until_quiet([work.new_droplet().id], copy.id)
     attaching = time.monotonic()
     work.env.cloud.attach_volume(copy.id, work.new_droplet().id)
     attach_s = time.monotonic() - attaching

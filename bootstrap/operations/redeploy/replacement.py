@@ -49,8 +49,9 @@ class Replacement:
     seconds: dict[str, float] = field(default_factory=dict)
     # of what an agent did within one of these steps
     parts: dict[str, float] = field(default_factory=dict)
-    # since when visitors wait, by the monotonic clock
+    # by the monotonic clock: since when visitors wait, and when that was asked for, with all that it took ahead
     held_at: float | None = None
+    asked_at: float | None = None
     # how long they did, all in all and for the provider; and what the pre-flight had said
     hold_s: float | None = None
     provider_s: float = 0.0
@@ -150,12 +151,12 @@ class Replacement:
     # the hold
 
     def held(self) -> None:
-        """Visitors wait from now on, at the latest."""
-        self.held_at = time.monotonic()
+        """Visitors may wait from now on."""
+        self.asked_at = self.held_at = time.monotonic()
 
     def left_s(self) -> float:
         """Of the hold's bound; all of it where nobody waits."""
-        waited = 0.0 if self.held_at is None else time.monotonic() - self.held_at
+        waited = 0.0 if self.asked_at is None else time.monotonic() - self.asked_at
         return self.env.settings.hold_bound_s - waited
 
     def require_in_time(self, margin_s: float = 0) -> None:
@@ -166,10 +167,12 @@ class Replacement:
             )
 
     def handed_over(self, seconds: Mapping[str, float]) -> None:
-        """What was done ahead of the hold kept nobody waiting."""
+        """What was done ahead of the hold kept nobody waiting, nor did the way there."""
         self.note_parts(seconds)
-        if self.held_at is not None:
-            self.held_at += seconds.get("ahead", 0.0)
+        now, ahead = time.monotonic(), seconds.get("ahead", 0.0)
+        if self.asked_at is not None:
+            self.asked_at = min(now, self.asked_at + ahead)
+            self.held_at = max(self.asked_at, now - sum(seconds.values()) + ahead)
 
     def let_in(self) -> None:
         if self.held_at is not None:

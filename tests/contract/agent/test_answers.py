@@ -39,8 +39,10 @@ def host(world: World) -> FakeHost:
 def test_the_fake_answers_every_command_in_its_form(world: World, host: FakeHost, name: str) -> None:
     command = COMMANDS[name]
     sent = form.encode(answers.Secrets({"A": "b"}, answers.Credentials())) if name == "secrets put" else None
-    if name == "volume unmount":
+    if name in ("volume unmount", "preflight"):
         world.live().up = False
+    if name == "preflight":
+        world.live().mounted = False
     argument = ["20261124_020000"] if command.argument else []
     told = host.run([*remote.AGENT, *command.words, *argument], stdin=sent)
     assert list(form.problems(json.loads(told.stdout), command.form, closed=True)) == []

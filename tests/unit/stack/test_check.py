@@ -105,6 +105,8 @@ def test_our_own_stacks_are_clean(folder: str) -> None:
         (add("x", POSTGRES | {"image": "x:1"}, volumes={"c": {"external": True}}), "error: volumes.c: is external"),
         (add("x", POSTGRES | {"image": "x:1"}, volumes={"c": {"driver_opts": {"device": "/srv/data/c"}}}),
          "error: volumes.c: nothing makes the folder /srv/data/c"),
+        (lambda d: d["x-bootstrap"].update(handover={"warm": ["app"]}),
+         "error: services.app: is warm and mounts guestbook of the data volume"),
         (without("x-bootstrap", "media"), "warning: volumes.guestbook: is in no backup"),
         (nginx(ports=["80:80"]), "error: services: no service publishes port 443"),
         (nginx(ports=["443:443"]), "error: services: no service publishes port 80"),

@@ -67,6 +67,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "snapshot volume",
         "create volume",
         "delete volume snapshot",
+        "wait until quiet",
         "attach volume",
         "2 preflight bootstrap-preflight-…",
         "detach volume",
