@@ -71,11 +71,9 @@ def _foresee(console: Console, env: Environment, image_id: int | None, as_json: 
         console.json({**asdict(seen), "usd_more": seen.usd_more})
         return
     resized = f"{seen.size} → {seen.new_size}" if seen.new_size != seen.size else f"{seen.size}, as now"
-    held = (
-        f"{seen.hold_s:.1f} s, the median of the last {len(seen.holds)}"
-        if seen.holds
-        else "not known: none was made from here"
-    )
+    held = "not known, as none was made from here"
+    if seen.holds:
+        held = f"some {seen.hold_s:.1f} s, the median of the last {len(seen.holds)}"
     console.table(
         ("what", "how"),
         [
@@ -88,7 +86,7 @@ def _foresee(console: Console, env: Environment, image_id: int | None, as_json: 
                 "cost a month",
                 f"{seen.usd_more:+.2f} USD: the droplet {seen.usd_a_month:.2f} → {seen.new_usd_a_month:.2f}",
             ),
-            ("visitors wait", held),
+            ("visitors wait", f"{held}; at most {seen.hold_bound_s} s"),
         ],
     )
     if seen.interrupted is not None:

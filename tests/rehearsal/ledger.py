@@ -24,7 +24,6 @@ from bench.machine import Machine, plain_ubuntu
 from tests.rehearsal.conftest import ROOT, Bootstrap, Site
 from tests.rehearsal.load import FILE_BYTES, WRITES, Asked, Plan
 from tests.rehearsal.people import sign_up
-from tools.life_figures import HOLD
 
 TICKETS = 4
 # on the droplet: every name in the database, once for each time that it is there; of files also what is in them
@@ -71,6 +70,18 @@ class Ledger:
         """As seen from outside: the longest time in which no new connection was answered, from when to when."""
         ends = sorted(one.began + one.seconds for one in self.asked if one.way.startswith("fresh") and not one.failure)
         return max(pairwise(ends), key=lambda pair: pair[1] - pair[0])
+
+    def outage(self) -> float:
+        """As a prober has it: the longest time between two right answers with a wrong one, or none, between them."""
+        longest, last, wrong = 0.0, self.began, False
+        for over, failure in sorted((one.began + one.seconds, one.failure or "") for one in self.asked):
+            if failure:
+                wrong = True
+                continue
+            if wrong:
+                longest = max(longest, over - last)
+            last, wrong = over, False
+        return longest
 
 
 @dataclass(frozen=True)
@@ -122,12 +133,13 @@ def visitors(cloud: dict[str, Any], site: Site, patience: Sequence[float], at_mo
         at_most_s=at_most_s,
     )
     ledger = Ledger()
-    with plain_ubuntu(cloud["watcher_token"], "ledger") as machine, _running(plan, machine, ledger):
+    with plain_ubuntu(cloud["watcher_token"], "ledger") as machine, at_work(plan, machine, ledger):
         yield ledger
 
 
 @contextmanager
-def _running(plan: Plan, machine: Machine, ledger: Ledger) -> Iterator[None]:
+def at_work(plan: Plan, machine: Machine, ledger: Ledger) -> Iterator[None]:
+    """In the network of that machine; the ledger is written when the block ends."""
     inside = ["ip", "netns", "exec", namespace_of(machine.address)]
     with tempfile.TemporaryFile("w+") as told:
         # by this Python and its libraries, in the network of that machine
@@ -194,11 +206,10 @@ def told(ledger: Ledger, books: Books, reports: Sequence[Mapping[str, Any]]) -> 
     lines.append(f"writes confirmed: {kinds}; lost {lost}, doubled {doubled}, spoilt {len(books.spoilt)}, "
                  f"there without an answer {books.unheard}")  # fmt: skip
     for report in reports:
-        steps = report["steps"]
-        hold = sum(steps.get(name, 0.0) for name in HOLD)
+        steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report["steps"].items())
         lines.append(
-            f"its own word: hold {hold:.1f} s, {report['failed']} of {report['requests']} failed, "
-            f"longest {report['longest_s']:.1f} s; {', '.join(f'{name} {s:.1f}' for name, s in steps.items())}"
+            f"its own word: hold {report['hold_s']} s, ours {report['own_s']} s, foreseen {report['predicted_hold_s']}; "
+            f"{report['failed']} of {report['requests']} failed, longest {report['longest_s']:.1f} s; {steps}"
         )
     return "\n".join(lines)
 

@@ -55,15 +55,17 @@ LAST_WORD_S = 3.0
 
 @dataclass
 class Plan:
-    """`tickets` are the person's; `patience` in seconds, each request has the next one."""
+    """`tickets` are the person's; `patience` in seconds, each request has the next one. Without an email nobody logs
+    in: `kinds` are those that anybody may ask for."""
 
     domain: str
     address: str
     roots: str
-    email: str
-    password: str
-    tickets: list[int]
     patience: list[float]
+    email: str = ""
+    password: str = ""
+    tickets: list[int] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=lambda: list(KINDS))
     per_second: float = 50.0
     sockets: int = 5
     at_most_s: float = 600.0
@@ -96,10 +98,11 @@ class Load:
         self.pools = {way: Curls() for way in WAYS}
 
     async def run(self) -> None:
-        if not await self._log_in():
+        if self.plan.email and not await self._log_in():
             raise SystemExit("the load cannot log in")
         listeners = [self._listen(number) for number in range(self.plan.sockets)]
-        aside = [asyncio.ensure_future(each) for each in (self._stay_logged_in(), *listeners)]
+        session = [self._stay_logged_in()] if self.plan.email else []
+        aside = [asyncio.ensure_future(each) for each in (*session, *listeners)]
         await self._ask_all()
         # who listens may hear the last comment, and come back if it is gone
         await asyncio.sleep(LAST_WORD_S)
@@ -116,7 +119,7 @@ class Load:
         began = loop.time()
         # no two of their lengths have a factor in common: each kind comes in each way, with each patience
         ways = itertools.cycle((way, patience) for patience in self.plan.patience for way in WAYS)
-        for number, kind, (way, wait) in zip(itertools.count(), itertools.cycle(KINDS), ways):
+        for number, kind, (way, wait) in zip(itertools.count(), itertools.cycle(self.plan.kinds), ways):
             await asyncio.sleep(max(0.0, began + number / self.plan.per_second - loop.time()))
             if self.stopped.is_set() or loop.time() > began + self.plan.at_most_s:
                 break
@@ -141,7 +144,7 @@ class Load:
         tell(asdict(Asked(kind, way, patience, began, seconds, failure, key)))
 
     def _request(self, kind: str, way: str, key: str | None) -> tuple[pycurl.Curl, BytesIO]:
-        ticket = random.choice(self.plan.tickets)
+        ticket = random.choice(self.plan.tickets or [0])
         if kind == "attach":
             curl, body = self._to(f"/api/tickets/{self.room.popleft()}/attachments/", way)
             content = (f"{key} " * FILE_BYTES)[:FILE_BYTES].encode()

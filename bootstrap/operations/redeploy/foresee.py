@@ -43,6 +43,8 @@ class Foreseen:
     volume_gb: int
     holds: tuple[float, ...]
     hold_s: float | None
+    # past which everything is given back
+    hold_bound_s: int
     interrupted: str | None
 
     @property
@@ -79,6 +81,7 @@ def foresee(env: Environment, *, image_id: int | None = None) -> Foreseen:
         volume_gb=deployment.volume.size_gb,
         holds=tuple(holds),
         hold_s=round(statistics.median(holds), 1) if holds else None,
+        hold_bound_s=env.settings.hold_bound_s,
         interrupted=None if state is State.IDLE else state.value,
     )
 
