@@ -208,7 +208,7 @@ def told(ledger: Ledger, books: Books, reports: Sequence[Mapping[str, Any]]) -> 
     for report in reports:
         steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report["steps"].items())
         lines.append(
-            f"its own word: hold {report['hold_s']} s, ours {report['own_s']} s, foreseen {report['predicted_hold_s']}; "
+            f"it says: hold {report['hold_s']} s, ours {report['own_s']} s, foreseen {report['predicted_hold_s']}; "
             f"{report['failed']} of {report['requests']} failed, longest {report['longest_s']:.1f} s; {steps}"
         )
     return "\n".join(lines)
