@@ -19,8 +19,9 @@ scopes* needs those of the commands that are used; `doctor` asks for all of them
 |---|---|---|---|---|
 """
 _TAIL = """
-The last rows are for the uptime check and, with `alerts.metrics_agent`, the alert policies: a token without them does
-the rest, and is told in a warning; so these are the ones that no command insists on.
+The last rows are for the uptime check and, with `alerts.metrics_agent`, the alert policies, and for the snapshots of a
+volume that a rollback with data replaced: a token without them does the rest, and is told; so these are the ones that
+no command insists on.
 
 What Packer asks for is in the row of `image build`. DigitalOcean's control panel adds further scopes to those that are
 ticked (`regions:read`, `sizes:read`, `actions:read` and `image:read` to every `droplet:…`); they do no harm. Where its
@@ -56,7 +57,7 @@ The API's limit is 250 requests a minute: `create` with such a token takes 28 of
 
 def page() -> str:
     rows = [_row(command, scopes) for command, scopes in rights.COMMANDS.items()]
-    rows += [_row(f"{command}: what watches from outside", scopes) for command, scopes in rights.EXTRAS.items()]
+    rows += [_row(f"{command}: done without", scopes) for command, scopes in rights.EXTRAS.items()]
     return _HEAD + "".join(rows) + _TAIL
 
 

@@ -17,8 +17,15 @@ _RECORDS = ("domain:create", "domain:update", "domain:delete")
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
+ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
 DRILL = "drill"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
+_REDEPLOY = (
+    *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
+    # of the pre-flight's copy
+    *("block_storage:create", "block_storage:delete"),
+    *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
+)
 COMMANDS: Mapping[str, Sequence[str]] = {
     BUILD: (
         *("droplet:read", "droplet:create", "droplet:update", "droplet:delete"),
@@ -29,12 +36,9 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("account:read", *_PRICES, *_CHANGE, *_PLACE, "block_storage:create", "vpc:create", "reserved_ip:create"),
         *("firewall:create", "firewall:update", "domain:create", "domain:update"),
     ),
-    REDEPLOY: (
-        *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
-        # of the pre-flight's copy
-        *("block_storage:create", "block_storage:delete"),
-        *(f"block_storage_snapshot:{verb}" for verb in ("read", "create", "delete")),
-    ),
+    REDEPLOY: _REDEPLOY,
+    RESIZE: (*_REDEPLOY, *_PRICES),
+    ROLLBACK_DATA: (*_REDEPLOY, "snapshot:read"),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
     DRILL: (
@@ -52,7 +56,13 @@ COMMANDS: Mapping[str, Sequence[str]] = {
 EXTRAS: Mapping[str, Sequence[str]] = {
     CREATE: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "create")] + ["uptime:update"],
     DESTROY: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
-    DESTROY_VOLUME: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
+    DESTROY_VOLUME: [
+        *(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")),
+        "snapshot:read",
+    ],
+    # of a volume that a rollback with data replaced: its snapshots
+    REDEPLOY: ["snapshot:read"],
+    RESIZE: ["snapshot:read"],
 }
 ALL: Sequence[str] = sorted({scope for table in (COMMANDS, EXTRAS) for scopes in table.values() for scope in scopes})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, rights, steps, watch, zones
+from bootstrap.deployment import find, machine, remote, rights, snapshots, steps, watch, zones
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
@@ -125,6 +125,9 @@ def drop_tags(env: Environment) -> None:
     if env.settings.dns_elsewhere:
         for left in env.cloud.tags(find.address_tag(env.settings)):
             env.cloud.delete_tag(left)
+    # of a rollback with data that was interrupted
+    for tag in env.cloud.tags(find.tag(env.settings, "data")):
+        env.cloud.delete_tag(tag)
     env.cloud.drop_tag(find.tag(env.settings))
 
 
@@ -185,8 +188,9 @@ def _volume(env: Environment, deployment: find.Deployment, delete: bool) -> None
         env.progress.note(f"data volume {volume.name} ({volume.size_gb} GiB) is kept")
         return
     with env.progress.step(f"data volume {volume.name} and its snapshots"):
-        for snapshot in env.cloud.volume_snapshots(volume.id):
-            env.cloud.delete_volume_snapshot(snapshot.id)
+        own = env.cloud.volume_snapshots(volume.id)
+        for snapshot_id in {taken.id for taken in (*own, *snapshots.all_of(env, volume))}:
+            env.cloud.delete_volume_snapshot(snapshot_id)
         env.cloud.delete_volume(volume.id)
 
 

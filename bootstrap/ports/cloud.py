@@ -109,6 +109,8 @@ class VolumeSnapshot:
     volume_id: str
     created_at: datetime
     tags: tuple[str, ...] = ()
+    # of the volume then: one that is made from it is not smaller
+    size_gb: int = 1
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,10 @@ class Cloud(Protocol):
 
     def detach_volume(self, volume_id: str, droplet_id: int) -> None: ...
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]: ...
+    def volume_snapshot(self, snapshot_id: str) -> VolumeSnapshot | None: ...
+    def tagged_volume_snapshots(self, tag: str) -> list[VolumeSnapshot]:
+        """Those that carry it, also of volumes that are gone."""
+
     def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot: ...
     def delete_volume_snapshot(self, snapshot_id: str) -> None: ...
 

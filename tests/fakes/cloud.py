@@ -65,6 +65,8 @@ class FakeCloud:
         self._droplets: dict[int, Droplet] = {}
         self._volumes: dict[str, Volume] = {}
         self._snapshots: dict[str, VolumeSnapshot] = {}
+        # of volumes and their snapshots, by id: what a test says that is in there
+        self.contents: dict[str, str] = {}
         self._addresses: dict[str, ReservedIP] = {}
         self._earlier_owners: defaultdict[str, list[int | None]] = defaultdict(list)
         self._firewalls: dict[str, Firewall] = {}
@@ -237,6 +239,10 @@ class FakeCloud:
                 self._tags.remove(tag)
         for droplet in list(self._droplets.values()):
             self.untag_droplet(droplet.id, tag)
+        for volume in list(self._volumes.values()):
+            if tag in volume.tags:
+                with self.effects.change(f"untag volume {tag}"):
+                    self._volumes[volume.id] = replace(volume, tags=tuple(t for t in volume.tags if t != tag))
 
     def volumes(self, region: str | None = None, name: str | None = None, tag: str | None = None) -> list[Volume]:
         return [
@@ -258,6 +264,7 @@ class FakeCloud:
         volume = Volume(f"volume-{self._id()}", name, region, size_gb, tags=tuple(tags))
         with self.effects.change("create volume"):
             self._volumes[volume.id] = volume
+            self.contents[volume.id] = self.contents[snapshot_id] if snapshot_id else ""
         return volume
 
     def delete_volume(self, volume_id: str) -> None:
@@ -267,6 +274,7 @@ class FakeCloud:
             raise ConflictError("the volume is attached")
         with self.effects.change("delete volume"):
             del self._volumes[volume_id]
+            del self.contents[volume_id]
 
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:
         self._existing(droplet_id)
@@ -290,12 +298,20 @@ class FakeCloud:
 
     def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot:
         number = self._id()
-        snapshot = VolumeSnapshot(f"snapshot-{number}", name, volume_id, _time(number), tuple(tags))
+        size_gb = self._volumes[volume_id].size_gb
+        snapshot = VolumeSnapshot(f"snapshot-{number}", name, volume_id, _time(number), tuple(tags), size_gb)
         with self.effects.change("snapshot volume"):
             for droplet_id in self._volumes[volume_id].droplet_ids:
                 self.before("snapshot", self._droplets[droplet_id])
             self._snapshots[snapshot.id] = snapshot
+            self.contents[snapshot.id] = self.contents[volume_id]
         return snapshot
+
+    def volume_snapshot(self, snapshot_id: str) -> VolumeSnapshot | None:
+        return self._snapshots.get(snapshot_id)
+
+    def tagged_volume_snapshots(self, tag: str) -> list[VolumeSnapshot]:
+        return [snapshot for snapshot in self._snapshots.values() if tag in snapshot.tags]
 
     def delete_volume_snapshot(self, snapshot_id: str) -> None:
         self._delete(self._snapshots, snapshot_id, "volume snapshot")

@@ -154,9 +154,10 @@ def volume(item: Json) -> Volume:
 
 
 def snapshot(item: Json) -> VolumeSnapshot:
-    found = _made(digitalocean.Snapshot, item, "id", "name", "resource_id", "created_at")
+    found = _made(digitalocean.Snapshot, item, "id", "name", "resource_id", "created_at", "min_disk_size")
     tags = tuple(item.get("tags") or ())
-    return VolumeSnapshot(found.id, found.name, str(found.resource_id), moment(found.created_at), tags)
+    made = moment(found.created_at)
+    return VolumeSnapshot(found.id, found.name, str(found.resource_id), made, tags, found.min_disk_size)
 
 
 def reserved_ip(item: Json) -> ReservedIP:

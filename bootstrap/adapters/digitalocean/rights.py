@@ -54,6 +54,7 @@ PROBES: Mapping[str, tuple[str, str]] = {
     "reserved_ip:read": ("GET", f"reserved_ips/{_IP}"),
     "reserved_ip:update": ("POST", f"reserved_ips/{_IP}/actions"),
     "sizes:read": ("GET", "sizes"),
+    "snapshot:read": ("GET", "snapshots"),
     "ssh_key:create": ("POST", "account/keys"),
     "ssh_key:delete": ("DELETE", f"account/keys/{_ID}"),
     "ssh_key:read": ("GET", f"account/keys/{_ID}"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.resources import Resources
@@ -33,12 +32,13 @@ class VolumeResources(Resources):
     def create_volume(
         self, name: str, region: str, size_gb: int, tags: Sequence[str], snapshot_id: str | None = None
     ) -> Volume:
-        body: dict[str, Any] = {"name": name, "region": region, "size_gigabytes": size_gb, "tags": list(tags)}
-        if snapshot_id is not None:
-            body["snapshot_id"] = snapshot_id
+        # a snapshot says where it is, and its region is not to be given beside it
+        origin = {"region": region} if snapshot_id is None else {"snapshot_id": snapshot_id}
+        body = {"name": name, **origin, "size_gigabytes": size_gb, "tags": list(tags)}
         made = self._api.create(
             lambda: convert.volume(self._api.post("volumes", body)["volume"]),
-            lambda: next(iter(self.volumes(region, name)), None),
+            # one that was deleted a moment ago had its name, and may be in the list still
+            lambda: next((there for there in self.volumes(region, name) if set(tags) <= set(there.tags)), None),
             in_lists=True,
         )
         return self._remember("volume", made, made.id)
@@ -79,6 +79,14 @@ class VolumeResources(Resources):
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]:
         answer = self._api.find(f"volumes/{volume_id}/snapshots")
         return [convert.snapshot(item) for item in answer["snapshots"]] if answer else []
+
+    def volume_snapshot(self, snapshot_id: str) -> VolumeSnapshot | None:
+        answer = self._api.find(f"volumes/snapshots/{snapshot_id}")
+        return convert.snapshot(answer["snapshot"]) if answer else None
+
+    def tagged_volume_snapshots(self, tag: str) -> list[VolumeSnapshot]:
+        answer = self._api.get("snapshots", resource_type="volume")
+        return [taken for taken in map(convert.snapshot, answer["snapshots"]) if tag in taken.tags]
 
     def snapshot_volume(self, volume_id: str, name: str, tags: Sequence[str]) -> VolumeSnapshot:
         body = {"name": name, "tags": list(tags)}

@@ -9,7 +9,20 @@ from datetime import datetime
 
 import msgspec
 
-from bootstrap.deployment import cost, find, gate, machine, mailing, names, remote, secrets, sshkey, steps, watch
+from bootstrap.deployment import (
+    cost,
+    find,
+    gate,
+    machine,
+    mailing,
+    names,
+    remote,
+    secrets,
+    snapshots,
+    sshkey,
+    steps,
+    watch,
+)
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, HostError, UsageError
@@ -66,7 +79,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     _prepare_backups(env)
     to_whom = recipient(env)
     placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), to_whom)
-    volume = planned.deployment.volume or _new_volume(env)
+    volume = planned.deployment.volume or _new_volume(env, planned.deployment)
     droplet, host = _ensure_droplet(env, placement, planned, volume)
     address = _ensure_reserved_ip(env, droplet, planned.deployment)
     records.ensure(env, address.ip)
@@ -109,9 +122,14 @@ def _prepare_backups(env: Environment) -> None:
         env.progress.warn(f"the Spaces key may not {what}: docs/operations.md, “A key of one bucket”")
 
 
-def _new_volume(env: Environment) -> Volume:
+def _new_volume(env: Environment, deployment: find.Deployment) -> Volume:
     settings = env.settings
     name, own = find.resource_name(settings), find.tag(settings)
+    if snapshots.marked(env, deployment, snapshots.KEPT):
+        raise ConflictError(
+            "a rollback with data was interrupted while the data volume was made anew",
+            f"bootstrap rollback {settings.domain} --with-data",
+        )
     with env.progress.step(f"data volume of {settings.volume_size_gb} GiB"):
         try:
             return env.cloud.create_volume(name, settings.region, settings.volume_size_gb, [own])

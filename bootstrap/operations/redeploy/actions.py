@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from bootstrap.operations.redeploy import back, forward, preflight
+from bootstrap.operations.redeploy import back, exchange, forward, preflight
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap.operations.redeploy.table import Action, Transition
 
@@ -28,6 +28,8 @@ ACTIONS: Mapping[Action, Callable[[Replacement], None]] = {
     Action.START_LIVE: back.start_live,
     Action.DISCARD_CANDIDATE: back.discard_candidate,
 }
+# with which the last droplet may go that says what became of the data
+_LAST = (Action.RETIRE_OLD, Action.DISCARD_CANDIDATE)
 
 
 def perform(work: Replacement, step: Transition) -> None:
@@ -35,6 +37,8 @@ def perform(work: Replacement, step: Transition) -> None:
     started = time.monotonic()
     if step.action is not None:
         with work.env.progress.step(f"{step.action.value.replace('_', ' ')}: {step.comment}"):
+            if step.action in _LAST:
+                exchange.forget(work.env)
             ACTIONS[step.action](work)
         work.seconds[step.action.value] = round(time.monotonic() - started, 2)
     work.enter(step.target)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import remote
 from bootstrap.errors import BootstrapError, UsageError
-from bootstrap.operations.redeploy import copies
+from bootstrap.operations.redeploy import copies, exchange
 from bootstrap.operations.redeploy.forward import HEALTH_S, VOLUME_S
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap_agent.contract import answers
@@ -30,6 +30,7 @@ def stop_candidate(work: Replacement) -> None:
 
 
 def return_volume(work: Replacement) -> None:
+    exchange.put_back(work)
     work.attach(work.old_droplet(), away_from=work.new)
 
 

@@ -19,8 +19,11 @@ def make(work: Replacement) -> Volume:
     tell what its jobs change."""
     cloud, tag = work.env.cloud, work.role(finding.PREFLIGHT)
     name = f"bootstrap-preflight-{work.new_droplet().id}-{datetime.now(timezone.utc):%H%M%S}"
-    taken = cloud.snapshot_volume(work.volume.id, name, [tag])
     tags = [finding.tag(work.env.settings), tag]
+    if work.wish.data is not None:
+        # of what is gone back to
+        return cloud.create_volume(name, work.volume.region, work.volume.size_gb, tags, work.wish.data)
+    taken = cloud.snapshot_volume(work.volume.id, name, [tag])
     made = cloud.create_volume(name, work.volume.region, work.volume.size_gb, tags, taken.id)
     cloud.delete_volume_snapshot(taken.id)
     return made

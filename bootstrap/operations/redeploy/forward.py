@@ -7,10 +7,9 @@ unmounted on the one before it is attached to the other.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timezone
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import machine, remote, secrets, sshkey
+from bootstrap.deployment import machine, remote, secrets, snapshots, sshkey
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
 from bootstrap.errors import (
     BootstrapError,
@@ -22,6 +21,7 @@ from bootstrap.errors import (
     UsageError,
 )
 from bootstrap.operations import backup
+from bootstrap.operations.redeploy import exchange
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.host import Host
@@ -112,15 +112,13 @@ def _answers(work: Replacement) -> bool:
 def snapshot_volume(work: Replacement) -> None:
     """While live serves: what a power cut in this moment would leave, which is what file system and databases are made
     to come back from. Nobody waits for it."""
-    settings = work.env.settings
-    name = f"{finding.resource_name(settings)}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
-    taken = work.env.cloud.snapshot_volume(work.volume.id, name, [finding.tag(settings)])
-    work.snapshot = taken.name
+    work.snapshot = snapshots.take(work.env, work.volume, work.old_droplet().image_id).name
 
 
 def move_volume(work: Replacement) -> None:
     work.require_in_time(MARGIN_S)
     with work.provider():
+        exchange.go_back(work)
         work.attach(work.new_droplet(), away_from=work.old_droplet())
 
 
@@ -221,8 +219,5 @@ def _suspects(work: Replacement) -> str:
 
 
 def _prune_snapshots(work: Replacement) -> None:
-    own = finding.tag(work.env.settings)
-    mine = [s for s in work.env.cloud.volume_snapshots(work.volume.id) if own in s.tags]
-    newest_first = sorted(mine, key=lambda snapshot: snapshot.created_at, reverse=True)
-    for snapshot in newest_first[SNAPSHOTS_KEPT:]:
+    for snapshot in snapshots.all_of(work.env, work.volume)[SNAPSHOTS_KEPT:]:
         work.env.cloud.delete_volume_snapshot(snapshot.id)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bootstrap.deployment import find as finding
@@ -23,11 +23,13 @@ from bootstrap.stack.model import Stack
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for. `reuse`: a retired droplet that was kept, to become the candidate again."""
+    """What was asked for. `reuse`: a retired droplet that was kept, to become the candidate again. `data`: a
+    snapshot of the volume, to go back to (`exchange.py`)."""
 
     image: Image
     keep_old: bool = False
     reuse: Droplet | None = None
+    data: str | None = None
 
 
 @dataclass
@@ -90,7 +92,7 @@ class Replacement:
             return
         self.snapshot, self.reason = last.facts.get("snapshot"), last.facts.get("reason")
         if last.facts.get("keep_old") and not self.wish.keep_old:
-            self.wish = Wish(self.wish.image, keep_old=True, reuse=self.wish.reuse)
+            self.wish = replace(self.wish, keep_old=True)
 
     def enter(self, state: State) -> None:
         self.state = state

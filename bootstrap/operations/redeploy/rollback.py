@@ -1,6 +1,6 @@
 """Rollback: a redeploy with the image before the live one; the data stays as it is now.
 
-It does not undo what the newer release wrote or migrated. The volume's state before each redeploy is in its snapshot.
+It does not undo what the newer release wrote or migrated: `with_data.py` does.
 """
 
 from __future__ import annotations
@@ -25,11 +25,25 @@ def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False)
         if under_way(locked, deployment):
             # an earlier rollback may be the one that was interrupted: completed, it is the answer
             return replace_droplet(locked, deployment)
-        if deployment.live is None:
-            raise finding.none_live(env.settings)
-        kept = _kept(deployment, to)
-        image = kept.image_id if kept else to or _previous_image(locked, deployment.live)
+        hold_address(locked, deployment)
+        image, kept = target(locked, deployment, to)
         return replace_droplet(locked, deployment, image_id=image, keep_old=keep_old, reuse=kept)
+
+
+def target(env: Environment, deployment: finding.Deployment, to: int | None) -> tuple[int, Droplet | None]:
+    """The image to go back to, and the droplet that was kept with it, if one was."""
+    if deployment.live is None:
+        raise finding.none_live(env.settings)
+    kept = _kept(deployment, to)
+    return (kept.image_id if kept else to or _previous_image(env, deployment.live)), kept
+
+
+def hold_address(env: Environment, deployment: finding.Deployment) -> None:
+    """A run that was killed may have deleted the address's earlier owner, with which it goes; and there may be nothing
+    to go back to now."""
+    live, address = deployment.live, deployment.reserved_ip
+    if live is not None and address is not None and address.droplet_id is None:
+        env.cloud.assign_reserved_ip(address.ip, live.id)
 
 
 def _kept(deployment: finding.Deployment, to: int | None) -> Droplet | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import remote, rights
+from bootstrap.deployment import remote, rights, snapshots
 from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, UnhealthyError
 from bootstrap.operations.create import plan
+from bootstrap.operations.redeploy import exchange
 from bootstrap.operations.redeploy.actions import perform
 from bootstrap.operations.redeploy.back import discard_candidate
 from bootstrap.operations.redeploy.journal import Journal
@@ -19,7 +20,7 @@ from bootstrap.operations.redeploy.resume import resume
 from bootstrap.operations.redeploy.table import GOING_BACK, Action, State, following, on_failure
 from bootstrap.operations.redeploy.told import keep
 from bootstrap.operations.redeploy.watching import watching
-from bootstrap.ports.cloud import Droplet
+from bootstrap.ports.cloud import Droplet, Size
 from bootstrap.ports.web import ProbeReport
 from bootstrap.stack import loading as stacks
 from bootstrap_agent.contract import answers
@@ -64,9 +65,11 @@ class Replaced:
     page: str | None = None
 
 
-def redeploy(env: Environment, *, image_id: int | None = None, keep_old: bool = False) -> Replaced:
-    """Run again after any interruption, it goes on from there."""
-    rights.check(env.cloud, rights.REDEPLOY)
+def redeploy(
+    env: Environment, *, image_id: int | None = None, keep_old: bool = False, resize: bool = False
+) -> Replaced:
+    """Run again after any interruption, it goes on from there. `resize`: the size is asked for, and may be another."""
+    rights.check(env.cloud, rights.RESIZE if resize else rights.REDEPLOY)
     with alone(env, "redeploy") as locked:
         return replace_droplet(locked, finding.find(locked), image_id=image_id, keep_old=keep_old)
 
@@ -78,22 +81,46 @@ def replace_droplet(
     image_id: int | None = None,
     keep_old: bool = False,
     reuse: Droplet | None = None,
+    data: str | None = None,
 ) -> Replaced:
-    """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet."""
-    env, serving = _as_live(env, deployment, image_id)
+    """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet, `data` a
+    snapshot of the volume to go back to."""
+    journal = journal_of(env)
+    if data is None:
+        data = _data_due(env, deployment)
+    deployment = exchange.settled(env, deployment, going_back=_was_going_back(journal))
+    env, serving = as_live(env, deployment, image_id)
     stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, serving, stack.name)
-    wish = Wish(plan.choose_image(env, stack.name), keep_old, reuse)
-    work = Replacement.of(env, deployment, _journal(env), wish, stack)
+    wish = Wish(plan.choose_image(env, stack.name, _new_size(env, serving)), keep_old, reuse, data)
+    work = Replacement.of(env, deployment, journal, wish, stack)
     try:
         return _replace(work, image_id)
     finally:
         work.close()
 
 
+def _data_due(env: Environment, deployment: finding.Deployment) -> str | None:
+    """Of a rollback with data that was interrupted; where nothing of it was begun, it is no longer asked for."""
+    due = snapshots.marked(env, deployment, snapshots.DUE)
+    if due is not None and not under_way(env, deployment):
+        exchange.forget(env)
+        return None
+    return due
+
+
+def _was_going_back(journal: Journal) -> bool:
+    last = journal.last()
+    return last is not None and last.state in GOING_BACK
+
+
 def under_way(env: Environment, deployment: finding.Deployment) -> bool:
     """An interrupted replacement waits to be completed or given back."""
-    return resume(standing_of(deployment), _journal(env).last()) is not State.IDLE
+    return state_of(env, deployment) is not State.IDLE
+
+
+def state_of(env: Environment, deployment: finding.Deployment) -> State:
+    return resume(standing_of(deployment), journal_of(env).last())
 
 
 def _replace(work: Replacement, image_id: int | None) -> Replaced:
@@ -164,7 +191,7 @@ def _address_moved(work: Replacement, error: Exception) -> bool:
         raise _unfinished(work, error) from silent
 
 
-def _as_live(env: Environment, deployment: finding.Deployment, image_id: int | None) -> tuple[Environment, Droplet]:
+def as_live(env: Environment, deployment: finding.Deployment, image_id: int | None) -> tuple[Environment, Droplet]:
     """A redeploy changes the machine, not its size or who may reach it, unless the settings say so. And what serves."""
     serving = deployment.live or deployment.candidate
     if serving is None:
@@ -177,6 +204,14 @@ def _as_live(env: Environment, deployment: finding.Deployment, image_id: int | N
         ssh = [rule for rule in deployment.firewall.inbound if (rule.protocol, rule.ports) == ("tcp", "22")]
         carried |= {"ssh_from": ssh[0].sources} if ssh else {}
     return replace(env, settings=env.settings.model_copy(update=carried)), serving
+
+
+def _new_size(env: Environment, serving: Droplet) -> Size | None:
+    """Where it is another one: that it is there, and, before anything is made, which image fits on its disk."""
+    if env.settings.size == serving.size:
+        return None
+    rights.check(env.cloud, rights.RESIZE)
+    return plan.choose_size(env)
 
 
 def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
@@ -275,5 +310,5 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 2)
 
 
-def _journal(env: Environment) -> Journal:
+def journal_of(env: Environment) -> Journal:
     return Journal(env.folder / "replacement.jsonl")

@@ -154,6 +154,26 @@ def test_a_volume_snapshot_is_listed_and_deleted(subject: Subject) -> None:
     assert cloud.volume_snapshots(volume.id) == []
 
 
+def test_a_volume_is_made_anew_from_its_snapshot_under_its_name(subject: Subject) -> None:
+    cloud, tag = subject.cloud, subject.tag
+    volume = cloud.create_volume(subject.name, subject.region, 10, [tag])
+    taken = cloud.snapshot_volume(volume.id, f"{subject.name}-before", [tag])
+    cloud.delete_volume(volume.id)
+    kept = cloud.volume_snapshot(taken.id)
+    assert kept and (kept.volume_id, kept.name, kept.size_gb) == (volume.id, taken.name, 10)
+    until(lambda: [each.id for each in cloud.tagged_volume_snapshots(tag)] == [taken.id], "it outlives its volume")
+    assert cloud.tagged_volume_snapshots("nothing") == []
+    origin = f"{tag}:of"
+    again = cloud.create_volume(subject.name, subject.region, 10, [tag, origin], taken.id)
+    assert (again.name, again.region, again.size_gb) == (volume.name, volume.region, 10) and again.id != volume.id
+    assert [each.id for each in cloud.volumes(tag=tag)] == [again.id]
+    cloud.delete_tag(origin)
+    now = cloud.volume(again.id)
+    assert now and now.tags == (tag,)
+    cloud.delete_volume_snapshot(taken.id)
+    assert cloud.volume_snapshot(taken.id) is None
+
+
 def test_a_volume_is_made_from_a_snapshot_and_outlives_it(subject: Subject) -> None:
     cloud, tag = subject.cloud, subject.tag
     volume = cloud.create_volume(subject.name, subject.region, 10, [tag])

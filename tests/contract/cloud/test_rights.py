@@ -20,11 +20,13 @@ from bootstrap.images import bake
 from bootstrap.operations import backup, destroy, restore, status
 from bootstrap.operations.create import run as create
 from bootstrap.operations.drill import plan, run
+from bootstrap.operations.redeploy.foresee import foresee
 from bootstrap.operations.redeploy.rollback import rollback
 from bootstrap.operations.redeploy.run import redeploy
+from bootstrap.operations.redeploy.with_data import rollback_with_data
 from bootstrap.ports.checkout import Commit
 from bootstrap_agent.contract import manifest
-from localcloud.state.model import KINDS, DomainRecord, ReservedIP, SSHKey, Volume
+from localcloud.state.model import KINDS, DomainRecord, ReservedIP, SSHKey, Volume, VolumeSnapshot
 from localcloud.state.unfriendly import HABITS
 from tests.contract.api.conftest import TOKEN, running
 from tests.contract.api.conftest import Cloud as Server
@@ -146,6 +148,10 @@ def deployed(account: Account) -> None:
 def adrift(account: Account) -> None:
     """Deployed, and the reserved IP is at no droplet: the record leads to it."""
     deployed(account)
+    unassigned(account)
+
+
+def unassigned(account: Account) -> None:
     with account.server.state.change() as tx:
         (address,) = tx.all(ReservedIP)
     account.ask("POST", f"reserved_ips/{address.ip}/actions", {"type": "unassign"})
@@ -205,6 +211,17 @@ def replaced(account: Account) -> None:
     account.own().snapshot_volume(volume.id, "before-3", [find.tag(account.settings)])
 
 
+def replaced_anew(account: Account) -> None:
+    """And again from another computer, by a firewall's new rules."""
+    to_be_replaced(account)
+    assert account.do(lambda it: redeploy(it.env()) and None) is None
+    unassigned(account)
+    with account.server.state.change() as tx:
+        (key,) = tx.all(SSHKey)
+    account.ask("DELETE", f"account/keys/{key.id}")
+    account.set(ssh_from=("192.0.2.8/32",))
+
+
 def nothing(account: Account) -> None:
     pass
 
@@ -244,6 +261,19 @@ def drill(account: Account) -> None:
     assert outcome.passed
 
 
+def go_back(account: Account) -> None:
+    """To the image that there is: what was before has the same one here."""
+    with account.server.state.change() as tx:
+        names = [taken.name for taken in tx.all(VolumeSnapshot)]
+    images = {int(name.rpartition("-")[2]) for name in names if "-image-" in name}
+    rollback_with_data(account.env(), to=next(iter(images), None))
+
+
+def grow(account: Account) -> None:
+    account.set(size="s-4vcpu-8gb")
+    redeploy(account.env(), resize=True)
+
+
 def destroy_all(account: Account) -> None:
     destroy.destroy(account.env(), volume=True, backups=False)
 
@@ -260,6 +290,11 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
         (to_be_replaced, lambda it: redeploy(it.env()) and None),
         (replaced, lambda it: rollback(it.env()) and None),
     ],
+    rights.RESIZE: [
+        (to_be_replaced, grow),
+        (deployed, lambda it: foresee(it.env()) and None),
+    ],
+    rights.ROLLBACK_DATA: [(replaced_anew, go_back)],
     rights.LOOK: [(adrift, lambda it: status.status(it.env()) and None)],
     rights.BACKUP: [
         (adrift, lambda it: backup.backup_now(it.env()) and None),

@@ -14,5 +14,5 @@ def test_no_scope_is_left_out() -> None:
     """Every verb has its column."""
     assert {scope.split(":")[1] for scope in rights.ALL} == {"read", "create", "update", "delete"}
     rows = [line for line in page().splitlines() if line.startswith("| ")][1:]
-    named = [row.split(" | ")[0].removeprefix("| ").removesuffix(": what watches from outside") for row in rows]
+    named = [row.split(" | ")[0].removeprefix("| ").removesuffix(": done without") for row in rows]
     assert named == [*rights.COMMANDS, *rights.EXTRAS]
