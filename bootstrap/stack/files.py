@@ -14,6 +14,8 @@ from bootstrap_agent.contract.release import SEPARATOR
 STANDARD = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = tuple(f"{kind}.override.{ending}" for kind in ("compose", "docker-compose") for ending in ("yml", "yaml"))
 VARIABLE = "COMPOSE_FILE"
+# what `stack adopt` writes; who names it has chosen the others as well
+ADOPTED = "compose.bootstrap.yaml"
 _NAME_THEM = "name them in bootstrap.yaml: compose_files: [compose.yaml]"
 
 
@@ -31,7 +33,8 @@ def find(folder: Path, named: Sequence[str] = (), from_example: str | None = Non
     if named:
         return Found(_checked(folder, named, "compose_files"))
     in_example = tuple(name for name in (from_example or "").split(SEPARATOR) if name)
-    if (folder / COMPOSE_FILE).exists() and COMPOSE_FILE not in in_example:
+    chosen = {PurePosixPath(name).name for name in in_example} & {COMPOSE_FILE, ADOPTED}
+    if (folder / COMPOSE_FILE).exists() and not chosen:
         return Found((COMPOSE_FILE,))
     if in_example:
         return Found(_checked(folder, in_example, f"{ENV_EXAMPLE}: {VARIABLE}"))

@@ -12,7 +12,7 @@ from bootstrap.stack.adopt import data, environment, front, render, services
 from bootstrap.stack.adopt.book import Book, Decision, Place, Told, Variable
 from bootstrap.stack.adopt.source import Source, gather
 from bootstrap.stack.errors import StackError
-from bootstrap.stack.files import VARIABLE
+from bootstrap.stack.files import ADOPTED, VARIABLE
 from bootstrap_agent.contract import composefile
 from bootstrap_agent.contract.composefile import ComposeFileError, Model
 from bootstrap_agent.contract.paths import ENV_EXAMPLE
@@ -107,7 +107,7 @@ def _is_known(place: Place, known: set[Place]) -> bool:
 def _document(text: str) -> dict[str, object]:
     model = Model()
     try:
-        composefile.add(model, text, "compose.bootstrap.yaml")
+        composefile.add(model, text, ADOPTED)
     except ComposeFileError as error:
         raise StackError(error.where, error.what, error.remedy) from None
     return model.document

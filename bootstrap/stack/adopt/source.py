@@ -18,7 +18,6 @@ from bootstrap_agent.contract.dotenv import DotenvError, Entry
 from bootstrap_agent.contract.paths import COMPOSE_FILE, ENV_EXAMPLE, ENV_FILE
 from bootstrap_agent.contract.release import SEPARATOR
 
-OVERRIDE_FILE = "compose.bootstrap.yaml"
 # beside a `.env`, what shows others what belongs into it; the first that is there
 EXAMPLES = (
     *(ENV_EXAMPLE, ".env.prod.example", ".env.example", ".env.sample", ".env.template", ".env.dist"),
@@ -69,7 +68,7 @@ class Source:
 
     @property
     def override(self) -> str:
-        return str(PurePosixPath(self.base) / OVERRIDE_FILE)
+        return str(PurePosixPath(self.base) / files.ADOPTED)
 
     def from_base(self, path: str) -> str:
         """A path of the stack's folder, as it is written in a Compose file."""
@@ -81,7 +80,7 @@ def gather(start: Path, named: Sequence[str] = ()) -> Source:
     top = _repository(start)
     inner = start.resolve().relative_to(top)
     found = tuple(normpath(str(inner / name)) for name in (named or _find(start)))
-    names = tuple(name for name in found if PurePosixPath(name).name != OVERRIDE_FILE)
+    names = tuple(name for name in found if PurePosixPath(name).name != files.ADOPTED)
     if outside := [name for name in names if name.startswith("..")]:
         raise StackError(outside[0], f"is outside of {top}", "call this in their common folder")
     folder = top / _common(top, names)

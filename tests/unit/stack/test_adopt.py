@@ -313,6 +313,13 @@ def test_which_files(
     assert adopt(tmp_path, named).files == taken
 
 
+def test_files_that_were_named_stay_chosen_beside_one_of_production(tmp_path: Path) -> None:
+    for name in ("compose.yaml", "docker-compose.prod.yml"):
+        (tmp_path / name).write_text(f"services:\n{WEB}")
+    adopt(tmp_path, ["compose.yaml"]).write()
+    assert load(tmp_path).compose_files == ("compose.yaml", "compose.bootstrap.yaml")
+
+
 def test_where_there_are_none_or_too_many_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"there is no compose\.yaml here"):
         adopt(tmp_path)
