@@ -159,8 +159,13 @@ def show(size: int, filled: Told, made: Told, others: Told, back: Told, others_b
         ("media", phase(made, "media"), "`restic backup`, the first", others["restic"]),
         ("media, a day later", phase(made, "media"), "`restic backup`, nothing new", others["restic again"]),
         ("restore of all databases", database, "`rclone cat \\| age \\| zstd \\| psql`, one", others_back["dump"]),
-        ("restore of media", phase(back, "media"), "`rclone cat \\| age \\| zstd \\| tar`", others_back["media"]),
-        ("restore of media", phase(back, "media"), "`restic restore`", others_back["restic"]),
+        (
+            "restore of media",
+            phase(back, "media media_files"),
+            "`rclone cat \\| age \\| zstd \\| tar`",
+            others_back["media"],
+        ),
+        ("restore of media", phase(back, "media media_files"), "`restic restore`", others_back["restic"]),
     ]
     print(f"\n{filled['rows']} MiB of rows in the table, {size} MiB of files:\n")
     header = ("what", "here, s", "against", "s", "times as fast")
@@ -168,8 +173,10 @@ def show(size: int, filled: Told, made: Told, others: Told, back: Told, others_b
         (what, f"{ours:.1f}", other, f"{theirs:.1f}", f"{theirs / ours:.2f}") for what, ours, other, theirs in rows
     ]
     print(table(header, cells))
+    compared = phase(back, "media compared")
+    print(f"\nthen compared with what the manifest says of media, on the disk: {compared:.1f} s")
     print(
-        f"\nthe whole backup: {made['seconds']:.1f} s; the whole restore, without the stack's start: "
+        f"the whole backup: {made['seconds']:.1f} s; the whole restore, without the stack's start: "
         f"{back['seconds']:.1f} s"
     )
 
