@@ -41,7 +41,7 @@ class Cluster:
 
     @cached_property
     def image(self) -> str:
-        return str(self._service["image"])
+        return self._compose.image(self.service)
 
     @cached_property
     def place(self) -> Place:
