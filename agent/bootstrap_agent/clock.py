@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bootstrap_agent.contract.answers import Timed
+from bootstrap_agent.contract.replacing import Timed
 
 
 class Clock:

@@ -15,6 +15,16 @@ import msgspec
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
+from bootstrap_agent.contract.replacing import (  # noqa: F401
+    Changed,
+    HandedOver,
+    Preflight,
+    Released,
+    StandingBy,
+    TakenOver,
+    TakeoverTold,
+)
+from bootstrap_agent.contract.series import SERIES_S, Point, Requests, Series  # noqa: F401
 from bootstrap_agent.contract.stack import Databases
 
 A = TypeVar("A")
@@ -170,13 +180,6 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True):
     told_at: datetime | None = None
 
 
-class Changed(msgspec.Struct, frozen=True):
-    """`services` were made anew; `held_s`: how long visitors waited, None when nobody did."""
-
-    services: tuple[str, ...]
-    held_s: float | None
-
-
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     """`…_error` says why a part is missing. `alarms` are those of the latest check."""
 
@@ -311,85 +314,6 @@ class AlertsTested(msgspec.Struct, frozen=True):
 
 # how a ConflictError of a command that waits for another one's end begins; more than one meaning has the class
 BUSY = "the droplet is busy with"
-
-# one figure in a quarter of an hour
-SERIES_S = 900
-
-
-class Point(msgspec.Struct, frozen=True, array_like=True):
-    """At so many seconds since 1970: how full the data volume, the root disk and the memory are, in percent."""
-
-    at: int
-    data: int
-    root: int
-    memory: int
-
-
-class Requests(msgspec.Struct, frozen=True, array_like=True):
-    """In the period from `begin`, since 1970: requests, and how many of them were answered 4xx and 5xx."""
-
-    begin: int
-    requests: int
-    refused: int
-    failed: int
-
-
-class Series(msgspec.Struct, frozen=True):
-    """Of the last weeks, oldest first, in periods of so many seconds. `log`: the access log that is counted, None where
-    the stack writes none."""
-
-    period_s: int
-    points: tuple[Point, ...]
-    requests: tuple[Requests, ...]
-    log: str | None
-
-
-# part → seconds
-Timed = dict[str, float]
-
-
-class HandedOver(msgspec.Struct, frozen=True):
-    """Visitors wait since `ahead` was over."""
-
-    seconds: Timed
-
-
-class Preflight(msgspec.Struct, frozen=True):
-    """How the release fared with a copy of the data. `unchanged`: its jobs changed nothing in the databases. `start_s`:
-    how long visitors would have waited for it."""
-
-    seconds: Timed
-    unchanged: bool
-    start_s: float
-
-
-class TakenOver(msgspec.Struct, frozen=True):
-    """Visitors are answered, by these paths. `whole`: everything else is up, too; else `stack complete` brings it."""
-
-    seconds: Timed
-    serving: tuple[str, ...]
-    whole: bool
-
-
-class StandingBy(msgspec.Struct, frozen=True):
-    """Whether the droplet waits for the data volume, to take over as soon as it is there."""
-
-    waits: bool
-
-
-class TakeoverTold(msgspec.Struct, frozen=True):
-    """How a takeover went that nobody waited for."""
-
-    taken: TakenOver | None
-    problem: str = ""
-    exit_code: int = 0
-
-
-class Released(msgspec.Struct, frozen=True):
-    """Visitors are let in; False where the data volume is elsewhere."""
-
-    released: bool
-
 
 INFO: Command[Info] = Command(("info",), Info, changes=False)
 # the droplet may just be letting visitors in by itself: that is to end first

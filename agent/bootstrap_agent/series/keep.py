@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bootstrap_agent.contract import paths
-from bootstrap_agent.contract.answers import SERIES_S, Point, Requests, Series
+from bootstrap_agent.contract.series import SERIES_S, Point, Requests, Series
 from bootstrap_agent.files import write_atomic
 from bootstrap_agent.run import note
 from bootstrap_agent.series import lines, log

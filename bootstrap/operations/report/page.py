@@ -10,7 +10,7 @@ from bootstrap.operations import pages
 from bootstrap.operations.history import told
 from bootstrap.operations.pages import plot
 from bootstrap.operations.report.gather import Gathered
-from bootstrap_agent.contract.answers import Series
+from bootstrap_agent.contract.series import Series
 
 # of a line: more than a screen has
 POINTS = 600

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap_agent.contract.answers import SERIES_S
+from bootstrap_agent.contract.series import SERIES_S
 from bootstrap_agent.series import keep, lines, log
 
 NOW = datetime(2026, 11, 29, 12, 7, 30, tzinfo=timezone.utc)

@@ -115,7 +115,7 @@ def test_our_own_stacks_are_clean(folder: str) -> None:
         (nginx(volumes=["./nginx:/t:ro", "./tls:/t:ro"]), "error: services: no service answers the certificate"),
         (nginx(volumes=["./nginx:/t:ro", "/srv/data/acme-webroot:/w:ro"]),
          "warning: x-bootstrap.certificate.install: no service mounts ./tls"),
-        (without("x-bootstrap"), f"error: {COMPOSE_FILE}: has no x-bootstrap field: bootstrap stack adopt writes it"),
+        (without("x-bootstrap"), f"error: {COMPOSE_FILE}: has no x-bootstrap field: see docs/your-own-stack.md"),
         (lambda d: d["x-bootstrap"].update(nme=1, health=[]), "error: x-bootstrap.nme: Extra inputs"),
     ],
 )  # fmt: skip

@@ -14,8 +14,8 @@ from bootstrap.operations.report import page
 from bootstrap.operations.report.gather import gather
 from bootstrap_agent.contract import answers, form
 from bootstrap_agent.contract import history as contract
-from bootstrap_agent.contract.answers import Point, Requests, Series
 from bootstrap_agent.contract.history import Event
+from bootstrap_agent.contract.series import Point, Requests, Series
 from tests.fakes.world import World
 from tests.pages import Page
 
