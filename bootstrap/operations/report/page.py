@@ -46,10 +46,12 @@ def _failing(known: dict[str, Any]) -> dict[str, Any]:
 def _machine(series: Series) -> dict[str, Any] | None:
     if not series.points:
         return None
-    x, y = plot.times(series.points[0].at, series.points[-1].at), plot.axis(0, 100, unit=" %", count=4)
+    end = max(series.points[-1].at, series.points[0].at + series.period_s)
+    x, y = plot.times(series.points[0].at, end), plot.axis(0, 100, unit=" %", count=4)
     gap = series.period_s * max(4, 2 * _many(len(series.points)))
     lines: dict[str, Line] = {
-        name: [(point.at, getattr(point, name)) for point in series.points] for name in ("data", "root", "memory")
+        name: _seen([(point.at, getattr(point, name)) for point in series.points], series.period_s)
+        for name in ("data", "root", "memory")
     }
     last = series.points[-1]
     return {
@@ -72,9 +74,7 @@ def _traffic(series: Series) -> dict[str, Any] | None:
     errors: Line = [
         (begin, 100 * counted[begin].failed / counted[begin].requests if begin in counted else 0.0) for begin in begins
     ]
-    if len(rates) == 1:
-        # one period is a line too
-        rates, errors = ([(at, value), (at + series.period_s, value)] for ((at, value),) in (rates, errors))
+    rates, errors = _seen(rates, series.period_s), _seen(errors, series.period_s)
     x = plot.times(rates[0][0], rates[-1][0])
     y = plot.axis(0, max(1.0, *(value for _, value in rates)), count=4)
     wrong = plot.axis(0, max(1.0, *(value for _, value in errors)), unit=" %", count=4)
@@ -92,6 +92,11 @@ def _traffic(series: Series) -> dict[str, Any] | None:
         "most": max(value for _, value in rates),
         "log": series.log,
     }
+
+
+def _seen(line: Line, period_s: int) -> Line:
+    """The first figure alone is a line too."""
+    return [*line, (line[0][0] + period_s, line[0][1])] if len(line) == 1 else line
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> Line:

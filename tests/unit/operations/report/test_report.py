@@ -120,6 +120,8 @@ def test_a_pause_breaks_the_line_of_disks_and_a_silent_period_had_no_request() -
     points = tuple(Point(AT + n * 900, 10, 20, 30) for n in (0, 1, 2, 20, 21))
     machine = page._machine(Series(900, points, (), None))
     assert machine is not None and machine["memory"].count("M") == 2
+    first = page._machine(Series(900, points[:1], (), None))
+    assert first is not None and first["memory"] == "M0 70L100 70"
     traffic = page._traffic(Series(900, (), (Requests(AT, 30, 3, 0), Requests(AT + 2700, 60, 0, 30)), "log"))
     assert traffic is not None
     assert traffic["rate"].count("L") == 3 and (traffic["requests"], traffic["most"]) == (90, 4.0)
