@@ -76,6 +76,8 @@ def _argv(home: Path, address: str, port: int) -> tuple[str, ...]:
         f"-master.port={inner['master']}",
         f"-master.port.grpc={inner['master.grpc']}",
         "-master.telemetry=false",
+        # each bucket takes several; by default a disk that is half full leaves room for a dozen buckets
+        "-volume.max=2000",
         f"-volume.port={inner['volume']}",
         f"-volume.port.grpc={inner['volume.grpc']}",
         f"-filer.port={inner['filer']}",
