@@ -28,8 +28,7 @@ def hand_over(
     boot.disable()
     bound.arm(bound_s)
     hold.hold()
-    with clock.part("stop"):
-        stopping.end(compose, x)
+    stopping.end(compose, x, clock)
     with clock.part("unmount"):
         volume.unmount(deployment.volume)
     return HandedOver(clock.seconds)

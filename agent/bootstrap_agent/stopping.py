@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose, Container
 from bootstrap_agent.contract.errors import HostError
 from bootstrap_agent.contract.stack import Handover, XBootstrap
@@ -14,10 +15,12 @@ from bootstrap_agent.run import note, run
 STOP_S = 180
 # for those who have just connected to ask what they came for
 SETTLE_S = 1.0
+# likewise, where the front can still answer them afterwards
+SHORT_S = 0.5
 # whoever takes longer for an answer is cut by the stack's own time-outs
 QUIET_S = 30
 # for a front that answers nobody any more: whoever is still connected to it has asked nothing
-FRONT_S = 2
+FRONT_S = 1
 
 
 def running(compose: Compose) -> list[Container]:
@@ -35,24 +38,29 @@ def stop(containers: Iterable[Container], grace_s: int | None = None) -> None:
         run(["docker", "stop", *grace, *ids], timeout_s=STOP_S)
 
 
-def end(compose: Compose, x: XBootstrap) -> None:
+def end(compose: Compose, x: XBootstrap, clock: Clock | None = None) -> None:
     """New visitors wait already. What the stack calls warm stays up; of a stack that says nothing of itself the data
     services end after those that write into them."""
+    clock = clock or Clock()
     containers = running(compose)
     given = x.handover or Handover()
     with ThreadPoolExecutor() as at_once:
         unneeded = at_once.submit(stop, of(containers, given.later))
-        _drain(compose, x, containers)
+        with clock.part("drain"):
+            _drain(compose, x, containers)
         left = [one for one in containers if one.service not in {*given.warm, *given.later}]
         front = of(left, [given.quiet.service] if given.quiet else [])
         rest = [one for one in left if one not in front]
-        if x.handover is None:
-            stop(one for one in rest if one.service not in x.data_services)
-            stop(of(rest, x.data_services))
-        closing = at_once.submit(stop, front, FRONT_S)
-        stop(rest if x.handover else [])
-        for still in (closing, unneeded):
-            still.result()
+        with clock.part("stop"):
+            if x.handover is None:
+                stop(one for one in rest if one.service not in x.data_services)
+                stop(of(rest, x.data_services))
+            else:
+                closing = at_once.submit(stop, front, FRONT_S)
+                stop(rest)
+                closing.result()
+        with clock.part("later"):
+            unneeded.result()
 
 
 def _drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> None:
@@ -66,10 +74,10 @@ def _drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> 
         time.sleep(SETTLE_S)
         stop(of(containers, front))
         return
-    settled = time.monotonic() + SETTLE_S
-    # they say good-bye to connections that would never end by themselves
-    stop(of(containers, front - {quiet.service}))
-    time.sleep(max(0.0, settled - time.monotonic()))
-    compose.execute(
-        quiet.service, quiet.command, error=HostError, what=f"quiet {quiet.service}", timeout_s=QUIET_S, check=False
-    )
+    with ThreadPoolExecutor() as at_once:
+        # they say good-bye to connections that would never end by themselves
+        closing = at_once.submit(stop, of(containers, front - {quiet.service}))
+        time.sleep(SHORT_S)
+        what = f"quiet {quiet.service}"
+        compose.execute(quiet.service, quiet.command, error=HostError, what=what, timeout_s=QUIET_S, check=False)
+        closing.result()

@@ -62,16 +62,18 @@ def serve(deployment: Deployment, x: XBootstrap, compose: Compose, clock: Clock,
     later = set(x.handover.later if x.handover else ())
     idle = [one for one in compose.containers() if one.state != "running" and one.service not in later]
     soon = set(x.data_services) - later
-    with clock.part("start"):
+    data, others = of(idle, soon), [one for one in idle if one.service not in soon]
+    with ThreadPoolExecutor() as at_once:
         # new code serves nobody before its migration is done
-        begin(of(idle, soon) if jobs else idle)
-    with clock.part("data"):
-        _reconcile(compose, x, soon)
-    if jobs:
-        with clock.part("jobs"):
-            stack.run_jobs(compose, x)
+        beginning = None if jobs else at_once.submit(begin, others)
+        with clock.part("data"):
+            begin(data)
+            _reconcile(compose, x, soon)
+        if jobs:
+            with clock.part("jobs"):
+                stack.run_jobs(compose, x)
         with clock.part("start"):
-            begin(one for one in idle if one.service not in soon)
+            beginning.result() if beginning else begin(others)
     with clock.part("answer"):
         gate.wait(deployment.domain, x.serving, READY_S)
 

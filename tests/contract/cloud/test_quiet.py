@@ -47,7 +47,7 @@ def test_no_visitor_waits_for_an_event_of_the_provider_s(
     busy_at_the_hold: list[bool] = []
 
     def look(what: str) -> None:
-        if what.endswith(("timers disable", "stack down")):
+        if what.endswith("standby begin") or " handover " in what:
             with server.state.change() as tx:
                 busy_at_the_hold.append(any(lookup.busy(tx, droplet.id) for droplet in lookup.droplets(tx)))
 
@@ -75,10 +75,8 @@ def test_a_candidate_that_does_not_stop_is_powered_off_on_the_way_back(
     def ill(what: str) -> BaseException | None:
         # without the machine's number
         asked.append(what.lstrip("0123456789 "))
-        # its first start, and its stop: the first stop is that of the live droplet
-        first_start = asked[-1] == "stack up" and asked.count("stack up") == 1
-        second_stop = asked[-1] == "stack down" and asked.count("stack down") == 2
-        return HostError("boom") if first_start or second_stop else None
+        # its start, and its stop; that of the live droplet is its handover
+        return HostError("boom") if asked[-1] in ("takeover", "stack down") else None
 
     deployment.effects.trips = ill
     with pytest.raises(BootstrapError, match="boom"):
