@@ -28,6 +28,7 @@ APART = frozenset(
         "races",
         "realistic",
         "registry",
+        "releases",
         "stand_alone",
         "verify_cloud",
     )
