@@ -29,6 +29,7 @@ APART = frozenset(
         "races",
         "realistic",
         "registry",
+        "releases",
         "stand_alone",
         "verify_cloud",
     )

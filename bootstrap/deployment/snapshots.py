@@ -13,6 +13,7 @@ from bootstrap.ports.cloud import Volume, VolumeSnapshot
 
 # tags of a rollback with data while it is under way: see operations/redeploy/exchange.py
 DUE, KEPT, FROM = "data:", "data-kept:", "data-from:"
+_STAMP = re.compile(r"-(\d{8}-\d{6})-")
 _IMAGE = re.compile(r"-image-(\d+)$")
 
 
@@ -22,6 +23,12 @@ def take(env: Environment, volume: Volume, image_id: int, why: str = "") -> Volu
     moment = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
     name = f"{finding.resource_name(env.settings)}-{moment}{why}-image-{image_id}"
     return env.cloud.snapshot_volume(volume.id, name, [finding.tag(env.settings)])
+
+
+def moment_of(name: str) -> datetime | None:
+    """When the snapshot of this name was taken."""
+    found = _STAMP.search(name)
+    return datetime.strptime(found[1], "%Y%m%d-%H%M%S").replace(tzinfo=timezone.utc) if found else None
 
 
 def left_by(taken: VolumeSnapshot) -> int | None:

@@ -91,7 +91,9 @@ def rollback_with_data(
         report = replace_droplet(
             locked, finding.find(locked), image_id=goes.image_id, keep_old=keep_old, reuse=kept, data=goes.snapshot_id
         )
-        return WithData(report, goes, began, report.volume_snapshot)
+        # it is taken once nothing writes any more
+        until = snapshots.moment_of(report.volume_snapshot or "")
+        return WithData(report, goes, until or began, report.volume_snapshot)
 
 
 def _given_up(env: Environment, deployment: finding.Deployment, to: int | None) -> GivenUp | None:

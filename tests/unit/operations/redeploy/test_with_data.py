@@ -58,6 +58,7 @@ def test_release_and_data_go_back_and_what_is_given_up_is_kept(world: World) -> 
     holds(world, OLDER)
     (taken,) = [each for each in world.cloud.tagged_volume_snapshots(ROLE) if each.name == report.kept_in]
     assert world.cloud.contents[taken.id] == NEWER and report.goes and report.goes.since < report.until
+    assert report.kept_in and f"{report.until:%Y%m%d-%H%M%S}-given-up" in report.kept_in
 
 
 def test_a_kept_droplet_takes_over_again_with_its_data(world: World) -> None:
