@@ -15,6 +15,7 @@ REHEARSAL, CONTRACT = "tests/rehearsal/", "tests/contract/"
 APART = frozenset(
     f"{REHEARSAL}test_{name}.py"
     for name in (
+        "adopted",
         "certificate",
         "clients",
         "cloud_killed",

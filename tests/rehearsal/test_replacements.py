@@ -1,8 +1,9 @@
 """The ticket system's machine is replaced while people work: from another machine of the cloud, fifty requests a second
 and open WebSockets, and a ledger of every confirmed write that is held against the databases afterwards.
 
-In CI one replacement and a rollback; ten in a row, and realistic times with little and with much in the volume, by
-hand: `pytest -m long tests/rehearsal/test_replacements.py -s`.
+By hand, on a host that does nothing else, as patience is measured in seconds: one replacement and a rollback, ten in a
+row, realistic times with little and with much in the volume: `pytest -m long tests/rehearsal/test_replacements.py -s`.
+In CI test_life.py, test_own_stack.py and test_releases.py have more patient visitors.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def nobody_noticed(ledger: Ledger, operator: Bootstrap, reports: list[dict[str, 
         assert each["comments"] == sorted(set(each["comments"])), "each comment is heard once, in its order"
 
 
+@pytest.mark.long
 def test_a_replacement_and_a_rollback_while_people_work(operator: Bootstrap, site: Site, cloud: dict[str, Any]) -> None:
     with visitors(cloud, site, [10.0, 30.0], at_most_s=400) as ledger:
         reports = [replaced(operator, "redeploy", DOMAIN, "--keep-old")]
