@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import IO, Any
 
 from bootstrap_agent.contract.answers import DONE, Service
-from bootstrap_agent.contract.errors import BootstrapError, HostError
+from bootstrap_agent.contract.errors import BootstrapError, HostError, UnhealthyError
 from bootstrap_agent.contract.paths import ENV_FILE
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.run import LINE_LENGTH, Result, last_line, run
@@ -141,7 +141,7 @@ class Compose:
             for process in running.values():
                 # on the way out they are waited for, and one may never end
                 started.callback(process.kill)
-            return {service: _ended(service, process, deadline) for service, process in running.items()}
+            return {service: _ended(service, process, deadline, timeout_s) for service, process in running.items()}
 
     def remove_one_offs(self) -> None:
         """A job whose agent was killed runs on: two at once would migrate the same database."""
@@ -210,11 +210,11 @@ class Compose:
         return tail(in_order(self.run("logs", *options, service, check=False).out), count)
 
 
-def _ended(job: str, process: subprocess.Popen[bytes], deadline: float) -> Result:
+def _ended(job: str, process: subprocess.Popen[bytes], deadline: float, timeout_s: float) -> Result:
     try:
         out, err = process.communicate(timeout=max(0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        raise HostError(f"job {job} did not end in time", retryable=True) from None
+        raise UnhealthyError(f"job {job} did not end within {timeout_s:.0f} s") from None
     return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
 

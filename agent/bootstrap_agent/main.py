@@ -103,8 +103,8 @@ def handover(droplet: Droplet, options: argparse.Namespace) -> answers.HandedOve
 def preflight(droplet: Droplet, options: argparse.Namespace) -> answers.Preflight:
     from bootstrap_agent import preflight as module
 
-    d = droplet
-    return module.run(options.volume, d.release, d.deployment, d.x_bootstrap, d.compose)
+    d, order = droplet, form.decode(sys.stdin.read() or "{}", answers.PreflightOrder)
+    return module.run(options.volume, order, d.release, d.deployment, d.x_bootstrap, d.compose)
 
 
 def takeover(droplet: Droplet, _: argparse.Namespace) -> answers.TakenOver:

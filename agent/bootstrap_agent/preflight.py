@@ -10,7 +10,7 @@ from bootstrap_agent import gate, seal, sql, stack, stopping, takeover, volume
 from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract import form, paths
-from bootstrap_agent.contract.answers import Preflight
+from bootstrap_agent.contract.answers import Preflight, PreflightOrder
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import UnhealthyError
 from bootstrap_agent.contract.release import Release
@@ -20,11 +20,13 @@ from bootstrap_agent.run import note
 from bootstrap_agent.secrets import environment
 
 
-def run(copy: str, release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Preflight:
+def run(
+    copy: str, order: PreflightOrder, release: Release, deployment: Deployment, x: XBootstrap, compose: Compose
+) -> Preflight:
     """`copy` is the volume's name. On failure all is left as it is: the machine is thrown away."""
     paths.PREFLIGHT.unlink(missing_ok=True)
     seal.close(deployment)
-    clock, trial = Clock(), Trial(environment(release.folder))
+    clock, trial = Clock(), Trial(environment(release.folder), order.jobs_s)
     with clock.part("mount"):
         volume.mount(copy, x)
     with clock.part("up"):
@@ -52,15 +54,15 @@ def run(copy: str, release: Release, deployment: Deployment, x: XBootstrap, comp
 class Trial:
     """The jobs, watched: how long they take, and whether they wrote anything. Nothing else writes meanwhile."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], jobs_s: float | None = None) -> None:
         self.clock = Clock()
         self.unchanged = False
-        self._env = env
+        self._env, self._jobs_s = env, jobs_s or stack.JOB_S
 
     def jobs(self, compose: Compose, x: XBootstrap) -> None:
         before = self._written(compose, x)
         with self.clock.part("jobs"):
-            stack.run_jobs(compose, x)
+            stack.run_jobs(compose, x, self._jobs_s)
         self.unchanged = before is not None and self._written(compose, x) == before
         note(f"the jobs changed {'nothing' if self.unchanged else 'something'}")
 

@@ -175,11 +175,12 @@ def reconcile(compose: Compose, x: XBootstrap, services: Collection[str]) -> Non
         accounts.agree(compose, x.databases.service)
 
 
-def run_jobs(compose: Compose, x: XBootstrap) -> None:
+def run_jobs(compose: Compose, x: XBootstrap, timeout_s: float = JOB_S) -> None:
+    """Each group may take so long."""
     compose.remove_one_offs()
     for group in x.jobs:
         note(f"job {', '.join(group)}")
-        for job, done in compose.jobs(group, JOB_S).items():
+        for job, done in compose.jobs(group, timeout_s).items():
             if done.code != 0:
                 said = " | ".join(tail(done.out + "\n" + done.err, 3))
                 raise UnhealthyError(f"job {job} failed with exit code {done.code}: {said}", _see_logs(job))

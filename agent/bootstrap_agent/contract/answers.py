@@ -19,6 +19,7 @@ from bootstrap_agent.contract.replacing import (  # noqa: F401
     Changed,
     HandedOver,
     Preflight,
+    PreflightOrder,
     Released,
     StandingBy,
     TakenOver,

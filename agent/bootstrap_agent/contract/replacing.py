@@ -14,6 +14,12 @@ class HandedOver(msgspec.Struct, frozen=True):
     seconds: Timed
 
 
+class PreflightOrder(msgspec.Struct, frozen=True):
+    """`jobs_s`: what takes longer is of no use, as visitors would have to wait for it; None: as at any start."""
+
+    jobs_s: float | None = None
+
+
 class Preflight(msgspec.Struct, frozen=True):
     """How the release fared with a copy of the data. `unchanged`: its jobs changed nothing in the databases. `start_s`:
     how long visitors would have waited for it."""

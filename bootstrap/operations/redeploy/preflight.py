@@ -40,7 +40,9 @@ def preflight(work: Replacement) -> None:
 def _fly(work: Replacement, copy: Volume) -> answers.Preflight | None:
     host = work.host(work.new_droplet())
     try:
-        return remote.agent(host, answers.PREFLIGHT, copy.name, timeout_s=remote.STACK_S)
+        # jobs that take longer than visitors may wait need not be seen to their end
+        order = answers.PreflightOrder(jobs_s=work.env.settings.hold_bound_s)
+        return remote.agent(host, answers.PREFLIGHT, copy.name, stdin=order, timeout_s=remote.STACK_S)
     except UsageError:
         work.env.progress.warn("the image is an earlier one: nothing is tried on a copy of the data")
         return None
