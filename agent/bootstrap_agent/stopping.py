@@ -75,9 +75,12 @@ def drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> N
         stop(of(containers, front))
         return
     with ThreadPoolExecutor() as at_once:
-        # they say good-bye to connections that would never end by themselves
-        closing = at_once.submit(stop, of(containers, front - {quiet.service}))
-        time.sleep(SHORT_S)
         what = f"quiet {quiet.service}"
-        compose.execute(quiet.service, quiet.command, error=HostError, what=what, timeout_s=QUIET_S, check=False)
-        closing.result()
+        asked = at_once.submit(
+            compose.execute, quiet.service, quiet.command, error=HostError, what=what, timeout_s=QUIET_S, check=False
+        )
+        # first those in front take no more questions, then who is behind them says good-bye to connections that would
+        # never end by themselves
+        time.sleep(SHORT_S)
+        stop(of(containers, front - {quiet.service}))
+        asked.result()
