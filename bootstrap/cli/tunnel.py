@@ -25,10 +25,13 @@ def tunnel(context: Context, ctx: click.Context, /, what: str, domain: str | Non
     bootstrap tunnel 8080:nginx:80
     """
     from bootstrap.operations import tunnel as operation
+    from bootstrap_agent.signals import interruptible
 
     way = operation.parse(what)
 
     def ready() -> None:
         context.console.hint(f"127.0.0.1:{way.local} is {way.goal}; Ctrl-C ends it")
 
-    ctx.exit(operation.dig(context.environment(domain), way, ready))
+    # however it is ended, its ssh ends with it
+    with interruptible():
+        ctx.exit(operation.dig(context.environment(domain), way, ready))
