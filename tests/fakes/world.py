@@ -143,6 +143,10 @@ class Surroundings:
         """Whom a visitor of this address meets: it may be a reserved one."""
         raise NotImplementedError
 
+    def zones(self) -> list[str]:
+        """Which there are, without a request of the API."""
+        raise NotImplementedError
+
     def addresses(self, place: zones.Place) -> list[str]:
         """Of the A and AAAA records of that name."""
         raise NotImplementedError
@@ -225,6 +229,9 @@ class World(Surroundings):
             return self.at(met[0] or "") if met else None
         return None
 
+    def zones(self) -> list[str]:
+        return self.cloud.domains()
+
     def addresses(self, place: zones.Place) -> list[str]:
         there = self.cloud.records(place.zone)
         return [r.data for r in there if r.type in ("A", "AAAA") and r.name == place.name]
@@ -301,7 +308,7 @@ class _Authority:
             # whoever keeps the records did what they were told
             found = [ip.ip for ip in self._world.cloud.reserved_ips()]
         else:
-            place = zones.place(name, self._world.cloud.domains())
+            place = zones.place(name, self._world.zones())
             found = self._world.addresses(place) if place else []
         return [Answer("ns1", tuple(sorted(found))), *self._world.other_servers]
 

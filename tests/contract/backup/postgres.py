@@ -20,7 +20,7 @@ USER = "postgres"
 # the agent's own arguments: ps, image inspect, exec --interactive ID PROGRAM…
 DOCKER = """#!/bin/sh
 case "$1 $2" in
-    "ps --all") echo db ;;
+    "ps --all" | "ps --quiet") echo db ;;
     "image inspect") echo null ;;
     "exec --interactive") shift 3; exec {as_user} env PGHOST={socket} PATH={programs}:/usr/bin:/bin "$@" ;;
     *) echo "the test's docker was told $*" >&2; exit 64 ;;

@@ -92,7 +92,7 @@ def test_the_wheel_is_the_agents_alone_and_leaves_the_project_as_it_was(
         names = packed.namelist()
     assert {"bootstrap_agent/main.py", "bootstrap_agent/contract/errors.py"} <= set(names)
     assert all(name.startswith(("bootstrap_agent/", "bootstrap_agent-")) for name in names)
-    assert wheel.stat().st_size < 150_000
+    assert wheel.stat().st_size < 200_000
 
 
 def test_the_same_source_makes_the_same_wheel(checkout_of: Callable[[Path], Checkout], tmp_path: Path) -> None:

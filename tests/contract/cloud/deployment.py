@@ -140,6 +140,10 @@ class Deployment(Surroundings):
         met = [guest for guest in self._guests() if address in (guest.public_ip, guest.reserved_ip)]
         return self._machine(met[0].machine) if met else None
 
+    def zones(self) -> list[str]:
+        with self.server.state.change() as tx:
+            return [domain.name for domain in tx.all(Domain)]
+
     def addresses(self, place: Place) -> list[str]:
         with self.server.state.change() as tx:
             found = [record for record in tx.all(DomainRecord) if record.domain == place.zone]
