@@ -63,7 +63,8 @@ class Context:
     config: Path
     console: Console
     # the person's own line, without secrets, for the history
-    command: str = ""
+    # what was typed, for the history; made when there is an environment, as it looks for secrets in it
+    command: Callable[[], str] = str
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -107,7 +108,7 @@ class Context:
             state_dir=state_dir(),
             smtp_password=self.endpoints.smtp_password,
             ping_url=_ping_url(),
-            command=self.command,
+            command=self.command(),
         )
 
     def backups(self, domain: str | None, **overrides: Any) -> tuple[Settings, ObjectStore]:
@@ -149,6 +150,13 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def domain_argument(command: _F) -> _F:
     """DOMAIN, optional: bootstrap.yaml names it, or there is only one."""
     return click.argument("domain", required=False, shell_complete=completing.domains)(command)
+
+
+def domain_option(command: _F) -> _F:
+    """The same for a command whose arguments are something else."""
+    return click.option(
+        "--domain", shell_complete=completing.domains, help="Which deployment, when there are several."
+    )(command)
 
 
 def stack_option(command: _F) -> _F:

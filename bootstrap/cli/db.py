@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from bootstrap.cli import completing
-from bootstrap.cli.context import Context, has_terminal, pass_context
+from bootstrap.cli.context import Context, domain_option, has_terminal, pass_context
 
 
 @click.command(context_settings={"allow_interspersed_args": False}, options_metavar="[OPTIONS]")
-@click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
+@domain_option
 @click.option("--write", is_flag=True, help="Let it change data; without, each transaction is read-only.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[NAME] [--] [PSQL-OPTIONS…]")
 @click.pass_context

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli import completing
-from bootstrap.cli.context import Context, json_option, pass_context
+from bootstrap.cli.context import Context, domain_option, json_option, pass_context
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap_agent.contract.answers import Changed
-
-_DOMAIN = click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
 
 
 @click.group()
@@ -33,7 +30,7 @@ def env() -> None:
 
 
 @env.command("list")
-@_DOMAIN
+@domain_option
 @click.option("--show", is_flag=True, help="Print the values, too.")
 @json_option
 @pass_context
@@ -59,7 +56,7 @@ def list_(context: Context, domain: str | None, show: bool, as_json: bool) -> No
 
 @env.command()
 @click.argument("name")
-@_DOMAIN
+@domain_option
 @pass_context
 def get(context: Context, name: str, domain: str | None) -> None:
     """Print the value of one variable, and nothing else.
@@ -74,7 +71,7 @@ def get(context: Context, name: str, domain: str | None) -> None:
 
 @env.command("set")
 @click.argument("words", nargs=-1, required=True, metavar="NAME[=VALUE]…")
-@_DOMAIN
+@domain_option
 @json_option
 @pass_context
 def set_(context: Context, words: tuple[str, ...], domain: str | None, as_json: bool) -> None:
@@ -102,7 +99,7 @@ def set_(context: Context, words: tuple[str, ...], domain: str | None, as_json: 
 
 @env.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
-@_DOMAIN
+@domain_option
 @json_option
 @pass_context
 def unset(context: Context, names: tuple[str, ...], domain: str | None, as_json: bool) -> None:
@@ -118,7 +115,7 @@ def unset(context: Context, names: tuple[str, ...], domain: str | None, as_json:
 
 @env.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME…")
-@_DOMAIN
+@domain_option
 @json_option
 @pass_context
 def rotate(context: Context, names: tuple[str, ...], domain: str | None, as_json: bool) -> None:
@@ -135,7 +132,7 @@ def rotate(context: Context, names: tuple[str, ...], domain: str | None, as_json
 
 
 @env.command()
-@_DOMAIN
+@domain_option
 @json_option
 @pass_context
 def edit(context: Context, domain: str | None, as_json: bool) -> None:

@@ -6,18 +6,16 @@ from collections.abc import Callable
 
 import click
 
-from bootstrap.cli import completing
-from bootstrap.cli.context import Context, has_terminal, pass_context
+from bootstrap.cli.context import Context, domain_option, has_terminal, pass_context
 from bootstrap.errors import UsageError
 
 # what follows the service is the command's, options too
 _COMMAND = {"allow_interspersed_args": False}
-_DOMAIN = click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
 _USER = click.option("--user", metavar="NAME", help="Who runs it, a name or an id in the container.")
 
 
 @click.command("exec", context_settings=_COMMAND, options_metavar="[OPTIONS]")
-@_DOMAIN
+@domain_option
 @_USER
 @click.argument("service")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] [COMMAND…]")
@@ -49,7 +47,7 @@ def exec_(
 
 
 @click.command("run", context_settings=_COMMAND, options_metavar="[OPTIONS]")
-@_DOMAIN
+@domain_option
 @_USER
 @click.argument("service")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND…", required=True)

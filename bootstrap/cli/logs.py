@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from bootstrap.cli import completing
-from bootstrap.cli.context import Context, has_terminal, pass_context
+from bootstrap.cli.context import Context, domain_option, has_terminal, pass_context
 
 
 @click.command()
 @click.argument("service", required=False)
-@click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
+@domain_option
 @click.option("-f", "--follow", is_flag=True, help="Follow: print new lines as they come.")
 @click.option("--since", metavar="TIME", help="Only newer lines: 10m, 2h or 2026-01-31T12:00:00.")
 @click.option(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bootstrap.cli import completing
-from bootstrap.cli.context import Context, json_option, pass_context
+from bootstrap.cli.context import Context, domain_option, json_option, pass_context
 
 
 @click.group()
@@ -19,7 +18,7 @@ def mail() -> None:
 
 @mail.command("test")
 @click.argument("address")
-@click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
+@domain_option
 @json_option
 @pass_context
 def send(context: Context, address: str, domain: str | None, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,7 +141,7 @@ def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: boo
     console = ctx.ensure_object(Console)
     console.progress(progress)
     console.debug = debug
-    ctx.obj = Context(cloud_name=cloud, config=config, console=console, command=_command(console.words))
+    ctx.obj = Context(cloud_name=cloud, config=config, console=console, command=partial(_command, console.words))
 
 
 def _command(words: Sequence[str]) -> str:

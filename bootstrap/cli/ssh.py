@@ -49,13 +49,8 @@ def ssh(context: Context, ctx: click.Context, /, domain: str | None) -> None:
     bootstrap ssh example.com 'docker ps | wc -l; uptime'
     bootstrap ssh -- docker ps
     """
-    from bootstrap.deployment.find import find_live
-    from bootstrap.deployment.remote import connect
+    from bootstrap.deployment import remote
 
-    env = context.environment(domain)
-    host = connect(env, find_live(env)[1])
-    try:
+    with remote.live(context.environment(domain)) as host:
         code = host.interactive(" ".join(ctx.meta[_COMMAND]), terminal=has_terminal())
-    finally:
-        host.close()
     ctx.exit(code)

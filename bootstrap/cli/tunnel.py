@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from bootstrap.cli import completing
-from bootstrap.cli.context import Context, pass_context
+from bootstrap.cli.context import Context, domain_option, pass_context
 
 
 @click.command()
 @click.argument("what", metavar="[LOCAL:][SERVICE:]PORT")
-@click.option("--domain", shell_complete=completing.domains, help="Which deployment, when there are several.")
+@domain_option
 @click.pass_context
 @pass_context
 def tunnel(context: Context, ctx: click.Context, /, what: str, domain: str | None) -> None:

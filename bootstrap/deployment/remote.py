@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 from bootstrap import errors
+from bootstrap.deployment import find
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.hostkeys import pins
 from bootstrap.ports.cloud import Droplet
@@ -33,6 +36,13 @@ def connect(env: Environment, droplet: Droplet) -> Host:
             "someone removed the tag: redeploy to a new droplet, or restore the tag",
         )
     return env.hosts(HostAddress(droplet.public_ip, paths.USER, hashes))
+
+
+@contextmanager
+def live(env: Environment) -> Iterator[Host]:
+    """The droplet that serves; NotFoundError when there is none."""
+    with closing(connect(env, find.find_live(env)[1])) as host:
+        yield host
 
 
 def agent(host: Host, command: Command[A], *arguments: str, stdin: Any = None, timeout_s: float = 120) -> A:

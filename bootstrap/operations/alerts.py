@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
-from bootstrap.deployment import find, remote
+from bootstrap.deployment import remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import HostError, NotFoundError, UsageError
 from bootstrap_agent.contract import answers
@@ -33,8 +31,7 @@ def send_test(env: Environment) -> answers.AlertsTested:
 
 
 def _ask(env: Environment, command: Command[A]) -> A:
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host:
+    with remote.live(env) as host:
         try:
             return remote.agent(host, command)
         except UsageError:

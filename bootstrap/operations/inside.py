@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import closing
 from dataclasses import dataclass
 
-from bootstrap.deployment import compose, find, remote
+from bootstrap.deployment import compose, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import NotFoundError, UsageError
 from bootstrap_agent.contract import answers
@@ -38,8 +37,7 @@ def run_once(env: Environment, wanted: Wanted) -> int:
 
 def psql(env: Environment, name: str | None, options: tuple[str, ...], *, write: bool, terminal: bool) -> int:
     """psql as the role that owns the database `name`, which may be left out when there is one only."""
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host:
+    with remote.live(env) as host:
         info = remote.agent(host, answers.INFO)
         if info.databases is None:
             raise NotFoundError(
@@ -67,7 +65,6 @@ def _user(wanted: Wanted) -> tuple[str, ...]:
 
 
 def _compose(env: Environment, words: list[str], terminal: bool) -> int:
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host:
+    with remote.live(env) as host:
         release = remote.agent(host, answers.INFO).release
         return host.interactive(shlex.join(compose.argv(release, *words)), terminal=terminal)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from contextlib import closing
 from dataclasses import dataclass
 
-from bootstrap.deployment import compose, find, remote
+from bootstrap.deployment import compose, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap_agent.contract import answers, units
 from bootstrap_agent.contract.release import Release
@@ -24,8 +23,7 @@ class Wanted:
 
 def show(env: Environment, wanted: Wanted, *, terminal: bool) -> int:
     """Hands the terminal to the far side; returns its exit code."""
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host:
+    with remote.live(env) as host:
         if wanted.units:
             return host.interactive(shlex.join(journal_argv(wanted)), terminal=terminal)
         release = remote.agent(host, answers.INFO).release

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 
-from bootstrap.deployment import find, mailing, remote
+from bootstrap.deployment import mailing, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import UsageError
 from bootstrap_agent.contract import answers
@@ -18,8 +17,7 @@ def send_test(env: Environment, address: str) -> answers.MailSent:
     """HostError with the mail server's own words when it is not taken; NotFoundError when the stack has no server."""
     if not _ADDRESS.fullmatch(address):
         raise UsageError(f"{address!r} is not an address such as you@example.com")
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host, env.progress.step(f"mail to {address}"):
+    with remote.live(env) as host, env.progress.step(f"mail to {address}"):
         try:
             return remote.agent(host, answers.MAIL_SEND, address)
         except UsageError:

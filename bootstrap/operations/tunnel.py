@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 
-from bootstrap.deployment import compose, find, remote
+from bootstrap.deployment import compose, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import HostError, UsageError
 from bootstrap.ports.host import Host
@@ -48,8 +47,7 @@ def parse(text: str) -> Way:
 
 def dig(env: Environment, way: Way, ready: Callable[[], None]) -> int:
     """Until it is interrupted; returns the exit code of a tunnel that ended by itself."""
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host:
+    with remote.live(env) as host:
         address = _address(host, way.service) if way.service else LOOPBACK
         return host.tunnel(way.local, address, way.port, ready)
 

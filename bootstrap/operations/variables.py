@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import msgspec
@@ -38,7 +38,7 @@ class Variable:
 def listed(env: Environment) -> list[Variable]:
     """In the order of the file; NotFoundError when there is no droplet, or none with values."""
     stack = _stack(env)
-    with _live(env) as host:
+    with remote.live(env) as host:
         values = secrets.read(host).env
     if not values:
         raise NotFoundError(f"{env.settings.domain} has no values yet", "bootstrap create delivers them")
@@ -153,10 +153,3 @@ def _warn_of_own(env: Environment, changes: Mapping[str, str | None]) -> None:
 
 def _stack(env: Environment) -> Stack:
     return stacks.load(env.settings.stack, env.settings.compose_files)
-
-
-@contextmanager
-def _live(env: Environment) -> Iterator[Host]:
-    _, live = find.find_live(env)
-    with closing(remote.connect(env, live)) as host:
-        yield host
