@@ -33,8 +33,8 @@ SERVICES = {
     *("auth-service", "ticket-service", "workflow-api", "messaging-service", "notification-service"),
     *("workflow-worker", "notification-worker"),
 }
-# what visitors are served by; `/health/` also waits for the broker, which comes back after them
-PAGES = ("/", "/serving/auth/", "/serving/ticket/", "/serving/workflow/")
+# what visitors are served by, and what monitors ask: the broker comes back after them
+PAGES = ("/", "/health/", "/serving/auth/", "/serving/ticket/", "/serving/workflow/")
 
 
 @dataclasses.dataclass(frozen=True)

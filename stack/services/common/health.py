@@ -1,14 +1,17 @@
 """What every service tells of itself. `/health/`: the process answers. `/ready/`: its database and broker were really
-reached. `/serving/`: its database was; while the broker is away events wait. `/version/`: the release. `/openapi.json`:
-what can be asked."""
+reached, the broker not longer than two minutes ago. `/serving/`: its database was; while the broker is away events
+wait. `/version/`: the release. `/openapi.json`: what can be asked."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from ctypes import c_double
+from multiprocessing.sharedctypes import RawValue
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -25,6 +28,9 @@ DEADLINE_S = 3
 KEEP_S = 1.0
 # Visitors wait for the answer to this one.
 SERVING_KEEP_S = 0.1
+# Events wait in the outboxes: a broker that starts again, on this machine or on the one that takes over, is no fault.
+PATIENCE_S = 120
+OK, AWAY = "ok", "away"
 
 
 def _database() -> None:
@@ -39,10 +45,30 @@ def _broker() -> None:
         broker.connect()
 
 
+class _Patient:
+    """A check that fails only where nothing went well for `patience_s`, in whichever of the service's processes."""
+
+    def __init__(self, check: Callable[[], None], patience_s: float = PATIENCE_S) -> None:
+        self._check, self._patience_s = check, patience_s
+        # shared, as it is made before the fork; at first nothing went well
+        self._well = RawValue(c_double, -math.inf)
+
+    def __call__(self) -> str:
+        try:
+            self._check()
+        except Exception as error:
+            if time.monotonic() - self._well.value > self._patience_s:
+                raise
+            log.warning("away for a moment: %s", type(error).__name__)
+            return AWAY
+        self._well.value = time.monotonic()
+        return OK
+
+
 class _Readiness:
     """The last answer, for `keep_s` seconds; whoever asks meanwhile waits for the check under way."""
 
-    def __init__(self, checks: Mapping[str, Callable[[], None]], keep_s: float = KEEP_S) -> None:
+    def __init__(self, checks: Mapping[str, Callable[[], str | None]], keep_s: float = KEEP_S) -> None:
         self._keep_s = keep_s
         self._lock = threading.Lock()
         self._checks = checks
@@ -63,8 +89,7 @@ class _Readiness:
         states = {}
         for name, future in under_way.items():
             try:
-                future.result(timeout=max(0.0, deadline - time.monotonic()))
-                states[name] = "ok"
+                states[name] = future.result(timeout=max(0.0, deadline - time.monotonic())) or OK
             except Exception as error:  # whatever it is, the service is not ready
                 future.cancel()
                 log.warning("%s not reached: %s", name, type(error).__name__)
@@ -72,7 +97,7 @@ class _Readiness:
         return states
 
 
-_readiness = _Readiness({"database": _database, "broker": _broker})
+_readiness = _Readiness({"database": _database, "broker": _Patient(_broker)})
 _serving = _Readiness({"database": _database}, SERVING_KEEP_S)
 
 
@@ -89,7 +114,7 @@ def serving(request: HttpRequest) -> HttpResponse:
 
 
 def _told(answer: dict[str, str]) -> HttpResponse:
-    ok = all(state == "ok" for state in answer.values())
+    ok = all(state in (OK, AWAY) for state in answer.values())
     return JsonResponse({"status": "ok" if ok else "not ready", **answer}, status=200 if ok else 503)
 
 

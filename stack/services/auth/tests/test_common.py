@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 from unittest import mock
 
@@ -103,6 +104,35 @@ class Health(ServiceTest):
         self.addCleanup(release.set)
         status, answer = self.answer(database=lambda: None, broker=release.wait)
         self.assertEqual((status, answer["database"], answer["broker"]), (503, "ok", "unreachable"))
+
+    def test_a_broker_that_was_reached_may_start_again(self) -> None:
+        reached = True
+
+        def broker() -> None:
+            if not reached:
+                raise ConnectionRefusedError
+
+        patient, impatient = health._Patient(broker), health._Patient(broker, patience_s=-1)
+        for check in (patient, impatient):
+            self.assertEqual(self.answer(broker=check)[0], 200)
+        reached = False
+        self.assertEqual(self.answer(broker=patient), (200, {"status": "ok", "broker": "away"}))
+        self.assertEqual(self.answer(broker=impatient), (503, {"status": "not ready", "broker": "unreachable"}))
+
+    def test_one_that_was_never_reached_is_no_broker(self) -> None:
+        status, answer = self.answer(broker=health._Patient(health._broker))
+        self.assertEqual((status, answer["broker"]), (503, "unreachable"))
+
+    def test_every_process_knows_when_it_was_reached(self) -> None:
+        away = mock.Mock(side_effect=ConnectionRefusedError)
+        patient = health._Patient(lambda: None)
+        child = os.fork()
+        if not child:
+            patient()
+            os._exit(0)
+        os.waitpid(child, 0)
+        patient._check = away
+        self.assertEqual(self.answer(broker=patient)[1]["broker"], "away")
 
     def test_it_serves_without_the_broker(self) -> None:
         self.assertEqual(Client(headers={"host": HOST}).get("/serving/").json(), {"status": "ok", "database": "ok"})
