@@ -21,6 +21,7 @@ APART = frozenset(
         "cloud_killed",
         "first_boot",
         "kill",
+        "kill_replacement",
         "machines",
         "mishaps",
         "mishaps_host",

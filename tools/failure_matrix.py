@@ -1,5 +1,6 @@
-"""docs/failure-matrix.md: one table of what was seen by tests/rehearsal/test_kill.py, which kills the commands at their
-steps, and by tests/contract/cloud/test_failures.py, which fails their calls. Each writes its own rows anew."""
+"""docs/failure-matrix.md: one table of what was seen by test_kill.py and test_kill_replacement.py of the rehearsals, which
+kill the commands at their steps, and by tests/contract/cloud/test_failures.py, which fails their calls. Each writes its
+own rows anew."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "failure-matrix.md"
 BEFORE = "before the first"
 A_CALL_FAILS = "a call fails: "
 # the first words of *what happens*, in the order of the rows of a step
-_KINDS = ("killed in it", "killed after it", "the ", A_CALL_FAILS)
+_KINDS = ("killed in it", "killed after it", "the ", "power cut", A_CALL_FAILS)
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def steps_killed(rows: Iterable[Row]) -> dict[str, set[str]]:
 
 
 def write(rows: Sequence[Row]) -> None:
-    """In place of all rows of their kind; those of the other stay."""
-    (of_calls,) = {row.is_of_a_call for row in rows}
-    kept = [row for row in rows_of(PAGE.read_text()) if row.is_of_a_call != of_calls]
+    """In place of all rows of their kind and their commands; the others stay."""
+    anew = {(row.is_of_a_call, row.command) for row in rows}
+    kept = [row for row in rows_of(PAGE.read_text()) if (row.is_of_a_call, row.command) not in anew]
     PAGE.write_text(page([*kept, *rows]))
 
 

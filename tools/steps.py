@@ -7,6 +7,11 @@ import re
 from itertools import chain
 from pathlib import Path
 
+from bootstrap.operations.redeploy.table import FORWARD
+
+# an undisturbed replacement; of what a failure makes of it, tests/unit/operations tells
+_REPLACEMENT = tuple(f"{step.action.value.replace('_', ' ')}: {step.comment}" for step in FORWARD if step.action)
+
 STEPS = {
     "create": (
         "settings, account, size, image and deployment",
@@ -39,6 +44,8 @@ STEPS = {
         "backups under …",
         "tags and firewall",
     ),
+    "redeploy": _REPLACEMENT,
+    "rollback": _REPLACEMENT,
 }
 ONLY_WHEN = {
     "droplet … deleted": "when its cloud-init had failed",
@@ -47,7 +54,8 @@ ONLY_WHEN = {
     "backup … restored": "with `--from-backup`",
 }
 _PACKAGE = Path(__file__).resolve().parents[1] / "bootstrap"
-_SOURCES = {
+# the replacement's are in its table
+SOURCES = {
     "create": (
         "operations/create/plan.py",
         "operations/create/run.py",
@@ -60,7 +68,7 @@ _SOURCES = {
 
 
 def in_source(command: str) -> set[str]:
-    trees = [ast.parse((_PACKAGE / source).read_text()) for source in _SOURCES[command]]
+    trees = [ast.parse((_PACKAGE / source).read_text()) for source in SOURCES[command]]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return {_text(call.args[0]) for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "step"}
 

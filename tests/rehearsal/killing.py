@@ -22,7 +22,8 @@ import digitalocean
 from localcloud.host.files import write_atomically
 from localcloud.host.home import Home
 from tests.rehearsal.machines import patiently
-from tools.steps import named
+from tools.failure_matrix import Row
+from tools.steps import STEPS, named
 
 MARK = "KILL_MATRIX_RUN"
 # what `tempfile` writes to find out whether it may
@@ -33,13 +34,15 @@ Moment = Literal["in", "after"]
 @dataclass(frozen=True)
 class Point:
     """In the middle of a step: so many seconds after it began, or once `until` returns; or as soon as it has ended.
-    `then` is what else befalls the deployment before the next run, in words and in deed."""
+    `then` is what else befalls the deployment before the next run, in words and in deed. Without `kills` nothing but
+    `until` happens there."""
 
     step: str
     moment: Moment
     seconds: float = 0.0
     until: Callable[[], object] | None = None
     then: tuple[str, Callable[[], None]] | None = None
+    kills: bool = True
 
 
 # a run, and its end
@@ -96,6 +99,9 @@ class Laptop:
                 if point := _reached(lines[-1], kill):
                     if point.until:
                         point.until()
+                    if not point.kills:
+                        point, kill = None, [other for other in kill if other != point]
+                        continue
                     with suppress(subprocess.TimeoutExpired):
                         process.wait(point.seconds)
                     point = point if process.poll() is None else None
@@ -247,3 +253,34 @@ def amounts(new: dict[str, list[str]]) -> str:
         kind.removesuffix("s") if len(found) == 1 else f"{len(found)} {kind}" for kind, found in new.items() if found
     ]
     return ", ".join(named) or "nothing"
+
+
+# the rows of docs/failure-matrix.md
+
+
+def rows_of(command: str, killed: Ran, stood: str, second: Ran, ending: str) -> Iterator[Row]:
+    """A kill that is late is one after its step, in a step that had begun; when that one is over with, there is no
+    other row for it."""
+    assert killed.point
+    point, at = killed.point, killed.begun[-1]
+    late = at != point.step
+    over = over_with(command, killed, second)
+    outcome = ending + (f"; not again: {', '.join(over)}" if over else "")
+    happens = f"killed after it; *{at}* had begun" if late else f"killed {point.moment} it"
+    then = f"; then {point.then[0]}" if point.then else ""
+    yield Row(command, point.step, happens + then, stood, outcome)
+    if late and at in over:
+        yield Row(command, at, f"killed in it, by the kill after *{point.step}*", stood, outcome)
+
+
+def over_with(command: str, first: Ran, second: Ran) -> list[str]:
+    """What the first had begun, and the second, which got further, did not need to."""
+    steps = STEPS[command]
+    reached = steps.index(second.point.step) if second.point else len(steps)
+    return [step for step in steps[:reached] if step in first.begun and step not in second.begun]
+
+
+def ended(ran: Ran) -> str:
+    if ran.point:
+        return f"went on, killed {ran.point.moment} *{ran.point.step}*"
+    return "whole" if ran.code == 0 else f"exit code {ran.code}, {ran.told()}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import pytest
 
 from tests.rehearsal.conftest import HELLO, Bootstrap, Site
-from tests.rehearsal.visitors import PATIENCE_S, Visit, busy, reads
+from tests.rehearsal.guests import GuestBook, key_of
+from tests.rehearsal.visitors import busy, reads
 from tests.waiting import until
 
 OWN_DOMAIN = "hello.example"
-ENV_FILE = "/home/deploy/apps/hello/Docker/.env.production"
 
 pytestmark = pytest.mark.root
 
@@ -33,60 +32,32 @@ def told(bootstrap: Bootstrap) -> dict[str, Any]:
     return answer
 
 
-def key_of(bootstrap: Bootstrap) -> str:
-    lines = bootstrap("ssh", OWN_DOMAIN, "--", "cat", ENV_FILE, unlogged=True).out.splitlines()
-    return next(line.partition("=")[2].strip("'\"") for line in lines if line.startswith("GUESTBOOK_KEY="))
-
-
-def write(site: Site, key: str, line: str) -> int:
-    headers = {"Authorization": f"Bearer {key}"}
-    return site.request("POST", "/", content=line, headers=headers, timeout=PATIENCE_S).status_code
-
-
-def writes(site: Site, key: str, kept: list[str]) -> Visit:
-    def visit() -> str | None:
-        line = f"busy {uuid.uuid4()}"
-        if (answered := write(site, key, line)) != 201:
-            return f"POST /: {answered}"
-        kept.append(line)
-        return None
-
-    return visit
-
-
-def lines(site: Site) -> list[str]:
-    answer = site.request("GET", "/")
-    assert answer.status_code == 200
-    greeting, *rest = answer.text.splitlines()
-    assert greeting == f"Hello from {OWN_DOMAIN}"
-    return rest
-
-
 def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site) -> None:
-    before, key = told(bootstrap), key_of(bootstrap)
+    before, book = told(bootstrap), GuestBook(guest_book, key_of(bootstrap, OWN_DOMAIN))
     assert (before["healthy"], {s["name"] for s in before["services"]}) == (True, {"app", "nginx"})
-    assert write(guest_book, "guessed", "never") == 401
-    assert write(guest_book, key, "first") == 201
+    assert GuestBook(guest_book, "guessed").write("never") == 401
+    assert book.write("first") == 201
 
-    kept = ["first"]
-    with busy(*[reads(guest_book, "/health/")] * 4, *[writes(guest_book, key, kept)] * 2) as seen:
+    with busy(*[reads(guest_book, "/health/")] * 4, *[book.writes()] * 2) as seen:
         report = bootstrap("redeploy", OWN_DOMAIN, "--stack", str(HELLO), "--json").json()
     assert (seen.failed, report["failed"]) == ([], 0) and seen.answered > 100
     after = told(bootstrap)
     assert after["droplet"]["id"] != before["droplet"]["id"] and after["certificate"] == before["certificate"]
-    assert sorted(lines(guest_book)) == sorted(kept), "nothing is lost, nothing is there twice"
-    assert write(guest_book, key, "second") == 201, "the secret is the same"
+    book.has_all(nothing_else=True)
+    assert book.write("second") == 201, "the secret is the same"
 
     made = bootstrap("backup", "now", OWN_DOMAIN, "--json").json()
     assert (made["databases"], made["media"]["folders"]) == ({}, ["guestbook"])
-    assert write(guest_book, key, "regretted") == 201
+    assert book.write("regretted") == 201
     bootstrap("restore", made["id"], OWN_DOMAIN, "--yes")
-    assert sorted(lines(guest_book)) == sorted([*kept, "second"])
+    book.kept.remove("regretted")
+    book.has_all(nothing_else=True)
 
 
 def test_a_droplet_lets_visitors_in_again_when_its_operator_is_silent(bootstrap: Bootstrap, guest_book: Site) -> None:
     """As if a redeploy had been killed in the hold: nobody is turned away, and nobody needs to run it again."""
-    key, kept = key_of(bootstrap), lines(guest_book)
+    book = GuestBook(guest_book, key_of(bootstrap, OWN_DOMAIN))
+    book.kept.extend(book.lines())
     on_it = ("ssh", OWN_DOMAIN, "--", "sudo")
 
     def enabled() -> list[str]:
@@ -94,12 +65,12 @@ def test_a_droplet_lets_visitors_in_again_when_its_operator_is_silent(bootstrap:
         units = ("bootstrap-stack.service", "bootstrap-alerts.timer")
         return bootstrap(*on_it, "systemctl", "is-enabled", *units, check=False).out.split()
 
-    with busy(reads(guest_book, "/health/"), writes(guest_book, key, kept)) as seen:
+    with busy(reads(guest_book, "/health/"), book.writes()) as seen:
         bootstrap(*on_it, "bootstrap-agent", "handover", "5")
         assert enabled() == ["disabled", "disabled"]
         until(lambda: enabled() == ["enabled", "enabled"], "the site is served again", deadline_s=90)
     assert seen.failed == [] and seen.longest_s > 5 and told(bootstrap)["healthy"]
-    assert sorted(lines(guest_book)) == sorted(kept)
+    book.has_all(nothing_else=True)
 
 
 def test_another_stacks_folder_is_refused(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:

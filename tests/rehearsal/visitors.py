@@ -31,7 +31,7 @@ class Seen:
 
 
 @contextmanager
-def busy(*visits: Visit, at_most_s: float = 300) -> Iterator[Seen]:
+def busy(*visits: Visit, at_most_s: float = 300, patience_s: float = PATIENCE_S) -> Iterator[Seen]:
     """Each visit again and again, side by side with the others, until the block ends."""
     seen, lock, stop = Seen(), threading.Lock(), threading.Event()
     deadline = time.monotonic() + at_most_s
@@ -58,15 +58,15 @@ def busy(*visits: Visit, at_most_s: float = 300) -> Iterator[Seen]:
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=PATIENCE_S + 10)
+            thread.join(timeout=patience_s + 10)
         assert not any(thread.is_alive() for thread in threads), "a visitor is still waiting"
 
 
-def reads(site: Site, path: str) -> Visit:
+def reads(site: Site, path: str, patience_s: float = PATIENCE_S) -> Visit:
     """A new visitor each time."""
 
     def visit() -> str | None:
-        answer = site.request("GET", path, timeout=PATIENCE_S)
+        answer = site.request("GET", path, timeout=patience_s)
         return None if answer.status_code == 200 else f"{path}: {answer.status_code}"
 
     return visit

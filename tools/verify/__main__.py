@@ -105,6 +105,9 @@ def _verify(
         verification.execute()
     except Interrupted:
         code = 130
+        if not verification.steps:
+            # before it began: there is nothing to tell of
+            return code
     if not verification.is_left:
         shutil.rmtree(work)
     return _reported(options, verification, priced) or code

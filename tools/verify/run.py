@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from tools.verify.recorder import Recorder
 from tools.verify.routes import Routes
 
 SUITE_S = 3600
+# a test ends by itself when it is told to; what it leaves is deleted all the same
+SUITE_END_S = 60
 SUITE = "contract suite"
 LEFT = "nothing is left of the deployment"
 # of a deployment, `destroy` leaves none of these
@@ -56,15 +59,17 @@ class Verification:
     steps: list[report.Step] = field(default_factory=list)
     is_whole: bool = False
     is_left: bool = True
+    # what a signal raises may be lost in a callback of the interpreter's: no step begins after it
+    told: threading.Event = field(default_factory=threading.Event)
     _recorder: Recorder = field(init=False)
     _deadline: float = field(init=False)
 
     def execute(self) -> None:
         """Raises nothing but Interrupted, when all is deleted."""
         self._deadline = time.monotonic() + price.HOURS * 3600
-        marker = Marker(self.run, self.account, self.work / "tags", self.say)
-        self._recorder = Recorder(self.endpoints.api, marker.hear)
-        with ended_by_signals():
+        with ended_by_signals(self.told):
+            marker = Marker(self.run, self.account, self.work / "tags", self.say)
+            self._recorder = Recorder(self.endpoints.api, marker.hear)
             try:
                 # nothing is made any more when the recorder is gone
                 with self._recorder:
@@ -74,7 +79,7 @@ class Verification:
                 self.say("interrupted")
                 raise Interrupted from None
             finally:
-                with child.undisturbed(lambda: self.say("still deleting: what is killed now, --clean has to delete")):
+                with child.undisturbed(lambda _: self.say("still deleting: what is killed now, --clean has to delete")):
                     self._delete_all()
 
     def _execute(self) -> None:
@@ -90,6 +95,8 @@ class Verification:
 
     def _step(self, name: str, act: Callable[[], object]) -> bool:
         """Whether it went well."""
+        if self.told.is_set():
+            raise Interrupted
         self._recorder.during = name
         self.say(f"{name} …")
         began, failure = time.monotonic(), None
@@ -112,6 +119,7 @@ class Verification:
             line=self._detail,
             timeout_s=min(SUITE_S, self._deadline - time.monotonic()),
             shows_stdout=True,
+            end_s=SUITE_END_S,
         )
         bad, count = _told(ended.heard)
         if ended.code != 0 or not count:
@@ -190,8 +198,9 @@ def _told(lines: Iterable[str]) -> tuple[list[str], int]:
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    def end() -> None:
+def ended_by_signals(told: threading.Event) -> Iterator[None]:
+    def end(number: int) -> None:
+        told.set()
         raise Interrupted
 
     with child.undisturbed(end):

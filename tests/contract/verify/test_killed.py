@@ -62,7 +62,13 @@ class Program:
 
     def run(self, *words: str) -> int:
         with self.started(*words) as process:
-            return process.wait(timeout=120)
+            return self.code_of(process)
+
+    def code_of(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            return process.wait(timeout=180)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not end: {self.said()}") from None
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ def test_one_that_is_told_to_end_leaves_nothing(
         process.send_signal(number)
         # again, as people do
         process.send_signal(number)
-        process.wait(timeout=120)
+        program.code_of(process)
     assert process.returncode == 130, program.said()
     assert state(server) == before
     assert "ended before its time" in program.report.read_text()
@@ -115,7 +121,7 @@ def begin_and_end(program: Program) -> str:
     with program.started("--yes", "--only", "suite") as process:
         until(lambda: "everything it makes carries" in program.said() or process.poll() is not None, "a run", 120)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=120) == 130, program.said()
+        assert program.code_of(process) == 130, program.said()
     return program.said()
 
 
@@ -151,4 +157,4 @@ def test_two_at_once_are_one_too_many(program: Program, server: Cloud) -> None:
         until(lambda: has_a_droplet(server) or first.poll() is not None, "a first one", 120)
         assert program.run("--clean") == 5
         first.send_signal(signal.SIGINT)
-        assert first.wait(timeout=120) == 130
+        assert program.code_of(first) == 130

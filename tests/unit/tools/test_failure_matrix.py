@@ -9,14 +9,14 @@ import pytest
 
 from tools import failure_matrix as matrix
 from tools.failure_matrix import A_CALL_FAILS, PAGE, Row
-from tools.steps import ONLY_WHEN, STEPS, in_source, named
+from tools.steps import ONLY_WHEN, SOURCES, STEPS, in_source, named
 
 TEXT = PAGE.read_text()
 
 
 @pytest.mark.parametrize("command", STEPS)
 def test_each_step_has_a_row(command: str) -> None:
-    assert set(STEPS[command]) == in_source(command)
+    assert command not in SOURCES or set(STEPS[command]) == in_source(command)
     assert matrix.steps_killed(matrix.rows_of(TEXT))[command] == set(STEPS[command])
 
 

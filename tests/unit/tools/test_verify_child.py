@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,34 @@ def test_one_that_takes_too_long_ends_in_its_own_way(tmp_path: Path) -> None:
     assert (tmp_path / "ended").read_text() == "cleanly"
 
 
+DEAF = """
+import signal, sys, time
+signal.signal(signal.SIGINT, lambda number, frame: None)
+print("ready", file=sys.stderr, flush=True)
+time.sleep(60)
+"""
+
+
+def test_one_that_does_not_hear_is_killed_and_what_was_asked_of_us_is_done(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        child.run(
+            [sys.executable, "-c", DEAF],
+            cwd=tmp_path,
+            environment={},
+            # in the reader's thread, as a person would
+            line=lambda _: os.kill(os.getpid(), signal.SIGINT),
+            timeout_s=50,
+            end_s=1,
+        )
+    assert time.monotonic() - began < 20 and signal.getsignal(signal.SIGINT) == before
+
+
 def test_who_asks_again_is_heard_and_waits() -> None:
     before = signal.getsignal(signal.SIGINT)
-    asked: list[str] = []
-    with child.undisturbed(lambda: asked.append("once")):
+    asked: list[int] = []
+    with child.undisturbed(asked.append):
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), number)
-    assert asked == ["once", "once"] and signal.getsignal(signal.SIGINT) == before
+    assert asked == [signal.SIGINT, signal.SIGTERM] and signal.getsignal(signal.SIGINT) == before
