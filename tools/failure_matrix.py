@@ -1,6 +1,6 @@
-"""docs/failure-matrix.md: one table of what was seen by test_kill.py and test_kill_replacement.py of the rehearsals, which
-kill the commands at their steps, and by tests/contract/cloud/test_failures.py, which fails their calls. Each writes its
-own rows anew."""
+"""docs/failure-matrix.md: one table of what was seen by test_kill.py and test_kill_replacement.py (tests/rehearsal),
+which kill the commands at their steps, and by tests/contract/cloud/test_failures.py, which fails their calls. Each
+writes its own rows anew."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean
 from tests.rehearsal.conftest import Bootstrap, Site
+from tests.rehearsal.guests import GuestBook
 from tests.rehearsal.machines import forget, from_image, snapshot_of
-from tests.rehearsal.test_own_stack import write, writes
 from tests.rehearsal.visitors import Seen, busy, reads
 
 DOMAIN = "releases.example"
@@ -88,17 +88,9 @@ def spoilt(cloud: dict[str, Any], image: dict[str, Any], hello: Bootstrap, how: 
         forget(machine)
 
 
-def lines(site: Site) -> list[str]:
-    answer = site.request("GET", "/")
-    assert answer.status_code == 200
-    greeting, *rest = answer.text.splitlines()
-    assert greeting == f"Hello from {DOMAIN}"
-    return rest
-
-
 @contextmanager
-def at_work(site: Site, kept: list[str]) -> Iterator[Seen]:
-    with busy(*[reads(site, "/health/")] * 4, *[writes(site, KEY, kept)] * 2, at_most_s=600) as seen:
+def at_work(book: GuestBook) -> Iterator[Seen]:
+    with busy(*[reads(book.site, "/health/")] * 4, *[book.writes()] * 2, at_most_s=600) as seen:
         yield seen
 
 
@@ -108,9 +100,10 @@ def at_work(site: Site, kept: list[str]) -> Iterator[Seen]:
 def test_a_bad_release_never_reaches_a_visitor(
     hello: Bootstrap, hello_image: dict[str, Any], cloud: dict[str, Any], guests: Site, what: str
 ) -> None:
-    bad, kept = BAD[what], lines(guests)
+    bad, book = BAD[what], GuestBook(guests, KEY)
+    book.kept.extend(book.lines())
     before = hello("status", DOMAIN, "--json").json()["droplet"]["id"]
-    with spoilt(cloud, hello_image, hello, bad.spoil) as image, at_work(guests, kept) as seen:
+    with spoilt(cloud, hello_image, hello, bad.spoil) as image, at_work(book) as seen:
         refused = hello("redeploy", DOMAIN, "--image", str(image), check=False)
     print(
         f"{what}: {seen.answered} answered, the longest waited {seen.longest_s:.1f} s; {refused.err.splitlines()[-2:]}"
@@ -120,7 +113,7 @@ def test_a_bad_release_never_reaches_a_visitor(
     assert bad.says in error
     assert seen.failed == [] and seen.answered > 50
     assert seen.longest_s < AT_ONCE_S, "nobody waits"
-    assert sorted(lines(guests)) == sorted(kept), "nothing is lost, nothing is there twice"
+    book.has_all(nothing_else=True)
     status = hello("status", DOMAIN, "--json").json()
     assert (status["droplet"]["id"], status["healthy"]) == (before, True)
 
@@ -128,24 +121,25 @@ def test_a_bad_release_never_reaches_a_visitor(
 def test_a_rollback_with_data_goes_back_and_keeps_what_it_gives_up(
     hello: Bootstrap, hello_image: dict[str, Any], guests: Site, cloud: dict[str, Any]
 ) -> None:
-    assert write(guests, KEY, "of before") == 201
-    good = lines(guests)
+    book = GuestBook(guests, KEY)
+    assert book.write("of before") == 201
+    good = book.lines()
     hello("redeploy", DOMAIN)
-    assert write(guests, KEY, "regretted") == 201
+    assert book.write("regretted") == 201
     image = str(hello_image["id"])
     refused = hello("rollback", DOMAIN, "--with-data", "--to", image, check=False, stdin="no\n")
     assert refused.code == 12 and "is given up" in refused.err
-    written: list[str] = []
-    with at_work(guests, written) as seen:
+    book.kept.clear()
+    with at_work(book) as seen:
         report = hello("rollback", DOMAIN, "--with-data", "--to", image, "--yes", "--json").json()
     print(f"rollback --with-data: {seen.answered} answered, longest {seen.longest_s:.1f} s; {report['given_up']}")
     assert seen.failed == [] and report["failed"] == 0
     # what was confirmed after the volume had moved is there, and of what came before nothing
-    now = lines(guests)
+    now = book.lines()
     assert now[: len(good)] == good and "regretted" not in now
     later = now[len(good) :]
-    assert set(later) <= set(written) and len(later) == len(set(later)) > 3
-    there = [line in later for line in written]
+    assert set(later) <= set(book.kept) and len(later) == len(set(later)) > 3
+    there = [line in later for line in book.kept]
     assert there == sorted(there), "what was confirmed since the volume went back is there, whatever came after it"
     (volume,) = [v for v in DigitalOcean(cloud["watcher_token"], cloud["api"]).volumes() if "releases" in v.name]
     assert (volume.name, volume.tags) == ("bootstrap-releases-example", ("bootstrap:releases_example",))
