@@ -206,12 +206,17 @@ def told(ledger: Ledger, books: Books, reports: Sequence[Mapping[str, Any]]) -> 
     lines.append(f"writes confirmed: {kinds}; lost {lost}, doubled {doubled}, spoilt {len(books.spoilt)}, "
                  f"there without an answer {books.unheard}")  # fmt: skip
     for report in reports:
-        steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report["steps"].items())
+        steps, parts = (_list(report[name]) for name in ("steps", "parts"))
         lines.append(
             f"it says: hold {report['hold_s']} s, ours {report['own_s']} s, foreseen {report['predicted_hold_s']}; "
-            f"{report['failed']} of {report['requests']} failed, longest {report['longest_s']:.1f} s; {steps}"
+            f"{report['failed']} of {report['requests']} failed, longest {report['longest_s']:.1f} s; {steps}; "
+            f"in the hold: {parts}"
         )
     return "\n".join(lines)
+
+
+def _list(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {took:.1f}" for name, took in seconds.items())
 
 
 def _classes(asked: Sequence[Asked]) -> Iterator[str]:
