@@ -40,11 +40,11 @@ class Row:
 _HEAD = f"""\
 # Whatever goes wrong at a step, run again
 
-Generated from what was seen; do not edit. `create`, `backup now` and `destroy --volume --backups` are ended at each of
-their steps, and each call that they make of DigitalOcean's API fails. Then the same command is run again, undisturbed.
-Whatever went wrong, in the end there stand:
+Generated from what was seen; do not edit. `create`, `backup now`, `destroy --volume --backups`, `redeploy` and
+`rollback` are ended at each of their steps, and each call that the first three make of DigitalOcean's API fails. Then
+the same command is run again, undisturbed. Whatever went wrong, in the end there stand:
 
-- after `create` and `backup now` exactly one droplet that serves, one data volume at it, one reserved IP that leads to
+- after all but `destroy` exactly one droplet that serves, one data volume at it, one reserved IP that leads to
   it, one firewall, one host key, and one A record each for @ and www;
 - after `destroy` none of it: only the SSH key and the VPC, which the next deployment uses;
 - never a tag that nothing carries, nor a lock.
@@ -57,6 +57,13 @@ right after the kill: never two of anything, but for host keys: both are pinned 
 one more for each time that this is cut short once the new one is there. A killed run leaves its lock, a tag, which
 the next run from the same computer takes over at once. On the laptop no process is left, and after `create` and
 `backup now` no folder of a run that was killed more than a minute before.
+
+**A replacement** (`redeploy`, `rollback`) is killed while five people read and write without a pause
+(`BOOTSTRAP_WRITE_DOCS=1 pytest -m "long or not long" tests/rehearsal/test_kill_replacement.py`). None of them is turned
+away: whoever has the patience to wait for the next run has an answer. Every line whose writer was told that it is there
+is there once, on the one machine that serves in the end. A candidate, its host key and the copy of the volume are what
+may stand meanwhile. **Power cut** is the end of a droplet in the middle: who was just being answered is not, and the
+command that the first run's own words name brings the site back; what was confirmed is there.
 
 **A call fails** means: each of these calls once, in each of these ways, before the local cloud's API over HTTP with a
 cloud of its own (`BOOTSTRAP_ALL_WAYS=1 BOOTSTRAP_WRITE_DOCS=1 pytest tests/contract/cloud/test_failures.py`). A number
