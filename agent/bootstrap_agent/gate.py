@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -17,6 +18,8 @@ from bootstrap_agent.waiting import until
 
 PATIENCE_S = 90.0
 ANSWER_S = 10.0
+# an answer within so long waited behind nobody; so often in a row, as visitors come in waves
+AT_ONCE_S, IN_A_ROW = 0.25, 3
 
 
 def ask(deployment: Deployment, x: XBootstrap, patience_s: float = PATIENCE_S) -> Gate:
@@ -48,6 +51,25 @@ def wait(domain: str, paths: Sequence[str], patience_s: float) -> None:
         return True
 
     until(well, timeout_s=patience_s, pause_s=0.05, late=lambda: UnhealthyError(f"{wrong}, for {patience_s:.0f} s"))
+
+
+def calm(domain: str, paths: Sequence[str], at_most_s: float) -> None:
+    """Returns once those who waited have their answers: every path answers at once, several times in a row. At the
+    latest after `at_most_s`, as it may be busy for ever."""
+    in_a_row = 0
+
+    def well() -> bool:
+        nonlocal in_a_row
+        for path in paths:
+            began = time.monotonic()
+            if problem(domain, path) is not None or time.monotonic() - began > AT_ONCE_S:
+                in_a_row = 0
+                return False
+        in_a_row += 1
+        return in_a_row >= IN_A_ROW
+
+    with suppress(TimeoutError):
+        until(well, timeout_s=at_most_s, pause_s=0.1, late=TimeoutError)
 
 
 def problem(domain: str, path: str, address: tuple[str, int] = ("127.0.0.1", 443)) -> str | None:

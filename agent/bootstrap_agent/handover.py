@@ -15,6 +15,9 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
 
+# workers end what they are at, each in its own time
+AHEAD_S = 60
+
 
 def hand_over(
     bound_s: float, deployment: Deployment, x: XBootstrap, compose: Compose, environment: dict[str, str]
@@ -22,6 +25,8 @@ def hand_over(
     """Returns with visitors waiting and nobody on this droplet near the data. From here on it starts nothing by itself
     when it boots: its volume may be elsewhere by then."""
     clock = Clock()
+    # also if this ends half-way: what stopped ahead starts again
+    bound.arm(AHEAD_S + bound_s)
     with clock.part("ahead"):
         timers.disable()
         _ahead(x, compose, environment)
@@ -35,10 +40,12 @@ def hand_over(
 
 
 def _ahead(x: XBootstrap, compose: Compose, environment: dict[str, str]) -> None:
-    """What no visitor waits for: workers end what they are at, and what lies in memory goes to the disk."""
+    """What no visitor waits for: workers end what they are at, then what they are fed by ends, and what lies in memory
+    goes to the disk."""
     if x.handover:
-        idle = set(x.handover.later) - set(x.data_services)
-        stopping.stop(stopping.of(stopping.running(compose), idle))
+        later, fed = stopping.of(stopping.running(compose), x.handover.later), set(x.data_services)
+        stopping.stop(one for one in later if one.service not in fed)
+        stopping.stop(stopping.of(later, fed))
     if x.databases:
         try:
             sql.ask(compose, x.databases, environment, "CHECKPOINT")

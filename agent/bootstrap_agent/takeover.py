@@ -24,6 +24,8 @@ from bootstrap_agent.stopping import of
 from bootstrap_agent.waiting import until
 
 READY_S = 45.0
+# the operator asks for it as soon as visitors come here, and may be gone
+COMPLETE_S = 20
 
 
 def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> TakenOver:
@@ -40,7 +42,7 @@ def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: 
     serve(deployment, x, compose, clock, jobs=not (found.unchanged and x.handover.skip_unchanged_jobs))
     hold.release()
     boot.enable()
-    unit = ["--quiet", "--collect", "--no-block", "--unit=bootstrap-complete"]
+    unit = ["--quiet", "--collect", "--unit=bootstrap-complete", f"--on-active={COMPLETE_S}s"]
     run(["systemd-run", *unit, str(paths.AGENT), "stack", "complete"])
     return TakenOver(clock.seconds, x.serving, whole=False)
 

@@ -75,6 +75,7 @@ def take_over(x: Any = X) -> TakenOver:
 def test_the_droplet_prepares_before_visitors_wait_and_lets_them_in_again_if_nobody_comes(done: list[str]) -> None:
     handover.hand_over(60, Deployed, X, Here(), {})  # type: ignore[arg-type]
     assert done == [
+        "bound.arm",
         "timers.disable",
         "ahead",
         "boot.disable",
@@ -83,6 +84,16 @@ def test_the_droplet_prepares_before_visitors_wait_and_lets_them_in_again_if_nob
         "stopping.end",
         "volume.unmount",
     ]
+
+
+def test_workers_end_ahead_and_then_the_broker_that_feeds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = parse({**PLAIN, "data_services": ["db", "broker"], "handover": {"later": ["broker", "worker"]}})
+    stopped: list[list[str]] = []
+    monkeypatch.setattr(handover.stopping, "stop", lambda some, *_: stopped.append([one.service for one in some]))
+    here = Here()
+    here.states = dict.fromkeys(("db", "broker", "worker", "app"), "running")
+    handover._ahead(x, here, {})  # type: ignore[arg-type]
+    assert stopped == [["worker"], ["broker"]]
 
 
 def test_visitors_are_let_in_only_where_the_volume_is(
