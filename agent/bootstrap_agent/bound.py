@@ -6,20 +6,16 @@ serve: while it is attached here, nobody else has it. Once it is elsewhere this 
 
 from __future__ import annotations
 
-from bootstrap_agent.contract.paths import AGENT
-from bootstrap_agent.run import run
+from bootstrap_agent import delayed
 
 _UNIT = "bootstrap-bound"
+# a command under way holds it up, for a while
+_AGAIN = ("Restart=on-failure", "RestartSec=5")
 
 
 def arm(seconds: float) -> None:
-    disarm()
-    when = [f"--on-active={seconds:.0f}s", "--timer-property=AccuracySec=100ms"]
-    # a command under way holds it up, for a while
-    again = ["--property=Restart=on-failure", "--property=RestartSec=5"]
-    run(["systemd-run", "--quiet", "--collect", f"--unit={_UNIT}", *when, *again, str(AGENT), "release"])
+    delayed.arm(_UNIT, seconds, ["release"], _AGAIN)
 
 
 def disarm() -> None:
-    """No-op where it is not armed. What it started goes on: it may be the caller."""
-    run(["systemctl", "--quiet", "stop", f"{_UNIT}.timer"], check=False)
+    delayed.disarm(_UNIT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bootstrap_agent import boot, bound, hold, sql, stack, stopping, timers, volume
+from bootstrap_agent import boot, bound, delayed, hold, sql, stack, stopping, timers, volume
 from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.answers import HandedOver, Released
@@ -27,6 +27,7 @@ def hand_over(
     clock = Clock()
     # also if this ends half-way: what stopped ahead starts again
     bound.arm(AHEAD_S + bound_s)
+    delayed.disarm(stack.COMPLETE)
     with clock.part("ahead"):
         timers.disable()
         _ahead(x, compose, environment)

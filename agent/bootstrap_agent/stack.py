@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from bootstrap_agent import accounts, boot, bound, gate, hold, stopping, volume
+from bootstrap_agent import accounts, boot, bound, delayed, gate, hold, stopping, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.compose import Compose, Container, states, tail
 from bootstrap_agent.contract.answers import Services
@@ -24,6 +24,8 @@ from bootstrap_agent.waiting import until
 HEALTHY_S = 240
 JOB_S = 600
 CALM_S = 10
+# the unit that does it where the operator is gone
+COMPLETE = "bootstrap-complete"
 # Docker starts a service that ends at once again after 0.1, 0.2, 0.4 … s. One that ends until its database answers has
 # ended five times within 4 s, so it is given time; whoever still ends after that will not recover
 RESTARTS, RECOVERS_S = 5, 30
@@ -63,6 +65,8 @@ def prepare(release: Release, deployment: Deployment, x: XBootstrap, compose: Co
 def complete(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
     """What visitors did not wait for, after `takeover`: the services that come later, and until all are healthy. Those
     who were held come first: a broker that boots beside them would take half of two processors."""
+    delayed.disarm(COMPLETE)
+    volume.require_mounted()
     gate.calm(deployment.domain, x.serving, CALM_S)
     keep(release.folder, deployment)
     services = compose.services()
@@ -92,6 +96,7 @@ def _after_restore(compose: Compose, x: XBootstrap) -> None:
 def down(x: XBootstrap, compose: Compose) -> Services:
     """From here on this droplet starts nothing by itself: its volume may already be elsewhere when it boots again.
     New visitors wait; those who are being answered get their answer before anything behind it stops."""
+    delayed.disarm(COMPLETE)
     boot.disable()
     hold.hold()
     stopping.end(compose, x)

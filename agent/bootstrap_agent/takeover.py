@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from bootstrap_agent import boot, gate, hold, seal, stack, volume
+from bootstrap_agent import boot, delayed, gate, hold, seal, stack, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose, Container
@@ -42,8 +42,7 @@ def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: 
     serve(deployment, x, compose, clock, jobs=not (found.unchanged and x.handover.skip_unchanged_jobs))
     hold.release()
     boot.enable()
-    unit = ["--quiet", "--collect", "--unit=bootstrap-complete", f"--on-active={COMPLETE_S}s"]
-    run(["systemd-run", *unit, str(paths.AGENT), "stack", "complete"])
+    delayed.arm(stack.COMPLETE, COMPLETE_S, ["stack", "complete"])
     return TakenOver(clock.seconds, x.serving, whole=False)
 
 

@@ -52,10 +52,10 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         return lambda *_, **__: done.append(name)
 
     for module, names in {
-        handover: ("timers.disable", "timers.enable", "boot.disable", "bound.arm", "hold.hold", "stopping.end",
-                   "volume.unmount", "volume.mount", "stack.up"),
+        handover: ("delayed.disarm", "timers.disable", "timers.enable", "boot.disable", "bound.arm", "hold.hold",
+                   "stopping.end", "volume.unmount", "volume.mount", "stack.up"),
         takeover: ("volume.mount", "seal.open_again", "stack.up", "stack.start", "stack.reconcile", "stack.run_jobs",
-                   "pair.install", "boot.enable", "hold.release"),
+                   "pair.install", "boot.enable", "hold.release", "delayed.arm"),
     }.items():  # fmt: skip
         for name in names:
             owner, _, function = name.partition(".")
@@ -76,6 +76,7 @@ def test_the_droplet_prepares_before_visitors_wait_and_lets_them_in_again_if_nob
     handover.hand_over(60, Deployed, X, Here(), {})  # type: ignore[arg-type]
     assert done == [
         "bound.arm",
+        "delayed.disarm",
         "timers.disable",
         "ahead",
         "boot.disable",
@@ -118,7 +119,7 @@ def test_what_is_warm_runs_and_the_rest_but_what_comes_later_starts_at_once(done
     assert not take_over().whole
     assert done[:3] == ["volume.mount", "seal.open_again", "pair.install"]
     assert sorted(done[3:5]) == ["docker db", "docker web"]
-    assert done[5:] == ["answers ('/up/',)", "hold.release", "boot.enable", "systemd-run complete"]
+    assert done[5:] == ["answers ('/up/',)", "hold.release", "boot.enable", "delayed.arm"]
 
 
 def test_jobs_that_changed_something_are_done_before_new_code_serves(done: list[str]) -> None:
