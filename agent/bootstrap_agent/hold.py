@@ -1,7 +1,8 @@
 """Visitors wait while this droplet serves nothing.
 
 The first packet of a new connection is dropped without a word, so the visitor's own computer sends it again, after
-1, 3, 7, 15 … s, to whichever droplet has the reserved IP by then. Nothing is answered and nothing is passed on, so no
+1, 2, 3, 4, 5, 7, 11 … s (Linux before 6.5: 1, 3, 7, 15 … s), to whichever droplet has the reserved IP by then. Nothing
+is answered and nothing is passed on, so no
 connection is there to break when the address moves. Connections that exist go on: those are drained.
 """
 
