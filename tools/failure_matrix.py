@@ -13,9 +13,9 @@ from tools.steps import ONLY_WHEN, STEPS
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "failure-matrix.md"
 # where a call is made before any step
 BEFORE = "before the first"
-A_CALL_FAILS = "a call fails: "
+A_CALL_FAILS, POWER_CUT = "a call fails: ", "power cut"
 # the first words of *what happens*, in the order of the rows of a step
-_KINDS = ("killed in it", "killed after it", "the ", "power cut", A_CALL_FAILS)
+_KINDS = ("killed in it", "killed after it", "the ", POWER_CUT, A_CALL_FAILS)
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class Row:
     @property
     def is_of_a_call(self) -> bool:
         return self.happens.startswith(A_CALL_FAILS)
+
+    @property
+    def is_of_the_power(self) -> bool:
+        return self.happens.startswith(POWER_CUT)
 
     @property
     def _place(self) -> tuple[int, int, int]:
@@ -100,13 +104,18 @@ def rows_of(text: str) -> list[Row]:
 
 def steps_killed(rows: Iterable[Row]) -> dict[str, set[str]]:
     """The steps that have a row of the kills."""
-    return {command: {row.step for row in rows if row.command == command and not row.is_of_a_call} for command in STEPS}
+    kills = [row for row in rows if not (row.is_of_a_call or row.is_of_the_power)]
+    return {command: {row.step for row in kills if row.command == command} for command in STEPS}
 
 
 def write(rows: Sequence[Row]) -> None:
     """In place of all rows of their kind and their commands; the others stay."""
-    anew = {(row.is_of_a_call, row.command) for row in rows}
-    kept = [row for row in rows_of(PAGE.read_text()) if (row.is_of_a_call, row.command) not in anew]
+
+    def group(row: Row) -> tuple[bool, bool, str]:
+        return row.is_of_a_call, row.is_of_the_power, row.command
+
+    anew = set(map(group, rows))
+    kept = [row for row in rows_of(PAGE.read_text()) if group(row) not in anew]
     PAGE.write_text(page([*kept, *rows]))
 
 

@@ -81,9 +81,10 @@ def _text(argument: ast.expr) -> str:
 
 
 def named(said: str) -> str:
-    """The step that a progress line tells of; the one with most words of its own, as … takes anything."""
+    """The step that a progress line tells of; the one with most words of its own, as … takes anything. One of the way
+    back is as it is said."""
 
     def says(name: str) -> bool:
         return bool(re.fullmatch(".+".join(map(re.escape, name.split("…"))), said))
 
-    return max(filter(says, chain(*STEPS.values())), key=lambda name: len(name.replace("…", "")))
+    return max(filter(says, chain(*STEPS.values())), key=lambda name: len(name.replace("…", "")), default=said)

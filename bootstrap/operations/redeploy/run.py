@@ -235,6 +235,13 @@ def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
 
 def _given_back(work: Replacement, failure: Exception | None, seen: ProbeReport) -> BootstrapError:
     old = work.old.name if work.old else "the old droplet"
+    # whoever was not touched may have died by itself
+    was_asked = Action.START_LIVE.value in work.seconds
+    if not was_asked and seen.samples and not seen.samples[-1].right:
+        return UnhealthyError(
+            f"{work.reason}; {old} was left as it is, and does not answer: {seen.first_failure}",
+            f"bootstrap create --domain {work.env.settings.domain} brings it up again",
+        )
     waited = f": no request failed, the longest waited {seen.longest_s:.1f} s"
     outage = f" again after {_outage(seen):.1f} s of outage" if seen.failed else waited
     message = f"{work.reason or 'the candidate was lost'}; {old} serves {work.env.settings.domain}{outage}"

@@ -39,6 +39,8 @@ def test_who_writes_rows_leaves_those_of_the_other(tmp_path: Path, monkeypatch: 
     killed = Row("create", "reserved ip", "killed after it", "droplet", "whole")
     call = Row("create", "reserved ip", f"{A_CALL_FAILS}`POST /reserved_ips`", "—", "not needed")
     first = Row("create", "cloud-init", "killed in it", "droplet", "whole")
-    matrix.PAGE.write_text(matrix.page([call, Row("destroy", "droplet …", "killed in it", "droplet", "whole")]))
+    old = Row("create", "reserved ip", "killed in it", "droplet", "whole")
+    elsewhere = Row("destroy", "droplet …", "killed in it", "droplet", "whole")
+    matrix.PAGE.write_text(matrix.page([call, old, elsewhere]))
     matrix.write([killed, first])
-    assert matrix.rows_of(matrix.PAGE.read_text()) == [first, killed, call]
+    assert matrix.rows_of(matrix.PAGE.read_text()) == [first, killed, call, elsewhere]

@@ -107,6 +107,14 @@ def test_a_candidate_that_never_gets_healthy_gives_everything_back(world: World)
     assert_whole(world, live="3")
 
 
+def test_a_live_droplet_that_died_by_itself_is_not_said_to_serve(world: World) -> None:
+    image = ill_image(world)
+    world.live().up = False
+    with pytest.raises(UnhealthyError, match=r"boom; .* was left as it is, and does not answer: .* refused") as caught:
+        run(world, image)
+    assert caught.value.remedy == "bootstrap create --domain example.com brings it up again"
+
+
 @pytest.mark.parametrize("after", [False, True])
 def test_whatever_fails_once_ends_with_one_machine_that_serves(deployed: Deployed, after: bool) -> None:
     calls = calls_of_a_run(deployed())
