@@ -17,6 +17,8 @@ from bootstrap_agent.run import run
 
 def put(text: str, stack_dir: Path) -> Written:
     """Both files are rendered before the first is written."""
+    if not stack_dir.is_dir():
+        raise HostError(f"the image is without its stack: {stack_dir} does not exist", "bake a new image")
     env_file, credentials_file = stack_dir / paths.ENV_FILE, paths.CREDENTIALS
     try:
         secrets = form.decode(text, Secrets)

@@ -208,3 +208,8 @@ def test_on_a_droplet_it_is_an_error_of_the_host(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"env\.A: Expected `str`") as caught:
         secrets.put('{"env": {"A": 77}, "credentials": {}}', tmp_path)
     assert "77" not in caught.value.message
+
+
+def test_an_image_without_its_stack_is_named_as_one(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="the image is without its stack: .*gone does not exist"):
+        secrets.put('{"env": {}, "credentials": {}}', tmp_path / "gone")
