@@ -211,5 +211,5 @@ def test_on_a_droplet_it_is_an_error_of_the_host(tmp_path: Path) -> None:
 
 
 def test_an_image_without_its_stack_is_named_as_one(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="the image is without its stack: .*gone does not exist"):
+    with pytest.raises(HostError, match=r"the image is without its stack: .*gone does not exist"):
         secrets.put('{"env": {}, "credentials": {}}', tmp_path / "gone")
