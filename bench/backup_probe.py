@@ -117,16 +117,20 @@ class Memory(threading.Thread):
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self._pid, self._most, self._own = pid, 0.0, 0.0
+        self._pid, self._most, self._own = pid, dict[str, float](), 0.0
 
     def run(self) -> None:
         while Path(f"/proc/{self._pid}").exists():
-            self._most = max(self._most, sum(pss(one) for one in family(self._pid)))
+            now: dict[str, float] = {}
+            for one in family(self._pid):
+                now[name(one)] = now.get(name(one), 0) + pss(one)
+            if sum(now.values()) > sum(self._most.values()):
+                self._most = now
             self._own = max(self._own, field(self._pid, "status", "VmHWM"))
             time.sleep(SAMPLE_S)
 
-    def told(self) -> dict[str, float]:
-        return {"agent_mib": self._own, "all_mib": self._most}
+    def told(self) -> dict[str, Any]:
+        return {"agent_mib": self._own, "all_mib": sum(self._most.values()), "of_which": self._most}
 
 
 def family(pid: int) -> Iterator[int]:
@@ -138,6 +142,13 @@ def family(pid: int) -> Iterator[int]:
             continue
         for child in children:
             yield from family(int(child))
+
+
+def name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "ended"
 
 
 def pss(pid: int) -> float:

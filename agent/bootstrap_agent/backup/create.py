@@ -6,12 +6,11 @@ Media are taken after it, so that no row names a file that is not there. Dumps b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import evidence, media, pipeline, settings
+from bootstrap_agent.backup import background, evidence, media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database
@@ -36,8 +35,6 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
 
-# as its unit has it; what it starts is as patient
-BACKGROUND = 10
 Rows = dict[str, dict[str, int]]
 
 
@@ -46,8 +43,7 @@ def create(
 ) -> Manifest:
     volume.require_mounted()
     _require_something(kind, x)
-    # whoever began it: people at the site go first
-    os.setpriority(os.PRIO_PROCESS, 0, max(BACKGROUND, os.getpriority(os.PRIO_PROCESS, 0)))
+    background.step_back()
     backup = _Backup(kind, release, deployment, x, compose, environment)
     if given_up := backup.store.abort_unfinished():
         note(f"{given_up} upload(s) of a backup that was killed are given up")
