@@ -40,6 +40,8 @@ pytestmark = pytest.mark.root
 DOMAIN = "recovery.test"
 # what a machine may take with it: the archiver's pace, a transfer, and a busy host
 LOST_S = 60
+# the first restore shows that there is a safety backup
+UNSAFE = ("--yes", "--no-safety-backup")
 DUMP = "sudo docker exec ticket-tracking-db-1 pg_dump"
 PSQL = "sudo docker exec -i ticket-tracking-db-1 psql --no-psqlrc --quiet --tuples-only --no-align"
 DATABASES = ("auth_db", "ticket_db", "workflow_db", "messaging_db", "notification_db")
@@ -159,7 +161,8 @@ def test_a_backup_made_while_people_write_is_of_one_moment(
         _until(lambda: len(work.confirmed.tickets) >= until_more)
     assert not seen.failed, seen
     newest = max(work.confirmed.tickets)
-    laptop("restore", first["id"], DOMAIN, "--yes")
+    done = laptop("restore", first["id"], DOMAIN, "--yes")
+    assert "safety backup of what is there" in done.err
     assert dangling(laptop) == []
     assert work.visit() is None
     assert max(work.confirmed.tickets) > newest, "no number is given out twice"
@@ -177,7 +180,7 @@ def test_back_to_a_second(laptop: Bootstrap, work: Work, site: Site) -> None:
     )
     assert work.visit() is None
     after = max(work.confirmed.tickets)
-    laptop("restore", "latest", DOMAIN, "--to", moment, "--yes")
+    laptop("restore", "latest", DOMAIN, "--to", moment, *UNSAFE)
     present = set(map(int, sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")))
     assert before in present and after not in present
     assert dangling(laptop) == []
@@ -186,11 +189,11 @@ def test_back_to_a_second(laptop: Bootstrap, work: Work, site: Site) -> None:
 def test_one_database_and_the_media_alone(laptop: Bootstrap, work: Work, first: dict[str, Any]) -> None:
     comments = set(sql(laptop, "messaging_db", "SELECT id FROM messaging_comment;"))
     laptop("ssh", DOMAIN, f"{PSQL} --dbname=workflow_db", stdin="DELETE FROM workflow_move; DELETE FROM workflow_flow;")
-    laptop("restore", "latest", DOMAIN, "--only", "workflow_db", "--yes")
+    laptop("restore", "latest", DOMAIN, "--only", "workflow_db", *UNSAFE)
     assert sql(laptop, "workflow_db", "SELECT count(*) FROM workflow_flow;") != ["0"]
     assert set(sql(laptop, "messaging_db", "SELECT id FROM messaging_comment;")) == comments
     laptop("ssh", DOMAIN, "--", "sudo", "sh", "-c", "echo lost > /srv/data/media_files/written-since")
-    laptop("restore", first["id"], DOMAIN, "--only", "media", "--yes")
+    laptop("restore", first["id"], DOMAIN, "--only", "media", *UNSAFE)
     assert "written-since" not in laptop("ssh", DOMAIN, "--", "ls", "/srv/data/media_files").out
 
 
@@ -212,7 +215,7 @@ def test_a_backup_of_version_1_is_restored(laptop: Bootstrap, work: Work, cloud:
     put(store, f"{prefix}manifest_{backup_id}.json", json.dumps(manifest).encode())
     assert work.visit() is None
     newest = max(work.confirmed.tickets)
-    laptop("restore", backup_id, DOMAIN, "--yes")
+    laptop("restore", backup_id, DOMAIN, *UNSAFE)
     assert {*sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")} == tickets
     assert dangling(laptop) == []
     assert work.visit() is None and max(work.confirmed.tickets) > newest, "no number is given out twice"

@@ -4,15 +4,17 @@ it, and there is no backup more than before. What the object store does to one i
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from bootstrap_agent.contract import paths, units
 from tests.rehearsal.conftest import DOMAIN, Bootstrap, Site, status
-from tests.rehearsal.test_alerts import BACKUP, Droplet
+from tests.rehearsal.test_alerts import BACKUP, DISK, HOG, Droplet
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
@@ -107,3 +109,118 @@ def test_the_archiver_has_one_session_and_leaves_none_behind(droplet: Droplet) -
     droplet.root(f"systemctl stop {units.ARCHIVE}")
     until(lambda: sessions() == 0, "its session is over")
     droplet.root(f"systemctl start {units.ARCHIVE}")
+
+
+CUT = f"{BACKUP} of "
+TIMER = units.DATABASE_TIMER
+BEGAN = "systemctl show --property=UserspaceTimestamp --value"
+
+
+def held_in_the_middle(droplet: Droplet) -> None:
+    """Begun by its timer, as at night; its base backup goes no further."""
+    drop_in = f"/run/systemd/system/{TIMER}.d"
+    soon = f"mkdir -p {drop_in} && printf '[Timer]\\nOnActiveSec=1s\\n' >{drop_in}/soon.conf"
+    droplet.root(f"{soon} && systemctl daemon-reload && systemctl restart {TIMER}")
+    droplet.root("timeout 60 sh -c 'until pkill --signal STOP --exact pg_basebackup; do :; done'")
+    droplet.root(f"rm -r {drop_in} && systemctl daemon-reload")
+
+
+def let_go(droplet: Droplet) -> None:
+    droplet.root("pkill --signal CONT --exact pg_basebackup")
+
+
+def the_next_goes_through(droplet: Droplet) -> None:
+    before = backups(droplet)
+    droplet.root(f"systemctl start {BACKUP}")
+    (made,) = backups(droplet) - before
+    is_whole(droplet, made)
+
+
+def is_whole(droplet: Droplet, backup: str) -> None:
+    assert droplet.bootstrap("backup", "verify", backup, DOMAIN, check=False).code == 0
+
+
+def reboot(droplet: Droplet) -> None:
+    droplet.root("systemctl reboot", check=False)
+
+
+def power_cut(droplet: Droplet) -> None:
+    name = status(droplet.bootstrap)["droplet"]["name"]
+    droplet.bootstrap("cloud", "faults", "add", "power-cut", "--droplet", name)
+    # which starts it again
+    droplet.bootstrap("create", "--domain", DOMAIN)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ends", [reboot, power_cut])
+def test_a_machine_that_ends_in_the_middle(droplet: Droplet, site: Site, ends: Callable[[Droplet], None]) -> None:
+    droplet.check()
+    before, told = backups(droplet), {word: droplet.told(word, CUT) for word in ("alarm", "over")}
+    began = droplet.root(BEGAN)
+    held_in_the_middle(droplet)
+    ends(droplet)
+    until(lambda: droplet.root(BEGAN, check=False) not in ("", began), "it is up again", 180)
+    until(lambda: healthy(site), "the site is well again", 180)
+    (found,) = [alarm for alarm in droplet.check() if alarm.startswith(CUT)]
+    assert "made no backup before the machine started anew" in found
+    assert any(alarm["message"] == found for alarm in status(droplet.bootstrap)["alarms"])
+    assert droplet.told("alarm", CUT) == told["alarm"] + 1
+    assert backups(droplet) == before
+    the_next_goes_through(droplet)
+    assert not any(alarm.startswith(CUT) for alarm in droplet.check())
+    assert droplet.told("over", CUT) == told["over"] + 1
+
+
+def healthy(site: Site) -> bool:
+    try:
+        return site.request("GET", "/health/").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.mark.long
+def test_a_disk_that_fills_up_in_the_middle(droplet: Droplet, site: Site) -> None:
+    """To the last block that PostgreSQL may take. A backup needs no room; the database may. One that cannot go on is
+    told, one that can is whole."""
+    before = backups(droplet)
+    held_in_the_middle(droplet)
+    try:
+        droplet.root(f"fallocate --length $(df --output=avail --block-size=1 {paths.DATA} | tail -1) {HOG}")
+        assert droplet.root(f"df --output=avail {paths.DATA} | tail -1").strip() == "0"
+        let_go(droplet)
+        ended = f"systemctl show {BACKUP} --property=SubState --value"
+        until(lambda: droplet.root(ended).strip() in ("dead", "failed", "auto-restart"), "it has ended", 180)
+        found = droplet.check()
+        assert any(alarm.startswith(DISK) and "100 %" in alarm for alarm in found), found
+        made = backups(droplet) - before
+        assert len(made) + sum(alarm.startswith(f"{BACKUP} failed: ") for alarm in found) == 1, (made, found)
+        for backup in made:
+            is_whole(droplet, backup)
+    finally:
+        droplet.root(f"rm --force {HOG}")
+        droplet.root(AGAIN)
+    until(lambda: healthy(site), "the site is well again", 180)
+    the_next_goes_through(droplet)
+    assert not any(alarm.startswith((DISK, BACKUP)) for alarm in droplet.check())
+
+
+@pytest.mark.long
+def test_a_replacement_in_the_middle_waits_for_its_end(droplet: Droplet, bootstrap: Bootstrap, site: Site) -> None:
+    before, name = backups(droplet), status(bootstrap)["droplet"]["name"]
+    held_in_the_middle(droplet)
+    argv = [str(bootstrap.program), "--cloud", "local", "redeploy", DOMAIN]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=bootstrap.work, env=dict(bootstrap.env), stderr=pipe, text=True) as running:
+        assert running.stderr
+        said = []
+        for line in running.stderr:
+            said.append(line)
+            if "waiting, as " in line and len(backups(droplet) - before) == 0:
+                assert status(bootstrap)["droplet"]["name"] == name and healthy(site)
+                let_go(droplet)
+    assert running.returncode == 0, said
+    assert any("waiting, as " in line for line in said), said
+    (made,) = backups(droplet) - before
+    is_whole(droplet, made)
+    assert status(bootstrap)["droplet"]["name"] != name
+    the_next_goes_through(droplet)
