@@ -120,7 +120,7 @@ def agent(*words: str, stdin: str = "") -> dict[str, Any]:
 
 class Memory(threading.Thread):
     """Of a process and its children, as PSS: a page that several share counts once. The peak of a sample each quarter
-    of a second, and the most that the process itself ever had."""
+    of a second with what it was made of, and the most that the process itself ever had."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -130,7 +130,8 @@ class Memory(threading.Thread):
         while Path(f"/proc/{self._pid}").exists():
             now: dict[str, float] = {}
             for one in family(self._pid):
-                now[name(one)] = now.get(name(one), 0) + pss(one)
+                name, mib = of_its_own(one, self._pid)
+                now[name] = now.get(name, 0) + mib
             if sum(now.values()) > sum(self._most.values()):
                 self._most = now
             self._own = max(self._own, field(self._pid, "status", "VmHWM"))
@@ -151,15 +152,19 @@ def family(pid: int) -> Iterator[int]:
             yield from family(int(child))
 
 
-def name(pid: int) -> str:
+def of_its_own(pid: int, parent: int) -> tuple[str, float]:
+    """A child that has not begun its program yet still runs in its parent's memory, which PSS counts once more."""
+    before, mib, after = program(pid), field(pid, "smaps_rollup", "Pss"), program(pid)
+    if pid != parent and (not after or before != after or after == program(parent)):
+        return "begun", 0
+    return Path(after).name, mib
+
+
+def program(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
+        return os.readlink(f"/proc/{pid}/exe")
     except OSError:
-        return "ended"
-
-
-def pss(pid: int) -> float:
-    return field(pid, "smaps_rollup", "Pss")
+        return ""
 
 
 def field(pid: int, file: str, name: str) -> float:
