@@ -162,7 +162,7 @@ def of_its_own(pid: int, parent: int) -> tuple[str, float]:
 
 def program(pid: int) -> str:
     try:
-        return os.readlink(f"/proc/{pid}/exe")
+        return str(Path(f"/proc/{pid}/exe").readlink())
     except OSError:
         return ""
 
