@@ -97,13 +97,17 @@ class _Backup:
             stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
         whole_at = datetime.now(timezone.utc)
         point = restore_point(self._id)
+        dumps, before = dict[str, StoredPart](), Rows()
         with database.snapshots(names) as snapshots:
             # between two looks at the rows: of what changed meanwhile, both are known
             database.control(f"SELECT pg_create_restore_point('{point}');")
             after = database.count_rows(names)
             ended = archiver.flush().position
-            dumps = {name: self._dump(database, name, snapshots[name].name) for name in names}
-            before = {name: snapshots[name].session.count_rows() for name in names}
+            # the largest last: each one that is over is a program and a transaction less
+            for name in database.by_size(names):
+                dumps[name] = self._dump(database, name, snapshots[name].name)
+                before[name] = snapshots[name].session.count_rows()
+                snapshots[name].session.end()
         part = ClusterPart(
             key=stored.key,
             size=stored.size,
@@ -115,11 +119,11 @@ class _Backup:
             restore_point=point,
             wal_from=begun.name(begun.first),
             wal_until=ended.name(ended.current - 1),
-            rows=bounds(before, after),
+            rows=bounds({name: before[name] for name in names}, after),
             ended_at=whole_at,
         )
         return part, {
-            name: DatabasePart(dump.key, dump.size, dump.sha256, before[name]) for name, dump in dumps.items()
+            name: DatabasePart(dumps[name].key, dumps[name].size, dumps[name].sha256, before[name]) for name in names
         }
 
     def _dump(self, database: Database, name: str, snapshot: str) -> StoredPart:

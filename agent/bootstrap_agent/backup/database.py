@@ -55,6 +55,12 @@ class Session:
     def count_rows(self) -> dict[str, int]:
         return dict(json.loads(line) for line in self.ask(COUNT))
 
+    def end(self) -> None:
+        """Before the block that it was opened for does."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._finish()
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -91,6 +97,12 @@ class Database:
     def version(self) -> str:
         """Such as `17.6 (Debian …)`."""
         return self.control("SHOW server_version;")[0]
+
+    def by_size(self, databases: Sequence[str]) -> list[str]:
+        """The smallest first."""
+        named = ", ".join(map(literal, databases))
+        asked = f"SELECT datname FROM pg_database WHERE datname IN ({named}) ORDER BY pg_database_size(oid);"  # noqa: S608
+        return self.control(asked)
 
     def count_rows(self, databases: Sequence[str]) -> dict[str, dict[str, int]]:
         with self.snapshots(databases) as snapshots:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -38,7 +39,7 @@ class Upload:
     def __init__(self, bucket: Bucket, key: str) -> None:
         self._bucket, self._key = bucket, key
         self._id = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
-        self._buffer = bytearray()
+        self._part = io.BytesIO()
         self._etags: list[str] = []
         self._hash = hashlib.sha256()
         self.size = 0
@@ -51,18 +52,19 @@ class Upload:
     def write(self, data: bytes) -> None:
         self._hash.update(data)
         self.size += len(data)
-        self._buffer += data
-        while len(self._buffer) >= (size := part_size(len(self._etags))):
-            # the buffer itself is sent: a copy would be a part more in memory
-            part, self._buffer = self._buffer, self._buffer[size:]
-            del part[size:]
-            self._send(part)
+        rest = memoryview(data)
+        while rest:
+            room = part_size(len(self._etags)) - self._part.tell()
+            self._part.write(rest[:room])
+            if len(rest) >= room:
+                self._send()
+            rest = rest[room:]
 
     def complete(self) -> None:
         from botocore.exceptions import ClientError
 
-        if self._buffer or not self._etags:
-            self._send(self._buffer)
+        if self._part.tell() or not self._etags:
+            self._send()
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, 1)]
         try:
             self._bucket.client.complete_multipart_upload(**self._where(), MultipartUpload={"Parts": parts})
@@ -75,10 +77,15 @@ class Upload:
     def abort(self) -> None:
         self._bucket.hasty().give_up(self._key, self._id)
 
-    def _send(self, data: bytearray) -> None:
-        number = len(self._etags) + 1
-        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=data)
+    def _send(self) -> None:
+        """The buffer itself, as a file: of bytes botocore makes a file of its own, a part more in memory."""
+        number, part = len(self._etags) + 1, self._part
+        part.seek(0)
+        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=part)
         self._etags.append(answer["ETag"])
+        # freed before the next one grows
+        part.close()
+        self._part = io.BytesIO()
 
     def _is_stored(self) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError
