@@ -86,13 +86,17 @@ def test_a_backup_that_fails_is_told_and_is_none(droplet: Droplet, bootstrap: Bo
 
 
 def test_two_at_once_are_one_after_the_other(droplet: Droplet, bootstrap: Bootstrap) -> None:
-    """The droplet's own, and one that somebody asks for meanwhile, who is told what is waited for."""
+    """The droplet's own, and one that somebody asks for meanwhile, who is told what is waited for. It has as little
+    weight as the other one."""
     before = backups(droplet)
+    light = "journalctl --quiet --unit='bootstrap-backup-*.scope' | grep --count Started; true"
+    asked_for = int(droplet.root(light))
     droplet.root(f"systemctl start --no-block {BACKUP}")
     until(lambda: "backup" in droplet.root(f"flock --nonblock {paths.LOCK} true || cat {paths.LOCK}"), "it has begun")
     made = bootstrap("backup", "now", DOMAIN, "--json")
     assert json.loads(made.out)["id"] in backups(droplet)
     assert len(backups(droplet) - before) == 2
+    assert int(droplet.root(light)) == asked_for + 1
 
 
 @pytest.mark.long
