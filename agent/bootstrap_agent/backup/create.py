@@ -7,13 +7,14 @@ Media are taken after it, so that no row names a file that is not there. Dumps b
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
 from bootstrap_agent.backup import background, evidence, media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
-from bootstrap_agent.backup.database import Database
+from bootstrap_agent.backup.database import Database, Lasting, by_size, version
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
@@ -90,24 +91,29 @@ class _Backup:
     def _databases(self, database: Database, names: list[str]) -> tuple[ClusterPart, dict[str, DatabasePart]]:
         assert self._x.databases is not None
         cluster = Cluster(self._compose, self._x.databases, self._environment)
-        archiver = Archiver(self.store, database, cluster, self._recipient)
-        begun = archiver.begin()
-        note("base backup of all databases")
-        with cluster.base_backup(self._id) as source:
-            stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
-        whole_at = datetime.now(timezone.utc)
-        point = restore_point(self._id)
         dumps, before = dict[str, StoredPart](), Rows()
-        with database.snapshots(names) as snapshots:
-            # between two looks at the rows: of what changed meanwhile, both are known
-            database.control(f"SELECT pg_create_restore_point('{point}');")
-            after = database.count_rows(names)
-            ended = archiver.flush().position
-            # the largest last: each one that is over is a program and a transaction less
-            for name in database.by_size(names):
-                dumps[name] = self._dump(database, name, snapshots[name].name)
-                before[name] = snapshots[name].session.count_rows()
-                snapshots[name].session.end()
+        # closed wherever others begin: each session is a program of 5 MiB and more
+        with closing(Lasting(database)) as asked:
+            archiver = Archiver(self.store, asked, cluster, self._recipient)
+            begun = archiver.begin()
+            note("base backup of all databases")
+            with cluster.base_backup(self._id) as source:
+                stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
+            whole_at = datetime.now(timezone.utc)
+            point = restore_point(self._id)
+            with database.snapshots(names) as snapshots:
+                # between two looks at the rows: of what changed meanwhile, both are known
+                asked.control(f"SELECT pg_create_restore_point('{point}');")
+                asked.close()
+                after = database.count_rows(names)
+                ended = archiver.flush().position
+                postgres, smallest_first = version(asked), by_size(asked, names)
+                asked.close()
+                for name in smallest_first:
+                    dumps[name] = self._dump(database, name, snapshots[name].name)
+                    before[name] = snapshots[name].session.count_rows()
+                    # a transaction less, too
+                    snapshots[name].session.end()
         part = ClusterPart(
             key=stored.key,
             size=stored.size,
@@ -115,7 +121,7 @@ class _Backup:
             system=begun.system,
             timeline=begun.timeline,
             segment_size=begun.size,
-            postgres=database.version(),
+            postgres=postgres,
             restore_point=point,
             wal_from=begun.name(begun.first),
             wal_until=ended.name(ended.current - 1),

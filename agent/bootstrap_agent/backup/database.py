@@ -94,16 +94,6 @@ class Database:
             names = {name: session.ask("SELECT pg_export_snapshot();")[0] for name, session in sessions.items()}
             yield {name: Snapshot(names[name], sessions[name]) for name in databases}
 
-    def version(self) -> str:
-        """Such as `17.6 (Debian …)`."""
-        return self.control("SHOW server_version;")[0]
-
-    def by_size(self, databases: Sequence[str]) -> list[str]:
-        """The smallest first."""
-        named = ", ".join(map(literal, databases))
-        asked = f"SELECT datname FROM pg_database WHERE datname IN ({named}) ORDER BY pg_database_size(oid);"  # noqa: S608
-        return self.control(asked)
-
     def count_rows(self, databases: Sequence[str]) -> dict[str, dict[str, int]]:
         with self.snapshots(databases) as snapshots:
             return {name: one.session.count_rows() for name, one in snapshots.items()}
@@ -183,6 +173,17 @@ class Lasting:
     def close(self) -> None:
         self._session = None
         self._open.close()
+
+
+def version(asked: Database | Lasting) -> str:
+    """Such as `17.6 (Debian …)`."""
+    return asked.control("SHOW server_version;")[0]
+
+
+def by_size(asked: Database | Lasting, databases: Sequence[str]) -> list[str]:
+    """The smallest first."""
+    named = ", ".join(map(literal, databases))
+    return asked.control(f"SELECT datname FROM pg_database WHERE datname IN ({named}) ORDER BY pg_database_size(oid);")  # noqa: S608
 
 
 def ident(name: str) -> str:
