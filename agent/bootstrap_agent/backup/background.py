@@ -11,27 +11,24 @@ from bootstrap_agent.run import run
 NICE = 10
 # as bootstrap-backup-*.service have them, of 100 that each container has
 WEIGHTS = ("CPUWeight", "t", "20", "IOWeight", "t", "20")
-_AUTOGROUP = Path("/proc/self/autogroup")
 _SYSTEMD = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 
 
 def step_back() -> None:
-    nice = max(NICE, os.getpriority(os.PRIO_PROCESS, 0))
-    os.setpriority(os.PRIO_PROCESS, 0, nice)
-    _among_sessions(nice)
+    os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     run(["ionice", "--class=idle", f"--pid={os.getpid()}"], check=False)
     # set by systemd for what a unit starts
     if "INVOCATION_ID" not in os.environ:
         _of_little_weight()
 
 
-def _among_sessions(nice: int) -> None:
-    """Where the kernel shares the CPU among sessions, which it does with what is in no group, `nice` counts within one
-    only, and each container is another."""
+def behind_other_sessions(leader: int) -> None:
+    """Of a process that leads a session. Where the kernel shares the CPU among sessions, which it does with what is in
+    no group, `nice` counts within one only, and each container is another."""
     try:
-        _AUTOGROUP.write_text(str(nice))
+        Path(f"/proc/{leader}/autogroup").write_text(str(NICE))
     except OSError:
-        return  # a kernel without, or one that is asked too often: then it is as heavy as one container
+        return  # a kernel that does not, or the process is over: then it is as heavy as one container
 
 
 def _of_little_weight() -> None:
