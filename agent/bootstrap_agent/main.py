@@ -186,7 +186,6 @@ def restore(droplet: Droplet, options: argparse.Namespace) -> answers.Restored:
     from bootstrap_agent.backup import restore as module
 
     order = form.decode(sys.stdin.read() or "{}", answers.RestoreOrder)
-    droplet.compose.read()
     return module.restore(options.id, order, droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 

@@ -253,15 +253,14 @@ def test_the_key_that_opens_is_on_no_droplet(laptop: Bootstrap) -> None:
 
 @pytest.mark.long
 def test_a_drill_that_is_killed_leaves_its_machine_to_the_next(laptop: Bootstrap, cloud: dict[str, Any]) -> None:
-    """What is left goes first of all, before anything is made: so the next one is not waited for here."""
+    """In CI with every call that it may be killed at, without a machine: tests/unit/operations/test_drill.py."""
     before = held(cloud)
     with drilling(laptop, DOMAIN) as killed:
-        left = {one.name for one in _until(lambda: drills(cloud), timeout_s=180)}
+        _until(lambda: drills(cloud), timeout_s=180)
         killed.kill()
     assert held(cloud) != before
     with drilling(laptop, DOMAIN) as running:
-        _until(lambda: (now := {one.name for one in drills(cloud)}) and not now & left, timeout_s=180)
-        _, told = running.communicate(timeout=420)
+        _, told = running.communicate(timeout=840)
     assert running.returncode == 0, told
     until(lambda: held(cloud) == before, "all that both made is gone")
 

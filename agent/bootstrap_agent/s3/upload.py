@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -39,7 +38,7 @@ class Upload:
     def __init__(self, bucket: Bucket, key: str) -> None:
         self._bucket, self._key = bucket, key
         self._id = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)["UploadId"]
-        self._part = io.BytesIO()
+        self._buffer = bytearray()
         self._etags: list[str] = []
         self._hash = hashlib.sha256()
         self.size = 0
@@ -52,19 +51,18 @@ class Upload:
     def write(self, data: bytes) -> None:
         self._hash.update(data)
         self.size += len(data)
-        rest = memoryview(data)
-        while rest:
-            room = part_size(len(self._etags)) - self._part.tell()
-            self._part.write(rest[:room])
-            if len(rest) >= room:
-                self._send()
-            rest = rest[room:]
+        self._buffer += data
+        while len(self._buffer) >= (size := part_size(len(self._etags))):
+            # the buffer itself is sent: a copy would be a part more in memory
+            part, self._buffer = self._buffer, self._buffer[size:]
+            del part[size:]
+            self._send(part)
 
     def complete(self) -> None:
         from botocore.exceptions import ClientError
 
-        if self._part.tell() or not self._etags:
-            self._send()
+        if self._buffer or not self._etags:
+            self._send(self._buffer)
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, 1)]
         try:
             self._bucket.client.complete_multipart_upload(**self._where(), MultipartUpload={"Parts": parts})
@@ -77,15 +75,10 @@ class Upload:
     def abort(self) -> None:
         self._bucket.hasty().give_up(self._key, self._id)
 
-    def _send(self) -> None:
-        """The buffer itself, as a file: of bytes botocore makes a file of its own, a part more in memory."""
-        number, part = len(self._etags) + 1, self._part
-        part.seek(0)
-        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=part)
+    def _send(self, data: bytearray) -> None:
+        number = len(self._etags) + 1
+        answer = self._bucket.client.upload_part(**self._where(), PartNumber=number, Body=data)
         self._etags.append(answer["ETag"])
-        # freed before the next one grows
-        part.close()
-        self._part = io.BytesIO()
 
     def _is_stored(self) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError
