@@ -140,7 +140,8 @@ def measure(cloud: Cloud, size: int) -> None:
 
 
 def memory(told: Told) -> str:
-    return f"{told['agent_mib']:.0f} and {told['all_mib']:.0f} MiB"
+    parts = ", ".join(f"{name} {mib:.0f}" for name, mib in sorted(told["of_which"].items(), key=lambda one: -one[1]))
+    return f"{told['agent_mib']:.0f} and {told['all_mib']:.0f} MiB ({parts})"
 
 
 def show(size: int, filled: Told, made: Told, others: Told, back: Told, others_back: Told) -> None:

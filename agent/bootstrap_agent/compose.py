@@ -154,6 +154,10 @@ class Compose:
         model: dict[str, Any] = json.loads(self.run(f"--profile={JOBS_PROFILE}", "config", "--format=json").out)
         return model
 
+    def read(self) -> None:
+        """`model` now: later it is known."""
+        assert self.model
+
     def services(self) -> list[str]:
         """Those that are meant to run; the jobs are not among them."""
         return [name for name, service in self.model["services"].items() if not service.get("profiles")]

@@ -161,6 +161,8 @@ def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
     by_itself = options.action in (manifest.DATABASE, manifest.MEDIA)
     kind = options.action if by_itself else manifest.FULL
     d, command = droplet, f"bootstrap-agent backup {options.action}"
+    # first of all: Compose and what asks it take 80 MiB, and are gone before a backup needs its own
+    droplet.compose.read()
     # `now` and `safety` are a person's, whose computer writes them down
     store = history.store_of(d.deployment) if by_itself else None
     with history.recorded(store, "backup", command, d.release.name) as event:

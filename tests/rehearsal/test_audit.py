@@ -34,7 +34,8 @@ def test_what_is_loosened_is_found(bootstrap: Bootstrap, site: Site) -> None:
     assert answer.code == 8, answer.err
     unexplained = {f"{one['id']} {one['subject']}" for one in json.loads(answer.out)["unexplained"]}
     assert {"5.5 loose", "5.10 loose", "mac-fail hmac-sha1"} <= unexplained
-    bootstrap("audit", DOMAIN, "--only", "docker", "--only", "ssh-audit")
+    # ssh-audit's answer of a tight one is the other test's
+    bootstrap("audit", DOMAIN, "--only", "docker")
 
 
 @contextmanager

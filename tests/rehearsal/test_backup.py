@@ -40,6 +40,8 @@ pytestmark = pytest.mark.root
 DOMAIN = "recovery.test"
 # what a machine may take with it: the archiver's pace, a transfer, and a busy host
 LOST_S = 60
+# the first restore shows that there is a safety backup
+UNSAFE = ("--yes", "--no-safety-backup")
 DUMP = "sudo docker exec ticket-tracking-db-1 pg_dump"
 PSQL = "sudo docker exec -i ticket-tracking-db-1 psql --no-psqlrc --quiet --tuples-only --no-align"
 DATABASES = ("auth_db", "ticket_db", "workflow_db", "messaging_db", "notification_db")
@@ -159,7 +161,8 @@ def test_a_backup_made_while_people_write_is_of_one_moment(
         _until(lambda: len(work.confirmed.tickets) >= until_more)
     assert not seen.failed, seen
     newest = max(work.confirmed.tickets)
-    laptop("restore", first["id"], DOMAIN, "--yes")
+    done = laptop("restore", first["id"], DOMAIN, "--yes")
+    assert "safety backup of what is there" in done.err
     assert dangling(laptop) == []
     assert work.visit() is None
     assert max(work.confirmed.tickets) > newest, "no number is given out twice"
@@ -177,7 +180,7 @@ def test_back_to_a_second(laptop: Bootstrap, work: Work, site: Site) -> None:
     )
     assert work.visit() is None
     after = max(work.confirmed.tickets)
-    laptop("restore", "latest", DOMAIN, "--to", moment, "--yes")
+    laptop("restore", "latest", DOMAIN, "--to", moment, *UNSAFE)
     present = set(map(int, sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")))
     assert before in present and after not in present
     assert dangling(laptop) == []
@@ -186,16 +189,18 @@ def test_back_to_a_second(laptop: Bootstrap, work: Work, site: Site) -> None:
 def test_one_database_and_the_media_alone(laptop: Bootstrap, work: Work, first: dict[str, Any]) -> None:
     comments = set(sql(laptop, "messaging_db", "SELECT id FROM messaging_comment;"))
     laptop("ssh", DOMAIN, f"{PSQL} --dbname=workflow_db", stdin="DELETE FROM workflow_move; DELETE FROM workflow_flow;")
-    laptop("restore", "latest", DOMAIN, "--only", "workflow_db", "--yes")
+    laptop("restore", "latest", DOMAIN, "--only", "workflow_db", *UNSAFE)
     assert sql(laptop, "workflow_db", "SELECT count(*) FROM workflow_flow;") != ["0"]
     assert set(sql(laptop, "messaging_db", "SELECT id FROM messaging_comment;")) == comments
     laptop("ssh", DOMAIN, "--", "sudo", "sh", "-c", "echo lost > /srv/data/media_files/written-since")
-    laptop("restore", first["id"], DOMAIN, "--only", "media", "--yes")
+    laptop("restore", first["id"], DOMAIN, "--only", "media", *UNSAFE)
     assert "written-since" not in laptop("ssh", DOMAIN, "--", "ls", "/srv/data/media_files").out
 
 
+@pytest.mark.long
 def test_a_backup_of_version_1_is_restored(laptop: Bootstrap, work: Work, cloud: dict[str, Any]) -> None:
-    """As releases up to 0.2.0 made them: a dump of each database by itself, gzip, in the clear."""
+    """As releases up to 0.2.0 made them: a dump of each database by itself, gzip, in the clear. In CI without
+    a machine: tests/contract/backup/test_version1.py."""
     store, prefix = store_of(cloud)
     made = datetime.now(timezone.utc) - timedelta(days=1)
     backup_id, parts, tickets = new_id(made), {}, {*sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")}
@@ -212,7 +217,7 @@ def test_a_backup_of_version_1_is_restored(laptop: Bootstrap, work: Work, cloud:
     put(store, f"{prefix}manifest_{backup_id}.json", json.dumps(manifest).encode())
     assert work.visit() is None
     newest = max(work.confirmed.tickets)
-    laptop("restore", backup_id, DOMAIN, "--yes")
+    laptop("restore", backup_id, DOMAIN, *UNSAFE)
     assert {*sql(laptop, "ticket_db", "SELECT id FROM tickets_ticket;")} == tickets
     assert dangling(laptop) == []
     assert work.visit() is None and max(work.confirmed.tickets) > newest, "no number is given out twice"
@@ -246,16 +251,24 @@ def test_the_key_that_opens_is_on_no_droplet(laptop: Bootstrap) -> None:
     assert looked.out == ""
 
 
-def test_a_drill_after_one_that_was_killed(
-    laptop: Bootstrap, work: Work, first: dict[str, Any], cloud: dict[str, Any], tmp_path: Path
-) -> None:
-    """From its machine nothing is reached; all that it made is gone, of the killed one, too."""
-    before, status = held(cloud), laptop("status", DOMAIN, "--json").json()
-    objects = {one.key for one in store_of(cloud)[0].list(store_of(cloud)[1]) if "/wal/" not in one.key}
+@pytest.mark.long
+def test_a_drill_that_is_killed_leaves_its_machine_to_the_next(laptop: Bootstrap, cloud: dict[str, Any]) -> None:
+    """In CI with every call that it may be killed at, without a machine: tests/unit/operations/test_drill.py."""
+    before = held(cloud)
     with drilling(laptop, DOMAIN) as killed:
         _until(lambda: drills(cloud), timeout_s=180)
         killed.kill()
     assert held(cloud) != before
+    with drilling(laptop, DOMAIN) as running:
+        _, told = running.communicate(timeout=840)
+    assert running.returncode == 0, told
+    until(lambda: held(cloud) == before, "all that both made is gone")
+
+
+def test_a_drill(laptop: Bootstrap, work: Work, first: dict[str, Any], cloud: dict[str, Any], tmp_path: Path) -> None:
+    """From its machine nothing is reached; all that it made is gone."""
+    before, status = held(cloud), laptop("status", DOMAIN, "--json").json()
+    objects = {one.key for one in store_of(cloud)[0].list(store_of(cloud)[1]) if "/wal/" not in one.key}
     with drilling(laptop, DOMAIN, "--report", str(tmp_path / "drill.html")) as running:
         machine = Machine(_until(lambda: sealed(cloud, laptop), timeout_s=420), laptop.work / "ssh" / "digitalocean")
         stack_starts(machine)

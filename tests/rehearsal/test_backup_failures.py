@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from bootstrap_agent.contract import paths, units
@@ -107,3 +108,66 @@ def test_the_archiver_has_one_session_and_leaves_none_behind(droplet: Droplet) -
     droplet.root(f"systemctl stop {units.ARCHIVE}")
     until(lambda: sessions() == 0, "its session is over")
     droplet.root(f"systemctl start {units.ARCHIVE}")
+
+
+CUT = f"{BACKUP} of "
+TIMER = units.DATABASE_TIMER
+BEGAN = "systemctl show --property=UserspaceTimestamp --value"
+
+
+def held_in_the_middle(droplet: Droplet) -> None:
+    """Begun by its timer, as at night; its base backup goes no further."""
+    drop_in = f"/run/systemd/system/{TIMER}.d"
+    soon = f"mkdir -p {drop_in} && printf '[Timer]\\nOnActiveSec=1s\\n' >{drop_in}/soon.conf"
+    droplet.root(f"{soon} && systemctl daemon-reload && systemctl restart {TIMER}")
+    droplet.root("timeout 60 sh -c 'until pkill --signal STOP --exact pg_basebackup; do :; done'")
+    droplet.root(f"rm -r {drop_in} && systemctl daemon-reload")
+
+
+def the_next_goes_through(droplet: Droplet) -> None:
+    before = backups(droplet)
+    droplet.root(f"systemctl start {BACKUP}")
+    (made,) = backups(droplet) - before
+    is_whole(droplet, made)
+
+
+def is_whole(droplet: Droplet, backup: str) -> None:
+    assert droplet.bootstrap("backup", "verify", backup, DOMAIN, check=False).code == 0
+
+
+def reboot(droplet: Droplet) -> None:
+    droplet.root("systemctl reboot", check=False)
+
+
+def power_cut(droplet: Droplet) -> None:
+    name = status(droplet.bootstrap)["droplet"]["name"]
+    droplet.bootstrap("cloud", "faults", "add", "power-cut", "--droplet", name)
+    # which starts it again
+    droplet.bootstrap("create", "--domain", DOMAIN)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ends", [reboot, power_cut])
+def test_a_machine_that_ends_in_the_middle(droplet: Droplet, site: Site, ends: Callable[[Droplet], None]) -> None:
+    droplet.check()
+    before, told = backups(droplet), {word: droplet.told(word, CUT) for word in ("alarm", "over")}
+    began = droplet.root(BEGAN)
+    held_in_the_middle(droplet)
+    ends(droplet)
+    until(lambda: droplet.root(BEGAN, check=False) not in ("", began), "it is up again", 180)
+    until(lambda: healthy(site), "the site is well again", 180)
+    (found,) = [alarm for alarm in droplet.check() if alarm.startswith(CUT)]
+    assert "made no backup before the machine started anew" in found
+    assert any(alarm["message"] == found for alarm in status(droplet.bootstrap)["alarms"])
+    assert droplet.told("alarm", CUT) == told["alarm"] + 1
+    assert backups(droplet) == before
+    the_next_goes_through(droplet)
+    assert not any(alarm.startswith(CUT) for alarm in droplet.check())
+    assert droplet.told("over", CUT) == told["over"] + 1
+
+
+def healthy(site: Site) -> bool:
+    try:
+        return site.request("GET", "/health/").status_code == 200
+    except httpx.HTTPError:
+        return False

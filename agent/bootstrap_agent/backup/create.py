@@ -6,15 +6,15 @@ Media are taken after it, so that no row names a file that is not there. Dumps b
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime, timezone
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import evidence, media, pipeline, settings
+from bootstrap_agent.backup import background, evidence, media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
-from bootstrap_agent.backup.database import Database
+from bootstrap_agent.backup.database import Database, Lasting, by_size, version
 from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
@@ -36,8 +36,6 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import note
 
-# as its unit has it; what it starts is as patient
-BACKGROUND = 10
 Rows = dict[str, dict[str, int]]
 
 
@@ -46,8 +44,7 @@ def create(
 ) -> Manifest:
     volume.require_mounted()
     _require_something(kind, x)
-    # whoever began it: people at the site go first
-    os.setpriority(os.PRIO_PROCESS, 0, max(BACKGROUND, os.getpriority(os.PRIO_PROCESS, 0)))
+    background.step_back()
     backup = _Backup(kind, release, deployment, x, compose, environment)
     if given_up := backup.store.abort_unfinished():
         note(f"{given_up} upload(s) of a backup that was killed are given up")
@@ -94,20 +91,29 @@ class _Backup:
     def _databases(self, database: Database, names: list[str]) -> tuple[ClusterPart, dict[str, DatabasePart]]:
         assert self._x.databases is not None
         cluster = Cluster(self._compose, self._x.databases, self._environment)
-        archiver = Archiver(self.store, database, cluster, self._recipient)
-        begun = archiver.begin()
-        note("base backup of all databases")
-        with cluster.base_backup(self._id) as source:
-            stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
-        whole_at = datetime.now(timezone.utc)
-        point = restore_point(self._id)
-        with database.snapshots(names) as snapshots:
-            # between two looks at the rows: of what changed meanwhile, both are known
-            database.control(f"SELECT pg_create_restore_point('{point}');")
-            after = database.count_rows(names)
-            ended = archiver.flush().position
-            dumps = {name: self._dump(database, name, snapshots[name].name) for name in names}
-            before = {name: snapshots[name].session.count_rows() for name in names}
+        dumps, before = dict[str, StoredPart](), Rows()
+        # closed wherever others begin: each session is a program of 5 MiB and more
+        with closing(Lasting(database)) as asked:
+            archiver = Archiver(self.store, asked, cluster, self._recipient)
+            begun = archiver.begin()
+            note("base backup of all databases")
+            with cluster.base_backup(self._id) as source:
+                stored = self._send(manifest.cluster_key(self.store.prefix, self._id), source)
+            whole_at = datetime.now(timezone.utc)
+            point = restore_point(self._id)
+            with database.snapshots(names) as snapshots:
+                # between two looks at the rows: of what changed meanwhile, both are known
+                asked.control(f"SELECT pg_create_restore_point('{point}');")
+                asked.close()
+                after = database.count_rows(names)
+                ended = archiver.flush().position
+                postgres, smallest_first = version(asked), by_size(asked, names)
+                asked.close()
+                for name in smallest_first:
+                    dumps[name] = self._dump(database, name, snapshots[name].name)
+                    before[name] = snapshots[name].session.count_rows()
+                    # a transaction less, too
+                    snapshots[name].session.end()
         part = ClusterPart(
             key=stored.key,
             size=stored.size,
@@ -115,15 +121,15 @@ class _Backup:
             system=begun.system,
             timeline=begun.timeline,
             segment_size=begun.size,
-            postgres=database.version(),
+            postgres=postgres,
             restore_point=point,
             wal_from=begun.name(begun.first),
             wal_until=ended.name(ended.current - 1),
-            rows=bounds(before, after),
+            rows=bounds({name: before[name] for name in names}, after),
             ended_at=whole_at,
         )
         return part, {
-            name: DatabasePart(dump.key, dump.size, dump.sha256, before[name]) for name, dump in dumps.items()
+            name: DatabasePart(dumps[name].key, dumps[name].size, dumps[name].sha256, before[name]) for name in names
         }
 
     def _dump(self, database: Database, name: str, snapshot: str) -> StoredPart:

@@ -55,6 +55,12 @@ class Session:
     def count_rows(self) -> dict[str, int]:
         return dict(json.loads(line) for line in self.ask(COUNT))
 
+    def end(self) -> None:
+        """Before the block that it was opened for does."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._finish()
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -87,10 +93,6 @@ class Database:
                 session.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1;")
             names = {name: session.ask("SELECT pg_export_snapshot();")[0] for name, session in sessions.items()}
             yield {name: Snapshot(names[name], sessions[name]) for name in databases}
-
-    def version(self) -> str:
-        """Such as `17.6 (Debian …)`."""
-        return self.control("SHOW server_version;")[0]
 
     def count_rows(self, databases: Sequence[str]) -> dict[str, dict[str, int]]:
         with self.snapshots(databases) as snapshots:
@@ -171,6 +173,17 @@ class Lasting:
     def close(self) -> None:
         self._session = None
         self._open.close()
+
+
+def version(asked: Database | Lasting) -> str:
+    """Such as `17.6 (Debian …)`."""
+    return asked.control("SHOW server_version;")[0]
+
+
+def by_size(asked: Database | Lasting, databases: Sequence[str]) -> list[str]:
+    """The smallest first."""
+    named = ", ".join(map(literal, databases))
+    return asked.control(f"SELECT datname FROM pg_database WHERE datname IN ({named}) ORDER BY pg_database_size(oid);")  # noqa: S608
 
 
 def ident(name: str) -> str:

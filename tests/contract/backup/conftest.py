@@ -112,7 +112,7 @@ def deployed(server: Server, postgres: Postgres, tmp_path: Path, monkeypatch: py
     key = SpacesKey(server.key.access, server.key.secret)
     monkeypatch.setenv("PATH", docker(postgres, tmp_path / "bin"))
     # it would be these tests that are patient
-    monkeypatch.setattr(create.os, "setpriority", lambda *_: None)
+    monkeypatch.setattr(create.background, "step_back", lambda: None)
     monkeypatch.setattr(create.volume, "require_mounted", lambda: None)
     monkeypatch.setattr(create, "BackupStore", partial(BackupStore, key=key, patience=SHORT))
     archived = media.archive

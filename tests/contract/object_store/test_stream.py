@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from bootstrap_agent.contract.digest import FIRST_PART, Digest
 from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.s3 import upload
 from tests.contract.object_store.server import Server
+from tests.waiting import until
 
 KEY = "example_com/media_backup_20261124_030000.tar.zst.age"
 AGE_CHUNK, MIB = 64 << 10, 1 << 20
@@ -255,6 +257,34 @@ def test_a_program_in_the_middle_that_dies_is_the_one_that_is_told(server: Serve
     with pytest.raises(BackupError, match="malformed recipient"), source_of(["cat", "/dev/zero"]) as producer:
         pipeline.send(store, KEY, producer, "age1nobody")
     assert KEY not in store.object_keys()
+
+
+def autogroup(pid: int | str) -> str:
+    try:
+        return Path(f"/proc/{pid}/autogroup").read_text()
+    except OSError:
+        pytest.skip("this kernel does not share the CPU among sessions")
+
+
+def test_what_does_the_work_waits_behind_other_sessions(server: Server, bucket: str, tmp_path: Path) -> None:
+    """And the one that began it does not, nor does what reads a backup."""
+    mine, go_on = autogroup("self"), tmp_path / "go-on"
+
+    def program(name: str) -> int | None:
+        found = subprocess.run(["pgrep", "--exact", f"--parent={os.getpid()}", name], capture_output=True, text=True)
+        return int(found.stdout) if found.stdout else None
+
+    waiting = source_of(["sh", "-c", f"until test -e {go_on}; do sleep 0.1; done"])
+    with ThreadPoolExecutor() as pool, waiting as producer:
+        sent = pool.submit(pipeline.send, server.agent(bucket), KEY, producer, RECIPIENT)
+        try:
+            for name in ("zstd", "age"):
+                pid = until(lambda name=name: program(name), f"{name} has begun")  # type: ignore[misc]
+                until(lambda pid=pid: autogroup(pid).endswith("nice 10\n"), f"{name} waits")  # type: ignore[misc]
+        finally:
+            go_on.touch()
+        sent.result()
+    assert autogroup("self") == mine and not mine.endswith("nice 10\n")
 
 
 PUMP = """
