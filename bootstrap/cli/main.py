@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("bootstrap.cli.stack:stack", "Adopt a stack of your own, and check it before it is baked."),
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
+    "deploy": ("bootstrap.cli.deploy:deploy", "Bring what you have here to the site: image, droplet, settings."),
     "list": ("bootstrap.cli.list:list_", "List the deployments of the account, with state, size and cost."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
