@@ -80,6 +80,7 @@ def _show(console: Console, done: Deployed, as_json: bool) -> None:
             {
                 "domain": done.domain,
                 "url": f"https://{done.domain}/",
+                "reserved_ip": done.address,
                 "way": done.way,
                 "image": {**image, "seconds": done.baked_s, "why": done.why, "files": done.files},
                 "redeploy": asdict(done.replaced) if done.replaced else None,

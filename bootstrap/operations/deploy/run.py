@@ -24,6 +24,7 @@ class Deployed:
     was due, and `why` says why it was, or not."""
 
     domain: str
+    address: str
     way: str
     image: Image
     why: str
@@ -50,9 +51,8 @@ def deploy(
             # records and certificate are no part of a replacement
             env.progress.note("names have changed: records and certificate follow")
             _create(env, image)
-    else:
-        _create(env, image)
-    return Deployed(env.settings.domain, what, image, due.why, due.files, baked_s, replaced)
+    address = replaced.reserved_ip if replaced else _create(env, image).address
+    return Deployed(env.settings.domain, address, what, image, due.why, due.files, baked_s, replaced)
 
 
 def _check(env: Environment, deployment: find.Deployment) -> None:
