@@ -11,12 +11,14 @@ import click
 
 from bootstrap.adapters.console import Console
 from bootstrap.cli import completing
+from bootstrap.cli.around import PRE_BUILD, PRE_DEPLOY, around, deployed
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 from bootstrap.cli.workshop import workshop
 
 if TYPE_CHECKING:
     from bootstrap.operations.deploy.foresee import Foreseen
     from bootstrap.operations.deploy.run import Deployed
+    from bootstrap.ports.cloud import Image
 
 # of a list that a person reads
 FILES_SHOWN = 20
@@ -67,8 +69,17 @@ def deploy(
         return
     from bootstrap.operations.deploy.run import deploy as operation
 
-    shop = workshop(context, env.settings)
-    done = operation(env, shop, build_size=build_size, keep_old=keep_old, attended=sys.stdin.isatty())
+    with around(context, env.settings, "deploy") as here:
+
+        def ready(image: Image) -> None:
+            here.know(image=image.name)
+            here.before(PRE_DEPLOY)
+
+        here.before(PRE_BUILD)
+        shop, attended = workshop(context, env.settings), sys.stdin.isatty()
+        done = operation(env, shop, build_size=build_size, keep_old=keep_old, attended=attended, ready=ready)
+        here.know(address=done.address)
+    deployed(here)
     completing.remember_domain(context.cloud_name, env.settings.domain)
     _show(context.console, done, as_json)
 

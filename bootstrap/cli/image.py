@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstrap.cli import completing
+from bootstrap.cli.around import PRE_BUILD, Around, facts
 from bootstrap.cli.context import Context, json_option, pass_context, stack_option
 from bootstrap.cli.workshop import workshop
 
@@ -46,6 +47,7 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     # an image belongs to no domain, the settings do
     settings = context.settings("any.example", region=region, stack=stack)
     shop = workshop(context, settings)
+    Around(context, settings, facts(context, settings, "image build")).before(PRE_BUILD)
     built = operation.build(
         shop, settings.stack, settings.compose_files, region=settings.region, size=size, if_changed=if_changed
     )

@@ -74,13 +74,17 @@ class SpacesKey(msgspec.Struct, frozen=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Also the form of credentials.json. Whoever knows `ping_url` may say that all is well here."""
+    """Also the form of credentials.json. Whoever knows `ping_url` may say that all is well here, whoever knows
+    `webhook_url` may write into the operator's chat."""
 
     spaces: SpacesKey | None = None
     ping_url: str | None = None
+    webhook_url: str | None = None
 
     def __repr__(self) -> str:
-        return f"Credentials({self.spaces!r}, ping_url={'…' if self.ping_url else None})"
+        urls = {"ping_url": self.ping_url, "webhook_url": self.webhook_url}
+        shown = ", ".join(f"{name}={'…' if url else None}" for name, url in urls.items())
+        return f"Credentials({self.spaces!r}, {shown})"
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -305,12 +309,14 @@ class Alerts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AlertsTested(msgspec.Struct, frozen=True):
-    """`mail` and `pinged` are None where that way is not set up; `…_problem` is why nothing went there."""
+    """`mail`, `pinged` and `chat` are None where that way is not set up; `…_problem` is why nothing went there."""
 
     mail: MailSent | None
     mail_problem: str | None
     pinged: bool | None
     ping_problem: str | None
+    chat: bool | None = None
+    chat_problem: str | None = None
 
 
 # how a ConflictError of a command that waits for another one's end begins; more than one meaning has the class

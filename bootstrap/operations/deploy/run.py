@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -34,13 +35,21 @@ class Deployed:
 
 
 def deploy(
-    env: Environment, shop: Workshop, *, build_size: str, keep_old: bool = False, attended: bool = True
+    env: Environment,
+    shop: Workshop,
+    *,
+    build_size: str,
+    keep_old: bool = False,
+    attended: bool = True,
+    ready: Callable[[Image], object] = lambda _: None,
 ) -> Deployed:
-    """`attended`: a person is here, who can keep a key that is made."""
+    """`attended`: a person is here, who can keep a key that is made. `ready` hears of the image before anything that
+    serves is changed, and may raise."""
     deployment = find.find(env)
     way.check_keys(env, deployment, attended)
     _check(env, deployment)
     image, due, baked_s = _image(way.carried(env, deployment), shop, build_size)
+    ready(image)
     deployment = find.find(env)
     what = way.of(env, deployment, image.id)
     replaced = None
