@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootstrap_agent import detour
 from bootstrap_agent.contract.answers import Usage, Volume
 from bootstrap_agent.contract.errors import ConflictError, HostError
 from bootstrap_agent.contract.paths import DATA, LETSENCRYPT, WEBROOT, device_of
@@ -48,6 +49,7 @@ def mount(volume: str, x: XBootstrap) -> Volume:
     run(["resize2fs", str(device)])
     _make_folders(x)
     _link_letsencrypt()
+    detour.follow()
     return Volume(True, str(device), formatted)
 
 

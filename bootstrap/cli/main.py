@@ -36,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "db": ("bootstrap.cli.db:db", "Open psql on a database of the stack, to read unless --write."),
     "tunnel": ("bootstrap.cli.tunnel:tunnel", "Reach a port of the droplet, or of a service, on this computer."),
     "logs": ("bootstrap.cli.logs:logs", "Show the logs of a service, or of bootstrap's own units."),
+    "maintenance": (
+        "bootstrap.cli.maintenance:maintenance",
+        "Lead visitors to a page that asks them to come again.",
+    ),
     "redeploy": ("bootstrap.cli.redeploy:redeploy", "Replace the droplet with a new one from an image."),
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
     "backup": ("bootstrap.cli.backup:backup", "Back up now, list, show, verify and copy backups."),

@@ -77,6 +77,8 @@ class Machine:
     # likewise, the parts of a replacement
     knows_handover: bool = True
 
+    # what its visitors meet instead of the stack
+    away: answers.MaintenanceOrder | None = None
     # a value with which its stack does not come up
     dislikes: str | None = None
     # what it was told since it was made
@@ -160,6 +162,9 @@ class FakeHost:
         elif command == "deployment put" and stdin:
             machine.told = form.decode(stdin, Deployment, closed=True)
             changed(command)
+        elif command.startswith("maintenance o"):
+            sent_in = form.decode(stdin or "{}", answers.MaintenanceOrder, closed=True)
+            machine.away = sent_in if command == "maintenance on" else None
         elif command == "seal":
             machine.sealed, machine.credentials = True, answers.Credentials()
         elif command == "secrets put":
@@ -201,7 +206,7 @@ class FakeHost:
         if command.startswith(("handover ", "preflight ", "standby ", "takeover")) and not machine.knows_handover:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
-        if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
+        if command.startswith(("mail ", "alerts ", "maintenance ")) and not machine.knows_mail:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
         return None
@@ -263,6 +268,9 @@ class FakeHost:
                 )
             case ["standby", action]:
                 return answers.StandingBy(action == "begin")
+            case ["maintenance", _]:
+                away = machine.away
+                return answers.Maintenance(EPOCH, away.allow, away.retry_after_s) if away else answers.Maintenance()
             case ["release"]:
                 return answers.Released(True)
             case ["takeover"]:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.rehearsal.conftest import DOMAIN, Answer, Bootstrap, Site, status
@@ -121,6 +122,39 @@ def test_a_value_that_a_service_does_not_stand_is_put_back(bootstrap: Bootstrap,
     assert refused.code == 8 and "the values of before are back" in refused.err and "nginx" in refused.err
     assert env(bootstrap, "get", "NGINX_API_RATE").out == "30\n"
     assert site.request("GET", "/health/").status_code == 200 and status(bootstrap)["healthy"]
+
+
+def test_visitors_are_asked_to_come_again_and_whoever_is_let_through_meets_the_stack(
+    bootstrap: Bootstrap, site: Site
+) -> None:
+    agent = ("ssh", DOMAIN, "--", "sudo", "bootstrap-agent", "maintenance")
+    before = started(bootstrap)
+    with httpx.Client(verify=site.tls, trust_env=False, timeout=20) as kept:
+        request = kept.build_request("GET", f"https://{site.address}/health/", headers={"Host": DOMAIN})
+        request.extensions["sni_hostname"] = DOMAIN
+        assert kept.send(request).status_code == 200
+        try:
+            # nobody is let through: this computer is a stranger
+            bootstrap(*agent, "on", stdin='{"retry_after_s": 77, "page": "<p>zur\u00fcck um drei</p>"}')
+            again = kept.send(request)
+            assert (again.status_code, again.headers["Retry-After"]) == (503, "77"), "a connection from before"
+            assert again.text == "<p>zurück um drei</p>"
+            assert site.request("POST", "/api/tickets/", json={"title": "x"}).status_code == 503
+            plain = httpx.get(f"http://{site.address}/", headers={"Host": DOMAIN}, trust_env=False)
+            assert (plain.status_code, plain.headers["Retry-After"]) == (503, "77")
+            with pytest.raises(OSError):
+                socket.create_connection((site.address, 4143), timeout=3)
+            assert not status(bootstrap)["healthy"] and status(bootstrap)["maintenance"]
+
+            mine = bootstrap("maintenance", "on", "--json").json()
+            assert len(mine["allow"]) == 1 and site.request("GET", "/health/").status_code == 200
+            assert status(bootstrap)["healthy"], "the operator's own checks come through"
+        finally:
+            off = bootstrap("maintenance", "off", "--json").json()
+        assert off == {"since": None, "allow": [], "retry_after_s": None}
+    assert site.request("GET", "/health/").status_code == 200 and started(bootstrap) == before
+    left = bootstrap("ssh", DOMAIN, "sudo nft list tables; systemctl is-active bootstrap-maintenance", check=False).out
+    assert "bootstrap_maintenance" not in left and "inactive" in left
 
 
 @pytest.mark.parametrize(("what", "greeting"), [("15672", b"HTTP/1.1 "), ("frontend:1000", b"HTTP/1.1 ")])

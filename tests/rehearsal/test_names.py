@@ -115,7 +115,13 @@ def test_records_that_are_kept_elsewhere_are_told_and_awaited(
         foreseen = mine("deploy", "--dry-run", "--json").json()
         assert (foreseen["way"], foreseen["replacement"]["new_size"]) == ("redeploy", "s-2vcpu-4gb")
         assert foreseen["usd_more"] > 0 and foreseen["changes"]["unknown"] is None
+        mine("maintenance", "on")
         report = mine("deploy", "--json").json()["redeploy"]
         assert (report["reserved_ip"], report["failed"]) == (address, 0)
+        on = mine("maintenance", "show", "--json").json()
+        assert on["since"] and on["allow"], "the new droplet follows the data volume"
+        away = "sudo nft list table inet bootstrap_maintenance && systemctl is-active bootstrap-maintenance"
+        assert "redirect to :4143" in mine("ssh", ELSEWHERE, away).out
+        mine("maintenance", "off")
         told = mine("destroy", "--volume", "--backups", "--yes")
         assert f"delete the records of {ELSEWHERE}" in told.err

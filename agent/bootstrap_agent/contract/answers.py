@@ -7,7 +7,7 @@ the suites that hold the fake and the real agent against it go through all of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -198,6 +198,38 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     certificate_error: str | None = None
     backup_error: str | None = None
     alarms: tuple[Alarm, ...] = ()
+    # since when visitors are led to a page that asks them to come again
+    maintenance: datetime | None = None
+
+
+class MaintenanceOrder(msgspec.Struct, frozen=True):
+    """What `maintenance on` takes on stdin. `allow`: networks that meet the stack; `page`: HTML, else the stack's own
+    `maintenance.html`, else one of ours."""
+
+    allow: tuple[str, ...] = ()
+    retry_after_s: int = 300
+    page: str | None = None
+
+
+class Maintenance(msgspec.Struct, frozen=True):
+    """`since` is None where visitors come in."""
+
+    since: datetime | None = None
+    allow: tuple[str, ...] = ()
+    retry_after_s: int | None = None
+
+
+class MaintenanceState(msgspec.Struct, frozen=True):
+    """As it lies on the data volume, with nothing secret."""
+
+    since: datetime
+    allow: tuple[str, ...]
+    retry_after_s: int
+    page: str
+
+    @classmethod
+    def unreadable(cls) -> MaintenanceState:
+        return cls(datetime.now(timezone.utc).replace(microsecond=0), (), 300, "")
 
 
 class Ensured(msgspec.Struct, frozen=True):
@@ -344,6 +376,10 @@ STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, pat
 STACK_CHANGE: Command[Changed] = Command(("stack", "change"), Changed)
 RELEASE: Command[Released] = Command(("release",), Released)
 STATUS: Command[Status] = Command(("status",), Status, changes=False)
+MAINTENANCE_ON: Command[Maintenance] = Command(("maintenance", "on"), Maintenance)
+MAINTENANCE_OFF: Command[Maintenance] = Command(("maintenance", "off"), Maintenance)
+MAINTENANCE_SHOW: Command[Maintenance] = Command(("maintenance", "show"), Maintenance, changes=False)
+MAINTENANCE_SERVE: Command[Maintenance] = Command(("maintenance", "serve"), Maintenance, changes=False)
 CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
 HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)
