@@ -53,7 +53,8 @@ def on(
 
     \b
     bootstrap maintenance on
-    bootstrap maintenance on --allow 203.0.113.0/24 --retry-after 1800 --page back-soon.html
+    bootstrap maintenance on --allow 203.0.113.0/24 --retry-after 1800
+    bootstrap maintenance on --page back-soon.html
     """
     from bootstrap.operations.maintenance import on as operation
 

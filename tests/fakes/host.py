@@ -45,6 +45,8 @@ class Machine:
     env: dict[str, str] = field(default_factory=dict)
     credentials: answers.Credentials = field(default_factory=answers.Credentials)
     mounted: bool = False
+    # of the data volume's file system, once it is as large as the volume
+    disk_bytes: int = 10
     up: bool = False
     # new visitors hear nothing
     held: bool = False
@@ -247,7 +249,7 @@ class FakeHost:
                     services=(answers.Service("auth-service", state, health),),
                     certificate=machine.certificate,
                     backup=answers.BackupAge(None, None),
-                    volume=answers.Usage(machine.mounted, 1, 10),
+                    volume=answers.Usage(machine.mounted, 1, machine.disk_bytes),
                     alarms=machine.alarms,
                 )
             case ["volume", action]:

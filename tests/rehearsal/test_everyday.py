@@ -63,6 +63,27 @@ def test_a_database_is_only_read_unless_it_may_be_written(bootstrap: Bootstrap, 
     assert which.code == 2 and "which of auth_db" in which.err
 
 
+def test_logs_of_several_services_are_searched(bootstrap: Bootstrap, site: Site) -> None:
+    assert site.request("GET", "/health/?searched=for").status_code == 200
+    found = bootstrap(
+        "logs", "--domain", DOMAIN, "nginx", "db", "--grep", "searched=(for|not)|ready to accept", "-n", "50"
+    )
+    services = {line.partition("|")[0].strip().rpartition("-")[0] for line in found.out.splitlines()}
+    assert services == {"nginx", "db"}, found.out
+    assert bootstrap("logs", "--domain", DOMAIN, "nginx", "--grep", "no such line", check=False).out == ""
+
+
+def test_the_volume_grows_under_the_stack_that_runs(bootstrap: Bootstrap, site: Site) -> None:
+    before = status(bootstrap)["volume"]["size_gb"]
+    with busy(reads(site, "/health/")) as seen:
+        done = bootstrap("volume", "grow", "--domain", DOMAIN, str(before + 1), "--json").json()
+    assert seen.failed == [] and seen.answered > 0
+    assert (done["before_gb"], done["size_gb"]) == (before, before + 1) and done["usable_gb"] > before
+    assert status(bootstrap)["volume"]["size_gb"] == before + 1
+    costs = bootstrap("cost", DOMAIN, "--json").json()
+    assert any(one["what"] == f"data volume {before + 1} GiB" for one in costs["items"])
+
+
 def env(bootstrap: Bootstrap, *words: str, stdin: str = "", check: bool = True) -> Answer:
     verb, *rest = words
     return bootstrap("env", verb, "--domain", DOMAIN, *rest, stdin=stdin, check=check, unlogged=True)
