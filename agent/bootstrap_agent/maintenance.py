@@ -41,7 +41,7 @@ def on(
     )
     detour.order(wanted)
     run(["systemctl", "--quiet", "restart", detour.UNIT])
-    until(_answers, timeout_s=READY_S, pause_s=0.1, late=_silent)
+    until(_answers, timeout_s=READY_S, pause_s=0.1, late=lambda: _silent(before))
     detour.lead_away(wanted, old=False)
     _let_finish(x, compose)
     detour.lead_away(wanted, old=True)
@@ -87,8 +87,10 @@ def _answers() -> bool:
     return True
 
 
-def _silent() -> HostError:
-    detour.end()
+def _silent(before: MaintenanceState | None) -> HostError:
+    # whom nobody can tell is let in, unless they were led away before
+    if before is None:
+        detour.end()
     return HostError(f"{detour.UNIT} does not answer", f"journalctl -u {detour.UNIT} on the droplet")
 
 

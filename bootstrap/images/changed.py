@@ -44,6 +44,6 @@ def _why(newest: Image, commit: str, files: Sequence[str] | None) -> str:
         return f"what goes in differs from {newest.name}; which files, git does not know here (commit {commit[:7]})"
     if not files:
         # baked from a checkout with changes that are gone, or by another version of bootstrap
-        return f"what goes in differs from {newest.name}, and no file from commit {commit[:7]}"
+        return f"what goes in differs from {newest.name}, and no file that git knows from commit {commit[:7]}"
     what = "1 file differs" if len(files) == 1 else f"{len(files)} files differ"
     return f"{what} from commit {commit[:7]}, which {newest.name} was baked from"

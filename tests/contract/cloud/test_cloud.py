@@ -123,13 +123,14 @@ def test_a_volume_moves_from_droplet_to_droplet(subject: Subject) -> None:
     cloud.detach_volume(volume.id, first.id)
     cloud.attach_volume(volume.id, second.id)
     assert cloud.volumes(tag=tag)[0].droplet_ids == (second.id,)
+    cloud.grow_volume(volume.id, 11)
+    grown = cloud.volume(volume.id)
+    assert grown and (grown.size_gb, grown.droplet_ids) == (11, (second.id,)), "attached as it is"
 
 
-def test_a_volume_grows_attached_or_not_and_never_shrinks(subject: Subject) -> None:
+def test_a_volume_grows_and_never_shrinks(subject: Subject) -> None:
     cloud = subject.cloud
     volume = cloud.create_volume(subject.name, subject.region, 10, [subject.tag])
-    cloud.grow_volume(volume.id, 11)
-    make(subject, volumes=(volume.id,))
     for asked, size in ((12, 12), (12, 12), (3, 12)):
         cloud.grow_volume(volume.id, asked)
         now = cloud.volume(volume.id)
