@@ -11,6 +11,7 @@ import os
 import pwd
 import ssl
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ class Server(ThreadingHTTPServer):
 
 
 def serve(lineage: Path) -> None:
-    """For ever, or until a signal."""
+    """Until a signal, which is how it ends well."""
     state = detour.state()
     if state is None:
         raise HostError("the site is not in maintenance", "bootstrap maintenance on")
@@ -131,12 +132,11 @@ def serve(lineage: Path) -> None:
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:
         thread.start()
-    try:
+    with suppress(KeyboardInterrupt):
         for thread in threads:
             thread.join()
-    finally:
-        for server in servers:
-            server.shutdown()
+    for server in servers:
+        server.shutdown()
 
 
 def _be_nobody() -> None:

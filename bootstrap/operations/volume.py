@@ -59,7 +59,11 @@ def _used_whole(host: Host, size_gb: int) -> float:
     def whole() -> bool:
         nonlocal usable_gb
         # mounted already: what is left of it is to use all that is there
-        remote.agent(host, answers.VOLUME_MOUNT, timeout_s=300)
+        if problem := remote.agent(host, answers.VOLUME_MOUNT, timeout_s=300).problem:
+            raise HostError(
+                f"the volume has {size_gb} GiB, its file system does not follow: {problem}",
+                "run the same command again",
+            )
         usage = remote.agent(host, answers.STATUS, timeout_s=60).volume
         usable_gb = round((usage.size_bytes or 0) / 2**30, 1)
         return usable_gb >= size_gb * ROUNDING

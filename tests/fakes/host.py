@@ -45,6 +45,8 @@ class Machine:
     env: dict[str, str] = field(default_factory=dict)
     credentials: answers.Credentials = field(default_factory=answers.Credentials)
     mounted: bool = False
+    # why the data volume's file system does not follow its device
+    no_growth: str | None = None
     # of the data volume's file system, once it is as large as the volume
     disk_bytes: int = 10
     up: bool = False
@@ -254,7 +256,7 @@ class FakeHost:
                 )
             case ["volume", action]:
                 device = paths.device_of(machine.deployment.volume)
-                return answers.Volume(action == "mount", str(device), formatted=False)
+                return answers.Volume(action == "mount", str(device), formatted=False, problem=machine.no_growth)
             case ["deployment", "put"]:
                 return answers.Written((str(paths.DEPLOYMENT),))
             case ["stack", "change"]:

@@ -60,9 +60,12 @@ class Info(msgspec.Struct, frozen=True):
 
 
 class Volume(msgspec.Struct, frozen=True):
+    """`problem`: why the file system is not as large as its device; a site with the smaller one is better than none."""
+
     mounted: bool
     device: str
     formatted: bool
+    problem: str | None = None
 
 
 class SpacesKey(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ import pytest
 
 from bootstrap.errors import HostError, NotFoundError, UsageError
 from bootstrap.operations import volume
+from bootstrap.operations.redeploy.run import redeploy
 from tests.fakes.cloud import Killed
 from tests.fakes.world import World
 
@@ -45,3 +46,11 @@ def test_a_droplet_that_does_not_see_it_is_told(world: World, monkeypatch: pytes
 def test_without_a_deployment_there_is_none(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(NotFoundError):
         volume.grow(World(tmp_path_factory.mktemp("none")).env(), 50)
+
+
+def test_a_file_system_that_does_not_follow_is_told_and_the_site_serves(world: World) -> None:
+    world.live().no_growth = "resize2fs: Permission denied to resize filesystem"
+    with pytest.raises(HostError, match=r"has 50 GiB, its file system does not follow: resize2fs: Permission denied"):
+        volume.grow(world.env(), 50)
+    assert world.live().up
+    redeploy(world.env())
