@@ -19,6 +19,7 @@ APART = frozenset(
         "certificate",
         "clients",
         "cloud_killed",
+        "deploy",
         "first_boot",
         "kill",
         "kill_replacement",

@@ -35,6 +35,7 @@ Secrets, and what belongs to your computer, come from the environment:
 | `COPY_ACCESS_KEY_ID` and `COPY_SECRET_ACCESS_KEY` | of the bucket that `backup pull s3://…` writes to |
 | `SMTP_PASSWORD` | password of `smtp.user` |
 | `ALERTS_PING_URL` | what the droplet asks for every five minutes, with `/fail` while something is wrong; empty: none |
+| `NOTIFY_WEBHOOK_URL` | a chat's incoming webhook: hears of deploys, failures and the droplet's alarms; empty: none |
 | `REGISTRY_PASSWORD` | password of `registry.user` |
 | `BOOTSTRAP_CLOUD` | `digitalocean` (default) or `local`, as `--cloud` |
 | `BOOTSTRAP_API_URL` | a proxy before the API, `https://…` or on this computer: `make verify-cloud` has one |

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap_agent import volume
+from bootstrap_agent import detour, volume
 from bootstrap_agent.alerts import run as alerts
 from bootstrap_agent.backup import age, archive
 from bootstrap_agent.certificate import pair, renewal
@@ -30,6 +30,7 @@ def status(release: Release, deployment: Deployment, x: XBootstrap, compose: Com
         certificate_error=certificate_error,
         backup_error=backup_error,
         alarms=alerts.standing(),
+        maintenance=known.since if (known := detour.state()) else None,
     )
 
 

@@ -25,10 +25,7 @@ def deployment(path: Path = paths.DEPLOYMENT) -> Deployment:
 
 
 def spaces_key(path: Path = paths.CREDENTIALS) -> SpacesKey:
-    try:
-        key = form.decode(path.read_text(), Credentials).spaces
-    except (OSError, form.FormError):
-        key = None
+    key = _credentials(path).spaces
     if key is None:
         raise CredentialsError(f"no Spaces key in {path}", "deliver it: run `bootstrap create` again for this domain")
     return key
@@ -43,10 +40,18 @@ def has_spaces_key(path: Path = paths.CREDENTIALS) -> bool:
 
 
 def ping_url(path: Path = paths.CREDENTIALS) -> str | None:
+    return _credentials(path).ping_url
+
+
+def webhook_url(path: Path = paths.CREDENTIALS) -> str | None:
+    return _credentials(path).webhook_url
+
+
+def _credentials(path: Path) -> Credentials:
     try:
-        return form.decode(path.read_text(), Credentials).ping_url
+        return form.decode(path.read_text(), Credentials)
     except (OSError, form.FormError):
-        return None
+        return Credentials()
 
 
 def x_bootstrap(*compose_files: Path) -> XBootstrap:

@@ -135,6 +135,21 @@ def status(droplet: Droplet, _: argparse.Namespace) -> answers.Status:
     return health.status(droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
+def maintenance(droplet: Droplet, options: argparse.Namespace) -> answers.Maintenance:
+    from bootstrap_agent import maintenance as module
+
+    if options.action == "serve":
+        from bootstrap_agent import unavailable
+        from bootstrap_agent.certificate import pair
+
+        unavailable.serve(pair.lineage(droplet.deployment))
+        return module.show()
+    if options.action == "on":
+        d, order = droplet, form.decode(sys.stdin.read() or "{}", answers.MaintenanceOrder)
+        return module.on(order, d.release, d.deployment, d.x_bootstrap, d.compose)
+    return module.off() if options.action == "off" else module.show()
+
+
 def certificate(droplet: Droplet, options: argparse.Namespace) -> answers.Ensured:
     from bootstrap_agent.certificate import ensure as module
 
@@ -251,6 +266,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (takeover, "mount the data volume and serve visitors as soon as can be"),
     (release, "let visitors in again, unless the data volume is elsewhere"),
     (status, "services, certificate, backup and volume"),
+    (maintenance, "lead visitors to a page that asks them to come again, or let them in"),
     (certificate, "obtain, keep or renew the certificate"),
     (hostkey, "make a new SSH host key, then put it in place"),
     (backup, "into Spaces"),

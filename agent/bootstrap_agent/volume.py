@@ -10,11 +10,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootstrap_agent import detour
 from bootstrap_agent.contract.answers import Usage, Volume
 from bootstrap_agent.contract.errors import ConflictError, HostError
 from bootstrap_agent.contract.paths import DATA, LETSENCRYPT, WEBROOT, device_of
 from bootstrap_agent.contract.stack import XBootstrap
-from bootstrap_agent.run import note, run
+from bootstrap_agent.run import last_line, note, run
 from bootstrap_agent.waiting import until
 
 # what an image of DigitalOcean's mounts by itself, read-only, for a moment
@@ -45,10 +46,13 @@ def mount(volume: str, x: XBootstrap) -> Volume:
         _seal_mount_point()
         mount_device(device)
     # a volume that was made larger in the cloud is larger here too; nothing to do costs nothing
-    run(["resize2fs", str(device)])
+    grown = run(["resize2fs", str(device)], check=False)
+    if grown.code != 0:
+        note(f"the file system stays as large as it is: {last_line(grown.err)}")
     _make_folders(x)
     _link_letsencrypt()
-    return Volume(True, str(device), formatted)
+    detour.follow()
+    return Volume(True, str(device), formatted, last_line(grown.err) if grown.code != 0 else None)
 
 
 def mount_device(device: Path) -> None:

@@ -37,6 +37,9 @@ class GitCheckout:
         # a stack that lies outside of this repository has a history of its own
         return Commit(head.strip(), dirty=changed is None or bool(changed))
 
+    def changed(self, commit: str, paths: Sequence[Path]) -> list[str] | None:
+        return _changed(commit, paths)
+
     def files(self, path: Path) -> list[Path]:
         return _files(path)
 
@@ -73,6 +76,9 @@ class Installed:
         changed = _git(own[0], "status", "--porcelain", "--", *(str(path) for path in own))
         return Commit(head.strip(), dirty=changed is None or bool(changed))
 
+    def changed(self, commit: str, paths: Sequence[Path]) -> list[str] | None:
+        return _changed(commit, [path for path in paths if self.root not in path.resolve().parents])
+
     def files(self, path: Path) -> list[Path]:
         # it may lie in a folder that a repository around it ignores
         inside = path == self.root or self.root in path.resolve().parents
@@ -90,6 +96,20 @@ def _files(path: Path) -> list[Path]:
     found = path.rglob("*") if listed is None else (path / name for name in listed.split("\0") if name)
     # git still lists a file that was deleted and not yet committed
     return sorted({file for file in found if file.is_file()})
+
+
+def _changed(commit: str, paths: Sequence[Path]) -> list[str] | None:
+    found: dict[str, None] = {}
+    known = False
+    for path in (path for path in paths if path.is_dir()):
+        differs = _git(path, "diff", "--name-only", "-z", "--relative", f"{commit}^{{commit}}", "--", ".")
+        if differs is None:
+            # a stack may have a repository of its own
+            continue
+        known = True
+        fresh = _git(path, "ls-files", "-z", "--others", "--exclude-standard") or ""
+        found |= {f"{path.name}/{name}": None for name in f"{differs}\0{fresh}".split("\0") if name}
+    return sorted(found) if known else None
 
 
 def _git(folder: Path, *argv: str) -> str | None:

@@ -52,7 +52,7 @@ def listed(context: Context, domain: str | None, as_json: bool) -> None:
 @json_option
 @pass_context
 def test(context: Context, domain: str | None, as_json: bool) -> None:
-    """Send a test alarm from the droplet, by mail and to the ping URL.
+    """Send a test alarm from the droplet, by mail, into the chat and to the ping URL.
 
     \b
     bootstrap alerts test
@@ -69,5 +69,7 @@ def test(context: Context, domain: str | None, as_json: bool) -> None:
         context.console.print(
             f"{done.mail.host} port {done.mail.port} took a mail from {done.mail.sender} to {done.mail.to}"
         )
+    if done.chat:
+        context.console.print("the chat's webhook took it")
     if done.pinged:
         context.console.print("the ping URL answered")

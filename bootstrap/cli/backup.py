@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bootstrap.cli.around import BACKUP_FAILED, around
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, recovery_key_option
 from bootstrap.cli.pull import pull
 
@@ -35,7 +36,9 @@ def now(context: Context, domain: str | None, as_json: bool) -> None:
     from bootstrap.operations.backup import backup_now
     from bootstrap_agent.contract import form
 
-    manifest = backup_now(context.environment(domain))
+    env = context.environment(domain)
+    with around(context, env.settings, "backup now", failed=BACKUP_FAILED):
+        manifest = backup_now(env)
     if as_json:
         context.console.json(form.plain(manifest))
     else:

@@ -38,6 +38,8 @@ SMTP_VARIABLE = "SMTP_PASSWORD"
 REGISTRY_VARIABLE = "REGISTRY_PASSWORD"
 API_VARIABLE = "BOOTSTRAP_API_URL"
 PING_VARIABLE = "ALERTS_PING_URL"
+# a chat's incoming webhook: who knows it may write there
+WEBHOOK_VARIABLE = "NOTIFY_WEBHOOK_URL"
 # of the bucket that `backup pull` writes to: no droplet has this key
 COPY_VARIABLES = ("COPY_ACCESS_KEY_ID", "COPY_SECRET_ACCESS_KEY")
 
@@ -77,6 +79,10 @@ class Context:
 
         return DigitalOcean(self.endpoints.token, self.endpoints.api, self.console.note)
 
+    @property
+    def webhook_url(self) -> str | None:
+        return _secret_url(WEBHOOK_VARIABLE)
+
     def settings(self, domain: str | None = None, **overrides: Any) -> Settings:
         """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
         from bootstrap.settings import load
@@ -107,7 +113,8 @@ class Context:
             progress=self.console,
             state_dir=state_dir(),
             smtp_password=self.endpoints.smtp_password,
-            ping_url=_ping_url(),
+            ping_url=_secret_url(PING_VARIABLE),
+            webhook_url=self.webhook_url,
             command=self.command(),
         )
 
@@ -203,6 +210,7 @@ def known_secrets() -> list[str]:
         SMTP_VARIABLE,
         REGISTRY_VARIABLE,
         PING_VARIABLE,
+        WEBHOOK_VARIABLE,
         *COPY_VARIABLES,
         *(name for pair in SPACES_VARIABLES for name in pair),
     )
@@ -237,11 +245,11 @@ def _other_api() -> str:
     raise UsageError(f"{API_VARIABLE}: {url} is neither https:// nor on this computer", f"unset {API_VARIABLE}")
 
 
-def _ping_url() -> str | None:
-    """None: as it is; empty: none any more. Who knows it may say that all is well, so no message repeats it."""
-    url = os.environ.get(PING_VARIABLE)
+def _secret_url(variable: str) -> str | None:
+    """None: as it is; empty: none any more. Who knows it may speak there in our name, so no message repeats it."""
+    url = os.environ.get(variable)
     if url and not re.fullmatch(r"https?://[!-~]+", url):
-        raise UsageError(f"{PING_VARIABLE} is no address that begins with https:// or http://", "correct it")
+        raise UsageError(f"{variable} is no address that begins with https:// or http://", "correct it")
     return url
 
 

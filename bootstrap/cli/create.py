@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstrap.cli import completing
+from bootstrap.cli.around import changing
 from bootstrap.cli.context import Context, Moment, json_option, pass_context, recovery_key_option, stack_option
 from bootstrap.errors import UsageError
 
@@ -85,7 +86,11 @@ def create(
         _print_plan(context, env, plan, _origin(context, env, plan), as_json)
         return
     had_key = env.settings.recovery_file.exists()
-    created = operation.create(env, from_backup=from_backup, to=to, on_plan=lambda plan: _origin(context, env, plan))
+    with changing(context, env.settings, "create") as here:
+        created = operation.create(
+            env, from_backup=from_backup, to=to, on_plan=lambda plan: _origin(context, env, plan)
+        )
+        here.know(address=created.address)
     completing.remember_domain(context.cloud_name, env.settings.domain)
     _print_summary(context, env, created, as_json)
     if not had_key and not as_json:

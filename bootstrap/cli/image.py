@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstrap.cli import completing
-from bootstrap.cli.context import Context, json_option, pass_context, registry_login, stack_option
-from bootstrap.cli.places import state_dir
+from bootstrap.cli.around import PRE_BUILD, Around, facts
+from bootstrap.cli.context import Context, json_option, pass_context, stack_option
+from bootstrap.cli.workshop import workshop
 
 if TYPE_CHECKING:
     from bootstrap.images.bake import Baked
@@ -41,28 +42,12 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     bootstrap image build
     bootstrap image build --if-changed --region fra1
     """
-    from bootstrap.adapters.checkout import checkout
-    from bootstrap.adapters.compose import refusal
-    from bootstrap.adapters.packer import PackerProcess
     from bootstrap.images import bake as operation
 
     # an image belongs to no domain, the settings do
     settings = context.settings("any.example", region=region, stack=stack)
-    endpoints = context.endpoints
-    if endpoints.base_is_stand_in:
-        context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
-    shop = operation.Workshop(
-        cloud=context.cloud,
-        packer=PackerProcess(),
-        checkout=checkout(),
-        progress=context.console,
-        state_dir=state_dir(),
-        api_url=endpoints.api,
-        token=endpoints.token,
-        registry_mirror=endpoints.registry_mirror,
-        registry=registry_login(settings),
-        refusal=refusal,
-    )
+    shop = workshop(context, settings)
+    Around(context, settings, facts(context, settings, "image build")).before(PRE_BUILD)
     built = operation.build(
         shop, settings.stack, settings.compose_files, region=settings.region, size=size, if_changed=if_changed
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstrap.adapters.console import Console
+from bootstrap.cli.around import changing
 from bootstrap.cli.completing import images
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 
@@ -60,7 +61,10 @@ def redeploy(
     if dry_run:
         _foresee(context.console, env, image_id, as_json)
         return
-    show(context.console, redeploy(env, image_id=image_id, keep_old=keep_old, resize=size is not None), as_json)
+    with changing(context, env.settings, "redeploy") as here:
+        report = redeploy(env, image_id=image_id, keep_old=keep_old, resize=size is not None)
+        here.know(image=report.new.image, address=report.reserved_ip)
+    show(context.console, report, as_json)
 
 
 def _foresee(console: Console, env: Environment, image_id: int | None, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.cli.around import changing
 from bootstrap.cli.completing import images
 from bootstrap.cli.context import Context, domain_argument, json_option, pass_context, stack_option
 from bootstrap.cli.redeploy import show
@@ -59,7 +60,10 @@ def rollback(
     if with_data:
         _with_data(context, env, image_id, keep_old, yes, as_json)
         return
-    show(context.console, rollback(env, to=image_id, keep_old=keep_old), as_json)
+    with changing(context, env.settings, "rollback") as here:
+        report = rollback(env, to=image_id, keep_old=keep_old)
+        here.know(image=report.new.image, address=report.reserved_ip)
+    show(context.console, report, as_json)
 
 
 def _with_data(
@@ -70,7 +74,9 @@ def _with_data(
     goes = with_data.given_up(env, image_id)
     if not yes and goes is not None:
         context.console.confirm(env.settings.domain, with_data.plan_text(env, goes))
-    done = with_data.rollback_with_data(env, to=image_id, keep_old=keep_old, confirmed=None if yes else goes)
+    with changing(context, env.settings, "rollback") as here:
+        done = with_data.rollback_with_data(env, to=image_id, keep_old=keep_old, confirmed=None if yes else goes)
+        here.know(image=done.replaced.new.image, address=done.replaced.reserved_ip)
     if as_json:
         context.console.json({**asdict(done.replaced), "given_up": done.told()})
         return

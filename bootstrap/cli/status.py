@@ -44,6 +44,7 @@ def _print(context: Context, now: dict[str, Any]) -> None:
         ("log", _archive(now["archive"])),
         ("drill", _drill(now["drill"])),
         *([("lock", _lock(now["lock"]))] if now["lock"] else []),
+        *([("maintenance", f"since {now['maintenance']}: visitors get 503")] if now["maintenance"] else []),
         ("alarms", "; ".join(f"{each['message']}, since {each['since']}" for each in now["alarms"]) or "none"),
         ("cost", f"${now['cost_month_usd']:.2f} a month"),
     ]

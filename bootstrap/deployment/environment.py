@@ -19,7 +19,7 @@ from bootstrap.settings import Settings
 class Environment:
     """`spaces_credentials` is (access key, secret key); None when backups are not configured.
     `smtp_password` belongs to `settings.smtp`. `ping_url` is a secret too; None: the droplet keeps what it
-    has, empty: it gets none.
+    has, empty: it gets none; `webhook_url`, where a chat hears of alarms, likewise.
     `state_dir` holds journals only (~/.local/state/bootstrap): losing it loses no deployment.
     `command` is the person's own line, without secrets; `recorder` keeps what it did, within the lock."""
 
@@ -34,6 +34,7 @@ class Environment:
     state_dir: Path
     smtp_password: str | None = None
     ping_url: str | None = None
+    webhook_url: str | None = None
     command: str = ""
     recorder: Recorder | None = None
 

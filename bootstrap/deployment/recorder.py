@@ -40,7 +40,7 @@ class Recorder:
         self._clock = time.monotonic()
         self._depth, self._begun, self._refused = 0, False, False
         self._steps: list[Step] = []
-        self.event = Event(id=history.new_id(kind, now), kind=kind, by=_whoever(), began=now, command=command or None)
+        self.event = Event(id=history.new_id(kind, now), kind=kind, by=whoever(), began=now, command=command or None)
 
     @property
     def page(self) -> Path:
@@ -175,7 +175,7 @@ def _said(error: BaseException) -> str:
     return type(error).__name__ if not str(error) else f"{type(error).__name__}: {error}"
 
 
-def _whoever() -> str:
+def whoever() -> str:
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):

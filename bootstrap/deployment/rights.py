@@ -18,7 +18,7 @@ _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
 ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
-DRILL = "drill"
+DRILL, GROW = "drill", "volume grow"
 BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
 _REDEPLOY = (
     *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ROLLBACK_DATA: (*_REDEPLOY, "snapshot:read"),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
+    GROW: (*_FIND, *_LOCK, "actions:read", "block_storage_action:create"),
     DRILL: (
         *(*_CHANGE, *_PRICES, "ssh_key:read", "ssh_key:create", "vpc:read", "vpc:create", "image:read"),
         *("droplet:create", "block_storage:create", "block_storage:delete"),

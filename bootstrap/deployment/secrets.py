@@ -132,7 +132,14 @@ def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str]
 
 def _credentials(env: Environment, existing: Credentials) -> Credentials:
     spaces = SpacesKey(*env.spaces_credentials) if env.spaces_credentials else existing.spaces
-    return Credentials(spaces, existing.ping_url if env.ping_url is None else env.ping_url or None)
+    return Credentials(
+        spaces, _kept_or(existing.ping_url, env.ping_url), _kept_or(existing.webhook_url, env.webhook_url)
+    )
+
+
+def _kept_or(existing: str | None, given: str | None) -> str | None:
+    """Empty takes it away."""
+    return existing if given is None else given or None
 
 
 def generate(length: int) -> str:

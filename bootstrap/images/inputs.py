@@ -18,13 +18,15 @@ from bootstrap_agent.contract.paths import ENV_EXAMPLE
 
 @dataclass(frozen=True)
 class Inputs:
-    """Files by their name in the image's history: the same names and contents make the same image."""
+    """Files by their name in the image's history, and which of them Compose is given: the same names and contents make
+    the same image."""
 
     files: Mapping[str, Path]
+    compose_file: str
 
     @property
     def hash(self) -> str:
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{self.compose_file}\0".encode())
         for name, path in sorted(self.files.items()):
             digest.update(f"{name}\0{os.access(path, os.X_OK):d}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -55,7 +57,7 @@ def collect(checkout: Checkout, stack: Stack, wheel: Path) -> Inputs:
             what = f"{where}: git ignores {name}, so it would not be in the image"
             remedy = f"let git have it: git add --force {name}; or make it in the Dockerfile"
             raise UsageError(what, remedy)
-    return Inputs(files)
+    return Inputs(files, stack.compose_file)
 
 
 def pack(inputs: Inputs, archive: Path) -> None:

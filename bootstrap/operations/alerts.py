@@ -16,13 +16,14 @@ def listing(env: Environment) -> answers.Alerts:
 
 def send_test(env: Environment) -> answers.AlertsTested:
     """NotFoundError when there is nobody to tell, HostError when somebody is not reached."""
-    with env.progress.step("a test by mail and ping"):
+    with env.progress.step("a test by mail, chat and ping"):
         done = _ask(env, answers.ALERTS_TEST)
     wrong = [f"by mail: {done.mail_problem}"] if done.mail_problem else []
     wrong += [f"by ping: {done.ping_problem}"] if done.ping_problem else []
+    wrong += [f"in the chat: {done.chat_problem}"] if done.chat_problem else []
     if wrong:
         raise HostError(f"the test did not arrive {'; '.join(wrong)}", "bootstrap doctor says what is wrong with mail")
-    if done.mail is None and done.pinged is None:
+    if done.mail is None and done.pinged is None and done.chat is None:
         raise NotFoundError(
             f"the droplet of {env.settings.domain} has nobody to tell",
             "set `alerts: {email: …}` and redeploy, or ALERTS_PING_URL and run `bootstrap create`; docs/operations.md",

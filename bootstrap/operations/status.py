@@ -50,6 +50,7 @@ def status(env: Environment) -> dict[str, Any]:
         "backup": form.plain(status.backup if status else _UNKNOWN),
         "archive": form.plain(_to_the_second(status.archive)) if status and status.archive else None,
         "drill": _drill(env),
+        "maintenance": form.plain(status.maintenance) if status else None,
         "alarms": form.plain(status.alarms if status else ()),
         "cost_month_usd": cost_month(env, deployment, env.cloud.sizes()),
     }

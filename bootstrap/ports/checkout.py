@@ -22,6 +22,10 @@ class Checkout(Protocol):
         """The folder with packer/, stack/ and pyproject.toml."""
 
     def commit(self, paths: Sequence[Path]) -> Commit: ...
+    def changed(self, commit: str, paths: Sequence[Path]) -> list[str] | None:
+        """Files below the folders `paths` that differ from `commit`, or are not in git, as `folder/name`; None where
+        git knows the commit in none of them."""
+
     def files(self, path: Path) -> list[Path]:
         """Every file under `path` (or itself), sorted: what git tracks or would track, all of them outside of git."""
 

@@ -274,6 +274,9 @@ class Cloud(Protocol):
     def attach_volume(self, volume_id: str, droplet_id: int) -> None:
         """No-op when already attached there; ConflictError when attached elsewhere."""
 
+    def grow_volume(self, volume_id: str, size_gb: int) -> None:
+        """Attached or not; returns when it has that size. No-op when it is as large already."""
+
     def detach_volume(self, volume_id: str, droplet_id: int) -> None: ...
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]: ...
     def volume_snapshot(self, snapshot_id: str) -> VolumeSnapshot | None: ...

@@ -139,6 +139,11 @@ class Settings(Strict):
             example=120,
         ),
     ] = 60
+    hook_timeout_s: Annotated[
+        int,
+        Field(ge=1, le=3600),
+        about("How long a program in `hooks/` may take.", unit="seconds", example=60),
+    ] = 300
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()

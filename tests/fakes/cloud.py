@@ -286,6 +286,14 @@ class FakeCloud:
         with self.effects.change("attach volume"):
             self._volumes[volume_id] = replace(volume, droplet_ids=(droplet_id,))
 
+    def grow_volume(self, volume_id: str, size_gb: int) -> None:
+        volume = self._volumes.get(volume_id)
+        if volume is None:
+            raise NotFoundError(f"volume {volume_id} does not exist")
+        if volume.size_gb < size_gb:
+            with self.effects.change("grow volume"):
+                self._volumes[volume_id] = replace(volume, size_gb=size_gb)
+
     def detach_volume(self, volume_id: str, droplet_id: int) -> None:
         volume = self._volumes.get(volume_id)
         if volume and droplet_id in volume.droplet_ids:

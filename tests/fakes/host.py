@@ -45,6 +45,10 @@ class Machine:
     env: dict[str, str] = field(default_factory=dict)
     credentials: answers.Credentials = field(default_factory=answers.Credentials)
     mounted: bool = False
+    # why the data volume's file system does not follow its device
+    no_growth: str | None = None
+    # of the data volume's file system, once it is as large as the volume
+    disk_bytes: int = 10
     up: bool = False
     # new visitors hear nothing
     held: bool = False
@@ -77,6 +81,8 @@ class Machine:
     # likewise, the parts of a replacement
     knows_handover: bool = True
 
+    # what its visitors meet instead of the stack
+    away: answers.MaintenanceOrder | None = None
     # a value with which its stack does not come up
     dislikes: str | None = None
     # what it was told since it was made
@@ -160,6 +166,9 @@ class FakeHost:
         elif command == "deployment put" and stdin:
             machine.told = form.decode(stdin, Deployment, closed=True)
             changed(command)
+        elif command.startswith("maintenance o"):
+            sent_in = form.decode(stdin or "{}", answers.MaintenanceOrder, closed=True)
+            machine.away = sent_in if command == "maintenance on" else None
         elif command == "seal":
             machine.sealed, machine.credentials = True, answers.Credentials()
         elif command == "secrets put":
@@ -201,7 +210,7 @@ class FakeHost:
         if command.startswith(("handover ", "preflight ", "standby ", "takeover")) and not machine.knows_handover:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
-        if command.startswith(("mail ", "alerts ")) and not machine.knows_mail:
+        if command.startswith(("mail ", "alerts ", "maintenance ")) and not machine.knows_mail:
             word = command.split()[0]
             return HostResult(2, "", f"bootstrap-agent: error: argument COMMAND: invalid choice: {word!r}\n")
         return None
@@ -242,12 +251,12 @@ class FakeHost:
                     services=(answers.Service("auth-service", state, health),),
                     certificate=machine.certificate,
                     backup=answers.BackupAge(None, None),
-                    volume=answers.Usage(machine.mounted, 1, 10),
+                    volume=answers.Usage(machine.mounted, 1, machine.disk_bytes),
                     alarms=machine.alarms,
                 )
             case ["volume", action]:
                 device = paths.device_of(machine.deployment.volume)
-                return answers.Volume(action == "mount", str(device), formatted=False)
+                return answers.Volume(action == "mount", str(device), formatted=False, problem=machine.no_growth)
             case ["deployment", "put"]:
                 return answers.Written((str(paths.DEPLOYMENT),))
             case ["stack", "change"]:
@@ -263,6 +272,9 @@ class FakeHost:
                 )
             case ["standby", action]:
                 return answers.StandingBy(action == "begin")
+            case ["maintenance", _]:
+                away = machine.away
+                return answers.Maintenance(EPOCH, away.allow, away.retry_after_s) if away else answers.Maintenance()
             case ["release"]:
                 return answers.Released(True)
             case ["takeover"]:

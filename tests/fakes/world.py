@@ -129,6 +129,7 @@ class Surroundings:
         self.progress = Quiet()
         self.smtp_password: str | None = None
         self.ping_url: str | None = None
+        self.webhook_url: str | None = None
         self.other_servers: list[Answer] = []
         self.caa: list[Caa] = []
 
@@ -164,6 +165,7 @@ class Surroundings:
             state_dir=self.folder / "state",
             smtp_password=self.smtp_password,
             ping_url=self.ping_url,
+            webhook_url=self.webhook_url,
         )
 
 

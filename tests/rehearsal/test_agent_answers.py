@@ -22,7 +22,7 @@ pytestmark = pytest.mark.root
 # What would take the site away from all who share it. `redeploy` and `restore` of the CLI, which refuse an answer of
 # another form, run them in test_life.py and test_kill.py; `archive` runs for ever. Nothing undoes `seal`:
 # test_backup.py.
-ELSEWHERE = {"volume unmount", "stack down", "restore", "archive", "seal"}
+ELSEWHERE = {"volume unmount", "stack down", "restore", "archive", "seal", "maintenance serve"}
 # the parts of a replacement, which `redeploy` runs in the same way
 ELSEWHERE |= {"handover", "preflight", "standby begin", "standby end", "standby wait", "takeover", "release"}
 PENDING = "/etc/ssh/ssh_host_ed25519_key.new"
@@ -57,6 +57,8 @@ def test_every_answer_has_its_form(bootstrap: Bootstrap, site: Site, name: str) 
         if name == "hostkey rotate":
             # `commit` would put it in place of the one that is pinned
             bootstrap("ssh", DOMAIN, "--", "sudo", "rm", PENDING)
+        if name == "maintenance on":
+            ask(bootstrap, "maintenance", "off")
         if name == "timers disable":
             ask(bootstrap, "timers", "enable")
 

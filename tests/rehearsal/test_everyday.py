@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.rehearsal.conftest import DOMAIN, Answer, Bootstrap, Site, status
@@ -60,6 +61,37 @@ def test_a_database_is_only_read_unless_it_may_be_written(bootstrap: Bootstrap, 
     assert made[0] == 0, made
     which = bootstrap("db", "--domain", DOMAIN, check=False)
     assert which.code == 2 and "which of auth_db" in which.err
+
+
+def test_logs_of_several_services_are_searched(bootstrap: Bootstrap, site: Site) -> None:
+    pattern = "ready (to accept|for start up)|no such line"
+    found = bootstrap("logs", "--domain", DOMAIN, "db", "frontend", "--grep", pattern, "-n", "50")
+    services = {line.partition("|")[0].strip().rpartition("-")[0] for line in found.out.splitlines()}
+    assert services == {"db", "frontend"}, found.out
+    assert bootstrap("logs", "--domain", DOMAIN, "db", "--grep", "no such line", check=False).out == ""
+
+
+def test_the_volume_grows_under_the_stack_that_runs(bootstrap: Bootstrap, site: Site) -> None:
+    before = status(bootstrap)["volume"]["size_gb"]
+    with busy(reads(site, "/health/")) as seen:
+        done = bootstrap("volume", "grow", "--domain", DOMAIN, str(before + 1), "--json", check=False)
+    assert seen.failed == [] and seen.answered > 0
+    if grows_online():
+        report = done.json()
+        assert (report["before_gb"], report["size_gb"]) == (before, before + 1) and report["usable_gb"] > before * 0.9
+    else:
+        # nobody may here, and the site is none the worse
+        assert done.code == 7 and "its file system does not follow: resize2fs: Permission denied" in done.err
+    now = status(bootstrap)
+    assert now["volume"]["size_gb"] == before + 1 and now["healthy"]
+    costs = bootstrap("cost", DOMAIN, "--json").json()
+    assert any(one["what"] == f"data volume {before + 1} GiB" for one in costs["items"])
+
+
+def grows_online() -> bool:
+    """The kernel lets only CAP_SYS_RESOURCE do that to ext4, which a host that is a container itself may lack."""
+    bounds = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapBnd:"))
+    return bool(int(bounds.split()[1], 16) >> 24 & 1)
 
 
 def env(bootstrap: Bootstrap, *words: str, stdin: str = "", check: bool = True) -> Answer:
@@ -121,6 +153,39 @@ def test_a_value_that_a_service_does_not_stand_is_put_back(bootstrap: Bootstrap,
     assert refused.code == 8 and "the values of before are back" in refused.err and "nginx" in refused.err
     assert env(bootstrap, "get", "NGINX_API_RATE").out == "30\n"
     assert site.request("GET", "/health/").status_code == 200 and status(bootstrap)["healthy"]
+
+
+def test_visitors_are_asked_to_come_again_and_whoever_is_let_through_meets_the_stack(
+    bootstrap: Bootstrap, site: Site
+) -> None:
+    agent = ("ssh", DOMAIN, "--", "sudo", "bootstrap-agent", "maintenance")
+    before = started(bootstrap)
+    with httpx.Client(verify=site.tls, trust_env=False, timeout=20) as kept:
+        request = kept.build_request("GET", f"https://{site.address}/health/", headers={"Host": DOMAIN})
+        request.extensions["sni_hostname"] = DOMAIN
+        assert kept.send(request).status_code == 200
+        try:
+            # nobody is let through: this computer is a stranger
+            bootstrap(*agent, "on", stdin='{"retry_after_s": 77, "page": "<p>zur\u00fcck um drei</p>"}')
+            again = kept.send(request)
+            assert (again.status_code, again.headers["Retry-After"]) == (503, "77"), "a connection from before"
+            assert again.text == "<p>zurück um drei</p>"
+            assert site.request("POST", "/api/tickets/", json={"title": "x"}).status_code == 503
+            plain = httpx.get(f"http://{site.address}/", headers={"Host": DOMAIN}, trust_env=False)
+            assert (plain.status_code, plain.headers["Retry-After"]) == (503, "77")
+            with pytest.raises(OSError):
+                socket.create_connection((site.address, 4143), timeout=3)
+            assert not status(bootstrap)["healthy"] and status(bootstrap)["maintenance"]
+
+            mine = bootstrap("maintenance", "on", "--json").json()
+            assert len(mine["allow"]) == 1 and site.request("GET", "/health/").status_code == 200
+            assert status(bootstrap)["healthy"], "the operator's own checks come through"
+        finally:
+            off = bootstrap("maintenance", "off", "--json").json()
+        assert off == {"since": None, "allow": [], "retry_after_s": None}
+    assert site.request("GET", "/health/").status_code == 200 and started(bootstrap) == before
+    left = bootstrap("ssh", DOMAIN, "sudo nft list tables; systemctl is-active bootstrap-maintenance", check=False).out
+    assert "bootstrap_maintenance" not in left and "inactive" in left
 
 
 @pytest.mark.parametrize(("what", "greeting"), [("15672", b"HTTP/1.1 "), ("frontend:1000", b"HTTP/1.1 ")])

@@ -102,15 +102,26 @@ def test_records_that_are_kept_elsewhere_are_told_and_awaited(
         (address,) = re.findall(rf"{re.escape(ELSEWHERE)}\. 300 IN A (\S+)", waited.err)
 
         keep(file, zone, {"type": "A", "name": "shop", "data": address, "ttl": 300})
-        created = mine("create", "--json").json()
+        created = mine("deploy", "--json").json()
         assert created["reserved_ip"] == address
+        assert (created["way"], created["image"]["built"]) == ("create", False), "its image was there"
         site = Site(ELSEWHERE, address, visitor)
         assert site.request("GET", "/health/").status_code == 200
         assert names_on_the_certificate(site) == {ELSEWHERE}
         known = DigitalOcean(cloud["watcher_token"], cloud["api"]).domains()
         assert not [name for name in known if name.endswith(zone)], "no record is written"
 
-        report = mine("redeploy", "--json").json()
+        (tmp_path / "bootstrap.yaml").write_text(f"{settings}size: s-2vcpu-4gb\n")
+        foreseen = mine("deploy", "--dry-run", "--json").json()
+        assert (foreseen["way"], foreseen["replacement"]["new_size"]) == ("redeploy", "s-2vcpu-4gb")
+        assert foreseen["usd_more"] > 0 and foreseen["changes"]["unknown"] is None
+        mine("maintenance", "on")
+        report = mine("deploy", "--json").json()["redeploy"]
         assert (report["reserved_ip"], report["failed"]) == (address, 0)
+        on = mine("maintenance", "show", "--json").json()
+        assert on["since"] and on["allow"], "the new droplet follows the data volume"
+        away = "sudo nft list table inet bootstrap_maintenance && systemctl is-active bootstrap-maintenance"
+        assert "redirect to :4143" in mine("ssh", ELSEWHERE, away).out
+        mine("maintenance", "off")
         told = mine("destroy", "--volume", "--backups", "--yes")
         assert f"delete the records of {ELSEWHERE}" in told.err

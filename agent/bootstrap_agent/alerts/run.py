@@ -65,6 +65,7 @@ def check(droplet: Watched) -> answers.Alerts:
         changed = record.events(state.alarms, alarms, now, socket.gethostname())
         state = msgspec.structs.replace(state, began=began, checked_at=now, alarms=alarms)
         state = tell.sent(state, letter, droplet.post if droplet.recipient else None, memory.remember)
+        _chat(droplet.deployment.domain, letter)
         _ping(url, well=not told(alarms) and state.problem is None)
         # who is told comes first
         history.write(history.store_of(droplet.deployment) if changed else None, changed)
@@ -82,18 +83,27 @@ def standing() -> tuple[Alarm, ...]:
 
 
 def test(droplet: Watched) -> answers.AlertsTested:
-    """One mail and one ping, whatever is wrong at the moment."""
+    """One mail, one line in the chat and one ping, whatever is wrong at the moment."""
     made, mail_problem = None, None
+    domain = droplet.deployment.domain
+    letter = Letter(f"[{domain}] a test of the alarms", f"The droplet of {domain} tells you here what is wrong.")
     if droplet.recipient:
-        domain = droplet.deployment.domain
-        letter = Letter(f"[{domain}] a test of the alarms", f"The droplet of {domain} tells you here what is wrong.")
         try:
             made = droplet.post(letter)
         except BootstrapError as error:
             mail_problem = error.message
     url = loading.ping_url()
     ping_problem = tell.ping(url) if url else None
-    return answers.AlertsTested(made, mail_problem, ping_problem is None if url else None, ping_problem)
+    hook = loading.webhook_url()
+    chat_problem = tell.chat(hook, domain, letter) if hook else None
+    return answers.AlertsTested(
+        mail=made,
+        mail_problem=mail_problem,
+        pinged=ping_problem is None if url else None,
+        ping_problem=ping_problem,
+        chat=chat_problem is None if hook else None,
+        chat_problem=chat_problem,
+    )
 
 
 def look(droplet: Watched, was: set[str], began: datetime, now: datetime) -> Iterator[Looked]:
@@ -156,6 +166,13 @@ def _sample(now: datetime) -> None:
 def _ping(url: str | None, *, well: bool) -> None:
     if url and (problem := tell.ping(url, well)):
         note(f"the ping URL was not reached: {problem}")
+
+
+def _chat(domain: str, letter: Letter | None) -> None:
+    """Said once: what the chat did not take comes again with the day's reminder."""
+    url = loading.webhook_url()
+    if url and letter and (problem := tell.chat(url, domain, letter)):
+        note(f"the chat's webhook was not reached: {problem}")
 
 
 def _answer(state: State, droplet: Watched) -> answers.Alerts:

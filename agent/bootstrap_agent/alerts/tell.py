@@ -1,8 +1,9 @@
-"""By mail, through the stack's own server, and by the ping URL: whoever hears no ping raises the alarm."""
+"""By mail, through the stack's own server, into a chat, and by the ping URL: whoever hears no ping raises the alarm."""
 
 from __future__ import annotations
 
 import http.client
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -40,9 +41,26 @@ def sent(
 
 def ping(url: str, well: bool = True) -> str | None:
     """Why it was not heard, in one line without the URL, which is a secret; None when it was."""
+    return _asked(lambda: url if well else f"{url.rstrip('/')}/fail")
+
+
+def chat(url: str, domain: str, letter: Letter) -> str | None:
+    """The same of a webhook: the letter as JSON, in the form of the CLI's (docs/everyday.md)."""
+    line = f"{letter.subject}\n{letter.text}"
+    body = {"text": line, "content": line, "event": "alarm", "domain": domain}
+
+    def request() -> urllib.request.Request:
+        return urllib.request.Request(  # noqa: S310
+            url, json.dumps(body).encode(), {"Content-Type": "application/json", "User-Agent": "bootstrap"}
+        )
+
+    return _asked(request)
+
+
+def _asked(request: Callable[[], str | urllib.request.Request]) -> str | None:
     try:
         # the CLI delivers http and https only
-        with urllib.request.urlopen(url if well else f"{url.rstrip('/')}/fail", timeout=PING_S):  # noqa: S310
+        with urllib.request.urlopen(request(), timeout=PING_S):  # noqa: S310
             return None
     except urllib.error.HTTPError as error:
         return f"status {error.code}"

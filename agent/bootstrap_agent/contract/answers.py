@@ -7,7 +7,7 @@ the suites that hold the fake and the real agent against it go through all of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -60,9 +60,12 @@ class Info(msgspec.Struct, frozen=True):
 
 
 class Volume(msgspec.Struct, frozen=True):
+    """`problem`: why the file system is not as large as its device; a site with the smaller one is better than none."""
+
     mounted: bool
     device: str
     formatted: bool
+    problem: str | None = None
 
 
 class SpacesKey(msgspec.Struct, frozen=True):
@@ -74,13 +77,17 @@ class SpacesKey(msgspec.Struct, frozen=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Also the form of credentials.json. Whoever knows `ping_url` may say that all is well here."""
+    """Also the form of credentials.json. Whoever knows `ping_url` may say that all is well here, whoever knows
+    `webhook_url` may write into the operator's chat."""
 
     spaces: SpacesKey | None = None
     ping_url: str | None = None
+    webhook_url: str | None = None
 
     def __repr__(self) -> str:
-        return f"Credentials({self.spaces!r}, ping_url={'…' if self.ping_url else None})"
+        urls = {"ping_url": self.ping_url, "webhook_url": self.webhook_url}
+        shown = ", ".join(f"{name}={'…' if url else None}" for name, url in urls.items())
+        return f"Credentials({self.spaces!r}, {shown})"
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -194,6 +201,38 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     certificate_error: str | None = None
     backup_error: str | None = None
     alarms: tuple[Alarm, ...] = ()
+    # since when visitors are led to a page that asks them to come again
+    maintenance: datetime | None = None
+
+
+class MaintenanceOrder(msgspec.Struct, frozen=True):
+    """What `maintenance on` takes on stdin. `allow`: networks that meet the stack; `page`: HTML, else the stack's own
+    `maintenance.html`, else one of ours."""
+
+    allow: tuple[str, ...] = ()
+    retry_after_s: int = 300
+    page: str | None = None
+
+
+class Maintenance(msgspec.Struct, frozen=True):
+    """`since` is None where visitors come in."""
+
+    since: datetime | None = None
+    allow: tuple[str, ...] = ()
+    retry_after_s: int | None = None
+
+
+class MaintenanceState(msgspec.Struct, frozen=True):
+    """As it lies on the data volume, with nothing secret."""
+
+    since: datetime
+    allow: tuple[str, ...]
+    retry_after_s: int
+    page: str
+
+    @classmethod
+    def unreadable(cls) -> MaintenanceState:
+        return cls(datetime.now(timezone.utc).replace(microsecond=0), (), 300, "")
 
 
 class Ensured(msgspec.Struct, frozen=True):
@@ -305,12 +344,14 @@ class Alerts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AlertsTested(msgspec.Struct, frozen=True):
-    """`mail` and `pinged` are None where that way is not set up; `…_problem` is why nothing went there."""
+    """`mail`, `pinged` and `chat` are None where that way is not set up; `…_problem` is why nothing went there."""
 
     mail: MailSent | None
     mail_problem: str | None
     pinged: bool | None
     ping_problem: str | None
+    chat: bool | None = None
+    chat_problem: str | None = None
 
 
 # how a ConflictError of a command that waits for another one's end begins; more than one meaning has the class
@@ -338,6 +379,10 @@ STACK_COMPLETE: Command[Services] = Command(("stack", "complete"), Services, pat
 STACK_CHANGE: Command[Changed] = Command(("stack", "change"), Changed)
 RELEASE: Command[Released] = Command(("release",), Released)
 STATUS: Command[Status] = Command(("status",), Status, changes=False)
+MAINTENANCE_ON: Command[Maintenance] = Command(("maintenance", "on"), Maintenance)
+MAINTENANCE_OFF: Command[Maintenance] = Command(("maintenance", "off"), Maintenance)
+MAINTENANCE_SHOW: Command[Maintenance] = Command(("maintenance", "show"), Maintenance, changes=False)
+MAINTENANCE_SERVE: Command[Maintenance] = Command(("maintenance", "serve"), Maintenance, changes=False)
 CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensured)
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
 HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)

@@ -42,11 +42,17 @@ KEPT_SECRETS = DATA / "bootstrap-secrets.age"
 # of the deployment and not of the machine: a new droplet does not begin to tell what was told
 ALERTS = DATA / "bootstrap-alerts.json"
 SERIES = DATA / "bootstrap-series.json"
+# there while visitors are led to the page of a site in maintenance; what a redeploy brings along, too
+MAINTENANCE = DATA / "bootstrap-maintenance.json"
+# this machine does so; gone with a reboot, as the rules are
+LED_AWAY = Path("/run/bootstrap-led-away")
 
 # in the stack's folder
 COMPOSE_FILE = "docker-compose.prod.yml"
 ENV_FILE = ".env.production"
 ENV_EXAMPLE = ".env.production.example"
+# the stack's own, where it has one
+MAINTENANCE_PAGE = "maintenance.html"
 
 
 def stack_dir(directory: str) -> Path:

@@ -58,6 +58,21 @@ class VolumeResources(Resources):
             )
         self._volume_action(volume, "attach", droplet_id)
 
+    def grow_volume(self, volume_id: str, size_gb: int) -> None:
+        volume = self.volume(volume_id)
+        if volume is None:
+            raise NotFoundError(f"volume {volume_id} does not exist")
+        if volume.size_gb >= size_gb:
+            return
+
+        def done() -> bool:
+            now = self.volume(volume_id)
+            return now is not None and now.size_gb >= size_gb
+
+        body = {"type": "resize", "size_gigabytes": size_gb, "region": volume.region}
+        self._api.act(f"volumes/{volume_id}/actions", body, done, ACTION_S)
+        self._api.wait_until(done, f"resize of volume {volume.name}", ACTION_S)
+
     def detach_volume(self, volume_id: str, droplet_id: int) -> None:
         volume = self.volume(volume_id)
         if volume is not None and droplet_id in volume.droplet_ids:

@@ -53,7 +53,7 @@ def environment(env: Environment) -> Environment:
         "env_file": None,
     }
     own = DrillSettings.model_validate(values)
-    return replace(env, settings=own, smtp_password=None, ping_url=None)
+    return replace(env, settings=own, smtp_password=None, ping_url=None, webhook_url=None)
 
 
 def sweep(env: Environment) -> None:

@@ -118,3 +118,22 @@ def test_a_wheel_that_cannot_be_built_says_why(
     with pytest.raises(BootstrapError, match=r"wheel could not be built: .*Expected '='") as failure:
         checkout_of(root).wheel(tmp_path)
     assert failure.value.remedy
+
+
+def test_it_names_what_differs_from_a_commit(
+    checkout_of: Callable[[Path], Checkout], root: Path, tmp_path: Path
+) -> None:
+    (root / ".gitignore").write_text("*.pyc\n")
+    head = commit(root, ".")
+    checkout, packer, stack = checkout_of(root), root / "packer", root / "stack"
+    assert checkout.changed(head, [packer, stack]) == []
+    (stack / "sub/d").write_text("other\n")
+    (packer / "a").unlink()
+    write(root, "stack/ö new", "stack/x.pyc", "elsewhere")
+    assert checkout.changed(head, [packer, stack]) == ["packer/a", "stack/sub/d", "stack/ö new"]
+    commit(root, ".")
+    assert checkout.changed(head, [packer]) == ["packer/a"], "also when it is committed by now"
+    assert checkout.changed("unknown", [packer]) is None
+    assert checkout.changed("0" * 40, [packer]) is None
+    write(tmp_path, "alone/f")
+    assert checkout.changed(head, [tmp_path / "alone"]) is None

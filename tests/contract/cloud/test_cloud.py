@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.deployment import hostkeys
-from bootstrap.errors import CloudError, ConflictError
+from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.ports.cloud import Carriers, Droplet, DropletSpec, FirewallRule
 from localcloud.state.faults import Fault
 from localcloud.state.model import UptimeAlert
@@ -123,6 +123,20 @@ def test_a_volume_moves_from_droplet_to_droplet(subject: Subject) -> None:
     cloud.detach_volume(volume.id, first.id)
     cloud.attach_volume(volume.id, second.id)
     assert cloud.volumes(tag=tag)[0].droplet_ids == (second.id,)
+    cloud.grow_volume(volume.id, 11)
+    grown = cloud.volume(volume.id)
+    assert grown and (grown.size_gb, grown.droplet_ids) == (11, (second.id,)), "attached as it is"
+
+
+def test_a_volume_grows_and_never_shrinks(subject: Subject) -> None:
+    cloud = subject.cloud
+    volume = cloud.create_volume(subject.name, subject.region, 10, [subject.tag])
+    for asked, size in ((12, 12), (12, 12), (3, 12)):
+        cloud.grow_volume(volume.id, asked)
+        now = cloud.volume(volume.id)
+        assert now and now.size_gb == size
+    with pytest.raises(NotFoundError):
+        cloud.grow_volume("00000000-0000-4000-8000-000000000000", 12)
 
 
 def test_what_carries_a_tag_is_found_together(subject: Subject) -> None:

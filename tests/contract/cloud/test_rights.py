@@ -17,7 +17,7 @@ from bootstrap.adapters.digitalocean.rights import PROBES
 from bootstrap.deployment import find, hostkeys, rights
 from bootstrap.errors import BootstrapError, CredentialsError
 from bootstrap.images import bake
-from bootstrap.operations import backup, destroy, restore, status
+from bootstrap.operations import backup, destroy, restore, status, volume
 from bootstrap.operations.create import run as create
 from bootstrap.operations.drill import plan, run
 from bootstrap.operations.redeploy.foresee import foresee
@@ -274,6 +274,12 @@ def grow(account: Account) -> None:
     redeploy(account.env(), resize=True)
 
 
+def grow_volume(account: Account) -> None:
+    for machine in account._machines.values():
+        machine.disk_bytes = 11 * 2**30
+    volume.grow(account.env(), 11)
+
+
 def destroy_all(account: Account) -> None:
     destroy.destroy(account.env(), volume=True, backups=False)
 
@@ -300,6 +306,7 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
         (adrift, lambda it: backup.backup_now(it.env()) and None),
         (backed_up, lambda it: restore.restore(it.env(), "latest") and None),
     ],
+    rights.GROW: [(adrift, grow_volume)],
     rights.DRILL: [(only_backed_up, drill)],
     rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
     rights.DESTROY_VOLUME: [(replaced, destroy_all), (adrift, destroy_all)],

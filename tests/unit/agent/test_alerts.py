@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import shutil
 import threading
@@ -293,6 +294,12 @@ def test_what_the_server_does_not_take_waits_and_comes_in_its_order() -> None:
 class Heard(http.server.BaseHTTPRequestHandler):
     paths: list[str]
 
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.paths.append(f"{self.headers['Content-Type']} {body}")
+        self.send_response(404 if "unknown" in self.path else 200)
+        self.end_headers()
+
     def do_GET(self) -> None:
         self.paths.append(self.path)
         self.send_response(404 if "unknown" in self.path else 200)
@@ -327,3 +334,18 @@ def test_the_ping_url_hears_whether_all_is_well(service: tuple[str, list[str]]) 
 
 def test_the_ping_url_is_in_no_text() -> None:
     assert "secret" not in repr(Credentials(ping_url="https://hc.example/secret"))
+    assert "secret" not in repr(Credentials(webhook_url="https://chat.example/secret"))
+
+
+def test_the_chat_gets_what_the_mail_says(service: tuple[str, list[str]]) -> None:
+    url, heard = service
+    letter = Letter("[example.com] 1 alarm", "the backup fails: größer")
+    assert tell.chat(f"{url}/secret", "example.com", letter) is None
+    kind, _, body = heard[0].partition(" ")
+    text = "[example.com] 1 alarm\nthe backup fails: größer"
+    assert kind == "application/json"
+    assert json.loads(body) == {"text": text, "content": text, "event": "alarm", "domain": "example.com"}
+    assert tell.chat(f"{url}/unknown-secret", "example.com", letter) == "status 404"
+    for wrong in ("http://127.0.0.1:1/secret", "http://name.invalid/secret", "http://[secret"):
+        said = tell.chat(wrong, "example.com", letter)
+        assert said and "secret" not in said, "whoever knows it may write there"

@@ -17,7 +17,10 @@ import pytest
 from bootstrap.adapters.checkout import GitCheckout
 from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.images import bake as images
+from bootstrap.images import changed
+from bootstrap.images.inputs import Inputs
 from bootstrap.ports.cloud import Droplet, SSHKey
+from bootstrap.stack import loading as stacks
 from tests.fakes.cloud import FakeCloud, ago
 from tests.fakes.packer import MemoryPacker
 from tests.fakes.world import Quiet
@@ -205,3 +208,27 @@ def test_prune_keeps_the_newest_and_those_in_use(shop: images.Workshop, cloud: F
 def test_an_unknown_image_is_not_found(shop: images.Workshop) -> None:
     with pytest.raises(NotFoundError):
         images.find(shop.cloud, 99)
+
+
+def test_an_image_is_due_when_what_goes_in_differs_and_the_reason_is_told(shop: images.Workshop, root: Path) -> None:
+    stack = stacks.load(root / "stack", ())
+    first = changed.due(shop.checkout, shop.cloud, stack, "nyc3")
+    assert (first.newest, first.is_due, first.why) == (None, True, "there is no image of ticket-tracking in nyc3 yet")
+    git = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    subprocess.run([*git, "add", "stack"], check=True)
+    subprocess.run([*git, "commit", "-qm", "."], check=True)
+    built = build(shop, root)
+    commit = shop.checkout.commit([]).id
+    same = changed.due(shop.checkout, shop.cloud, stack, "nyc3")
+    assert (same.newest, same.is_due, same.files) == (built.image, False, ())
+    (root / "stack/nginx/conf.d/site.conf").write_text("server { }\n")
+    differs = changed.due(shop.checkout, shop.cloud, stack, "nyc3")
+    assert differs.is_due and differs.files == ("stack/nginx/conf.d/site.conf",)
+    assert differs.why == f"1 file differs from commit {commit[:7]}, which {built.image.name} was baked from"
+    (root / ".git").rename(root / "gone")
+    assert "git does not know here" in changed.due(shop.checkout, shop.cloud, stack, "nyc3").why
+
+
+def test_other_compose_files_make_another_image(root: Path) -> None:
+    files = {"stack/compose.yaml": root / "stack/docker-compose.prod.yml"}
+    assert Inputs(files, "compose.yaml").hash != Inputs(files, "compose.yaml:compose.production.yaml").hash

@@ -70,6 +70,10 @@ def test_the_ping_url_goes_the_way_of_the_secrets_and_stays_until_it_is_taken_aw
         create.create(world.env())
         assert world.live().credentials.ping_url == kept
     assert world.live().credentials.spaces == SpacesKey("access", "very-secret-spaces-key")
+    for given, kept in ((SECRET, SECRET), (None, SECRET), ("", None)):
+        world.webhook_url = given
+        create.create(world.env())
+        assert world.live().credentials.webhook_url == kept, "the chat's likewise"
     assert not any("hc.example" in text for text in world.progress.texts)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import pairwise
 from pathlib import Path
@@ -188,7 +189,7 @@ def test_known_domains_are_read_from_firewalls(world: World) -> None:
 
 
 def test_logs_are_asked_of_compose_and_of_the_journal() -> None:
-    wanted = logs.Wanted("nginx", follow=True, since="10m", lines=5, units=False)
+    wanted = logs.Wanted(("nginx",), follow=True, since="10m", lines=5, units=False)
     argv = logs.compose_argv(wanted, RELEASE)
     assert argv[-7:] == ["logs", "--tail", "5", "--follow", "--since", "10m", "nginx"]
     assert "RELEASE=" + RELEASE.name in argv
@@ -199,6 +200,18 @@ def test_logs_are_asked_of_compose_and_of_the_journal() -> None:
     named = [value for flag, value in pairwise(argv) if flag == "-f"]
     assert named == ["/srv/stack/compose.yaml", "/srv/stack/more/over.yaml"]
     assert logs.journal_argv(wanted)[-2:] == ["--since", "-10m"]
+
+
+def test_what_is_searched_for_in_logs_is_looked_for_on_the_droplet() -> None:
+    wanted = logs.Wanted(("nginx", "db"), follow=False, since=None, lines=5, units=False, grep="5.. | it's")
+    argv = logs.compose_argv(wanted, RELEASE)
+    assert argv[-5:] == ["logs", "--tail", "all", "nginx", "db"]
+    assert logs.command(wanted, ["a", "b c"]) == (
+        """a 'b c' 2>&1 | grep --extended-regexp --line-buffered -e '5.. | it'"'"'s' | tail -n 5"""
+    )
+    following = replace(wanted, follow=True)
+    assert logs.compose_argv(following, RELEASE)[-6:-2] == ["logs", "--tail", "5", "--follow"]
+    assert not logs.command(following, ["a"]).endswith("tail -n 5")
 
 
 def test_the_archives_times_are_told_to_the_second(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""`bootstrap deploy`: an image when something changed, and the deployment as image and settings say, in one word."""
