@@ -19,7 +19,8 @@ _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
 ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
 DRILL = "drill"
-BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
+BACKUP, LOOK = "backup now, restore", "status, logs, ssh, mail"
+BUILD, PRUNE = "image build", "image list, prune, delete"
 _REDEPLOY = (
     *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
     # of the pre-flight's copy
@@ -52,8 +53,10 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *(f"block_storage_snapshot:{verb}" for verb in ("read", "delete")),
     ),
 }
-# done without, and told, where the token has no right to it: the uptime check and the alert policies
+# done without, and told, where the token has no right to it: the uptime check, the alert policies, and the deletion of
+# a base that no bake starts from any more
 EXTRAS: Mapping[str, Sequence[str]] = {
+    BUILD: ["image:delete"],
     CREATE: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "create")] + ["uptime:update"],
     DESTROY: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
     DESTROY_VOLUME: [
