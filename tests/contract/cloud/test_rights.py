@@ -287,6 +287,11 @@ def destroy_all(account: Account) -> None:
     destroy.destroy(account.env(), volume=True, backups=False)
 
 
+def destroy_with_zones(account: Account) -> None:
+    destroy.destroy(account.env(), volume=False, backups=False, zones=True)
+    assert account.own().domains() == []
+
+
 LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.BUILD: [(left_by_packer, build)],
     rights.PRUNE: [(nothing, prune), (nothing, delete)],
@@ -312,6 +317,7 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.DRILL: [(only_backed_up, drill)],
     rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
     rights.DESTROY_VOLUME: [(replaced, destroy_all), (adrift, destroy_all)],
+    rights.DESTROY_ZONES: [(adrift, destroy_with_zones)],
 }
 CHECKED = [command for command in LIVES if command not in (rights.PRUNE, rights.LOOK)]
 
