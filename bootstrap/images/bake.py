@@ -67,7 +67,9 @@ def build(
     """From the prepared base, which is made first where there is none: `bases.py`."""
     stack = stacks.load(folder, compose_files)
     if said := shop.refusal(folder, stack.compose_files):
-        raise UsageError(f"Docker Compose refuses {stack.compose_file}: {said}", "bootstrap stack check says more")
+        raise UsageError(
+            f"Docker Compose refuses {stack.compose_file}: {said}", f"bootstrap stack check {folder} says more"
+        )
     rights.check(shop.cloud, rights.BUILD)
     started = time.monotonic()
     with Scratch("image") as temporary:

@@ -62,7 +62,11 @@ def own_zones(env: Environment) -> dict[str, list[Record]]:
 def _volume(env: Environment, volume: Volume | None) -> Iterator[Left]:
     if volume:
         cost = volume.size_gb * VOLUME_PER_GIB
-        yield Left(f"data volume {volume.name} of {volume.size_gb} GiB", cost, _again(env, "--volume"))
+        yield Left(
+            f"data volume {volume.name} of {volume.size_gb} GiB",
+            cost,
+            f"bootstrap destroy {env.settings.domain} --volume",
+        )
 
 
 def _backups(env: Environment, kept: bool) -> Iterator[Left]:
@@ -72,7 +76,9 @@ def _backups(env: Environment, kept: bool) -> Iterator[Left]:
     with suppress(NotFoundError, CredentialsError):
         own = any(not one.key.startswith(prefix + history.FOLDER) for one in env.store.list(prefix))
         if own and kept:
-            yield Left(f"backups under {prefix} of bucket {bucket}", None, _again(env, "--backups"))
+            yield Left(
+                f"backups under {prefix} of bucket {bucket}", None, f"bootstrap destroy {env.settings.domain} --backups"
+            )
         else:
             yield Left(f"bucket {bucket}, which other deployments may use")
 
@@ -80,7 +86,7 @@ def _backups(env: Environment, kept: bool) -> Iterator[Left]:
 def _zones(env: Environment) -> Iterator[Left]:
     for zone, others in own_zones(env).items():
         what = f"zone {zone} with {len(others)} records of yours" if others else f"zone {zone}"
-        yield Left(what, None, None if others else _again(env, "--zones"))
+        yield Left(what, None, None if others else f"bootstrap destroy {env.settings.domain} --zones")
 
 
 def _images(env: Environment, stacks: set[str]) -> Iterator[Left]:
@@ -104,7 +110,3 @@ def _snapshots(what: str, images: Sequence[Image]) -> Left:
 def _folder(env: Environment) -> Iterator[Left]:
     if env.folder.is_dir():
         yield Left("this computer's journals and history", None, shlex.join(["rm", "-r", str(env.folder)]))
-
-
-def _again(env: Environment, flag: str) -> str:
-    return f"bootstrap destroy {env.settings.domain} {flag}"
