@@ -13,7 +13,7 @@ from bootstrap.deployment import find, machine, remote, rights, snapshots, steps
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.deployment.zones import place as place_of
-from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
+from bootstrap.errors import BootstrapError, CloudError, ConflictError, NotFoundError
 from bootstrap.operations import left
 from bootstrap.operations.left import Left
 from bootstrap.ports.cloud import Droplet, ReservedIP
@@ -101,7 +101,12 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
     if env.recorder:
         env.recorder.add(droplets=len(deployment.droplets), volume="deleted" if volume else "kept")
     kept = deployment.volume if not volume else None
-    rest = left.after(env, stacks, volume=kept, backups=deleted is None)
+    try:
+        rest = left.after(env, stacks, volume=kept, backups=deleted is None)
+    except CloudError as error:
+        # all is done, and only looking failed
+        env.progress.warn(f"what is left is not known: {error.message}")
+        rest = []
     return Destroyed(len(deployment.droplets), kept.name if kept else None, deleted, tuple(rest))
 
 
