@@ -82,20 +82,28 @@ built = {named[name] for name, one in model["services"].items() if "build" in on
 print(*(name if sys.argv[1] == "services" else named[name] for name in named if named[name] not in built), sep="\n")
 ' "$1" <<<"$model"
 }
-mapfile -t pulled < <(of_registries services)
-# A base has images of its day: what is pulled is compared with the registry below, and all others go, so that no
-# Dockerfile is built on one of them. Their layers stay in the build's cache.
-kept=$(of_registries images | while read -r image; do
-    docker image inspect --format '{{.Id}}' "$image" 2>/dev/null || true
-done)
-docker image ls --all --quiet --no-trunc | sort -u | { grep -vxF -e "$kept" || true; } |
+services=$(of_registries services) named=$(of_registries images)
+mapfile -t pulled <<<"$services"
+# A base has images of its day. Those that this stack pulls lose their names, so that no Dockerfile is built on one of
+# them, and stay until the registry has said what has the name today: then only what is new is fetched. All others go;
+# what the build can use of them is in its cache.
+kept=() ids=()
+while read -r image; do
+    if id=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null); then
+        kept+=("bootstrap-kept:${#kept[@]}") ids+=("$id")
+        docker image tag "$id" "${kept[-1]}"
+    fi
+done <<<"$named"
+docker image ls --all --quiet --no-trunc | sort -u | { grep -vxF -e "$(printf '%s\n' "${ids[@]}")" || true; } |
     xargs -r docker image rm --force >/dev/null
-[ -z "${pulled[*]}" ] || compose pull --quiet "${pulled[@]}"
+docker image ls --format '{{.Repository}}:{{.Tag}}' | { grep -v -e '^bootstrap-kept:' -e '<none>' || true; } |
+    xargs -r docker image rm >/dev/null
 # All at once, which is quicker by far than in turn: the droplet's own swap is for the moment in which that needs more
 # than 2 GB. Where the kernel is shared the unit leaves it alone.
 systemctl start bootstrap-swap.service
 compose build
-# One that a newer took the place of has no name any more; 90-clean.sh removes it.
+[ -z "${pulled[*]}" ] || compose pull --quiet "${pulled[@]}"
+[ "${#kept[@]}" = 0 ] || docker image rm "${kept[@]}" >/dev/null
 compose config --images | sort -u | while read -r image; do
     docker image inspect --format "{{index .RepoTags 0}} {{.Id}} {{.Size}}" "$image"
 done
