@@ -34,7 +34,7 @@ def _life(cloud: Cloud, profile: str) -> Life:
 
         life = Life(lambda: len(calls.seen), lambda: _actions(cloud))
         with life.step("`image build`"):
-            run("image", "build")
+            run("image", "build", "--base", "none")
         with watched(Visitor.of(cloud), DOMAIN, health_paths()[:1], DEADLINE_S) as first, life.step("`create`"):
             run("create", "--domain", DOMAIN)
         life.part("— until a visitor's first 200", *first().values())

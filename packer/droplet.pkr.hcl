@@ -24,9 +24,19 @@ variable "size" {
   default = "s-2vcpu-2gb"
 }
 
+# The provider's, or the id of a base that was prepared with the first of the steps.
 variable "base_image" {
   type    = string
   default = "ubuntu-22-04-x64"
+}
+
+# Which of scripts/, in this order: `bootstrap image build` prepares a base with some of them and bakes from it with
+# the others. 30-hardening.sh is none of a base's: Packer logs in to it as root.
+variable "steps" {
+  type = list(string)
+  default = [
+    "05-settle", "10-base", "20-docker", "25-agent", "30-hardening", "40-images", "60-release", "90-clean",
+  ]
 }
 
 variable "snapshot_name" {
@@ -142,14 +152,6 @@ build {
       "GIT_DIRTY=${var.git_dirty}",
       "REGISTRY_MIRROR=${var.registry_mirror}",
     ]
-    scripts = [
-      "${path.root}/scripts/10-base.sh",
-      "${path.root}/scripts/20-docker.sh",
-      "${path.root}/scripts/30-hardening.sh",
-      "${path.root}/scripts/40-images.sh",
-      "${path.root}/scripts/50-agent.sh",
-      "${path.root}/scripts/60-release.sh",
-      "${path.root}/scripts/90-clean.sh",
-    ]
+    scripts = [for step in var.steps : "${path.root}/scripts/${step}.sh"]
   }
 }

@@ -19,9 +19,9 @@ scopes* needs those of the commands that are used; `doctor` asks for all of them
 |---|---|---|---|---|
 """
 _TAIL = """
-The last rows are for the uptime check and, with `alerts.metrics_agent`, the alert policies, and for the snapshots of a
-volume that a rollback with data replaced: a token without them does the rest, and is told; so these are the ones that
-no command insists on.
+The last rows are for the uptime check and, with `alerts.metrics_agent`, the alert policies, for the snapshots of a
+volume that a rollback with data replaced, for the deletion of bases that no bake starts from any more, and for the
+images that `destroy` leaves: a token without them does the rest; so these are the ones that no command insists on.
 
 What Packer asks for is in the row of `image build`. DigitalOcean's control panel adds further scopes to those that are
 ticked (`regions:read`, `sizes:read`, `actions:read` and `image:read` to every `droplet:…`); they do no harm. Where its

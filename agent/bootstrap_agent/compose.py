@@ -35,6 +35,9 @@ class Container:
     restarts: int = 0
     # of the service's configuration and values that it was made with
     made_of: str = ""
+    # of a health check that fails: what it asks, and its own last words
+    asked: str = ""
+    said: str = ""
 
     @property
     def ready(self) -> bool:
@@ -233,6 +236,9 @@ def parse_inspected(text: str) -> list[Container]:
 
 def _container(inspected: dict[str, Any]) -> Container:
     state = inspected["State"]
+    health = state.get("Health") or {}
+    last = (health.get("Log") or [{}])[-1]
+    failed = bool(last.get("ExitCode"))
     once = inspected.get("HostConfig", {}).get("RestartPolicy", {}).get("Name", "no") in ("", "no", "on-failure")
     return Container(
         service=inspected["Config"]["Labels"][SERVICE],
@@ -240,11 +246,18 @@ def _container(inspected: dict[str, Any]) -> Container:
         # what others wait for with `service_completed_successfully`, such as migrations
         state=DONE if once and state["Status"] == "exited" and state["ExitCode"] == 0 else state["Status"],
         # Docker calls everything unhealthy that does not run at the moment, though it starts it again in a second
-        health=state.get("Health", {}).get("Status", "") if state["Status"] == "running" else "",
+        health=health.get("Status", "") if state["Status"] == "running" else "",
         exit_code=state["ExitCode"],
         restarts=inspected["RestartCount"],
         made_of=inspected["Config"]["Labels"].get(HASH, ""),
+        asked=_asked(inspected["Config"].get("Healthcheck") or {}) if failed else "",
+        said=" ".join(tail(last.get("Output") or "", 1)) if failed else "",
     )
+
+
+def _asked(check: dict[str, Any]) -> str:
+    """Its command without CMD or CMD-SHELL."""
+    return " ".join((check.get("Test") or [""])[1:])[:LINE_LENGTH]
 
 
 def in_order(text: str) -> str:

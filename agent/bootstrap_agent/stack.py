@@ -244,6 +244,9 @@ def _unhealthy(compose: Compose, service: str, containers: Sequence[Container]) 
         if states[0].exit_code:
             state += f", exit code {states[0].exit_code}"
     said = " | ".join(compose.last_log_lines(service)) or "it logged nothing"
+    if states and states[0].health and states[0].asked:
+        # a worker may well run, and have a web server's check
+        said += f"; its health check, {states[0].asked}, said: {states[0].said or 'nothing'}"
     return UnhealthyError(f"service {service} is {state}: {said}", _see_logs(service))
 
 

@@ -1,4 +1,4 @@
-"""`bootstrap image`: build, list, show, prune."""
+"""`bootstrap image`: build, list, show, prune, delete."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from bootstrap.cli.workshop import workshop
 
 if TYPE_CHECKING:
     from bootstrap.images.bake import Baked
+    from bootstrap.images.bases import Choice
     from bootstrap.ports.cloud import Image
 
 
 @click.group()
 def image() -> None:
-    """Bake droplet images with Packer, list them, prune them."""
+    """Bake droplet images with Packer, list them, delete them."""
 
 
 @image.command()
@@ -33,14 +34,31 @@ def image() -> None:
 )
 @stack_option
 @click.option("--if-changed", is_flag=True, help="Build only when something that goes into the image has changed.")
+@click.option(
+    "--base",
+    type=click.Choice(["auto", "new", "none"]),
+    default="auto",
+    show_default=True,
+    help="What to start from: auto, the prepared base (system, Docker, agent), made when there is none of the last "
+    "7 days; new, one of now; none, the provider's own image.",
+)
 @json_option
 @pass_context
-def build(context: Context, region: str | None, size: str, stack: Path | None, if_changed: bool, as_json: bool) -> None:
+def build(
+    context: Context,
+    region: str | None,
+    size: str,
+    stack: Path | None,
+    if_changed: bool,
+    base: Choice,
+    as_json: bool,
+) -> None:
     """Bake an image: Docker, every container image of the stack, the agent.
 
     \b
     bootstrap image build
     bootstrap image build --if-changed --region fra1
+    bootstrap image build --base new
     """
     from bootstrap.images import bake as operation
 
@@ -49,7 +67,13 @@ def build(context: Context, region: str | None, size: str, stack: Path | None, i
     shop = workshop(context, settings)
     Around(context, settings, facts(context, settings, "image build")).before(PRE_BUILD)
     built = operation.build(
-        shop, settings.stack, settings.compose_files, region=settings.region, size=size, if_changed=if_changed
+        shop,
+        settings.stack,
+        settings.compose_files,
+        region=settings.region,
+        size=size,
+        if_changed=if_changed,
+        base=base,
     )
     if as_json:
         context.console.json({**_plain(built.image), "built": built.seconds is not None, "seconds": built.seconds})
@@ -70,6 +94,7 @@ def list_(context: Context, as_json: bool) -> None:
     bootstrap image list
     bootstrap image list --json
     """
+    from bootstrap.images import bases
     from bootstrap.images.bake import baked
 
     items = baked(context.cloud)
@@ -85,6 +110,8 @@ def list_(context: Context, as_json: bool) -> None:
         for i in items
     ]
     context.console.table(("id", "name", "built", "GB", "used by"), rows)
+    for base in bases.all_of(context.cloud):
+        context.console.hint(f"prepared base {base.id} {bases.described(base)}")
 
 
 @image.command()
@@ -115,7 +142,7 @@ def show(context: Context, image_id: int, as_json: bool) -> None:
 @json_option
 @pass_context
 def prune(context: Context, keep: int, as_json: bool) -> None:
-    """Delete old images, but none that a droplet was made from.
+    """Delete old images, but none that a droplet was made from, and prepared bases that no bake starts from any more.
 
     \b
     bootstrap image prune --keep 3
@@ -123,6 +150,26 @@ def prune(context: Context, keep: int, as_json: bool) -> None:
     from bootstrap.images.bake import prune as operation
 
     deleted = operation(context.cloud, context.console, keep)
+    if as_json:
+        context.console.json([_plain(item) for item in deleted])
+    else:
+        context.console.print(f"{len(deleted)} deleted")
+
+
+@image.command()
+@click.argument("ids", metavar="ID…", type=int, nargs=-1, required=True, shell_complete=completing.images)
+@json_option
+@pass_context
+def delete(context: Context, ids: tuple[int, ...], as_json: bool) -> None:
+    """Delete images, or prepared bases, by their ids; none that a droplet was made from.
+
+    \b
+    bootstrap image delete 1234567
+    bootstrap image delete 1234567 1234568
+    """
+    from bootstrap.images.bake import delete as operation
+
+    deleted = operation(context.cloud, context.console, ids)
     if as_json:
         context.console.json([_plain(item) for item in deleted])
     else:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("bootstrap.cli.init:init", "Make your repository ready: adopt its stack, write bootstrap.yaml."),
     "stack": ("bootstrap.cli.stack:stack", "Adopt a stack of your own, and check it before it is baked."),
-    "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, prune them."),
+    "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, delete them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
     "deploy": ("bootstrap.cli.deploy:deploy", "Bring what you have here to the site: image, droplet, settings."),
     "list": ("bootstrap.cli.list:list_", "List the deployments of the account, with state, size and cost."),

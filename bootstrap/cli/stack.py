@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -99,22 +99,34 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
     from bootstrap.settings import compose_files, read
     from bootstrap.settings.parts import one_or_many
     from bootstrap.stack.check import check as operation
+    from bootstrap.stack.check import memory
     from bootstrap.stack.findings import ERROR
 
     if fix:
         from bootstrap.stack.adopt.adoption import adopt as adoption
 
         adoption(folder).write()
-    findings = operation(folder, one_or_many(compose_files(read(context.config), folder)), refusal)
+    named = one_or_many(compose_files(read(context.config), folder))
+    findings, wanted = operation(folder, named, refusal), memory(folder, named)
     errors = sum(finding.severity == ERROR for finding in findings)
     warnings = len(findings) - errors
     if as_json:
         report = {"errors": errors, "warnings": warnings, "findings": [asdict(finding) for finding in findings]}
-        context.console.json(report)
+        context.console.json({**report, "memory": wanted})
     elif findings:
         for finding in findings:
             context.console.print(finding.line)
     else:
         context.console.print(f"{folder}: nothing to report")
+    if not as_json:
+        _tell_memory(context, wanted)
     if errors or (strict and warnings):
         raise UsageError(f"{folder}: {errors} error(s), {warnings} warning(s)", "docs/your-own-stack.md explains them")
+
+
+def _tell_memory(context: Context, wanted: dict[str, Any]) -> None:
+    free = wanted["without_limit"]
+    parts = [f"limits add up to {wanted['limits_mib']} MiB"] * bool(wanted["limits_mib"])
+    parts += [f"no limit: {', '.join(free)}, each may take all there is"] * bool(free)
+    if parts:
+        context.console.hint(f"memory: {'; '.join(parts)}")

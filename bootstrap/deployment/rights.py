@@ -17,9 +17,13 @@ _RECORDS = ("domain:create", "domain:update", "domain:delete")
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
+# and the images that are left, which are told
+_UNWATCH = [*(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")), "image:read"]
+DESTROY_ZONES = "destroy --zones"
 ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
 DRILL, GROW = "drill", "volume grow"
-BACKUP, BUILD, PRUNE, LOOK = "backup now, restore", "image build", "image list, image prune", "status, logs, ssh, mail"
+BACKUP, LOOK = "backup now, restore", "status, logs, ssh, mail"
+BUILD, PRUNE = "image build", "image list, prune, delete"
 _REDEPLOY = (
     *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),
     # of the pre-flight's copy
@@ -52,15 +56,16 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *(*_DESTROY, "block_storage:delete"),
         *(f"block_storage_snapshot:{verb}" for verb in ("read", "delete")),
     ),
+    DESTROY_ZONES: (*(scope for scope in _DESTROY if scope != "domain:update"), "domain:delete"),
 }
-# done without, and told, where the token has no right to it: the uptime check and the alert policies
+# done without, and told, where the token has no right to it: the uptime check, the alert policies, and the deletion of
+# a base that no bake starts from any more
 EXTRAS: Mapping[str, Sequence[str]] = {
+    BUILD: ["image:delete"],
     CREATE: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "create")] + ["uptime:update"],
-    DESTROY: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")],
-    DESTROY_VOLUME: [
-        *(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")),
-        "snapshot:read",
-    ],
+    DESTROY: _UNWATCH,
+    DESTROY_ZONES: _UNWATCH,
+    DESTROY_VOLUME: [*_UNWATCH, "snapshot:read"],
     # of a volume that a rollback with data replaced: its snapshots
     REDEPLOY: ["snapshot:read"],
     RESIZE: ["snapshot:read"],

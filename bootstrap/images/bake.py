@@ -2,67 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import re
-import socket
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 from bootstrap.deployment import rights
 from bootstrap.deployment.lock import exclusive
-from bootstrap.errors import CloudError, NotFoundError, UsageError
-from bootstrap.images.inputs import Inputs, collect, pack
-from bootstrap.ports.checkout import Checkout, Commit
+from bootstrap.errors import ConflictError, NotFoundError, UsageError
+from bootstrap.images import bases, changes
+from bootstrap.images.inputs import Inputs, collect
+from bootstrap.images.workshop import ABANDONED_S, PACKER_TAG, age_s, own_tag, snapshot, tagged, value
+from bootstrap.images.workshop import RegistryLogin as RegistryLogin
+from bootstrap.images.workshop import Workshop as Workshop
 from bootstrap.ports.cloud import Cloud, Image
-from bootstrap.ports.packer import Packer
 from bootstrap.ports.progress import Progress
 from bootstrap.scratch import Scratch
 from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
-from bootstrap_agent.waiting import until
 
 TAG = "bootstrap-image"
 STACK_TAG, GIT_TAG, SOURCE_TAG = f"{TAG}:", f"{TAG}-git:", f"{TAG}-src:"
-PACKER_TAG = "bootstrap-packer"
+# of an image that a base's packages are in: the day of these, as they are older than it
+PACKAGES_TAG = f"{TAG}-packages:"
 # folders of the checkout that an image is made of, beside the stack
 SOURCES = ("packer", "agent")
 
-LIST_S = 60
-# no build takes this long: what is older was left by a computer that does not build any more
-ABANDONED_S = 3 * 3600
 # Packer's key is used once, when its droplet is created
 KEY_USED_S = 600
 _NAME = re.compile(r"bootstrap-(?P<stack>.+)-\d{14}-(?:[0-9a-f]{7}|unknown)")
 _PACKER_KEY = re.compile(r"packer-([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True)
-class RegistryLogin:
-    """`host` as `docker login` takes it."""
-
-    host: str
-    user: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """Everything a build touches. An image belongs to no domain, so this is not the `Environment` of the others."""
-
-    cloud: Cloud
-    packer: Packer
-    checkout: Checkout
-    progress: Progress
-    state_dir: Path
-    api_url: str
-    token: str
-    registry_mirror: str | None = None
-    registry: RegistryLogin | None = None
-    # why this computer's Docker Compose, where there is one, refuses files below a folder: its own words
-    refusal: Callable[[Path, Sequence[str]], str | None] = lambda folder, files: None
 
 
 @dataclass(frozen=True)
@@ -91,32 +62,61 @@ def build(
     region: str,
     size: str,
     if_changed: bool = False,
+    base: bases.Choice = "auto",
 ) -> Built:
+    """From the prepared base, which is made first where there is none: `bases.py`."""
     stack = stacks.load(folder, compose_files)
     if said := shop.refusal(folder, stack.compose_files):
-        raise UsageError(f"Docker Compose refuses {stack.compose_file}: {said}", "bootstrap stack check says more")
+        raise UsageError(
+            f"Docker Compose refuses {stack.compose_file}: {said}", f"bootstrap stack check {folder} says more"
+        )
     rights.check(shop.cloud, rights.BUILD)
     started = time.monotonic()
     with Scratch("image") as temporary:
         work = Path(temporary)
         inputs = collect(shop.checkout, stack, shop.checkout.wheel(work))
-        if if_changed and (image := _unchanged(shop.cloud, stack, inputs, region)):
-            return Built(image, None)
-        return _build(shop, stack, inputs, work, region, size, started)
+        newest = _newest(shop.cloud, stack, region)
+        if if_changed and newest and SOURCE_TAG + inputs.hash in newest.tags:
+            return Built(newest, None)
+        if newest and (told := changes.since(shop.state_dir, stack.name, value(newest, SOURCE_TAG), inputs)):
+            shop.progress.note(f"changed since {newest.name}: {told}")
+        image = _build(shop, stack, inputs, work, region, size, base)
+        changes.remember(shop.state_dir, stack.name, inputs)
+    return Built(image, time.monotonic() - started)
 
 
-def _build(shop: Workshop, stack: Stack, inputs: Inputs, work: Path, region: str, size: str, started: float) -> Built:
+def _build(
+    shop: Workshop, stack: Stack, inputs: Inputs, work: Path, region: str, size: str, base: bases.Choice
+) -> Image:
     # the next build deletes the droplet of the one before
     with exclusive(shop.state_dir / "image.lock", "another image is being built on this computer"):
         _clean_up(shop)
+        bases.clean_up(shop)
         commit = shop.checkout.commit([*(shop.checkout.root / name for name in SOURCES), stack.folder])
+        about: dict[str, object] = {
+            "stack_name": stack.name,
+            "stack_dir": stack.droplet_dir,
+            "compose_file": stack.compose_file,
+            "git_commit": commit.id,
+            "git_dirty": str(commit.dirty).lower(),
+        }
+        start = bases.find_or_make(shop, inputs, work, region, size, about, base)
+        if start:
+            about |= {"base_image": str(start.id), "steps": list(bases.FINISH)}
         name = f"bootstrap-{stack.name}-{datetime.now(timezone.utc):%Y%m%d%H%M%S}-{commit.id[:7]}"
-        _bake(shop, name, commit, stack, inputs, work, region, size)
+        made = snapshot(shop, name, inputs, work, region, size, about)
         with shop.progress.step("snapshot found by its name and tagged"):
+            tags = [SOURCE_TAG + inputs.hash, GIT_TAG + commit.id, TAG]
+            if start:
+                tags.append(f"{PACKAGES_TAG}{start.created_at:%Y%m%d}")
             # the stack's tag last: `create` looks for it, so it finds complete images only
-            tags = (SOURCE_TAG + inputs.hash, GIT_TAG + commit.id, TAG, STACK_TAG + stack.name)
-            image = _tagged(shop.cloud, _find(shop.cloud, name), tags)
-    return Built(image, time.monotonic() - started)
+            return tagged(shop.cloud, made, [*tags, STACK_TAG + stack.name])
+
+
+def packages_of(image: Image) -> datetime:
+    """When its packages were the newest."""
+    day = value(image, PACKAGES_TAG)
+    return datetime.strptime(day, "%Y%m%d").replace(tzinfo=timezone.utc) if day else image.created_at
 
 
 def baked(cloud: Cloud) -> list[Baked]:
@@ -128,7 +128,7 @@ def baked(cloud: Cloud) -> list[Baked]:
         Baked(
             image,
             stack=stack_of(image) or "?",
-            git=_value(image, GIT_TAG) or "unknown",
+            git=value(image, GIT_TAG) or "unknown",
             used_by=tuple(users.get(image.id, ())),
         )
         for image in cloud.images(TAG)
@@ -143,11 +143,12 @@ def find(cloud: Cloud, image_id: int) -> Baked:
 
 
 def stack_of(image: Image) -> str | None:
-    return _value(image, STACK_TAG)
+    return value(image, STACK_TAG)
 
 
 def prune(cloud: Cloud, progress: Progress, keep: int) -> list[Image]:
-    """Deletes all but the newest `keep` of each stack, and what a killed build left untagged; never one in use."""
+    """Deletes all but the newest `keep` of each stack, bases that no bake starts from any
+    more, and what a killed build left untagged; never one in use."""
     kept: dict[str, int] = {}
     doomed = []
     for item in baked(cloud):
@@ -157,71 +158,40 @@ def prune(cloud: Cloud, progress: Progress, keep: int) -> list[Image]:
                 progress.note(f"kept {item.image.name}: {', '.join(item.used_by)} was made from it")
             else:
                 doomed.append(item.image)
-    doomed += [image for image in cloud.images() if _unfinished(image)]
+    doomed += [image for image in cloud.images() if _unfinished(image)] + bases.superseded(cloud)
     for image in doomed:
         with progress.step(f"delete {image.name}"):
             cloud.delete_image(image.id)
     return doomed
 
 
-def _unchanged(cloud: Cloud, stack: Stack, inputs: Inputs, region: str) -> Image | None:
-    """The stack's newest image in the region, when it was made of these very inputs."""
-    for image in cloud.images(STACK_TAG + stack.name):
-        if not image.regions or region in image.regions:
-            return image if SOURCE_TAG + inputs.hash in image.tags else None
-    return None
+def delete(cloud: Cloud, progress: Progress, ids: Sequence[int]) -> list[Image]:
+    """Images and bases; all of them, or none when one is not there or in use."""
+    known = {item.image.id: item for item in baked(cloud)}
+    known |= {image.id: Baked(image, "", "", ()) for image in bases.all_of(cloud)}
+    if strangers := [str(one) for one in ids if one not in known]:
+        raise NotFoundError(f"there is no baked image {', '.join(strangers)}", "bootstrap image list")
+    for item in (known[one] for one in ids):
+        if item.used_by:
+            what = f"image {item.image.id} ({item.image.name}) is in use: {', '.join(item.used_by)} was made from it"
+            raise ConflictError(what, "redeploy or destroy what uses it first: bootstrap list")
+    doomed = [known[one].image for one in dict.fromkeys(ids)]
+    for image in doomed:
+        with progress.step(f"delete {image.name}"):
+            cloud.delete_image(image.id)
+    return doomed
 
 
-def _bake(
-    shop: Workshop, name: str, commit: Commit, stack: Stack, inputs: Inputs, work: Path, region: str, size: str
-) -> None:
-    archive, login = work / "inputs.tar", work / "registry.json"
-    pack(inputs, archive)
-    login.touch(mode=0o600)
-    login.write_text(json.dumps(asdict(shop.registry)) if shop.registry else "")
-    with shop.progress.step(f"packer bakes {name} in {region} on {size}"):
-        shop.packer.build(
-            shop.checkout.root / "packer",
-            variables={
-                "api_url": shop.api_url,
-                "region": region,
-                "size": size,
-                "snapshot_name": name,
-                "tags": [PACKER_TAG, _own_tag()],
-                "inputs": str(archive),
-                "stack_name": stack.name,
-                "stack_dir": stack.droplet_dir,
-                "compose_file": stack.compose_file,
-                "git_commit": commit.id,
-                "git_dirty": str(commit.dirty).lower(),
-                "registry_mirror": shop.registry_mirror or "",
-                "registry_login": str(login),
-            },
-            secrets={"token": shop.token},
-            line=lambda line: shop.progress.note(line.replace("digitalocean.droplet: ", "", 1)),
-        )
-
-
-def _find(cloud: Cloud, name: str) -> Image:
-    return until(
-        lambda: next((image for image in cloud.images() if image.name == name), None),
-        timeout_s=LIST_S,
-        pause_s=1,
-        late=lambda: CloudError(f"packer succeeded, but there is no snapshot {name}", "bootstrap image build"),
-    )
-
-
-def _tagged(cloud: Cloud, image: Image, tags: Sequence[str]) -> Image:
-    for tag in tags:
-        cloud.tag_image(image.id, tag)
-    return replace(image, tags=(*image.tags, *tags))
+def _newest(cloud: Cloud, stack: Stack, region: str) -> Image | None:
+    images = cloud.images(STACK_TAG + stack.name)
+    return next((image for image in images if not image.regions or region in image.regions), None)
 
 
 def _clean_up(shop: Workshop) -> None:
     """A killed build leaves Packer's droplet and its key. Ours go at once, as we hold the lock; those of other
     computers when nobody can be building with them any more."""
     for droplet in shop.cloud.droplets(PACKER_TAG):
-        if _own_tag() in droplet.tags or _age_s(droplet.created_at) > ABANDONED_S:
+        if own_tag() in droplet.tags or age_s(droplet.created_at) > ABANDONED_S:
             with shop.progress.step(f"delete {droplet.name}, left by an earlier build"):
                 shop.cloud.delete_droplet(droplet.id)
     for key in shop.cloud.ssh_keys():
@@ -231,20 +201,5 @@ def _clean_up(shop: Workshop) -> None:
             shop.cloud.delete_ssh_key(key.id)
 
 
-def _own_tag() -> str:
-    """Names this computer: letters, digits, `-` and `_` are what a tag may hold."""
-    return f"{PACKER_TAG}:{re.sub(r'[^A-Za-z0-9_-]', '_', socket.gethostname())}"
-
-
-def _value(image: Image, prefix: str) -> str | None:
-    return next((tag.removeprefix(prefix) for tag in image.tags if tag.startswith(prefix)), None)
-
-
 def _unfinished(image: Image) -> bool:
-    return (
-        _NAME.fullmatch(image.name) is not None and stack_of(image) is None and _age_s(image.created_at) > ABANDONED_S
-    )
-
-
-def _age_s(created_at: datetime) -> float:
-    return (datetime.now(timezone.utc) - created_at).total_seconds()
+    return _NAME.fullmatch(image.name) is not None and stack_of(image) is None and age_s(image.created_at) > ABANDONED_S

@@ -32,6 +32,14 @@ class Inputs:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:16]
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Of each file: contents and the executable bit."""
+        return {
+            name: f"{hashlib.sha256(path.read_bytes()).hexdigest()}{os.access(path, os.X_OK):d}"
+            for name, path in self.files.items()
+        }
+
     def under(self, folder: str) -> dict[str, Path]:
         return {name: path for name, path in self.files.items() if name.startswith(f"{folder}/")}
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from bootstrap.errors import ConflictError, UsageError
-from bootstrap.images.bake import GIT_TAG, STACK_TAG, TAG, stack_of
+from bootstrap.images.bake import GIT_TAG, STACK_TAG, TAG, packages_of, stack_of
 from bootstrap.ports.checkout import Commit
 from bootstrap.ports.cloud import Image
 
-# the packages of an image are as old as it is; a droplet catches up by itself, but only after its boot
+# the packages of an image are as old as what it was baked from; a droplet catches up by itself, but only after its boot
 MAX_AGE_DAYS = 30
 
 
@@ -45,7 +45,7 @@ def check_ours(image: Image, stack_name: str) -> None:
 
 def of(image: Image, checkout: Commit | None) -> Provenance:
     commit = next((tag.removeprefix(GIT_TAG) for tag in image.tags if tag.startswith(GIT_TAG)), "unknown")
-    return Provenance(commit, (datetime.now(timezone.utc) - image.created_at).days, _difference(commit, checkout))
+    return Provenance(commit, (datetime.now(timezone.utc) - packages_of(image)).days, _difference(commit, checkout))
 
 
 def _difference(commit: str, checkout: Commit | None) -> str | None:

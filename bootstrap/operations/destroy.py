@@ -9,10 +9,13 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, rights, snapshots, steps, watch, zones
+from bootstrap.deployment import find, machine, remote, rights, snapshots, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BootstrapError, ConflictError, NotFoundError
+from bootstrap.deployment.zones import place as place_of
+from bootstrap.errors import BootstrapError, CloudError, ConflictError, NotFoundError
+from bootstrap.operations import left
+from bootstrap.operations.left import Left
 from bootstrap.ports.cloud import Droplet, ReservedIP
 from bootstrap_agent.contract import answers, history
 
@@ -22,21 +25,27 @@ class Destroyed:
     droplets: int
     volume_kept: str | None
     backups_deleted: int | None
+    left: tuple[Left, ...] = ()
 
 
-def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backups: bool) -> str:
+def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backups: bool, zones: bool = False) -> str:
     """One line for the question that is asked before."""
     parts = [f"{len(deployment.droplets)} droplet(s), the reserved ip, the firewall, the uptime check and the records"]
     parts += [f"the data volume {deployment.volume.name}"] if volume and deployment.volume else []
     parts += [f"all backups under {env.settings.prefix}"] if backups and env.store else []
+    parts += ["its zones, where no record of yours is in them"] if zones else []
     return f"delete {', '.join(parts)} of {env.settings.domain}"
 
 
-def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.Deployment | None = None) -> Destroyed:
+def destroy(
+    env: Environment, *, volume: bool, backups: bool, zones: bool = False, confirmed: find.Deployment | None = None
+) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
     there goes."""
-    wanted = rights.DESTROY_VOLUME if volume else rights.DESTROY
-    rights.check(env.cloud, wanted, records=not env.settings.dns_elsewhere)
+    zones = zones and not env.settings.dns_elsewhere
+    asked = [(rights.DESTROY_VOLUME, volume), (rights.DESTROY_ZONES, zones), (rights.DESTROY, not (volume or zones))]
+    for command in (command for command, wanted in asked if wanted):
+        rights.check(env.cloud, command, records=not env.settings.dns_elsewhere)
     with alone(env, "destroy") as locked:
         deployment = find.find_all(locked)
         if confirmed is not None:
@@ -44,8 +53,8 @@ def destroy(env: Environment, *, volume: bool, backups: bool, confirmed: find.De
         if not (deployment.exists or deployment.volume):
             # an earlier run ended between the tag and what was to carry it
             env.cloud.drop_tag(find.tag(env.settings))
-        _check_exists(env, deployment, volume, backups)
-        return _destroy(locked, deployment, volume, backups)
+        _check_exists(env, deployment, volume, backups, zones)
+        return _destroy(locked, deployment, volume, backups, zones)
 
 
 def _check_unchanged(env: Environment, confirmed: find.Deployment, now: find.Deployment) -> None:
@@ -66,11 +75,14 @@ def _parts(deployment: find.Deployment) -> list[str]:
     return parts + ([f"firewall {deployment.firewall.id}"] if deployment.firewall else [])
 
 
-def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> Destroyed:
+def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool, zones: bool) -> Destroyed:
+    stacks = left.stacks_of(env, deployment)
     watch.drop(env)
     if deployment.reserved_ip:
         with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
             _delete_address(env, deployment.reserved_ip)
+    if zones:
+        _delete_zones(env)
     for droplet in deployment.droplets:
         with env.progress.step(f"droplet {droplet.name}"):
             _delete_droplet(env, deployment, droplet)
@@ -88,19 +100,26 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
     steps.path_of(env).unlink(missing_ok=True)
     if env.recorder:
         env.recorder.add(droplets=len(deployment.droplets), volume="deleted" if volume else "kept")
-    kept = deployment.volume.name if deployment.volume and not volume else None
-    return Destroyed(len(deployment.droplets), kept, deleted)
+    kept = deployment.volume if not volume else None
+    try:
+        rest = left.after(env, stacks, volume=kept, backups=deleted is None)
+    except CloudError as error:
+        # all is done, and only looking failed
+        env.progress.warn(f"what is left is not known: {error.message}")
+        rest = []
+    return Destroyed(len(deployment.droplets), kept.name if kept else None, deleted, tuple(rest))
 
 
-def check_exists(env: Environment, *, volume: bool, backups: bool) -> find.Deployment:
+def check_exists(env: Environment, *, volume: bool, backups: bool, zones: bool = False) -> find.Deployment:
     """What `destroy` would delete, for the question before it."""
     deployment = find.find_all(env)
-    _check_exists(env, deployment, volume, backups)
+    _check_exists(env, deployment, volume, backups, zones)
     return deployment
 
 
-def _check_exists(env: Environment, deployment: find.Deployment, volume: bool, backups: bool) -> None:
-    if not deployment.exists and not (volume and deployment.volume) and not (backups and _has_backups(env)):
+def _check_exists(env: Environment, deployment: find.Deployment, volume: bool, backups: bool, zones: bool) -> None:
+    asked = (volume and deployment.volume) or (backups and _has_backups(env)) or (zones and left.own_zones(env))
+    if not deployment.exists and not asked:
         kept = deployment.volume
         raise NotFoundError(
             f"{env.settings.domain} is not deployed",
@@ -174,11 +193,20 @@ def _delete_records(env: Environment, address: str) -> None:
         )
         return
     known = env.cloud.domains()
-    places = (zones.place(name, known) for name in env.settings.names)
+    places = (place_of(name, known) for name in env.settings.names)
     for zone in sorted({place.zone for place in places if place}):
         for record in env.cloud.records(zone):
             if (record.type, record.data) == ("A", address):
                 env.cloud.delete_record(zone, record.id)
+
+
+def _delete_zones(env: Environment) -> None:
+    for zone, others in left.own_zones(env).items():
+        if others:
+            env.progress.note(f"zone {zone} is kept: {len(others)} records of yours are in it")
+        else:
+            env.cloud.delete_domain(zone)
+            env.progress.note(f"zone {zone} is deleted")
 
 
 def _volume(env: Environment, deployment: find.Deployment, delete: bool) -> None:

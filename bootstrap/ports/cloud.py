@@ -317,6 +317,9 @@ class Cloud(Protocol):
 
     def domains(self) -> list[str]: ...
     def create_domain(self, name: str) -> None: ...
+    def delete_domain(self, name: str) -> None:
+        """With all its records."""
+
     def records(self, domain: str) -> list[Record]: ...
     def put_record(
         self, domain: str, type: str, name: str, data: str, ttl: int, *, among: Sequence[Record] | None = None

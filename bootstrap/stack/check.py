@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from bootstrap.stack import burden
 from bootstrap.stack.compose_view import StackView
 from bootstrap.stack.findings import ERROR, WARNING, Finding
 from bootstrap.stack.loading import Examined, examine
@@ -19,8 +21,7 @@ def check(
 ) -> list[Finding]:
     """Errors first. Only reads the folder. `refusal` asks this computer's Docker Compose, where there is one."""
     found = examine(folder, compose_files)
-    base = Path(found.files.files[0]).parent if found.files.files else Path()
-    stack = StackView(folder, found.document, found.field, found.template.values, base)
+    stack = _view(folder, found)
     findings = [Finding(ERROR, wrong.where, wrong.what, wrong.remedy or "") for wrong in found.wrong]
     if said := refusal(folder, found.files.files):
         what = f"Docker Compose refuses it: {said}"
@@ -32,6 +33,16 @@ def check(
     # services that share a YAML anchor may say the same of one volume
     findings = [replace(finding, at=found.at(finding.where)) for finding in dict.fromkeys(findings)]
     return sorted(findings, key=lambda finding: finding.severity != ERROR)
+
+
+def memory(folder: Path, compose_files: Sequence[str] = ()) -> dict[str, Any]:
+    """`limits_mib`: what the limits of its services add up to; `without_limit`: the services that have none."""
+    return burden.memory(_view(folder, examine(folder, compose_files)))
+
+
+def _view(folder: Path, found: Examined) -> StackView:
+    base = Path(found.files.files[0]).parent if found.files.files else Path()
+    return StackView(folder, found.document, found.field, found.template.values, base)
 
 
 def _passed_over(found: Examined) -> list[Finding]:

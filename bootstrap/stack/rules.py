@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
+from bootstrap.stack.burden import http_check_of_a_worker, slow_starts
 from bootstrap.stack.compose_rules import (
     build_files,
     depends_on,
@@ -259,6 +260,7 @@ SERVICE_RULES: tuple[Callable[[StackView, ServiceView], Findings], ...] = (
     whole_data_volume,
     warm_without_data,
     broker_name,
+    http_check_of_a_worker,
 )
 STACK_RULES: tuple[Callable[[StackView], Findings], ...] = (
     named_volumes,
@@ -267,6 +269,7 @@ STACK_RULES: tuple[Callable[[StackView], Findings], ...] = (
     secrets_in_the_template,
     secret_sources,
     external_networks,
+    slow_starts,
 )
 
 

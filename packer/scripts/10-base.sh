@@ -4,32 +4,6 @@ set -euo pipefail
 # shellcheck source=packer/files/lib.sh
 . /var/lib/bootstrap-build/files/lib.sh
 
-# Exit code 2 is "done, with something to warn about". The provider's vendor-data may try to install its agent five
-# times, a minute apart.
-code=0
-timeout 600 cloud-init status --wait || code=$?
-if [ "$code" != 0 ] && [ "$code" != 2 ]; then
-    echo "cloud-init of the base image failed or took more than 600 s" >&2
-    exit 1
-fi
-
-# Overdue since the base image was made, they hold apt's locks. All at once: the second is waiting for the first to end.
-# Masked, as an upgrade of apt's own package starts its timers again; the next boot knows nothing of it.
-systemctl mask --quiet --runtime --now apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service
-
-# What the provider's image has beside Ubuntu and goes: docs/security.md says why.
-mapfile -t agent < <(dpkg-query --show --showformat '${binary:Package}\n' 'droplet-agent*' 2>/dev/null)
-if ((${#agent[@]})); then
-    apt_get purge "${agent[@]}"
-fi
-if systemctl cat droplet-agent-install-retry.timer >/dev/null 2>&1; then
-    systemctl disable --now droplet-agent-install-retry.timer
-fi
-rm -rf /opt/digitalocean /var/lib/digitalocean /etc/systemd/system/droplet-agent* /etc/cron.hourly/droplet-agent* \
-    /etc/apt/sources.list.d/droplet-agent* /etc/apt/preferences.d/droplet-agent* /usr/share/keyrings/droplet-agent* \
-    /etc/udev/rules.d/99-digitalocean-automount.rules
-systemctl daemon-reload
-
 apt_get update
 apt_get full-upgrade
 apt_get install age aide auditd ca-certificates curl dbus debsums e2fsprogs fail2ban gzip libpam-pwquality \
@@ -53,3 +27,6 @@ passwd --lock deploy >/dev/null
 chmod 750 /home/deploy
 install -m 0440 "$BUILD/files/sudoers" /etc/sudoers.d/90-bootstrap
 visudo --check --quiet
+# While images are built, 30-hardening.sh enables it for good
+install -m 0644 "$BUILD/files/bootstrap-swap.service" /etc/systemd/system/bootstrap-swap.service
+systemctl daemon-reload

@@ -15,13 +15,21 @@ if [ -e /swapfile ]; then
     rm /swapfile
 fi
 
-docker builder prune --all --force >/dev/null
+# A base is no release: it keeps what was built and pulled, which is what makes the bakes from it quick.
+is_release() {
+    [ -e /etc/bootstrap/release.json ]
+}
+if is_release; then
+    docker builder prune --all --force >/dev/null
+fi
 # Services that share an image were each built: only one of the results has the name.
 docker image prune --force >/dev/null
 [ -z "$(docker ps --all --quiet)" ]
 systemctl stop docker.socket docker.service containerd.service
 # What prune leaves of the builds names the mirror; images need none of it.
-rm -rf /var/lib/docker/buildkit
+if is_release; then
+    rm -rf /var/lib/docker/buildkit
+fi
 # Without the mirror of this build.
 install -m 0644 "$BUILD/files/daemon.json" /etc/docker/daemon.json
 rm -rf /root/.docker /home/*/.docker
@@ -71,6 +79,8 @@ if [ -d /var/lib/dbus ]; then
 fi
 echo localhost >/etc/hostname
 # What the first look on a droplet compares with
-aide --config=/etc/aide/aide.conf --init >/dev/null
-mv /var/lib/aide/aide.db.new /var/lib/aide/aide.db
+if is_release; then
+    aide --config=/etc/aide/aide.conf --init >/dev/null
+    mv /var/lib/aide/aide.db.new /var/lib/aide/aide.db
+fi
 sync

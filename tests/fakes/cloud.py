@@ -389,6 +389,9 @@ class FakeCloud:
         with self.effects.change("create domain"):
             self._domains[name] = {}
 
+    def delete_domain(self, name: str) -> None:
+        self._delete(self._domains, name, "domain")
+
     def records(self, domain: str) -> list[Record]:
         return list(self._domains.get(domain, {}).values())
 

@@ -3,6 +3,7 @@ repository, deployed, replaced, destroyed but for its data, and created again.""
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 import subprocess
@@ -35,9 +36,10 @@ def owner(bootstrap: Bootstrap, cloud: dict[str, Any], tmp_path_factory: pytest.
     subprocess.run(["git", "init", "--quiet", str(work)], check=True)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={place}", str(ROOT)], check=True)
-    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     (wheel,) = place.glob("*.whl")
-    installer = [str(venv / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install", str(wheel)]
+    # what is never imported need not be compiled
+    installer = [*pip, "--python", str(venv / "bin" / "python"), "install", "--no-compile", str(wheel)]
     subprocess.run(installer, check=True, env={**env, "HOME": str(home)}, cwd="/")
     return replace(bootstrap, work=work, env={**env, "HOME": str(home)}, program=venv / "bin" / "bootstrap")
 
@@ -52,10 +54,34 @@ def heard(site: Site) -> tuple[list[str], int]:
     return notes["notes"], site.request("GET", "/post/", timeout=PATIENCE_S).json()["letters"]
 
 
+def container_images(owner: Bootstrap) -> set[str]:
+    listed = owner("ssh", OWN_DOMAIN, "--", "sudo docker image ls --all --quiet --no-trunc").out
+    return set(listed.split())
+
+
+def released(owner: Bootstrap) -> set[str]:
+    """As release.json names them, by what they are."""
+    ask = "import json; print(*json.load(open('/etc/bootstrap/release.json'))['images'])"
+    inspect = "xargs sudo docker image inspect --format '{{.Id}}'"
+    return set(owner("ssh", OWN_DOMAIN, "--", f'python3 -c "{ask}" | {inspect}').out.split())
+
+
 def brought(folder: Path) -> dict[str, bytes]:
     """The owner's own files, as they are now."""
     own = [path.relative_to(DESK) for path in DESK.rglob("*") if path.is_file()]
     return {str(path): (folder / path).read_bytes() for path in own}
+
+
+def change(owner: Bootstrap) -> None:
+    """One line of one service; the next bake is of that, and of nothing else."""
+    source = owner.work / "notes" / "notes.py"
+    source.write_text(source.read_text().replace('{"notes": notes, ', '{"notes": notes, "edition": 2, '))
+    said = owner("image", "build", timeout_s=1800)
+    told = said.out + said.err
+    assert re.search(r"changed since bootstrap-desk-\S+: notes/notes.py\n", told)
+    assert "from the prepared base bootstrap-base-" in told and "10-base.sh" not in told
+    # its pip install, and all of the other service
+    assert told.count("CACHED") >= 4, told[-3000:]
 
 
 def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.SSLContext) -> None:
@@ -63,7 +89,8 @@ def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.
     said = owner("init").out
     assert "left to you" not in said.replace("0 left to you", "")
     owner("stack", "check", ".")
-    owner("image", "build", timeout_s=1800)
+    # with a build cache of this stack, whoever baked here before
+    owner("image", "build", "--base", "new", timeout_s=1800)
     created = owner("create", "--domain", OWN_DOMAIN, "--json").json()
     try:
         site = Site(OWN_DOMAIN, created["reserved_ip"], visitor)
@@ -71,8 +98,11 @@ def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.
         say(site, "/post/", "letter")
         assert heard(site) == (["first"], 1)
 
+        change(owner)
         owner("redeploy", OWN_DOMAIN)
         assert heard(site) == (["first"], 1), "rows and queued messages are on the data volume"
+        assert site.request("GET", "/", timeout=PATIENCE_S).json()["edition"] == 2, "what changed is baked"
+        assert container_images(owner) == released(owner), "and nothing that the base had is left"
         say(site, "/", "second")
         say(site, "/post/", "another")
 
@@ -85,6 +115,7 @@ def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.
         created = owner("create", "--domain", OWN_DOMAIN, "--json").json()
         site = replace(site, address=created["reserved_ip"])
         assert heard(site) == (["first", "second"], 2), "the passwords are those that the data know"
-        assert brought(owner.work) == before, "nothing of the owner's was touched"
+        changed = {name for name, content in brought(owner.work).items() if content != before[name]}
+        assert changed == {"notes/notes.py"}, "nothing of the owner's was touched"
     finally:
         owner("destroy", OWN_DOMAIN, "--volume", "--backups", "--yes")

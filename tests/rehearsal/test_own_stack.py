@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.rehearsal import judge
 from tests.rehearsal.conftest import HELLO, Bootstrap, Site
 from tests.rehearsal.guests import GuestBook, key_of
 from tests.rehearsal.visitors import busy, reads
@@ -71,6 +72,13 @@ def test_a_droplet_lets_visitors_in_again_when_its_operator_is_silent(bootstrap:
         until(lambda: enabled() == ["enabled", "enabled"], "the site is served again", deadline_s=90)
     assert seen.failed == [] and seen.longest_s > 5 and told(bootstrap)["healthy"]
     book.has_all(nothing_else=True)
+
+
+def test_any_names_and_values_arrive_at_the_droplets_own_compose(bootstrap: Bootstrap, guest_book: Site) -> None:
+    """From the operator's file to a service; with this computer's Compose: tests/contract/compose/test_dotenv.py."""
+    files = judge.written()
+    assert len(files) == judge.FILES and sum(map(len, files)) > judge.VALUES
+    assert judge.judged(bootstrap, OWN_DOMAIN, files) == files
 
 
 def test_another_stacks_folder_is_refused(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def live(profile: str, account: Account, life: Life, visitor: Visitor) -> None:
     cli = account.operator
     account.take(profile, lambda pending: max(map(pending, range(12))) == 15)
     with life.step("`image build`"):
-        image = cli("image", "build", "--json", timeout_s=1800).json()["id"]
+        image = cli("image", "build", "--base", "none", "--json", timeout_s=1800).json()["id"]
     try:
         with watched(visitor, DOMAIN, ["/health/"], FIRST_S) as first, life.step("`create`"):
             cli("create", "--domain", DOMAIN)

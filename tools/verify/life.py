@@ -82,7 +82,7 @@ class Life:
 
     def steps(self) -> list[tuple[str, Callable[[], object]]]:
         return [
-            ("bake", lambda: self._bootstrap("image", "build", timeout_s=BAKE_S)),
+            ("bake", lambda: self._bootstrap("image", "build", "--base", "none", timeout_s=BAKE_S)),
             ("create", self._create),
             ("redeploy", self._redeploy),
             ("backup", self._backup),

@@ -138,6 +138,9 @@ class NetworkResources(Resources):
             lambda: {} if name in self.domains() else None,
         )
 
+    def delete_domain(self, name: str) -> None:
+        self._api.delete(f"domains/{name}")
+
     def records(self, domain: str) -> list[Record]:
         answer = self._api.find(f"domains/{domain}/records")
         return [convert.record(item) for item in answer["domain_records"]] if answer else []

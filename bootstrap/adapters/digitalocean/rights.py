@@ -32,6 +32,7 @@ PROBES: Mapping[str, tuple[str, str]] = {
     "block_storage_snapshot:delete": ("DELETE", f"volumes/snapshots/{_UUID}"),
     "block_storage_snapshot:read": ("GET", f"volumes/snapshots/{_UUID}"),
     "domain:create": ("POST", "domains"),
+    "domain:delete": ("DELETE", f"domains/{_DOMAIN}"),
     "domain:read": ("GET", f"domains/{_DOMAIN}"),
     "domain:update": ("PUT", f"domains/{_DOMAIN}/records/{_ID}"),
     "droplet:create": ("POST", "droplets"),

@@ -151,7 +151,9 @@ def _ensure_droplet(
         due = [find.RESTORE_DUE] if planned.from_backup else []
         return _new_droplet(env, placement, planned.image, volume, due)
     if planned.from_backup and not find.carries(env.settings, running, find.RESTORE_DUE):
-        env.progress.warn(f"{env.settings.domain} runs already and keeps its data; `bootstrap restore` replaces them")
+        env.progress.warn(
+            f"{env.settings.domain} runs already and keeps its data; `bootstrap restore latest` replaces them"
+        )
     if env.settings.image in (None, running.image_id):
         try:
             return machine.make_ready(env, running)

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from bootstrap.deployment import find, zones
 from bootstrap.deployment import rights as rights_of
 from bootstrap.errors import CredentialsError, HostError, NotFoundError
-from bootstrap.images.bake import STACK_TAG
+from bootstrap.images.bake import STACK_TAG, packages_of
 from bootstrap.images.provenance import MAX_AGE_DAYS
 from bootstrap.operations.doctor.check import Absent, Check, Doubt
 from bootstrap.operations.doctor.patient import Patient
@@ -61,7 +61,7 @@ def image(patient: Patient) -> str | Doubt:
     if not here:
         where = f" in {patient.settings.region}" if images else ""
         raise NotFoundError(f"there is no image of {patient.stack.name}{where}", "bootstrap image build")
-    days = (datetime.now(timezone.utc) - here[0].created_at).days
+    days = (datetime.now(timezone.utc) - packages_of(here[0])).days
     text = f"{here[0].name}, {days} days old"
     return Doubt(text, "bake a new one, then redeploy: bootstrap image build") if days > MAX_AGE_DAYS else text
 

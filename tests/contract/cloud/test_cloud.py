@@ -301,6 +301,9 @@ def test_records_say_one_thing_and_leave_others_alone(subject: Subject) -> None:
     assert moved.id == first.id and addresses == {("@", "192.0.2.2", 300), ("www", "192.0.2.2", 300)}
     cloud.delete_record(domain, www.id)
     assert [r.name for r in cloud.records(domain) if r.type == "A"] == ["@"]
+    for _ in range(2):
+        cloud.delete_domain(domain)
+        assert domain not in cloud.domains() and cloud.records(domain) == []
 
 
 def test_an_image_is_tagged_and_deleted(subject: Subject) -> None:

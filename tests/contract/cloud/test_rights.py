@@ -16,7 +16,7 @@ from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.adapters.digitalocean.rights import PROBES
 from bootstrap.deployment import find, hostkeys, rights
 from bootstrap.errors import BootstrapError, CredentialsError
-from bootstrap.images import bake
+from bootstrap.images import bake, workshop
 from bootstrap.operations import backup, destroy, restore, status, volume
 from bootstrap.operations.create import run as create
 from bootstrap.operations.drill import plan, run
@@ -104,7 +104,9 @@ class ApiPacker:
             "ssh_key"
         ]
         spec = {name: variables[name] for name in ("region", "size", "tags")}
-        body = {"name": "packer", "image": "ubuntu-22-04-x64", "ssh_keys": [key["id"]], **spec}
+        image = variables.get("base_image", "ubuntu-22-04-x64")
+        image = int(image) if image.isdecimal() else image
+        body = {"name": "packer", "image": image, "ssh_keys": [key["id"]], **spec}
         droplet = f"droplets/{self._ask('POST', 'droplets', body)['droplet']['id']}"
         for action in ({"type": "shutdown"}, {"type": "snapshot", "name": variables["snapshot_name"]}):
             self._ask("GET", droplet)
@@ -227,9 +229,12 @@ def nothing(account: Account) -> None:
 
 
 def left_by_packer(account: Account) -> None:
-    """A build that was killed long ago left its droplet and its key."""
+    """A build that was killed long ago left its droplet, its key and a base that is not tagged."""
+    base = {"id": 77, "name": "bootstrap-base-20260101000000", "created_at": "2026-01-01T00:00:00Z"}
+    with account.server.state.change() as tx:
+        tx.put(_image().model_copy(update={**base, "ref": "old", "tags": ()}))
     keys = account.own().create_ssh_key("packer-00000001-0000-0000-0000-000000000000", hostkeys.generate().public)
-    tags = ["bootstrap-packer", bake._own_tag()]
+    tags = ["bootstrap-packer", workshop.own_tag()]
     spec = {"name": "packer", "region": "nyc3", "size": "s-1vcpu-1gb", "image": 1, "ssh_keys": [keys.id], "tags": tags}
     account.ask("POST", "droplets", spec)
 
@@ -252,6 +257,10 @@ def build(account: Account) -> None:
 
 def prune(account: Account) -> None:
     assert bake.prune(account.cloud, account.progress, keep=1)
+
+
+def delete(account: Account) -> None:
+    assert bake.delete(account.cloud, account.progress, [NEWER])
 
 
 def drill(account: Account) -> None:
@@ -284,9 +293,14 @@ def destroy_all(account: Account) -> None:
     destroy.destroy(account.env(), volume=True, backups=False)
 
 
+def destroy_with_zones(account: Account) -> None:
+    destroy.destroy(account.env(), volume=False, backups=False, zones=True)
+    assert account.own().domains() == []
+
+
 LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.BUILD: [(left_by_packer, build)],
-    rights.PRUNE: [(nothing, prune)],
+    rights.PRUNE: [(nothing, prune), (nothing, delete)],
     rights.CREATE: [
         (nothing, lambda it: create.create(it.env()) and None),
         (half_broken, lambda it: create.create(it.env()) and None),
@@ -310,6 +324,7 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.DRILL: [(only_backed_up, drill)],
     rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
     rights.DESTROY_VOLUME: [(replaced, destroy_all), (adrift, destroy_all)],
+    rights.DESTROY_ZONES: [(adrift, destroy_with_zones)],
 }
 CHECKED = [command for command in LIVES if command not in (rights.PRUNE, rights.LOOK)]
 

@@ -42,6 +42,27 @@ def test_what_runs_once_and_ended_well_is_done_and_has_not_failed(policy: str, c
     assert (stack.first_failed([found], ["db"], {}) is None) == done
 
 
+def test_a_health_check_that_fails_is_told_in_its_own_words() -> None:
+    """A worker that inherited a web server's check runs well, and its log says nothing."""
+    log = [{"ExitCode": 0, "Output": "ok"}, {"ExitCode": 7, "Output": "curl: (7)\nFailed to connect to port 8000\n"}]
+    told = json.loads(inspected(Health={"Status": "unhealthy", "Log": log}))
+    told["RestartCount"] = 0
+    told["Config"]["Healthcheck"] = {"Test": ["CMD-SHELL", "curl -f http://localhost:8000/health"]}
+
+    class Calm:
+        def last_log_lines(self, service: str) -> list[str]:
+            return ["celery@1 ready"]
+
+    calm: Any = Calm()
+    error = stack._unhealthy(calm, "db", parse_inspected(json.dumps(told)))
+    assert error.message == (
+        "service db is unhealthy: celery@1 ready; its health check, curl -f http://localhost:8000/health, said: "
+        "Failed to connect to port 8000"
+    )
+    told["State"]["Health"] = {"Status": "starting", "Log": None}
+    assert "health check" not in stack._unhealthy(calm, "db", parse_inspected(json.dumps(told))).message
+
+
 class Recorder:
     """Compose as `start_data` meets it, noting what happens in which order."""
 

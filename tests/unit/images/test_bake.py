@@ -19,6 +19,7 @@ from bootstrap.errors import CloudError, ConflictError, NotFoundError
 from bootstrap.images import bake as images
 from bootstrap.images import changed
 from bootstrap.images.inputs import Inputs
+from bootstrap.images.workshop import ABANDONED_S, PACKER_TAG
 from bootstrap.ports.cloud import Droplet, SSHKey
 from bootstrap.stack import loading as stacks
 from tests.fakes.cloud import FakeCloud, ago
@@ -91,7 +92,7 @@ def shop(root: Path, cloud: FakeCloud, tmp_path: Path) -> images.Workshop:
 
 
 def build(shop: images.Workshop, root: Path, *, region: str = "nyc3", if_changed: bool = False) -> images.Built:
-    return images.build(shop, root / "stack", region=region, size="s-2vcpu-2gb", if_changed=if_changed)
+    return images.build(shop, root / "stack", region=region, size="s-2vcpu-2gb", if_changed=if_changed, base="none")
 
 
 def packer(shop: images.Workshop) -> MemoryPacker:
@@ -151,6 +152,46 @@ def test_if_changed_builds_only_for_what_is_baked(shop: images.Workshop, root: P
     assert build(shop, root, region="fra1", if_changed=True).seconds is not None, "no image there yet"
 
 
+def test_what_changed_since_the_last_image_is_told(shop: images.Workshop, root: Path) -> None:
+    said = Telling()
+    shop = replace(shop, progress=said)
+    first = build(shop, root).image
+    assert said.changes() == [], "the first one changes nothing"
+    write(
+        root,
+        {"stack/nginx/conf.d/site.conf": "# changed\n", "stack/new.conf": "", "packer/files/lib.sh": "# changed\n"},
+    )
+    build(shop, root)
+    told = "changed since {}: new.conf (new), nginx/conf.d/site.conf, bootstrap itself"
+    assert said.changes() == [told.format(first.name)]
+    (root / "stack/new.conf").unlink()
+    write(root, {f"stack/many/{number}": "" for number in range(9)})
+    build(shop, root)
+    assert said.changes()[1].endswith("many/5 (new), 4 files more")
+    build(shop, root)
+    assert said.changes()[2].endswith(": nothing")
+    build(replace(shop, state_dir=root / "another computer"), root)
+    assert len(said.changes()) == 3
+    build(shop, root)
+    assert len(said.changes()) == 4, "the same was baked elsewhere"
+    write(root, {"stack/more.conf": ""})
+    build(replace(shop, state_dir=root / "another computer"), root)
+    build(shop, root)
+    assert len(said.changes()) == 5, "another one was baked elsewhere"
+
+
+class Telling(Quiet):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+    def changes(self) -> list[str]:
+        return [text for text in self.said if text.startswith("changed since")]
+
+
 def test_a_failed_build_leaves_no_image_that_create_would_find(shop: images.Workshop, root: Path) -> None:
     packer(shop).error = "no such host"
     with pytest.raises(CloudError):
@@ -162,7 +203,7 @@ def test_what_killed_builds_left_is_deleted_but_not_what_others_may_need(
     shop: images.Workshop, root: Path, cloud: FakeCloud
 ) -> None:
     build(shop, root)
-    own, tag = tuple(packer(shop).variables["tags"]), images.PACKER_TAG
+    own, tag = tuple(packer(shop).variables["tags"]), PACKER_TAG
     droplets = [
         Droplet(1, "packer-mine", "active", "nyc3", "s", 0, None, None, tags=own, created_at=ago(60)),
         Droplet(2, "packer-theirs", "active", "nyc3", "s", 0, None, None, tags=(tag, f"{tag}:x"), created_at=ago(60)),
@@ -197,12 +238,29 @@ def test_prune_keeps_the_newest_and_those_in_use(shop: images.Workshop, cloud: F
         cloud.add_image(f"a-{age}", "bootstrap-image", "bootstrap-image:a", created_at=ago(age)) for age in (4, 3, 2, 1)
     ]
     b = cloud.add_image("b", "bootstrap-image", "bootstrap-image:b", created_at=ago(5))
-    unfinished = cloud.add_image(name, created_at=ago(images.ABANDONED_S + 60))
+    unfinished = cloud.add_image(name, created_at=ago(ABANDONED_S + 60))
     being_tagged, mine = cloud.add_image(name, created_at=ago(10)), cloud.add_image("mine", created_at=ago(9))
     cloud._droplets[1] = Droplet(1, "example.com-1", "active", "nyc3", "s", a[1].id, None, None, created_at=ago(60))
     deleted = images.prune(shop.cloud, shop.progress, keep=1)
     assert {image.id for image in deleted} == {a[0].id, a[2].id, unfinished.id}
     assert {image.id for image in cloud.images()} == {a[1].id, a[3].id, b.id, being_tagged.id, mine.id}
+
+
+def test_delete_is_for_all_that_are_named_or_for_none(shop: images.Workshop, cloud: FakeCloud) -> None:
+    used, mine, base = (
+        cloud.add_image("used", "bootstrap-image", "bootstrap-image:a", created_at=ago(3)),
+        cloud.add_image("mine", created_at=ago(2)),
+        cloud.add_image("base", "bootstrap-base", created_at=ago(1)),
+    )
+    free = cloud.add_image("free", "bootstrap-image", "bootstrap-image:a", created_at=ago(4))
+    cloud._droplets[1] = Droplet(1, "example.com-1", "active", "nyc3", "s", used.id, None, None, created_at=ago(60))
+    with pytest.raises(ConflictError, match=r"\(used\) is in use: example.com-1"):
+        images.delete(cloud, shop.progress, [free.id, used.id])
+    with pytest.raises(NotFoundError, match=str(mine.id)):
+        images.delete(cloud, shop.progress, [free.id, mine.id])
+    assert len(cloud.images()) == 4
+    assert images.delete(cloud, shop.progress, [free.id, base.id, free.id]) == [free, base]
+    assert {image.id for image in cloud.images()} == {used.id, mine.id}
 
 
 def test_an_unknown_image_is_not_found(shop: images.Workshop) -> None:

@@ -19,7 +19,8 @@ from bootstrap_agent.contract.paths import COMPOSE_FILE, ENV_EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[3]
 Change = Callable[[dict[str, Any]], object]
-POSTGRES = {"image": "postgres:17", "restart": "always", "user": "999", "healthcheck": {"test": ["CMD", "pg_isready"]}}
+EARLY = {"test": ["CMD", "pg_isready"], "start_period": "60s", "start_interval": "1s"}
+POSTGRES = {"image": "postgres:17", "restart": "always", "user": "999", "healthcheck": EARLY}
 
 
 @pytest.fixture
@@ -233,5 +234,6 @@ def test_the_command_fails_on_errors_and_when_strict_on_warnings(
     capsys.readouterr()
     assert main.run(["stack", "check", str(hello), "--json"]) == 2
     report = json.loads(capsys.readouterr().out)
+    assert report["memory"] == {"limits_mib": 0, "without_limit": ["app", "nginx"]}
     assert (report["errors"], report["warnings"]) == (1, 1)
     assert report["findings"][0].keys() == {"severity", "where", "what", "remedy", "at"}
