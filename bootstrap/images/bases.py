@@ -45,7 +45,7 @@ def find_or_make(
     """`about` is the stack, as Packer's variables have it. None when there is to be none. In the lock of a build."""
     if choice == "none":
         return None
-    machine = Inputs({**inputs.under("packer"), **inputs.under("wheel")})
+    machine = Inputs({**inputs.under("packer"), **inputs.under("wheel")}, "")
     # of a size, as no droplet may have a smaller disk than the one that its image was made on
     kind, stack = f"{KIND_TAG}{machine.hash}-{size}", f"{STACK_TAG}{about['stack_name']}"
     found = None if choice == "new" else _fitting(shop.cloud, kind, stack, region)

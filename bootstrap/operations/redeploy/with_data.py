@@ -113,7 +113,7 @@ def _given_up(env: Environment, deployment: finding.Deployment, to: int | None) 
     if not found:
         raise NotFoundError(
             f"no snapshot holds the data as image {image_id} left them",
-            "bootstrap rollback without --with-data, or bootstrap restore with a backup of before",
+            "bootstrap rollback, without --with-data; or bootstrap restore ID, with a backup of before",
         )
     return _goes(found[0], image_id)
 

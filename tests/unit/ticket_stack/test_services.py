@@ -24,14 +24,18 @@ ALL = {
 
 
 def manage(service: str, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return python(service, "-m", "django", *argv, **changes)
+
+
+def python(service: str, *argv: str, **changes: str) -> subprocess.CompletedProcess[str]:
     secrets = {name: f"{name}-of-a-test-{'x' * length}" for name, length in STACK.secrets_to_generate.items()}
     given = {"DATABASE_URL": "sqlite://:memory:", "CELERY_BROKER_URL": "amqp://127.0.0.1:1/", **changes}
     env = STACK.env_template.render("tickets.example", secrets, {}) | given
-    python = {"PYTHONPATH": str(SERVICES), "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": ALL[service]}
+    own = {"PYTHONPATH": str(SERVICES), "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": ALL[service]}
     return subprocess.run(
-        [sys.executable, "-m", "django", *argv],
+        [sys.executable, *argv],
         cwd=SERVICES / service,
-        env={"PATH": os.environ["PATH"], **python, **env},
+        env={"PATH": os.environ["PATH"], **own, **env},
         capture_output=True,
         text=True,
         timeout=120,
@@ -43,6 +47,12 @@ def test_its_own_tests_pass(service: str) -> None:
     done = manage(service, "test", "--verbosity=1")
     assert done.returncode == 0, done.stderr
     assert "OK" in done.stderr and "Ran 0 tests" not in done.stderr
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_what_its_processes_share_is_there_before_they_are(service: str) -> None:
+    done = python(service, "-c", "import sys, common.wsgi; print('common.health' in sys.modules)")
+    assert done.stdout.strip() == "True", done.stderr
 
 
 @pytest.mark.parametrize("service", ALL)
