@@ -7,12 +7,13 @@ the suites that hold the fake and the real agent against it go through all of it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.maintenance import Maintenance, MaintenanceOrder, MaintenanceState  # noqa: F401
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.replacing import (  # noqa: F401
@@ -203,36 +204,6 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     alarms: tuple[Alarm, ...] = ()
     # since when visitors are led to a page that asks them to come again
     maintenance: datetime | None = None
-
-
-class MaintenanceOrder(msgspec.Struct, frozen=True):
-    """What `maintenance on` takes on stdin. `allow`: networks that meet the stack; `page`: HTML, else the stack's own
-    `maintenance.html`, else one of ours."""
-
-    allow: tuple[str, ...] = ()
-    retry_after_s: int = 300
-    page: str | None = None
-
-
-class Maintenance(msgspec.Struct, frozen=True):
-    """`since` is None where visitors come in."""
-
-    since: datetime | None = None
-    allow: tuple[str, ...] = ()
-    retry_after_s: int | None = None
-
-
-class MaintenanceState(msgspec.Struct, frozen=True):
-    """As it lies on the data volume, with nothing secret."""
-
-    since: datetime
-    allow: tuple[str, ...]
-    retry_after_s: int
-    page: str
-
-    @classmethod
-    def unreadable(cls) -> MaintenanceState:
-        return cls(datetime.now(timezone.utc).replace(microsecond=0), (), 300, "")
 
 
 class Ensured(msgspec.Struct, frozen=True):
