@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from bootstrap_agent.contract import form, paths
+from bootstrap_agent.contract import form, paths, units
 from bootstrap_agent.contract.answers import MaintenanceState
 from bootstrap_agent.contract.errors import BootstrapError
 from bootstrap_agent.files import write_atomic
 from bootstrap_agent.run import note, run
 
-UNIT = "bootstrap-maintenance.service"
 # where the page answers; the machine's guard lets nobody in there who was not led there (packer/files/firewall.nft)
 HTTP, HTTPS = 4180, 4143
 _TABLE = "table inet bootstrap_maintenance"
@@ -104,7 +103,7 @@ def end() -> None:
 
 def _end_here() -> None:
     run(["nft", "-f", "-"], stdin=_NONE)
-    run(["systemctl", "--quiet", "stop", UNIT], check=False)
+    run(["systemctl", "--quiet", "stop", units.MAINTENANCE], check=False)
     paths.LED_AWAY.unlink(missing_ok=True)
 
 
@@ -112,7 +111,7 @@ def follow() -> None:
     """What the data volume says, once it is there. A site that cannot apologise is better than none: no error."""
     try:
         if (wanted := state()) is not None:
-            run(["systemctl", "--quiet", "--no-block", "restart", UNIT])
+            run(["systemctl", "--quiet", "--no-block", "restart", units.MAINTENANCE])
             lead_away(wanted, old=True)
         elif paths.LED_AWAY.exists():
             _end_here()

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from bootstrap_agent import detour, unavailable, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.compose import Compose
+from bootstrap_agent.contract import units
 from bootstrap_agent.contract.answers import Maintenance, MaintenanceOrder, MaintenanceState
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import HostError, UsageError
@@ -40,7 +41,7 @@ def on(
         page=page or unavailable.page(deployment.domain),
     )
     detour.order(wanted)
-    run(["systemctl", "--quiet", "restart", detour.UNIT])
+    run(["systemctl", "--quiet", "restart", units.MAINTENANCE])
     until(_answers, timeout_s=READY_S, pause_s=0.1, late=lambda: _silent(before))
     detour.lead_away(wanted, old=False)
     _let_finish(x, compose)
@@ -91,7 +92,7 @@ def _silent(before: MaintenanceState | None) -> HostError:
     # whom nobody can tell is let in, unless they were led away before
     if before is None:
         detour.end()
-    return HostError(f"{detour.UNIT} does not answer", f"journalctl -u {detour.UNIT} on the droplet")
+    return HostError(f"{units.MAINTENANCE} does not answer", f"journalctl -u {units.MAINTENANCE} on the droplet")
 
 
 def _let_finish(x: XBootstrap, compose: Compose) -> None:

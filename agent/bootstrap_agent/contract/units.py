@@ -13,6 +13,8 @@ CERTIFICATE_TIMER = "bootstrap-certificate.timer"
 ALERTS_TIMER = "bootstrap-alerts.timer"
 # no timer: it is at work all the time, on the droplet that is live
 ARCHIVE = "bootstrap-archive.service"
+# runs while the site is in maintenance
+MAINTENANCE = "bootstrap-maintenance.service"
 BACKUP_TIMERS = (DATABASE_TIMER, MEDIA_TIMER)
 TIMERS = (ARCHIVE, *BACKUP_TIMERS, CERTIFICATE_TIMER, ALERTS_TIMER)
 

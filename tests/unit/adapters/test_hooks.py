@@ -12,6 +12,7 @@ import pytest
 from bootstrap.adapters.hooks import Hooks
 from bootstrap.errors import BootstrapError
 from tests.fakes.world import Quiet
+from tests.waiting import until
 
 
 def hooks(tmp_path: Path, script: str | None, timeout_s: float = 30, mode: int = 0o755) -> tuple[Hooks, Quiet]:
@@ -65,7 +66,8 @@ def test_one_that_takes_too_long_ends_with_all_that_it_started(tmp_path: Path) -
     with pytest.raises(BootstrapError, match=r"took longer than 0.5 s: begun$"):
         ours.run("pre-deploy", {})
     assert time.monotonic() - began < 20 and "begun" in quiet.texts
-    assert _is_gone(int((tmp_path / "child").read_text()))
+    child = int((tmp_path / "child").read_text())
+    until(lambda: _is_gone(child), "what it had started is gone", 20)
 
 
 def _is_gone(pid: int) -> bool:

@@ -31,7 +31,12 @@ DEPLOYMENT = Deployment(
 
 def test_units_are_the_images_files_and_every_file_is_known() -> None:
     there = {path.name for path in SYSTEMD.iterdir()}
-    named = {*units.AT_BOOT, *units.TIMERS, *(name.replace(".timer", ".service") for name in units.TIMERS)}
+    named = {
+        *units.AT_BOOT,
+        units.MAINTENANCE,
+        *units.TIMERS,
+        *(name.replace(".timer", ".service") for name in units.TIMERS),
+    }
     assert named == there and all(name.startswith(units.PATTERN.removesuffix("*")) for name in there)
 
 
