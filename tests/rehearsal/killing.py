@@ -74,7 +74,7 @@ class Laptop:
         self._work, self._transcript = work, transcript
         self._cloud = Home(Path(env["BOOTSTRAP_CLOUD_HOME"]), Path())
         self._ends = work / "cloud"
-        self._ends.mkdir(mode=0o700)
+        self._ends.mkdir(mode=0o700, exist_ok=True)
         # so that what this laptop leaves is told from what others on this computer do
         self.scratch = work / "tmp"
         self.scratch.mkdir(exist_ok=True)
