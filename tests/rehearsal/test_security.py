@@ -327,6 +327,8 @@ def ends(world: World, ticket: int, *, origin: str | None, headers: dict[str, st
             server_hostname=world.site.domain,
             origin=origin,  # type: ignore[arg-type] # any text, not only what is one
             additional_headers=headers,
+            # how soon is no question here, and two cores may have other work
+            open_timeout=30,
         ) as live:
             live.send(json.dumps({"type": "ping"}))
             while json.loads(live.recv(timeout=15))["type"] != "pong":
