@@ -46,29 +46,27 @@ def _broker() -> None:
 
 
 class _Patient:
-    """A check that fails only where nothing went well for `patience_s`, in whichever of the service's processes."""
+    """A check that may fail, or say nothing, while it went well within `patience_s`, in whichever of the service's
+    processes."""
 
     def __init__(self, check: Callable[[], None], patience_s: float = PATIENCE_S) -> None:
         self._check, self._patience_s = check, patience_s
         # shared, as it is made before the fork; at first nothing went well
         self._well = RawValue(c_double, -math.inf)
 
-    def __call__(self) -> str:
-        try:
-            self._check()
-        except Exception as error:
-            if time.monotonic() - self._well.value > self._patience_s:
-                raise
-            log.warning("away for a moment: %s", type(error).__name__)
-            return AWAY
+    def __call__(self) -> None:
+        self._check()
         self._well.value = time.monotonic()
-        return OK
+
+    @property
+    def was_well(self) -> bool:
+        return time.monotonic() - self._well.value <= self._patience_s
 
 
 class _Readiness:
     """The last answer, for `keep_s` seconds; whoever asks meanwhile waits for the check under way."""
 
-    def __init__(self, checks: Mapping[str, Callable[[], str | None]], keep_s: float = KEEP_S) -> None:
+    def __init__(self, checks: Mapping[str, Callable[[], None]], keep_s: float = KEEP_S) -> None:
         self._keep_s = keep_s
         self._lock = threading.Lock()
         self._checks = checks
@@ -89,11 +87,13 @@ class _Readiness:
         states = {}
         for name, future in under_way.items():
             try:
-                states[name] = future.result(timeout=max(0.0, deadline - time.monotonic())) or OK
+                future.result(timeout=max(0.0, deadline - time.monotonic()))
+                states[name] = OK
             except Exception as error:  # whatever it is, the service is not ready
                 future.cancel()
                 log.warning("%s not reached: %s", name, type(error).__name__)
-                states[name] = "unreachable"
+                check = self._checks[name]
+                states[name] = AWAY if isinstance(check, _Patient) and check.was_well else "unreachable"
         return states
 
 

@@ -119,6 +119,14 @@ class Health(ServiceTest):
         self.assertEqual(self.answer(broker=patient), (200, {"status": "ok", "broker": "away"}))
         self.assertEqual(self.answer(broker=impatient), (503, {"status": "not ready", "broker": "unreachable"}))
 
+    def test_one_that_says_nothing_for_a_moment_is_away_too(self) -> None:
+        release = health.threading.Event()
+        self.addCleanup(release.set)
+        patient = health._Patient(lambda: None)
+        self.assertEqual(self.answer(broker=patient)[0], 200)
+        patient._check = release.wait
+        self.assertEqual(self.answer(broker=patient), (200, {"status": "ok", "broker": "away"}))
+
     def test_one_that_was_never_reached_is_no_broker(self) -> None:
         status, answer = self.answer(broker=health._Patient(health._broker))
         self.assertEqual((status, answer["broker"]), (503, "unreachable"))
