@@ -20,16 +20,16 @@ HTTP, HTTPS = 4180, 4143
 _TABLE = "table inet bootstrap_maintenance"
 _NONE = f"{_TABLE} {{}}\ndelete {_TABLE}\n"
 # of the machine itself and of its containers none is a visitor
-_OURS = '"lo", "docker0"'
+_LET_IN = """iifname { "lo", "docker0" } accept
+        iifname "br-*" accept
+        ip saddr @in4 accept
+        ip6 saddr @in6 accept"""
 _RULES = """{none}{table} {{
     set in4 {{ type ipv4_addr; flags interval; auto-merge; {in4} }}
     set in6 {{ type ipv6_addr; flags interval; auto-merge; {in6} }}
     chain new_connections {{
         type nat hook prerouting priority dstnat - 1; policy accept;
-        iifname {{ {ours} }} accept
-        iifname "br-*" accept
-        ip saddr @in4 accept
-        ip6 saddr @in6 accept
+        {let_in}
         fib daddr type local tcp dport 80 redirect to :{http}
         fib daddr type local tcp dport 443 redirect to :{https}
     }}
@@ -38,18 +38,12 @@ _RULES = """{none}{table} {{
 # connections from before: they begin anew, and are led away then
 _OLD = """    chain old_to_containers {{
         type filter hook forward priority filter - 5; policy accept;
-        iifname {{ {ours} }} accept
-        iifname "br-*" accept
-        ip saddr @in4 accept
-        ip6 saddr @in6 accept
+        {let_in}
         meta l4proto tcp ct status dnat ct original proto-dst {{ 80, 443 }} reject with tcp reset
     }}
     chain old_to_the_machine {{
         type filter hook input priority filter - 5; policy accept;
-        iifname {{ {ours} }} accept
-        iifname "br-*" accept
-        ip saddr @in4 accept
-        ip6 saddr @in6 accept
+        {let_in}
         tcp dport {{ 80, 443 }} reject with tcp reset
     }}
 """
@@ -84,10 +78,10 @@ def rules(allow: tuple[str, ...], *, old: bool) -> str:
         table=_TABLE,
         in4=_elements([str(one) for one in networks if one.version == 4]),
         in6=_elements([str(one) for one in networks if one.version == 6]),
-        ours=_OURS,
+        let_in=_LET_IN,
         http=HTTP,
         https=HTTPS,
-        old=_OLD.format(ours=_OURS) if old else "",
+        old=_OLD.format(let_in=_LET_IN) if old else "",
     )
 
 

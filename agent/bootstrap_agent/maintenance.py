@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import datetime, timezone
 from ipaddress import ip_network
 
-from bootstrap_agent import detour, unavailable, volume
+from bootstrap_agent import detour, stopping, unavailable, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract import units
@@ -98,9 +98,5 @@ def _silent(before: MaintenanceState | None) -> HostError:
 def _let_finish(x: XBootstrap, compose: Compose) -> None:
     """Where the stack can tell when nobody is being answered any more."""
     quiet = x.handover.quiet if x.handover else None
-    if quiet is None:
-        return
-    what = f"quiet {quiet.service}"
-    done = compose.execute(quiet.service, quiet.command, error=HostError, what=what, timeout_s=QUIET_S, check=False)
-    if done.code != 0:
+    if quiet is not None and stopping.ask_quiet(compose, quiet, QUIET_S).code != 0:
         note("somebody was still being answered, and is asked to come again")

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose, Container
 from bootstrap_agent.contract.errors import HostError
-from bootstrap_agent.contract.stack import Handover, XBootstrap
-from bootstrap_agent.run import note, run
+from bootstrap_agent.contract.stack import Handover, Step, XBootstrap
+from bootstrap_agent.run import Result, note, run
 
 STOP_S = 180
 # for those who have just connected to ask what they came for
@@ -75,12 +75,15 @@ def drain(compose: Compose, x: XBootstrap, containers: Sequence[Container]) -> N
         stop(of(containers, front))
         return
     with ThreadPoolExecutor() as at_once:
-        what = f"quiet {quiet.service}"
-        asked = at_once.submit(
-            compose.execute, quiet.service, quiet.command, error=HostError, what=what, timeout_s=QUIET_S, check=False
-        )
+        asked = at_once.submit(ask_quiet, compose, quiet, QUIET_S)
         # first those in front take no more questions, then who is behind them says good-bye to connections that would
         # never end by themselves
         time.sleep(SHORT_S)
         stop(of(containers, front - {quiet.service}))
         asked.result()
+
+
+def ask_quiet(compose: Compose, quiet: Step, timeout_s: float) -> Result:
+    """Code 0 is the stack's own word that nobody is being answered any more."""
+    what = f"quiet {quiet.service}"
+    return compose.execute(quiet.service, quiet.command, error=HostError, what=what, timeout_s=timeout_s, check=False)

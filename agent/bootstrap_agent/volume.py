@@ -47,12 +47,13 @@ def mount(volume: str, x: XBootstrap) -> Volume:
         mount_device(device)
     # a volume that was made larger in the cloud is larger here too; nothing to do costs nothing
     grown = run(["resize2fs", str(device)], check=False)
-    if grown.code != 0:
-        note(f"the file system stays as large as it is: {last_line(grown.err)}")
+    problem = last_line(grown.err) if grown.code != 0 else None
+    if problem is not None:
+        note(f"the file system stays as large as it is: {problem}")
     _make_folders(x)
     _link_letsencrypt()
     detour.follow()
-    return Volume(True, str(device), formatted, last_line(grown.err) if grown.code != 0 else None)
+    return Volume(True, str(device), formatted, problem)
 
 
 def mount_device(device: Path) -> None:
