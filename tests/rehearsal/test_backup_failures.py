@@ -4,6 +4,7 @@ it, and there is no backup more than before. What the object store does to one i
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from bootstrap_agent.contract import paths, units
 from tests.rehearsal.conftest import DOMAIN, Bootstrap, Site, status
-from tests.rehearsal.test_alerts import BACKUP, Droplet
+from tests.rehearsal.test_alerts import BACKUP, DISK, HOG, Droplet
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
@@ -85,13 +86,17 @@ def test_a_backup_that_fails_is_told_and_is_none(droplet: Droplet, bootstrap: Bo
 
 
 def test_two_at_once_are_one_after_the_other(droplet: Droplet, bootstrap: Bootstrap) -> None:
-    """The droplet's own, and one that somebody asks for meanwhile, who is told what is waited for."""
+    """The droplet's own, and one that somebody asks for meanwhile, who is told what is waited for. It has as little
+    weight as the other one."""
     before = backups(droplet)
+    light = "journalctl --quiet --unit='bootstrap-backup-*.scope' | grep --count Started; true"
+    asked_for = int(droplet.root(light))
     droplet.root(f"systemctl start --no-block {BACKUP}")
     until(lambda: "backup" in droplet.root(f"flock --nonblock {paths.LOCK} true || cat {paths.LOCK}"), "it has begun")
     made = bootstrap("backup", "now", DOMAIN, "--json")
     assert json.loads(made.out)["id"] in backups(droplet)
     assert len(backups(droplet) - before) == 2
+    assert int(droplet.root(light)) == asked_for + 1
 
 
 @pytest.mark.long
@@ -122,6 +127,10 @@ def held_in_the_middle(droplet: Droplet) -> None:
     droplet.root(f"{soon} && systemctl daemon-reload && systemctl restart {TIMER}")
     droplet.root("timeout 60 sh -c 'until pkill --signal STOP --exact pg_basebackup; do :; done'")
     droplet.root(f"rm -r {drop_in} && systemctl daemon-reload")
+
+
+def let_go(droplet: Droplet) -> None:
+    droplet.root("pkill --signal CONT --exact pg_basebackup")
 
 
 def the_next_goes_through(droplet: Droplet) -> None:
@@ -171,3 +180,55 @@ def healthy(site: Site) -> bool:
         return site.request("GET", "/health/").status_code == 200
     except httpx.HTTPError:
         return False
+
+
+@pytest.mark.long
+def test_a_disk_that_fills_up_in_the_middle(droplet: Droplet, site: Site) -> None:
+    """To the last block that PostgreSQL may take. A backup needs no room; the database may. One that cannot go on is
+    told, one that can is whole."""
+    before = backups(droplet)
+    held_in_the_middle(droplet)
+    try:
+        # nearly all at once, then what its own extents leave, and some of what is kept for root
+        free = f"$(df --output=avail --block-size=1M {paths.DATA} | tail -1)"
+        droplet.root(
+            f"fallocate --length $(({free} - 64))M {HOG}; head --bytes=128M /dev/zero >>{HOG}; sync", check=False
+        )
+        assert droplet.root(f"df --output=avail {paths.DATA} | tail -1").strip() == "0"
+        let_go(droplet)
+        ended = f"systemctl show {BACKUP} --property=SubState --value"
+        until(lambda: droplet.root(ended).strip() in ("dead", "failed", "auto-restart"), "it has ended", 180)
+        found = droplet.check()
+        assert any(alarm.startswith(DISK) and "100 %" in alarm for alarm in found), found
+        made = backups(droplet) - before
+        assert len(made) + sum(alarm.startswith(f"{BACKUP} failed: ") for alarm in found) == 1, (made, found)
+        for backup in made:
+            is_whole(droplet, backup)
+    finally:
+        droplet.root(f"rm --force {HOG}")
+        droplet.root(AGAIN)
+    until(lambda: healthy(site), "the site is well again", 180)
+    the_next_goes_through(droplet)
+    assert not any(alarm.startswith((DISK, BACKUP)) for alarm in droplet.check())
+
+
+@pytest.mark.long
+def test_a_replacement_in_the_middle_waits_for_its_end(droplet: Droplet, bootstrap: Bootstrap, site: Site) -> None:
+    before, name = backups(droplet), status(bootstrap)["droplet"]["name"]
+    held_in_the_middle(droplet)
+    argv = [str(bootstrap.program), "--cloud", "local", "redeploy", DOMAIN]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(argv, cwd=bootstrap.work, env=dict(bootstrap.env), stderr=pipe, text=True) as running:
+        assert running.stderr
+        said = []
+        for line in running.stderr:
+            said.append(line)
+            if "waiting, as " in line and len(backups(droplet) - before) == 0:
+                assert status(bootstrap)["droplet"]["name"] == name and healthy(site)
+                let_go(droplet)
+    assert running.returncode == 0, said
+    assert any("waiting, as " in line for line in said), said
+    (made,) = backups(droplet) - before
+    is_whole(droplet, made)
+    assert status(bootstrap)["droplet"]["name"] != name
+    the_next_goes_through(droplet)

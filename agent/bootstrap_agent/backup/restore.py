@@ -5,17 +5,19 @@ the end. A restore that fails leaves what was there, and up to then the site ser
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from msgspec import UNSET
 
 from bootstrap_agent import secrets, stack, stopping, volume
 from bootstrap_agent.backup import evidence, identities, pipeline, settings, version1
+from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.choose import Chosen, check, choose
 from bootstrap_agent.backup.cluster import Cluster
-from bootstrap_agent.backup.database import Database
+from bootstrap_agent.backup.database import Database, Lasting
 from bootstrap_agent.backup.media import Staging
 from bootstrap_agent.backup.pipeline import Identity
+from bootstrap_agent.backup.recipient import recipient_of
 from bootstrap_agent.backup.recovery import Recovery, Server, rows_differ
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import source_of
@@ -26,7 +28,7 @@ from bootstrap_agent.contract.errors import BackupError, BootstrapError
 from bootstrap_agent.contract.manifest import ClusterPart, Held, Manifest, MediaPart
 from bootstrap_agent.contract.paths import AFTER_RESTORE
 from bootstrap_agent.contract.release import Release
-from bootstrap_agent.contract.stack import XBootstrap
+from bootstrap_agent.contract.stack import Databases, XBootstrap
 from bootstrap_agent.files import exchange, write_atomic
 from bootstrap_agent.run import note
 
@@ -45,7 +47,27 @@ def restore(
         note("values and certificates")
         kept = settings.restore(store, chosen.newest.settings, _identity(order, chosen.newest))
         secrets.merge(kept, release.folder)
-    return _Restore(store, chosen, order, x, compose, secrets.environment(release.folder)).run()
+    environment = secrets.environment(release.folder)
+    if chosen.databases and chosen.goal.time and x.databases:
+        _send_the_log(deployment, x.databases, store, compose, environment)
+    return _Restore(store, chosen, order, x, compose, environment).run()
+
+
+def _send_the_log(
+    deployment: Deployment, names: Databases, store: BackupStore, compose: Compose, environment: Mapping[str, str]
+) -> None:
+    """A moment of just now lies in the part of the log that is still here. Where that cannot be sent, recovery says
+    whether what is in Spaces reaches so far."""
+    if not stopping.of(stopping.running(compose), [names.service]):
+        return
+    try:
+        with closing(Lasting(Database(compose, names, environment))) as database:
+            archiver = Archiver(store, database, Cluster(compose, names, environment), recipient_of(deployment))
+            # the log may have been let go, with its slot
+            archiver.begin()
+            archiver.flush()
+    except BootstrapError as error:
+        note(f"what was written last is not sent before: {error.message}")
 
 
 class _Restore:
