@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 
-FIRST_PART = 16 << 20
+FIRST_PART = 8 << 20
 # 10,000 parts are allowed: parts double in size now and then, so that no media folder is too large
-PARTS_OF_A_SIZE = 2000
+PARTS_OF_A_SIZE = 1500
+NOW = (FIRST_PART, PARTS_OF_A_SIZE)
+# of objects from before 0.4.0, which memory held one part of
+BEFORE = (16 << 20, 2000)
 _PLAIN, _PARTS = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{32}-[0-9]+")
 
 
@@ -20,15 +23,15 @@ class Digest:
         self._sha256 = hashlib.sha256()
         self._etag = (etag or "").strip('"')
         self._plain = hashlib.md5(usedforsecurity=False) if _PLAIN.fullmatch(self._etag) else None
-        self._parts = _Parts() if _PARTS.fullmatch(self._etag) else None
+        self._parts = [_Parts(cut) for cut in (NOW, BEFORE)] if _PARTS.fullmatch(self._etag) else []
 
     def update(self, data: bytes) -> None:
         self.size += len(data)
         self._sha256.update(data)
         if self._plain:
             self._plain.update(data)
-        if self._parts:
-            self._parts.update(data)
+        for parts in self._parts:
+            parts.update(data)
 
     @property
     def sha256(self) -> str:
@@ -39,20 +42,25 @@ class Digest:
         if self._plain:
             return self._plain.hexdigest() == self._etag
         if self._parts:
-            return self._parts.etag() == self._etag or (False if self._etag.endswith("-1") else None)
+            same = any(parts.etag() == self._etag for parts in self._parts)
+            return same or (False if self._etag.endswith("-1") else None)
         return None
 
 
 class _Parts:
-    """As `upload.Upload` cuts them."""
+    """As `upload.Upload` cuts them, or did."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut: tuple[int, int]) -> None:
+        self._cut = cut
         self._done: list[bytes] = []
         self._begin()
 
     def _begin(self) -> None:
         self._part = hashlib.md5(usedforsecurity=False)
-        self._left = part_size(len(self._done))
+        self._left = self._size()
+
+    def _size(self) -> int:
+        return part_size(len(self._done), *self._cut)
 
     def update(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -65,11 +73,11 @@ class _Parts:
                 self._begin()
 
     def etag(self) -> str:
-        begun = self._left < part_size(len(self._done))
+        begun = self._left < self._size()
         sums = [*self._done, self._part.digest()] if begun or not self._done else self._done
         return f"{hashlib.md5(b''.join(sums), usedforsecurity=False).hexdigest()}-{len(sums)}"
 
 
-def part_size(parts_sent: int) -> int:
+def part_size(parts_sent: int, first: int = FIRST_PART, of_a_size: int = PARTS_OF_A_SIZE) -> int:
     """Of the next part of an upload, in bytes."""
-    return FIRST_PART << (parts_sent // PARTS_OF_A_SIZE)
+    return first << (parts_sent // of_a_size)

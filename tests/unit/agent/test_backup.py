@@ -233,5 +233,5 @@ def test_rows_at_the_mark_are_between_what_was_seen_before_and_after_it() -> Non
 
 
 def test_parts_of_an_upload_grow_so_that_ten_thousand_hold_any_volume() -> None:
-    assert part_size(0) == 16 << 20
+    assert part_size(0) == 8 << 20
     assert sum(part_size(number) for number in range(10_000)) > 900 << 30
