@@ -199,7 +199,7 @@ def test_a_disk_that_fills_up_in_the_middle(droplet: Droplet, site: Site) -> Non
         ended = f"systemctl show {BACKUP} --property=SubState --value"
         until(lambda: droplet.root(ended).strip() in ("dead", "failed", "auto-restart"), "it has ended", 180)
         found = droplet.check()
-        assert any(alarm.startswith(DISK) and "100 %" in alarm for alarm in found), found
+        assert any(alarm.startswith(DISK) for alarm in found), found
         made = backups(droplet) - before
         assert len(made) + sum(alarm.startswith(f"{BACKUP} failed: ") for alarm in found) == 1, (made, found)
         for backup in made:
