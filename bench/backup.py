@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,15 +99,20 @@ def p99(waited: list[float]) -> float:
     return sorted(waited)[int(len(waited) * 0.99)]
 
 
-def under_load(cloud: Cloud, droplet: Droplet) -> tuple[list[float], list[float]]:
-    """Without a backup, and while one is made."""
+def under_load(cloud: Cloud, droplet: Droplet) -> dict[str, list[float]]:
+    """Without a backup, while one is made, and while others' programs do the same."""
+    what: dict[str, Callable[[], object]] = {
+        "before": lambda: time.sleep(QUIET_S),
+        "in a backup": lambda: droplet.ask("back-up"),
+        "while the others' programs back up": lambda: droplet.ask("others-again"),
+    }
+    found = {}
     with visited(cloud) as waited:
-        waited.clear()
-        time.sleep(QUIET_S)
-        before = waited.copy()
-        waited.clear()
-        droplet.ask("back-up")
-        return before, waited.copy()
+        for name, happens in what.items():
+            waited.clear()
+            happens()
+            found[name] = waited.copy()
+    return found
 
 
 def phase(told: Told, begins: str) -> float:
@@ -123,7 +128,7 @@ def measure(cloud: Cloud, size: int) -> None:
     filled = droplet.ask("fill")
     others = droplet.ask("others")
     made = droplet.ask("back-up")
-    before, during = under_load(cloud, droplet)
+    visits = under_load(cloud, droplet)
     others_back = droplet.ask("others-restore")
     back = droplet.ask("restore")
     show(size, filled, made, others, back, others_back)
@@ -132,11 +137,10 @@ def measure(cloud: Cloud, size: int) -> None:
         f"{size} MiB: {memory(made)}"
     )
     print(f"restore: {memory(back)}")
-    print(
-        f"p99 of {len(before)} requests before and {len(during)} in a backup: {p99(before) * 1000:.0f} and "
-        f"{p99(during) * 1000:.0f} ms, ratio {p99(during) / p99(before):.2f}",
-        flush=True,
-    )
+    usual = p99(visits["before"])
+    for when, waited in visits.items():
+        print(f"p99 of {len(waited)} requests {when}: {p99(waited) * 1000:.0f} ms, {p99(waited) / usual:.2f} times")
+    sys.stdout.flush()
 
 
 def memory(told: Told) -> str:
