@@ -58,6 +58,8 @@ class Replacement:
     predicted_hold_s: float | None = None
     # by which the candidate is asked whether it answers; empty for the stack's health
     serving: tuple[str, ...] = ()
+    # whether visitors who come to the candidate before the data wait there; None while it was not asked
+    new_holds: bool | None = None
     snapshot: str | None = None
     reason: str | None = None
     # an earlier run was interrupted
@@ -211,12 +213,16 @@ class Replacement:
             f"reserved IP {self.address} at {names.get(address or 0, address or 'no droplet')}"
         )
 
-    def attach(self, droplet: Droplet, away_from: Droplet | None) -> None:
-        """Only a droplet of this replacement gives the volume away; the cloud refuses a second attachment."""
-        holder = self.volume_at()
-        if away_from is not None and holder == away_from.id:
-            self.env.cloud.detach_volume(self.volume.id, away_from.id)
-        self.env.cloud.attach_volume(self.volume.id, droplet.id)
+    def attach(self, droplet: Droplet, away_from: Droplet | None, *, with_address: bool = False) -> None:
+        """Only a droplet of this replacement gives the volume away; the cloud refuses a second attachment. The address
+        moves while the volume is detached: what is attached makes the droplet busy, and the provider would refuse."""
+        cloud, volume_id = self.env.cloud, self.volume.id
+        detached = cloud.begin_detach(volume_id, away_from.id) if away_from is not None else None
+        if with_address:
+            self.hold_address(droplet)
+        if detached is not None:
+            detached()
+        cloud.attach_volume(volume_id, droplet.id)
 
     def hold_address(self, droplet: Droplet) -> None:
         if self.address_at() != droplet.id:

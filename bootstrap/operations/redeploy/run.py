@@ -17,7 +17,7 @@ from bootstrap.operations.redeploy.back import discard_candidate
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.replacement import Replacement, Wish, standing_of
 from bootstrap.operations.redeploy.resume import resume
-from bootstrap.operations.redeploy.table import GOING_BACK, Action, State, following, on_failure
+from bootstrap.operations.redeploy.table import BEFORE_STOP, GOING_BACK, Action, State, following, on_failure
 from bootstrap.operations.redeploy.told import keep
 from bootstrap.operations.redeploy.watching import watching
 from bootstrap.ports.cloud import Droplet, Size
@@ -215,9 +215,10 @@ def _new_size(env: Environment, serving: Droplet) -> Size | None:
 
 
 def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
+    if work.old is not None and work.state in BEFORE_STOP:
+        # the data are there, so that nobody else can serve
+        work.hold_address(work.old)
     if work.state is State.IDLE:
-        if work.old is not None:
-            work.hold_address(work.old)
         return
     work.env.progress.note(f"an earlier replacement was interrupted: going on from {work.state.value}")
     if work.new is None or image_id in (None, work.new.image_id):
