@@ -89,10 +89,12 @@ def stop_live(work: Replacement) -> None:
 
 
 def _stand_by(work: Replacement) -> None:
-    work.new_holds = False
+    work.address_first = False
     with suppress(UsageError):
         # an agent of an earlier image cannot wait for the volume before it comes, nor hold who comes before that
-        work.new_holds = remote.agent(work.host(work.new_droplet()), answers.STANDBY).holds
+        holds = remote.agent(work.host(work.new_droplet()), answers.STANDBY).holds
+        # data that are gone back to may be given up once more, until the candidate was checked: nobody writes them
+        work.address_first = holds and work.wish.data is None
 
 
 def _stop(work: Replacement, host: Host) -> None:
@@ -121,15 +123,15 @@ def snapshot_volume(work: Replacement) -> None:
 
 
 def move_volume(work: Replacement) -> None:
-    """The address comes before the data where somebody holds the visitors there: while the provider detaches them, and
-    not before that is on its way, as until then the old droplet may let visitors in again."""
+    """The address comes before the data where visitors are held there: while the volume is detached, and not before
+    that is on its way, as until then the old droplet may let visitors in again."""
     work.require_in_time(MARGIN_S)
-    if work.new_holds is None:
+    if work.address_first is None:
         # an earlier run had asked
         _stand_by(work)
     with work.provider():
         exchange.go_back(work)
-        work.attach(work.new_droplet(), away_from=work.old_droplet(), with_address=bool(work.new_holds))
+        work.attach(work.new_droplet(), away_from=work.old_droplet(), with_address=bool(work.address_first))
 
 
 def start_candidate(work: Replacement) -> None:
@@ -144,7 +146,7 @@ def start_candidate(work: Replacement) -> None:
     else:
         work.note_parts(taken.seconds)
         work.serving = taken.serving
-    if work.new_holds:
+    if work.address_first:
         # who waited there was let in
         work.let_in()
 
