@@ -130,6 +130,20 @@ def test_killed_wherever_visitors_wait(turn: Turn) -> None:
 
 
 @pytest.mark.long
+def test_whoever_waits_is_answered_though_nobody_runs_the_command_again(turn: Turn) -> None:
+    """The new droplet has the address and gets the data: it takes over by itself."""
+    (after,) = [point for point in steps_in(turn.usual, "after") if point.step == step_of(Action.MOVE_VOLUME)]
+    killed = turn.laptop.run("redeploy", DOMAIN, kill=[after])
+    assert killed.point == after, killed.said
+    turn.book.patience_s = PATIENCE_S
+    assert turn.book.write("answered by the new machine") == 201
+    assert turn.cli("status", DOMAIN, "--json").json()["state"] == "replacing"
+    ran = turn.laptop.run("redeploy", DOMAIN)
+    assert ran.code == 0, ran.said
+    turn.is_whole()
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["in", "after"])
 def test_killed_at_each_step(turn: Turn, moment: str) -> None:
     with visited(turn) as seen:
