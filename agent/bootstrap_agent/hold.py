@@ -11,10 +11,10 @@ from __future__ import annotations
 from bootstrap_agent.run import run
 
 _TABLE = "table inet bootstrap_hold"
-_NONE = f"{_TABLE} {{}}\ndelete {_TABLE}\n"
+NONE = f"{_TABLE} {{}}\ndelete {_TABLE}\n"
 # before the machine's own guard and before Docker rewrites the address, not of the machine itself; a
 # reboot forgets it
-_RULES = f"""{_NONE}{_TABLE} {{
+RULES = f"""{NONE}{_TABLE} {{
     chain new_connections {{
         type filter hook prerouting priority mangle - 1; policy accept;
         iifname != "lo" fib daddr type local tcp dport {{ 80, 443 }} tcp flags & (fin | syn | rst | ack) == syn drop
@@ -24,8 +24,8 @@ _RULES = f"""{_NONE}{_TABLE} {{
 
 
 def hold() -> None:
-    run(["nft", "-f", "-"], stdin=_RULES)
+    run(["nft", "-f", "-"], stdin=RULES)
 
 
 def release() -> None:
-    run(["nft", "-f", "-"], stdin=_NONE)
+    run(["nft", "-f", "-"], stdin=NONE)

@@ -37,20 +37,31 @@ Jobs = Callable[[Compose, XBootstrap], None]
 def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
     prepare(release, deployment, x, compose)
     try:
-        restored = AFTER_RESTORE.exists()
-        if restored:
-            _empty(x.queues)
-        start_data(compose, x)
-        note("all services")
-        start(compose, compose.services(), everything=True)
-        if restored:
-            _after_restore(compose, x)
+        _start_all(compose, x)
     finally:
         # also when one of them failed: what the others answer is better than no answer
         hold.release()
         bound.disarm()
     boot.enable()
     return Services(states(compose.containers()))
+
+
+def bring_up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> None:
+    """For a droplet that takes over: whoever waits there is let in by the caller, and not when a service failed, as
+    somebody else may serve them yet."""
+    prepare(release, deployment, x, compose)
+    _start_all(compose, x)
+
+
+def _start_all(compose: Compose, x: XBootstrap) -> None:
+    restored = AFTER_RESTORE.exists()
+    if restored:
+        _empty(x.queues)
+    start_data(compose, x)
+    note("all services")
+    start(compose, compose.services(), everything=True)
+    if restored:
+        _after_restore(compose, x)
 
 
 def prepare(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> None:

@@ -6,7 +6,7 @@ command `takeover` waits for that and tells how it went; where nobody stands by,
 
 from __future__ import annotations
 
-from bootstrap_agent import takeover
+from bootstrap_agent import hold, takeover
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract import errors, form, paths
 from bootstrap_agent.contract.answers import StandingBy, TakenOver, TakeoverTold
@@ -25,12 +25,14 @@ TAKEOVER_S = 600
 
 
 def begin() -> StandingBy:
-    """Again: the one before stands by no more."""
+    """Again: the one before stands by no more. Whoever comes here before the data waits; also when they never come, as
+    the address may be here still."""
     end()
     paths.TAKEOVER.unlink(missing_ok=True)
+    hold.hold()
     unit = ["--quiet", "--collect", f"--unit={UNIT}", "--property=RuntimeMaxSec=5000"]
     run(["systemd-run", *unit, str(paths.AGENT), "standby", "wait"])
-    return StandingBy(True)
+    return StandingBy(True, holds=True)
 
 
 def end() -> StandingBy:

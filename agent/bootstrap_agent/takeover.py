@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from bootstrap_agent import boot, delayed, gate, hold, seal, stack, volume
+from bootstrap_agent import boot, bound, delayed, gate, hold, seal, stack, volume
 from bootstrap_agent.certificate import pair
 from bootstrap_agent.clock import Clock
 from bootstrap_agent.compose import Compose, Container
@@ -36,7 +36,10 @@ def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: 
     found = _preflight()
     if found is None or x.handover is None or paths.AFTER_RESTORE.exists():
         with clock.part("up"):
-            stack.up(release, deployment, x, compose)
+            stack.bring_up(release, deployment, x, compose)
+        hold.release()
+        bound.disarm()
+        boot.enable()
         return TakenOver(clock.seconds, x.serving, whole=True)
     pair.install(release, deployment, x)
     serve(deployment, x, compose, clock, jobs=not (found.unchanged and x.handover.skip_unchanged_jobs))

@@ -14,7 +14,7 @@ Semantics every implementation keeps (tests/contract/cloud runs one suite agains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -278,6 +278,9 @@ class Cloud(Protocol):
         """Attached or not; returns when it has that size. No-op when it is as large already."""
 
     def detach_volume(self, volume_id: str, droplet_id: int) -> None: ...
+    def begin_detach(self, volume_id: str, droplet_id: int) -> Callable[[], None]:
+        """Returns when it is asked for and comes true whatever becomes of the caller; what is returned waits for it."""
+
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]: ...
     def volume_snapshot(self, snapshot_id: str) -> VolumeSnapshot | None: ...
     def tagged_volume_snapshots(self, tag: str) -> list[VolumeSnapshot]:

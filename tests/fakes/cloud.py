@@ -301,6 +301,10 @@ class FakeCloud:
                 self.before("detach", self._droplets[droplet_id])
                 self._volumes[volume_id] = replace(volume, droplet_ids=())
 
+    def begin_detach(self, volume_id: str, droplet_id: int) -> Callable[[], None]:
+        self.detach_volume(volume_id, droplet_id)
+        return lambda: None
+
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]:
         return [snapshot for snapshot in self._snapshots.values() if snapshot.volume_id == volume_id]
 

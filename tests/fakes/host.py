@@ -80,6 +80,8 @@ class Machine:
     ill_in_the_end: bool = False
     # likewise, the parts of a replacement
     knows_handover: bool = True
+    # likewise, that the address may come before the data
+    knows_holding: bool = True
 
     # what its visitors meet instead of the stack
     away: answers.MaintenanceOrder | None = None
@@ -201,7 +203,7 @@ class FakeHost:
             machine.mounted = True
             return HostResult(8, "", "error: /serving/auth/: boom, for 60 s\n")
         if (command in ("stack up", "takeover") or command.startswith("preflight ")) and not machine.healthy:
-            machine.held = False
+            machine.held = machine.held and command == "takeover"
             return HostResult(8, "", "error: auth-service is not healthy: boom\nhint: bootstrap logs auth-service\n")
         if command == "stack change" and machine.dislikes in machine.env.values():
             return HostResult(8, "", "error: service auth-service is exited: boom\nhint: bootstrap logs auth-service\n")
@@ -229,10 +231,12 @@ class FakeHost:
                 dotenv.render(machine.env).encode(), whom, armored=True
             ).decode()
         if command == "takeover":
-            machine.mounted, machine.up, machine.sealed = True, not machine.deaf, False
+            machine.mounted, machine.up, machine.sealed, machine.held = True, not machine.deaf, False, False
             self._world.effects.log.append(command)
         if command.startswith("preflight "):
             machine.sealed = True
+        if command == "standby begin":
+            machine.held = machine.knows_holding
         if command.startswith("handover "):
             machine.up = machine.mounted = machine.timers = False
             self._world.effects.log.append(command)
@@ -271,7 +275,7 @@ class FakeHost:
                     {"up": 20.0, "jobs": machine.jobs_s}, machine.jobs_s < 30, 3.0 + machine.jobs_s
                 )
             case ["standby", action]:
-                return answers.StandingBy(action == "begin")
+                return answers.StandingBy(action == "begin", action == "begin" and machine.knows_holding)
             case ["maintenance", _]:
                 away = machine.away
                 return answers.Maintenance(EPOCH, away.allow, away.retry_after_s) if away else answers.Maintenance()

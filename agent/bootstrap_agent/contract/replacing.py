@@ -38,9 +38,11 @@ class TakenOver(msgspec.Struct, frozen=True):
 
 
 class StandingBy(msgspec.Struct, frozen=True):
-    """Whether the droplet waits for the data volume, to take over as soon as it is there."""
+    """Whether the droplet waits for the data volume, to take over as soon as it is there. `holds`: whoever comes until
+    then waits with it, so that the address may come before the data; an agent of an earlier image says nothing."""
 
     waits: bool
+    holds: bool = False
 
 
 class TakeoverTold(msgspec.Struct, frozen=True):

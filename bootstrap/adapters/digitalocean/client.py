@@ -118,17 +118,25 @@ class Client:
         return found
 
     def act(self, path: str, body: dict[str, Any], done: Callable[[], object], timeout_s: float) -> None:
-        """Starts an action and waits for it. `done` says whether its goal is reached, and counts more than the
-        action's own word: it is asked when an answer got lost, when the start is refused, when the action failed."""
+        """Starts an action and waits for it."""
+        self.begin(path, body, done, timeout_s)()
+
+    def begin(
+        self, path: str, body: dict[str, Any], done: Callable[[], object], timeout_s: float
+    ) -> Callable[[], None]:
+        """Starts an action; what is returned waits for it. `done` says whether its goal is reached, and counts more
+        than the action's own word: it is asked when an answer got lost, when the start is refused, when the action
+        failed."""
         try:
             answer = self.create(lambda: self.post(path, body), lambda: {} if done() else None)
         except BootstrapError as error:
             # such as "already attached" and "Attachment not found"
             if error.retryable or isinstance(error, CredentialsError) or not done():
                 raise
-            return
-        if "action" in answer:
-            self.wait_for_action(answer["action"]["id"], timeout_s, done)
+            return lambda: None
+        if "action" not in answer:
+            return lambda: None
+        return lambda: self.wait_for_action(answer["action"]["id"], timeout_s, done)
 
     def wait_for_action(self, action_id: int, timeout_s: float, done: Callable[[], object] = lambda: False) -> None:
         """A new one may not be known yet: then its goal tells."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.resources import Resources
@@ -74,18 +74,30 @@ class VolumeResources(Resources):
         self._api.wait_until(done, f"resize of volume {volume.name}", ACTION_S)
 
     def detach_volume(self, volume_id: str, droplet_id: int) -> None:
+        self.begin_detach(volume_id, droplet_id)()
+
+    def begin_detach(self, volume_id: str, droplet_id: int) -> Callable[[], None]:
         volume = self.volume(volume_id)
-        if volume is not None and droplet_id in volume.droplet_ids:
-            self._volume_action(volume, "detach", droplet_id)
+        if volume is None or droplet_id not in volume.droplet_ids:
+            return lambda: None
+        return self._begin_action(volume, "detach", droplet_id)
 
     def _volume_action(self, volume: Volume, type: str, droplet_id: int) -> None:
+        self._begin_action(volume, type, droplet_id)()
+
+    def _begin_action(self, volume: Volume, type: str, droplet_id: int) -> Callable[[], None]:
         def done() -> bool:
             now = self.volume(volume.id)
             return now is not None and (droplet_id in now.droplet_ids) is (type == "attach")
 
         body = {"type": type, "droplet_id": droplet_id, "region": volume.region}
-        self._api.act(f"volumes/{volume.id}/actions", body, done, ACTION_S)
-        self._api.wait_until(done, f"{type} of volume {volume.name}", ACTION_S)
+        ended = self._api.begin(f"volumes/{volume.id}/actions", body, done, ACTION_S)
+
+        def wait() -> None:
+            ended()
+            self._api.wait_until(done, f"{type} of volume {volume.name}", ACTION_S)
+
+        return wait
 
     def volume(self, volume_id: str) -> Volume | None:
         answer = self._api.find(f"volumes/{volume_id}")

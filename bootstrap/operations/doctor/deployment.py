@@ -47,7 +47,7 @@ def volume(patient: Patient) -> str | Doubt:
         raise NotFoundError("the data volume is gone", f"{_create(patient)} --from-backup latest")
     if patient.live.id not in held.droplet_ids:
         where = f"droplet {held.droplet_ids[0]}" if held.droplet_ids else "nothing"
-        raise ConflictError(f"{held.name} is attached to {where}, not to {patient.live.name}", _create(patient))
+        raise ConflictError(f"{held.name} is attached to {where}, not to {patient.live.name}", _completed(patient))
     if copies := ", ".join(copy.name for copy in patient.deployment.copies):
         domain = _env(patient).settings.domain
         left = f"{held.name}, and {copies} of an interrupted redeploy"
@@ -61,7 +61,7 @@ def reserved_ip(patient: Patient) -> str:
         raise NotFoundError("there is no reserved IP", _create(patient))
     if held.droplet_id != patient.live.id:
         where = f"droplet {held.droplet_id}" if held.droplet_id else "nothing"
-        raise ConflictError(f"{held.ip} leads to {where}, not to {patient.live.name}", _create(patient))
+        raise ConflictError(f"{held.ip} leads to {where}, not to {patient.live.name}", _completed(patient))
     return f"{held.ip}, leads there"
 
 
@@ -234,6 +234,12 @@ def _env(patient: Patient) -> Environment:
 def _create(patient: Patient) -> str:
     """It completes what is there."""
     return f"bootstrap create --domain {_env(patient).settings.domain}"
+
+
+def _completed(patient: Patient) -> str:
+    """In a replacement, address and volume come to the candidate before its role does."""
+    domain = _env(patient).settings.domain
+    return f"bootstrap redeploy {domain} completes it" if patient.deployment.candidate else _create(patient)
 
 
 def _by_port(rules: tuple[FirewallRule, ...]) -> dict[tuple[str, str], frozenset[str]]:

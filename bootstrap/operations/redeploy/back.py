@@ -30,8 +30,9 @@ def stop_candidate(work: Replacement) -> None:
 
 
 def return_volume(work: Replacement) -> None:
+    """And the address, wherever it is: the old droplet holds who comes until it serves, and so did the candidate."""
     exchange.put_back(work)
-    work.attach(work.old_droplet(), away_from=work.new)
+    work.attach(work.old_droplet(), away_from=work.new, with_address=True)
 
 
 def start_live(work: Replacement) -> None:
@@ -56,3 +57,6 @@ def discard_candidate(work: Replacement) -> None:
             work.delete(droplet)
     for what in (finding.CANDIDATE, finding.FIRST_CONTACT):
         work.env.cloud.drop_tag(work.role(what))
+    if work.old is not None:
+        # deleting the address's earlier owner has been seen to unassign it (terraform-provider-digitalocean#147)
+        work.hold_address(work.old)

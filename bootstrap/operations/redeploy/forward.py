@@ -76,9 +76,7 @@ def stop_live(work: Replacement) -> None:
     try:
         # nobody waits yet: the droplet may be at a backup of its own
         remote.in_turn(work.env, work.host(work.old_droplet()), answers.TIMERS_DISABLE)
-        with suppress(UsageError):
-            # an agent of an earlier image cannot wait for the volume before it comes
-            remote.agent(work.host(work.new_droplet()), answers.STANDBY)
+        _stand_by(work)
         work.held()
         _stop(work, work.host(work.old_droplet()))
     except HostError as error:
@@ -88,6 +86,15 @@ def stop_live(work: Replacement) -> None:
         old = work.old_droplet()
         work.env.progress.warn(f"{old.name} does not answer any more, so it is powered off: {error.message}")
         work.env.cloud.shutdown_droplet(old.id)
+
+
+def _stand_by(work: Replacement) -> None:
+    work.address_first = False
+    with suppress(UsageError):
+        # an agent of an earlier image cannot wait for the volume before it comes, nor hold who comes before that
+        holds = remote.agent(work.host(work.new_droplet()), answers.STANDBY).holds
+        # data that are gone back to may be given up once more, until the candidate was checked: nobody writes them
+        work.address_first = holds and work.wish.data is None
 
 
 def _stop(work: Replacement, host: Host) -> None:
@@ -116,10 +123,15 @@ def snapshot_volume(work: Replacement) -> None:
 
 
 def move_volume(work: Replacement) -> None:
+    """The address comes before the data where visitors are held there: while the volume is detached, and not before
+    that is on its way, as until then the old droplet may let visitors in again."""
     work.require_in_time(MARGIN_S)
+    if work.address_first is None:
+        # an earlier run had asked
+        _stand_by(work)
     with work.provider():
         exchange.go_back(work)
-        work.attach(work.new_droplet(), away_from=work.old_droplet())
+        work.attach(work.new_droplet(), away_from=work.old_droplet(), with_address=bool(work.address_first))
 
 
 def start_candidate(work: Replacement) -> None:
@@ -134,24 +146,30 @@ def start_candidate(work: Replacement) -> None:
     else:
         work.note_parts(taken.seconds)
         work.serving = taken.serving
+    if work.address_first:
+        # who waited there was let in
+        work.let_in()
 
 
 def check_candidate(work: Replacement) -> None:
     new = work.new_droplet()
     patience_s = min(CANDIDATE_HEALTH_S, max(LEAST_S, work.left_s()))
-    if new.public_ip is None:
+    address = work.address if work.address_moved else new.public_ip
+    if address is None:
         raise ConflictError(f"candidate {new.name} has no public address", "run the same command again")
     try:
-        # it says that all paths answer, and nobody is served meanwhile: no long patience, and one path
-        work.gate(new.public_ip, patience_s, work.serving[:1])
+        # it says that all paths answer, and nobody else serves meanwhile: no long patience, and one path
+        work.gate(address, patience_s, work.serving[:1])
     except UnhealthyError as error:
         raise UnhealthyError(f"{error.message}; {_suspects(work)}", error.remedy) from error
 
 
 def move_address(work: Replacement) -> None:
-    with work.provider():
-        work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
-    work.let_in()
+    """No-op where it came before the data."""
+    if not work.address_moved:
+        with work.provider():
+            work.env.cloud.assign_reserved_ip(work.address, work.new_droplet().id)
+        work.let_in()
 
 
 # from here on only forward

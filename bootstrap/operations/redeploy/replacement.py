@@ -15,7 +15,7 @@ from bootstrap.deployment.environment import Environment
 from bootstrap.errors import ConflictError, NotFoundError, UnhealthyError
 from bootstrap.operations.redeploy.journal import Entry, Journal
 from bootstrap.operations.redeploy.resume import Standing, resume
-from bootstrap.operations.redeploy.table import State
+from bootstrap.operations.redeploy.table import ONLY_FORWARD, State
 from bootstrap.ports.cloud import Droplet, Image, Volume
 from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
@@ -23,13 +23,16 @@ from bootstrap.stack.model import Stack
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for. `reuse`: a retired droplet that was kept, to become the candidate again. `data`: a
-    snapshot of the volume, to go back to (`exchange.py`)."""
+    """What was asked for, and by which command. `reuse`: a retired droplet that was kept, to become the candidate
+    again. `data`: a snapshot of the volume, to go back to (`exchange.py`)."""
 
     image: Image
     keep_old: bool = False
     reuse: Droplet | None = None
     data: str | None = None
+    rollback: bool = False
+    # an earlier run did it all, and was killed before it could say so
+    ended: bool = False
 
 
 @dataclass
@@ -58,6 +61,8 @@ class Replacement:
     predicted_hold_s: float | None = None
     # by which the candidate is asked whether it answers; empty for the stack's health
     serving: tuple[str, ...] = ()
+    # whether the address comes to the candidate before the data, as visitors wait there; None while it was not asked
+    address_first: bool | None = None
     snapshot: str | None = None
     reason: str | None = None
     # an earlier run was interrupted
@@ -76,9 +81,9 @@ class Replacement:
                 f"the deployment of {env.settings.domain} has no {missing}",
                 f"bootstrap create --domain {env.settings.domain}",
             )
-        state = resume(standing_of(deployment), last)
+        state = State.RETIRED if wish.ended else resume(standing_of(deployment), last)
         old, new = _sides(deployment, state)
-        if old is None and state not in (State.CUTOVER, State.SWAPPED, State.CONFIRMED):
+        if old is None and state not in ONLY_FORWARD:
             raise finding.none_live(env.settings)
         given = secrets.read_env_file(env.settings.env_file)
         address, volume = deployment.reserved_ip.ip, deployment.volume
@@ -106,6 +111,7 @@ class Replacement:
             "volume": self.volume.id,
             "address": self.address,
             "keep_old": self.wish.keep_old,
+            "rollback": self.wish.rollback,
             "snapshot": self.snapshot,
             "reason": self.reason,
         }
@@ -211,12 +217,16 @@ class Replacement:
             f"reserved IP {self.address} at {names.get(address or 0, address or 'no droplet')}"
         )
 
-    def attach(self, droplet: Droplet, away_from: Droplet | None) -> None:
-        """Only a droplet of this replacement gives the volume away; the cloud refuses a second attachment."""
-        holder = self.volume_at()
-        if away_from is not None and holder == away_from.id:
-            self.env.cloud.detach_volume(self.volume.id, away_from.id)
-        self.env.cloud.attach_volume(self.volume.id, droplet.id)
+    def attach(self, droplet: Droplet, away_from: Droplet | None, *, with_address: bool = False) -> None:
+        """Only a droplet of this replacement gives the volume away; the cloud refuses a second attachment. The address
+        moves while the volume is detached: what is attached makes the droplet busy, and the provider would refuse."""
+        cloud, volume_id = self.env.cloud, self.volume.id
+        detached = cloud.begin_detach(volume_id, away_from.id) if away_from is not None else None
+        if with_address:
+            self.hold_address(droplet)
+        if detached is not None:
+            detached()
+        cloud.attach_volume(volume_id, droplet.id)
 
     def hold_address(self, droplet: Droplet) -> None:
         if self.address_at() != droplet.id:
@@ -243,7 +253,7 @@ def standing_of(deployment: finding.Deployment) -> Standing:
 
 def _sides(deployment: finding.Deployment, state: State) -> tuple[Droplet | None, Droplet | None]:
     """Old and new. Once the address moved, the tags may be anywhere between the two."""
-    if state not in (State.CUTOVER, State.SWAPPED, State.CONFIRMED):
+    if state not in ONLY_FORWARD:
         return deployment.live, deployment.candidate
     new = deployment.candidate or deployment.live
     live = deployment.live

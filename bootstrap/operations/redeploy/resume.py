@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootstrap.operations.redeploy.journal import Entry
-from bootstrap.operations.redeploy.table import FINAL, GOING_BACK, State
+from bootstrap.operations.redeploy.table import FINAL, GOING_BACK, ONLY_FORWARD, State
 
 _READY = (State.CANDIDATE_READY, State.PREFLIGHTED, State.VOLUME_SNAPSHOTTED)
 
@@ -26,16 +26,19 @@ def resume(standing: Standing, last: Entry | None) -> State:
     """A state whose following actions are safe from here; they are idempotent, so an earlier one costs only time."""
     if standing.candidate is None:
         return _without_candidate(standing, last)
-    if standing.candidate in (standing.live, standing.address_at):
-        return State.CUTOVER
     journal = last.state if last is not None and last.facts.get("candidate") == standing.candidate else None
+    address_moved = standing.address_at == standing.candidate
+    if standing.candidate == standing.live:
+        return State.CUTOVER
+    if address_moved and (standing.live is None or journal in ONLY_FORWARD):
+        return State.CUTOVER
     if journal in GOING_BACK:
         return _going_back(standing, journal)
     if standing.volume_at == standing.candidate:
         return State.VOLUME_MOVED
     if standing.volume_at is None:
         return State.LIVE_STOPPED
-    if journal in (State.QUIET, State.LIVE_STOPPED):
+    if address_moved or journal in (State.QUIET, State.LIVE_STOPPED):
         # Live may serve again since it was stopped: it is stopped again, and as somebody may wait, soon.
         return State.VOLUME_SNAPSHOTTED
     return journal if journal in _READY else State.CANDIDATE_CREATED

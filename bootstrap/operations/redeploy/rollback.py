@@ -12,7 +12,7 @@ from bootstrap.deployment.lock import alone
 from bootstrap.errors import NotFoundError
 from bootstrap.images.bake import STACK_TAG
 from bootstrap.operations.create import plan
-from bootstrap.operations.redeploy.run import Replaced, replace_droplet, under_way
+from bootstrap.operations.redeploy.run import Replaced, journal_of, replace_droplet, under_way, untold
 from bootstrap.ports.cloud import Droplet
 from bootstrap.stack import loading as stacks
 
@@ -21,13 +21,19 @@ def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False)
     """A droplet kept by `redeploy --keep-old` takes over again; else a new one is made from the older image."""
     rights.check(env.cloud, rights.REDEPLOY)
     with alone(env, "rollback") as locked:
-        deployment = finding.find(locked)
-        if under_way(locked, deployment):
-            # an earlier rollback may be the one that was interrupted: completed, it is the answer
-            return replace_droplet(locked, deployment)
-        hold_address(locked, deployment)
-        image, kept = target(locked, deployment, to)
-        return replace_droplet(locked, deployment, image_id=image, keep_old=keep_old, reuse=kept)
+        report = _rollback(locked, finding.find(locked), to, keep_old)
+    # not before all is done: run again after a kill, it does not go back once more
+    journal_of(env).tell()
+    return report
+
+
+def _rollback(env: Environment, deployment: finding.Deployment, to: int | None, keep_old: bool) -> Replaced:
+    if under_way(env, deployment) or untold(env, deployment):
+        # an earlier rollback may be the one that was interrupted: completed, it is the answer
+        return replace_droplet(env, deployment, rollback=True)
+    hold_address(env, deployment)
+    image, kept = target(env, deployment, to)
+    return replace_droplet(env, deployment, image_id=image, keep_old=keep_old, reuse=kept, rollback=True)
 
 
 def target(env: Environment, deployment: finding.Deployment, to: int | None) -> tuple[int, Droplet | None]:

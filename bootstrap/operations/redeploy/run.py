@@ -17,7 +17,7 @@ from bootstrap.operations.redeploy.back import discard_candidate
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.replacement import Replacement, Wish, standing_of
 from bootstrap.operations.redeploy.resume import resume
-from bootstrap.operations.redeploy.table import GOING_BACK, Action, State, following, on_failure
+from bootstrap.operations.redeploy.table import BEFORE_STOP, GOING_BACK, Action, State, following, on_failure
 from bootstrap.operations.redeploy.told import keep
 from bootstrap.operations.redeploy.watching import watching
 from bootstrap.ports.cloud import Droplet, Size
@@ -82,9 +82,10 @@ def replace_droplet(
     keep_old: bool = False,
     reuse: Droplet | None = None,
     data: str | None = None,
+    rollback: bool = False,
 ) -> Replaced:
     """A redeploy of what was found inside the lock, which the caller holds. `reuse` is a retired droplet, `data` a
-    snapshot of the volume to go back to."""
+    snapshot of the volume to go back to; `rollback`: for that command, which is not to be done twice."""
     journal = journal_of(env)
     if data is None:
         data = _data_due(env, deployment)
@@ -92,7 +93,8 @@ def replace_droplet(
     env, serving = as_live(env, deployment, image_id)
     stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, serving, stack.name)
-    wish = Wish(plan.choose_image(env, stack.name, _new_size(env, serving)), keep_old, reuse, data)
+    wish = Wish(plan.choose_image(env, stack.name, _new_size(env, serving)), keep_old, reuse, data, rollback)
+    wish = replace(wish, ended=rollback and untold(env, deployment))
     work = Replacement.of(env, deployment, journal, wish, stack)
     try:
         return _replace(work, image_id)
@@ -117,6 +119,14 @@ def _was_going_back(journal: Journal) -> bool:
 def under_way(env: Environment, deployment: finding.Deployment) -> bool:
     """An interrupted replacement waits to be completed or given back."""
     return state_of(env, deployment) is not State.IDLE
+
+
+def untold(env: Environment, deployment: finding.Deployment) -> bool:
+    """A rollback did it all, and was killed before it said so."""
+    last, live = journal_of(env).last(), deployment.live
+    if last is None or live is None or deployment.candidate is not None or last.state is not State.RETIRED:
+        return False
+    return bool(last.facts.get("rollback")) and not last.facts.get("told") and last.facts.get("candidate") == live.id
 
 
 def state_of(env: Environment, deployment: finding.Deployment) -> State:
@@ -215,9 +225,13 @@ def _new_size(env: Environment, serving: Droplet) -> Size | None:
 
 
 def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
+    if work.old is not None and work.state in BEFORE_STOP:
+        # the data are there, so that nobody else can serve
+        work.hold_address(work.old)
     if work.state is State.IDLE:
-        if work.old is not None:
-            work.hold_address(work.old)
+        return
+    if work.wish.ended:
+        work.env.progress.note("an earlier rollback came to its end, and was killed before it could say so")
         return
     work.env.progress.note(f"an earlier replacement was interrupted: going on from {work.state.value}")
     if work.new is None or image_id in (None, work.new.image_id):

@@ -1,8 +1,9 @@
 """The replacement of a droplet as a table: from, to, what it means, and the action that gets there.
 
 A state says what is true of the cloud once it is reached. `actions.py` names the function of each action, and every
-action may be killed and run again. From STOP_LIVE to MOVE_ADDRESS new visitors wait: the live droplet drops the
-first packet of their connections (agent/hold.py), and where it is sent again to after the move, somebody answers.
+action may be killed and run again. From STOP_LIVE to START_CANDIDATE new visitors wait: the droplet that has the
+address drops the first packet of their connections (agent/hold.py). The address moves with the volume, and whoever it
+leads to holds visitors or serves them; the candidate of an earlier image holds nobody, and gets it by MOVE_ADDRESS.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ FORWARD: tuple[Transition, ...] = (
     Transition(_S.PREFLIGHTED, _S.VOLUME_SNAPSHOTTED, "the data, while live serves", _A.SNAPSHOT_VOLUME),
     Transition(_S.VOLUME_SNAPSHOTTED, _S.QUIET, "no event pending at a droplet or the volume", _A.AWAIT_QUIET),
     Transition(_S.QUIET, _S.LIVE_STOPPED, "visitors wait, stack drained and stopped, volume unmounted", _A.STOP_LIVE),
-    Transition(_S.LIVE_STOPPED, _S.VOLUME_MOVED, "detached, attached to the candidate", _A.MOVE_VOLUME),
+    Transition(_S.LIVE_STOPPED, _S.VOLUME_MOVED, "moved to the candidate, and the address ahead of it", _A.MOVE_VOLUME),
     Transition(_S.VOLUME_MOVED, _S.CANDIDATE_UP, "volume mounted, visitors can be answered", _A.START_CANDIDATE),
-    Transition(_S.CANDIDATE_UP, _S.HEALTHY, "answers from outside on its own address", _A.CHECK_CANDIDATE),
-    Transition(_S.HEALTHY, _S.CUTOVER, "reserved IP assigned in one call", _A.MOVE_ADDRESS),
+    Transition(_S.CANDIDATE_UP, _S.HEALTHY, "answers from outside", _A.CHECK_CANDIDATE),
+    Transition(_S.HEALTHY, _S.CUTOVER, "reserved IP assigned in one call, unless it is there", _A.MOVE_ADDRESS),
     Transition(_S.CUTOVER, _S.SWAPPED, "live is retired, the candidate is live", _A.SWAP_ROLES),
     Transition(_S.SWAPPED, _S.CONFIRMED, "whole, answers through the reserved IP, timers on", _A.CONFIRM),
     Transition(_S.CONFIRMED, _S.RETIRED, "old droplet deleted, or kept off", _A.RETIRE_OLD),
@@ -85,11 +86,9 @@ FORWARD: tuple[Transition, ...] = (
 
 # Live was not touched before STOP_LIVE, which may fail half-way, so that QUIET gives back. Where an earlier run was
 # interrupted nobody knows: `run.py` gives back from everywhere then.
+BEFORE_STOP = (_S.IDLE, _S.CANDIDATE_CREATED, _S.CANDIDATE_READY, _S.PREFLIGHTED, _S.VOLUME_SNAPSHOTTED)
 ON_FAILURE: tuple[Transition, ...] = (
-    *(
-        Transition(state, _S.LIVE_SERVING, "live was not touched")
-        for state in (_S.IDLE, _S.CANDIDATE_CREATED, _S.CANDIDATE_READY, _S.PREFLIGHTED, _S.VOLUME_SNAPSHOTTED)
-    ),
+    *(Transition(state, _S.LIVE_SERVING, "live was not touched") for state in BEFORE_STOP),
     *(
         Transition(state, _S.GIVING_BACK, "whatever failed")
         for state in (
@@ -114,6 +113,8 @@ TABLE: tuple[Transition, ...] = (*FORWARD, *ON_FAILURE, *BACK)
 _NEXT = {step.source: step for step in (*FORWARD, *BACK)}
 _ON_FAILURE = {step.source: step for step in ON_FAILURE}
 GOING_BACK = frozenset(step.source for step in BACK)
+# the address was checked to lead to who serves: never back from there
+ONLY_FORWARD = frozenset({State.CUTOVER, State.SWAPPED, State.CONFIRMED, State.RETIRED})
 FINAL = frozenset({State.RETIRED, State.GIVEN_BACK})
 
 

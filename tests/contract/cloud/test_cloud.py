@@ -123,6 +123,10 @@ def test_a_volume_moves_from_droplet_to_droplet(subject: Subject) -> None:
     cloud.detach_volume(volume.id, first.id)
     cloud.attach_volume(volume.id, second.id)
     assert cloud.volumes(tag=tag)[0].droplet_ids == (second.id,)
+    cloud.begin_detach(volume.id, second.id)()
+    cloud.begin_detach(volume.id, second.id)()
+    assert cloud.volumes(tag=tag)[0].droplet_ids == ()
+    cloud.attach_volume(volume.id, second.id)
     cloud.grow_volume(volume.id, 11)
     grown = cloud.volume(volume.id)
     assert grown and (grown.size_gb, grown.droplet_ids) == (11, (second.id,)), "attached as it is"

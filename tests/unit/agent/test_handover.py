@@ -54,8 +54,9 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     for module, names in {
         handover: ("delayed.disarm", "timers.disable", "timers.enable", "boot.disable", "bound.arm", "hold.hold",
                    "stopping.end", "volume.unmount", "volume.mount", "stack.up"),
-        takeover: ("volume.mount", "seal.open_again", "stack.up", "stack.start", "stack.reconcile", "stack.run_jobs",
-                   "pair.install", "boot.enable", "hold.release", "delayed.arm"),
+        takeover: ("volume.mount", "seal.open_again", "stack.bring_up", "stack.start", "stack.reconcile",
+                   "stack.run_jobs", "pair.install", "boot.enable", "bound.disarm", "hold.release", "delayed.arm"),
+        standby: ("hold.hold",),
     }.items():  # fmt: skip
         for name in names:
             owner, _, function = name.partition(".")
@@ -111,7 +112,33 @@ def test_without_a_pre_flight_of_this_boot_or_a_word_of_the_stack_all_starts_wit
     assert take_over().whole
     paths.PREFLIGHT.write_text(form.encode(Preflight({}, True, 1.0)))
     assert take_over(parse(PLAIN)).whole
-    assert done == 2 * ["volume.mount", "seal.open_again", "stack.up"]
+    begun = ["volume.mount", "seal.open_again", "stack.bring_up"]
+    assert done == 2 * [*begun, "hold.release", "bound.disarm", "boot.enable"]
+
+
+@pytest.mark.parametrize("x", [X, parse(PLAIN)])
+def test_whoever_waits_here_is_not_let_in_when_it_fails(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, x: Any
+) -> None:
+    """The old droplet may serve them yet."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise errors.UnhealthyError("boom")
+
+    paths.PREFLIGHT.write_text(form.encode(Preflight({}, True, 1.0)))
+    monkeypatch.setattr(takeover.gate, "wait", fails)
+    monkeypatch.setattr(takeover.stack, "bring_up", fails)
+    with pytest.raises(errors.UnhealthyError, match="boom"):
+        take_over(x)
+    assert "hold.release" not in done
+
+
+def test_whoever_comes_before_the_data_waits(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standby, "run", lambda argv, **_: done.append(argv[0]))
+    assert standby.begin().holds
+    assert done == ["systemctl", "hold.hold", "systemd-run"], "before anything may come by itself"
+    standby.end()
+    assert "hold.release" not in done, "the address may be here still"
 
 
 def test_what_is_warm_runs_and_the_rest_but_what_comes_later_starts_at_once(done: list[str]) -> None:

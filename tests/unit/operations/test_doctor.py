@@ -20,6 +20,7 @@ from bootstrap.operations.doctor.check import CheckResult, exit_code
 from bootstrap.operations.doctor.patient import Patient, Sources
 from bootstrap.operations.redeploy.journal import Journal
 from bootstrap.operations.redeploy.table import State
+from bootstrap.ports.cloud import DropletSpec
 from bootstrap_agent.contract import answers
 from tests.fakes.computer import FakeComputer
 from tests.fakes.world import DOMAIN, Quiet, World
@@ -138,6 +139,23 @@ def test_what_is_broken_is_named_with_its_remedy(
     assert (findings[name].state, exit_code(findings.values())) == (state, code)
     assert findings[name].remedy and "\n" not in findings[name].text
     assert findings["python"].state == findings["token"].state == "ok", "one that fails hides no other"
+
+
+def test_what_a_replacement_under_way_has_moved_is_completed_by_it(world: World) -> None:
+    live = world.cloud.droplets()[0]
+    data, tags = world.live().user_data, ("bootstrap:example_com", "bootstrap:example_com:candidate")
+    made = world.cloud.create_droplet(
+        DropletSpec("candidate", live.region, live.size, world.image.id, (), data, None, tags=tags)
+    )
+    (address,) = world.cloud.reserved_ips()
+    world.cloud.assign_reserved_ip(address.ip, made.id)
+    pull_out_the_volume(world)
+    findings = examined(world)
+    for name in ("reserved ip", "data volume"):
+        assert (findings[name].state, findings[name].remedy) == (
+            "problem",
+            "bootstrap redeploy example.com completes it",
+        )
 
 
 @pytest.mark.parametrize(

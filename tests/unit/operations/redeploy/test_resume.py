@@ -4,7 +4,7 @@ import pytest
 
 from bootstrap.operations.redeploy.journal import Entry
 from bootstrap.operations.redeploy.resume import Standing, resume
-from bootstrap.operations.redeploy.table import GOING_BACK, State
+from bootstrap.operations.redeploy.table import GOING_BACK, ONLY_FORWARD, State
 
 LIVE, CANDIDATE, RETIRED = 1, 2, 3
 
@@ -27,7 +27,9 @@ def entry(state: State, candidate: int | None = CANDIDATE, live: int | None = LI
         (facts(), State.CANDIDATE_CREATED),
         (facts(volume_at=None), State.LIVE_STOPPED),
         (facts(volume_at=CANDIDATE), State.VOLUME_MOVED),
-        (facts(volume_at=CANDIDATE, address_at=CANDIDATE), State.CUTOVER),
+        (facts(volume_at=None, address_at=CANDIDATE), State.LIVE_STOPPED),
+        (facts(volume_at=CANDIDATE, address_at=CANDIDATE), State.VOLUME_MOVED),
+        (facts(address_at=CANDIDATE), State.VOLUME_SNAPSHOTTED),
         (facts(live=None, volume_at=CANDIDATE, address_at=CANDIDATE), State.CUTOVER),
         (facts(live=CANDIDATE, volume_at=CANDIDATE, address_at=CANDIDATE), State.CUTOVER),
         (facts(candidate=None, retired_running=RETIRED), State.SWAPPED),
@@ -39,14 +41,25 @@ def test_without_a_journal_the_cloud_says_where_it_is(seen: Standing, state: Sta
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_a_journal_never_turns_back_what_the_address_followed(state: State) -> None:
-    assert resume(facts(volume_at=CANDIDATE, address_at=CANDIDATE), entry(state)) is State.CUTOVER
+def test_once_live_gave_up_its_role_no_journal_turns_back(state: State) -> None:
+    for live in (None, CANDIDATE):
+        assert resume(facts(live=live, volume_at=CANDIDATE, address_at=CANDIDATE), entry(state)) is State.CUTOVER
+
+
+def test_the_address_comes_before_the_data_so_only_the_journal_says_that_it_was_checked() -> None:
+    both = facts(volume_at=CANDIDATE, address_at=CANDIDATE)
+    for checked in ONLY_FORWARD:
+        assert resume(both, entry(checked)) is State.CUTOVER
+    for earlier in (State.LIVE_STOPPED, State.VOLUME_MOVED, State.CANDIDATE_UP, State.HEALTHY):
+        assert resume(both, entry(earlier)) is State.VOLUME_MOVED
+    assert resume(both, entry(State.CUTOVER, candidate=99)) is State.VOLUME_MOVED
 
 
 @pytest.mark.parametrize("state", sorted(GOING_BACK))
 @pytest.mark.parametrize("volume_at", [LIVE, CANDIDATE, None])
-def test_what_was_going_back_goes_on_going_back(state: State, volume_at: int | None) -> None:
-    assert resume(facts(volume_at=volume_at), entry(state)) in GOING_BACK
+@pytest.mark.parametrize("address_at", [LIVE, CANDIDATE, None])
+def test_what_was_going_back_goes_on_going_back(state: State, volume_at: int | None, address_at: int | None) -> None:
+    assert resume(facts(volume_at=volume_at, address_at=address_at), entry(state)) in GOING_BACK
 
 
 def test_a_journal_of_another_candidate_is_not_believed() -> None:
