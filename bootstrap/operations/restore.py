@@ -23,7 +23,7 @@ LATEST = "latest"
 def choose_backup(env: Environment, wanted: str, to: datetime | None = None) -> Backup:
     """Looked for before anything is stopped. `latest` is the newest databases and the newest media: of the two, which
     may be of different backups, the one with databases is told. For a moment, the newest one before it."""
-    backups = [backup for backup in stored_backups(env) if to is None or (backup.databases and backup.leads_from < to)]
+    backups = [backup for backup in stored_backups(env) if to is None or (backup.begins and backup.leads_from < to)]
     found = [backup for backup in backups if wanted in (LATEST, backup.id)]
     if not found:
         what = f"no backup of databases before {to.isoformat()}" if to else "no backup"

@@ -9,6 +9,7 @@ from posixpath import normpath
 from typing import Any
 
 from bootstrap.stack import products
+from bootstrap.stack.adopt import dumps
 from bootstrap.stack.adopt.book import RESET, Book, Override
 from bootstrap.stack.adopt.environment import pairs
 from bootstrap.stack.adopt.source import Source
@@ -221,19 +222,19 @@ def _databases(source: Source, book: Book) -> None:
     found = [one for one in source.view.services if one.product in products.POSTGRES and one.long_running]
     for other in found[1:]:
         book.leave(f"services.{other.name}", f"is in no backup: of several PostgreSQL servers, {found[0].name} is")
+    names = _of_postgres(source, book, found[0]) if found else {}
     for other in source.view.services:
         if other.kind == "database" and other.product not in products.POSTGRES and other.long_running:
-            book.leave(
-                f"services.{other.name}",
-                "is no PostgreSQL, so its databases are in no backup; dump them into a volume of `media`",
-            )
-    if not found:
-        return
-    db = found[0]
-    given: Mapping[str, str | None] = {
-        **source.env_files.get(db.name, {}),
-        **pairs(db.body.get("environment")),
-    }
+            dumps.adopt(book, other, _given(source, other), names)
+
+
+def _given(source: Source, db: ServiceView) -> dict[str, str | None]:
+    return {**source.env_files.get(db.name, {}), **pairs(db.body.get("environment"))}
+
+
+def _of_postgres(source: Source, book: Book, db: ServiceView) -> dict[str, str]:
+    """Database → role."""
+    given = _given(source, db)
     values = {**source.values, **{name: one.value for name, one in book.variables.items() if "<" not in one.value}}
     user, variable = _value(db, given.get("POSTGRES_USER"), "POSTGRES_USER", values, "postgres")
     name, _ = _value(db, given.get("POSTGRES_DB"), "POSTGRES_DB", values, user)
@@ -244,6 +245,7 @@ def _databases(source: Source, book: Book) -> None:
     databases = {name: user, **_created(source, db, user)}
     wanted = {"service": db.name, "names": databases, "admin_user": variable}
     book.decide(("x-bootstrap", "databases"), wanted, "database → the role that owns it; backed up every night")
+    return databases
 
 
 def _value(

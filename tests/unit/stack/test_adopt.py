@@ -178,7 +178,11 @@ CASES = {
             "services.db.environment.MYSQL_ROOT_PASSWORD": "${MYSQL_ROOT_PASSWORD}",
             "services.db.environment.MYSQL_PASSWORD": "${MYSQL_PASSWORD}",
         },
-        left=("no other service is given this password of db", "its databases are in no backup"),
+        left=("no other service is given this password of db",),
+    ),
+    "a database whose dump nobody here knows": Case(
+        f"services:\n{WEB}  db: {{image: 'couchdb:3', volumes: ['c:/opt/couchdb/data']}}\nvolumes: {{c: }}\n",
+        left=("its databases are in no backup; say how it is dumped: x-bootstrap.dumps",),
     ),
     "files that people put into an application": Case(
         "services: {blog: {image: 'wordpress:6', ports: ['80:80']}}\n",
