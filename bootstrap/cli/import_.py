@@ -32,8 +32,8 @@ def import_(
     """Take a dump or files of another host onto a new deployment.
 
     What comes is loaded beside what is there, then takes its place: a run that is killed leaves nothing, and is run
-    again. A dump is of one PostgreSQL database, SQL or pg_dump's custom format, also packed by gzip or zstd; all of it becomes the property of
-    the stack's own role. docs/moving-here.md is how to move with minutes of outage.
+    again. A dump is of one PostgreSQL database, as SQL or in pg_dump's custom format, also packed by gzip or zstd. All
+    of it becomes the property of the stack's own role. How to move with minutes of outage: docs/moving-here.md.
 
     \b
     bootstrap import example.com --database shop.dump

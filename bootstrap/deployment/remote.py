@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
@@ -80,12 +80,17 @@ def in_turn(
     timeout_s: float = 120,
     wait_s: float = TURN_S,
 ) -> A:
-    """`agent`, after whatever else works on the droplet, which is told: it backs up by itself, right after `create` for
-    the first time. The agent itself waits half a minute each time, before it says that it is busy."""
+    """`agent`, when it is free."""
+    return when_free(env, lambda: agent(host, command, *arguments, stdin=stdin, timeout_s=timeout_s), wait_s)
+
+
+def when_free(env: Environment, ask: Callable[[], A], wait_s: float = TURN_S) -> A:
+    """After whatever else works on the droplet, which is told: it backs up by itself, right after `create` for the
+    first time. The agent itself waits half a minute each time, before it says that it is busy."""
     deadline, told = time.monotonic() + wait_s, ""
     while True:
         try:
-            return agent(host, command, *arguments, stdin=stdin, timeout_s=timeout_s)
+            return ask()
         except errors.ConflictError as error:
             if answers.BUSY not in error.message or time.monotonic() > deadline:
                 raise

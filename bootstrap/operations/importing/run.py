@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import gate, remote, rights
@@ -135,7 +136,8 @@ def _load(env: Environment, host: Host, wanted: _Wanted) -> Imported:
 
 def _send(env: Environment, host: Host, command: answers.Command[Loaded], name: str, source: Source) -> Loaded:
     with env.progress.step(f"import of {name}: {source.told}"):
-        return remote.agent_fed(host, command, name, pieces(source.path), timeout_s=BACKUP_S)
+        fed = partial(remote.agent_fed, host, command, name, timeout_s=BACKUP_S)
+        return remote.when_free(env, lambda: fed(pieces(source.path)))
 
 
 def _commit(env: Environment, host: Host, wanted: _Wanted, replacing: bool) -> None:
