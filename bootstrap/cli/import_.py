@@ -37,7 +37,7 @@ def import_(
 
     \b
     bootstrap import example.com --database shop.dump
-    bootstrap import example.com --database shop=shop.sql.zst --media uploads=./uploads
+    bootstrap import --database shop=shop.sql.zst --media uploads=./uploads
     bootstrap import example.com --database shop.dump --replace
     """
     import dataclasses
