@@ -21,6 +21,10 @@ from bootstrap_agent.contract.paths import DATA, WEBROOT
 # made anew at every start, by whoever fills them
 _MADE = re.compile(r"static|assets|node_modules|cache|tmp|temp|venv|dist|build|socket|bundle|gems", re.IGNORECASE)
 _LOGS = re.compile(r"logs?$", re.IGNORECASE)
+# whom a Dockerfile makes first, unless it is a system account
+_FIRST = 1000
+# whom Debian or the official image made
+_ACCOUNTS = {"root": 0, "www-data": 33, "nginx": 101, "nobody": 65534}
 _CERTIFICATES = re.compile(r"letsencrypt|certs?|certbot|acme|caddy|traefik|ssl", re.IGNORECASE)
 
 
@@ -45,6 +49,9 @@ def keep(source: Source, book: Book, name: str, service: ServiceView, *, backup:
     uid = user_of(service)
     why = f"{service.name} writes there" + ("" if uid is not None else ", as root as far as anybody can see")
     book.decide(("x-bootstrap", "volumes", name), uid or 0, why)
+    if (account := _system_account(service)) and (uid or 0) == _FIRST:
+        what = f"{service.name} writes as {account}, whose number only its image knows; {_FIRST} is a guess: ask it for"
+        book.leave(f"x-bootstrap.volumes.{name}", f"{what} `id -u {account}`")
     if backup and not service.kind and not _LOGS.search(name) and not _CERTIFICATES.search(name):
         media = book.decisions.get(("x-bootstrap", "media"))
         names = [*(media.value if media else []), name]
@@ -65,8 +72,16 @@ def user_of(service: ServiceView) -> int | None:
         return int(written[-1])
     if written:
         numbers = re.findall(r"(?:-u|--uid|-uid)[ =](\d+)", service.dockerfile)
-        return int(numbers[-1]) if numbers else 0 if written[-1] == "root" else 1000
+        return int(numbers[-1]) if numbers else _ACCOUNTS.get(written[-1], _FIRST)
     return None
+
+
+def _system_account(service: ServiceView) -> str | None:
+    """The user of its Dockerfile, where that is one of those whose numbers are given from elsewhere than the first."""
+    written = re.findall(r"^\s*USER\s+([^\s:]+)", service.dockerfile, re.MULTILINE | re.IGNORECASE)
+    made = re.findall(r"\b(?:adduser|useradd)\s+([^\n&;|]+)", service.dockerfile)
+    system = any(re.search(r"--system|(?:^|\s)-[a-zA-Z]*[rS]", options) for options in made)
+    return written[-1] if written and system else None
 
 
 def _on_volume(name: str) -> dict[str, Any]:

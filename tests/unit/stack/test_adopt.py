@@ -191,6 +191,21 @@ CASES = {
             "x-bootstrap.volumes": {"blog_html": 33},
         },
     ),
+    "hosts with spaces between, and a system account": Case(
+        "services:\n  web: {build: ., ports: ['8000:8000'], env_file: [.env], volumes: ['m:/media']}\nvolumes: {m: }\n",
+        {"x-bootstrap.volumes": {"m": 1000}},
+        ('DJANGO_ALLOWED_HOSTS="<domain> www.<domain> localhost 127.0.0.1"',),
+        ("web writes as app, whose number only its image knows; 1000 is a guess: ask it for `id -u app`",),
+        {
+            ".env-sample": "DJANGO_ALLOWED_HOSTS=localhost 127.0.0.1 [::1]\n",
+            "Dockerfile": "FROM python:3\nRUN addgroup --system app && adduser --system --group app\nUSER app\n",
+        },
+    ),
+    "an account that every Debian has": Case(
+        "services:\n  web: {build: ., ports: ['8000:8000'], volumes: ['m:/media']}\nvolumes: {m: }\n",
+        {"x-bootstrap.volumes": {"m": 33}},
+        files={"Dockerfile": "FROM php:8\nUSER www-data\n"},
+    ),
     "mail": Case(
         "services:\n  web: {image: 'web:1', ports: ['80:80'], environment: [SMTP_HOST, SMTP_PORT, SMTP_PASSWORD]}\n",
         {"x-bootstrap.mail": {"host": "SMTP_HOST", "port": "SMTP_PORT", "password": "SMTP_PASSWORD"}},
