@@ -26,7 +26,6 @@ from bootstrap_agent.contract.errors import BackupError
 from bootstrap_agent.contract.manifest import DATABASE, Manifest
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import Dump
-from tests.contract.backup.test_failures import wait_for_another_second
 from tests.contract.object_store.server import SHORT, Server
 from tests.fakes.world import World
 
@@ -224,19 +223,18 @@ def test_what_came_back_is_counted(site: Site) -> None:
 
 
 def test_what_is_too_old_goes_with_its_dump(site: Site) -> None:
-    first = site.back_up()
-    wait_for_another_second([first.id])
-    site.back_up()
-    store = site.store
-    old = first.id.replace(first.id[:4], "2019")
-    part = first.dumped["shop"]
-    aged_part = msgspec.structs.replace(part, key=part.key.replace(first.id, old))
-    store.put(aged_part.key, b"".join(store.chunks(part.key)))
-    aged = msgspec.structs.replace(first, id=old, created_at=manifest.time_of(old), dumps={"shop": aged_part})
-    store.put(f"example_com/manifest_{old}.json", manifest.render(aged))
+    made, store = site.back_up(), site.store
+    part = made.dumped["shop"]
+    for year in ("2019", "2020"):
+        old = year + made.id[4:]
+        aged_part = msgspec.structs.replace(part, key=part.key.replace(made.id, old))
+        store.put(aged_part.key, b"".join(store.chunks(part.key)))
+        aged = msgspec.structs.replace(made, id=old, created_at=manifest.time_of(old), dumps={"shop": aged_part})
+        store.put(f"example_com/manifest_{old}.json", manifest.render(aged))
     deployment = msgspec.structs.replace(site.deployment, backup=form.Backup(1, keep=form.Keep(1, 0, 0)))
-    assert create.prune(deployment).removed == (old,)
-    assert not [key for key in store.object_keys() if old in key]
+    assert create.prune(deployment).removed == (f"2019{made.id[4:]}",)
+    left = {key for key in store.object_keys() if "dump_backup" in key}
+    assert left == {part.key, part.key.replace(made.id, f"2020{made.id[4:]}")}
 
 
 def test_a_release_that_does_not_know_it_restores_nothing(site: Site) -> None:
