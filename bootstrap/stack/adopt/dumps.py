@@ -104,5 +104,6 @@ def _mongo(environment: Collection[str]) -> dict[str, list[str]]:
             "-c",
             f"exec mongorestore --quiet --archive --drop --nsExclude='admin.*' --nsExclude='config.*' {host}{to}",
         ],
-        "ready": ["bash", "-c", f'exec mongosh --quiet {host} --eval "{_PING}"'],
+        # images of before 5 have the older shell
+        "ready": ["bash", "-c", f'exec "$(command -v mongosh || command -v mongo)" --quiet {host} --eval "{_PING}"'],
     }
