@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from bootstrap_agent import stopping, volume
 from bootstrap_agent.backup.database import STAGED, Database
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.answers import IntakeOrder, Loaded, Present
 from bootstrap_agent.contract.errors import BackupError, ConflictError, NotFoundError
-from bootstrap_agent.contract.paths import AFTER_RESTORE
+from bootstrap_agent.contract.paths import AFTER_RESTORE, DATA
 from bootstrap_agent.contract.stack import Databases, XBootstrap
 from bootstrap_agent.files import write_atomic
 from bootstrap_agent.intake import database, files
 from bootstrap_agent.run import note
 
+# of the data volume: what comes is larger than it was sent, and a PostgreSQL without room ends
+LEFT = 0.1
+
 
 class Intake:
-    def __init__(self, x: XBootstrap, compose: Compose, environment: Mapping[str, str]) -> None:
+    def __init__(self, x: XBootstrap, compose: Compose, environment: Mapping[str, str], data: Path = DATA) -> None:
         volume.require_mounted()
-        self._x, self._compose, self._environment = x, compose, environment
+        self._x, self._compose, self._environment, self._data = x, compose, environment, data
 
     def look(self) -> Present:
         databases: dict[str, dict[str, int]] = {}
@@ -33,13 +38,20 @@ class Intake:
     def database(self, name: str, pieces: Iterable[bytes]) -> Loaded:
         note(f"database {name}")
         names = self._named(name)
-        return Loaded(rows=database.load(name, pieces, names, self._compose, self._server()))
+        return Loaded(rows=database.load(name, self._with_room(pieces), names, self._compose, self._server()))
 
     def media(self, folder: str, pieces: Iterable[bytes]) -> Loaded:
         if folder not in self._x.media:
             raise NotFoundError(f"there is no media folder {folder}", f"one of {', '.join(self._x.media) or 'none'}")
         note(f"media {folder}")
-        return Loaded(files=files.load(folder, pieces, self._x.volumes[folder]))
+        return Loaded(files=files.load(folder, self._with_room(pieces), self._x.volumes[folder]))
+
+    def _with_room(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            usage = shutil.disk_usage(self._data)
+            if usage.free < usage.total * LEFT:
+                raise BackupError("the data volume is nearly full: nothing was taken", "bootstrap volume grow SIZE")
+            yield piece
 
     def commit(self, order: IntakeOrder) -> Present:
         """The stack stays stopped but for its databases: `stack up` follows, as after a restore. What was there."""

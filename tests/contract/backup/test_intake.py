@@ -75,7 +75,7 @@ def ours(theirs: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     stack = tmp_path / "stack"
     stack.mkdir()
     (stack / ".env.production").write_text("DB_USER=postgres\n")
-    yield Intake(X, Composed(theirs, stack), {"DB_USER": USER})
+    yield Intake(X, Composed(theirs, stack), {"DB_USER": USER}, data)
     theirs.sql("postgres", f"DROP DATABASE {NAME} WITH (FORCE)")
     theirs.sql("postgres", f"CREATE DATABASE {NAME} OWNER {ROLE}")
     assert staged(theirs) is False
@@ -191,6 +191,17 @@ def test_what_is_no_dump_is_told_and_leaves_nothing(ours: Intake, theirs: Postgr
     with pytest.raises(BootstrapError, match=match):
         ours.database(NAME, pieces(data))
     assert not staged(theirs)
+
+
+def test_a_volume_that_gets_full_ends_it(ours: Intake, theirs: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "LEFT", 1.0)
+    for take in (
+        lambda: ours.database(NAME, pieces(dump(theirs))),
+        lambda: ours.media("uploads", pieces(tar({"a": b""}))),
+    ):
+        with pytest.raises(BackupError, match="nearly full"):
+            take()
+    assert not staged(theirs) and not files.staged("uploads").exists()
 
 
 def test_names_that_the_stack_does_not_have(ours: Intake) -> None:
