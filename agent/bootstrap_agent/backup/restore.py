@@ -42,11 +42,18 @@ def restore(
     store = BackupStore(deployment)
     chosen = choose(store, wanted, order)
     check(chosen, x)
+    _require_known(order.only, x)
     if order.settings and chosen.newest.settings:
         note("values and certificates")
         kept = settings.restore(store, chosen.newest.settings, _identity(order, chosen.newest))
         secrets.merge(kept, release.folder)
     return _Restore(store, chosen, order, x, compose, secrets.environment(release.folder)).run()
+
+
+def _require_known(only: str | None, x: XBootstrap) -> None:
+    names = [*(x.databases.names if x.databases else ()), *x.dumps]
+    if only not in (None, "media", *names):
+        raise BackupError(f"there is no database {only}", f"one of {', '.join(names) or 'none'}")
 
 
 class _Restore:
@@ -142,8 +149,6 @@ class _Restore:
     def _one(self, name: str, part: ClusterPart, recovery: Recovery, database: Database) -> dict[str, RestoredDatabase]:
         """One database of the recovered cluster, into the one that serves the others."""
         assert self._x.databases is not None
-        if name not in self._x.databases.names:
-            raise BackupError(f"there is no database {name}", f"one of {', '.join(self._x.databases.names)}")
         recovery.fetch(part, self._chosen.goal)
         with recovery.server(part, self._chosen.goal) as server:
             counts = self._counted(part, server, [name])

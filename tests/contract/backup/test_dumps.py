@@ -92,10 +92,10 @@ class Site:
     def restore(self, backup_id: str = "latest", **changed: tuple[str, ...] | None) -> Restored:
         return self.restore_as(self.x(**changed), backup_id)
 
-    def restore_as(self, x: stack.XBootstrap, backup_id: str = "latest") -> Restored:
+    def restore_as(self, x: stack.XBootstrap, backup_id: str = "latest", only: str | None = None) -> Restored:
         file, recipient = self.world.settings.recovery_file, self.deployment.backup.recipient
         assert recipient
-        order = RestoreOrder(recovery.secret(file, recipient))
+        order = RestoreOrder(recovery.secret(file, recipient), only=only)
         return restore.restore(backup_id, order, self.release, self.deployment, x, self.compose)
 
     def problems(self) -> list[str]:
@@ -235,6 +235,16 @@ def test_what_is_too_old_goes_with_its_dump(site: Site) -> None:
     assert create.prune(deployment).removed == (f"2019{made.id[4:]}",)
     left = {key for key in store.object_keys() if "dump_backup" in key}
     assert left == {part.key, part.key.replace(made.id, f"2020{made.id[4:]}")}
+
+
+def test_one_by_its_name(site: Site) -> None:
+    site.back_up()
+    site.sql("DELETE FROM line")
+    with pytest.raises(BackupError, match="there is no database other"):
+        site.restore_as(site.x(), only="other")
+    assert site.sql("SELECT count(*) FROM line") == [(0,)] and not restore.AFTER_RESTORE.exists()
+    site.restore_as(site.x(), only="shop")
+    assert site.sql("SELECT count(*) FROM line") == [(ROWS,)]
 
 
 def test_a_release_that_does_not_know_it_restores_nothing(site: Site) -> None:
