@@ -50,7 +50,8 @@ class Intake:
         for piece in pieces:
             usage = shutil.disk_usage(self._data)
             if usage.free < usage.total * LEFT:
-                raise BackupError("the data volume is nearly full: nothing was taken", "bootstrap volume grow SIZE")
+                gib = 2 * usage.total // 2**30 + 1
+                raise BackupError("the data volume is nearly full: nothing was taken", f"bootstrap volume grow {gib}")
             yield piece
 
     def commit(self, order: IntakeOrder) -> Present:
