@@ -27,7 +27,11 @@ class Recorded:
 
     def made(self, backup: Manifest) -> None:
         size = sum(part.size for part in backup.parts)
-        figures: dict[str, int | float | str] = {"backup": backup.id, "bytes": size, "databases": len(backup.databases)}
+        figures: dict[str, int | float | str] = {
+            "backup": backup.id,
+            "bytes": size,
+            "databases": len(backup.databases) + len(backup.dumped),
+        }
         self.event = msgspec.structs.replace(self.event, figures=figures)
 
 

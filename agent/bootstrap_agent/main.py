@@ -54,7 +54,7 @@ def info(droplet: Droplet, _: argparse.Namespace) -> answers.Info:
     from bootstrap_agent import cloudinit
 
     deployment, x = droplet.deployment if paths.DEPLOYMENT.exists() else None, droplet.x_bootstrap
-    return answers.Info(droplet.release, deployment, cloudinit.status(), x.health, x.serving, x.databases)
+    return answers.Info(droplet.release, deployment, cloudinit.status(), x.health, x.serving, x.databases, x.media)
 
 
 def volume(droplet: Droplet, options: argparse.Namespace) -> answers.Volume:
@@ -204,6 +204,25 @@ def restore(droplet: Droplet, options: argparse.Namespace) -> answers.Restored:
     return module.restore(options.id, order, droplet.release, droplet.deployment, droplet.x_bootstrap, droplet.compose)
 
 
+def intake(droplet: Droplet, options: argparse.Namespace) -> answers.Present | answers.Loaded:
+    from bootstrap_agent.contract import frames
+    from bootstrap_agent.intake import run as module
+
+    taking = module.Intake(droplet.x_bootstrap, droplet.compose, droplet.environment)
+    if options.action == "look":
+        return taking.look()
+    if options.action == "commit":
+        return taking.commit(form.decode(sys.stdin.read() or "{}", answers.IntakeOrder))
+    # without a buffer: a thread that still waits for more must not keep this process from its end
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
+        pieces = frames.unframed(stream)
+        return (
+            taking.database(options.name, pieces)
+            if options.action == "database"
+            else taking.media(options.folder, pieces)
+        )
+
+
 def archive(droplet: Droplet, _: argparse.Namespace) -> NoReturn:
     from bootstrap_agent.backup import archive as module
 
@@ -272,6 +291,7 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (backup, "into Spaces"),
     (archive, "PostgreSQL's log into Spaces, until it is ended"),
     (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),
+    (intake, "data of another host beside what is there, then in its place; then run `stack up`"),
     (seal, "no way out of this machine, for ever: a drill's"),
     (gate, "ask the stack's health paths from here"),
     (timers, "backups and certificate renewal by themselves"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -46,6 +48,28 @@ def run(
     except subprocess.TimeoutExpired:
         return Done(tuple(argv), None, "", "")
     return Done(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+def feed(argv: Sequence[str], pieces: Iterable[bytes], *, timeout_s: float) -> Done:
+    """A child that reads `pieces` as they come; what it prints is small, and kept. It has `timeout_s` once all is sent.
+    One that reads no further is asked why; when `pieces` raises, or the time is over, it is ended."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=out, stderr=err) as child:
+            assert child.stdin is not None
+            try:
+                with suppress(BrokenPipeError), child.stdin as stdin:
+                    for piece in pieces:
+                        stdin.write(piece)
+                code: int | None = child.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                child.kill()
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode(errors="replace"))
+    return Done(tuple(argv), code, *said)
 
 
 def line(argv: Sequence[str], secrets: Iterable[str] = ()) -> str:

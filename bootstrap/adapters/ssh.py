@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bootstrap.adapters import offers, process
@@ -46,14 +46,23 @@ class SSHHost:
         self._connect()
         command = shlex.join(argv)
         done = process.run(self._argv(command), stdin=stdin or "", timeout_s=timeout_s)
+        result = self._result(command, done, timeout_s)
+        if check and result.exit_code != 0:
+            last = process.last_line(result.stderr) or f"exit code {result.exit_code}"
+            raise process.blamed(HostError(f"{self._address.ip}: {_named(command)}: {last}"), self._line(command))
+        return result
+
+    def feed(self, argv: Sequence[str], pieces: Iterable[bytes], *, timeout_s: float) -> HostResult:
+        self._connect()
+        command = shlex.join(argv)
+        return self._result(command, process.feed(self._argv(command), pieces, timeout_s=timeout_s), timeout_s)
+
+    def _result(self, command: str, done: process.Done, timeout_s: float) -> HostResult:
         if done.code is None:
             late = f"{self._address.ip}: {_named(command)} took longer than {timeout_s:.0f} s"
             raise process.blamed(HostError(late, retryable=True), self._line(command))
         if done.code == 255:
             raise process.blamed(self._cut_off(command, done.stderr), self._line(command))
-        if check and done.code != 0:
-            last = process.last_line(done.stderr) or f"exit code {done.code}"
-            raise process.blamed(HostError(f"{self._address.ip}: {_named(command)}: {last}"), self._line(command))
         return HostResult(done.code, done.stdout, done.stderr, self._line(command))
 
     def wait_until_reachable(self, timeout_s: float) -> None:

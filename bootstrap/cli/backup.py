@@ -42,7 +42,7 @@ def now(context: Context, domain: str | None, as_json: bool) -> None:
     if as_json:
         context.console.json(form.plain(manifest))
     else:
-        parts = [*manifest.databases, *(manifest.media.folders if manifest.media else ())]
+        parts = [*manifest.databases, *manifest.dumped, *(manifest.media.folders if manifest.media else ())]
         context.console.print(f"backup {manifest.id}: {', '.join(parts)}")
 
 

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("bootstrap.cli.rollback:rollback", "Go back to the release before the last redeploy."),
     "backup": ("bootstrap.cli.backup:backup", "Back up now, list, show, verify and copy backups."),
     "restore": ("bootstrap.cli.restore:restore", "Replace databases and media with those of a backup."),
+    "import": ("bootstrap.cli.import_:import_", "Take a dump or files of another host onto a new deployment."),
     "drill": ("bootstrap.cli.drill:drill", "Restore a backup onto a throw-away machine, compare it and report."),
     "history": ("bootstrap.cli.history:history", "Show what happened to the deployment, newest first."),
     "report": ("bootstrap.cli.report:report", "Make one HTML page of how the deployment is, and was."),

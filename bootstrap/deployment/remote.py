@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.hostkeys import pins
 from bootstrap.ports.cloud import Droplet
 from bootstrap.ports.host import Host, HostAddress, HostResult
-from bootstrap_agent.contract import answers, form, paths
+from bootstrap_agent.contract import answers, form, frames, paths
 from bootstrap_agent.contract.answers import Command
 
 # `stack up` and `stack down`
@@ -50,6 +50,15 @@ def agent(host: Host, command: Command[A], *arguments: str, stdin: Any = None, t
     `stdin` is a struct of the contract. What a newer agent says beyond the contract is left out."""
     text = form.encode(stdin) if stdin is not None else None
     result = host.run([*AGENT, *command.words, *arguments], stdin=text, timeout_s=timeout_s, check=False)
+    return _answer(command, result)
+
+
+def agent_fed(host: Host, command: Command[A], argument: str, pieces: Iterable[bytes], *, timeout_s: float) -> A:
+    """`agent`, of a command that takes a stream (contract/frames.py)."""
+    return _answer(command, host.feed([*AGENT, *command.words, argument], frames.framed(pieces), timeout_s=timeout_s))
+
+
+def _answer(command: Command[A], result: HostResult) -> A:
     if result.exit_code != 0:
         raise _failure(command.name, result)
     try:
@@ -71,12 +80,17 @@ def in_turn(
     timeout_s: float = 120,
     wait_s: float = TURN_S,
 ) -> A:
-    """`agent`, after whatever else works on the droplet, which is told: it backs up by itself, right after `create` for
-    the first time. The agent itself waits half a minute each time, before it says that it is busy."""
+    """`agent`, when it is free."""
+    return when_free(env, lambda: agent(host, command, *arguments, stdin=stdin, timeout_s=timeout_s), wait_s)
+
+
+def when_free(env: Environment, ask: Callable[[], A], wait_s: float = TURN_S) -> A:
+    """After whatever else works on the droplet, which is told: it backs up by itself, right after `create` for the
+    first time. The agent itself waits half a minute each time, before it says that it is busy."""
     deadline, told = time.monotonic() + wait_s, ""
     while True:
         try:
-            return agent(host, command, *arguments, stdin=stdin, timeout_s=timeout_s)
+            return ask()
         except errors.ConflictError as error:
             if answers.BUSY not in error.message or time.monotonic() > deadline:
                 raise

@@ -22,7 +22,7 @@ _UNWATCH = [*(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in 
 DESTROY_ZONES = "destroy --zones"
 ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
 DRILL, GROW = "drill", "volume grow"
-BACKUP, LOOK = "backup now, restore", "status, logs, ssh, mail"
+BACKUP, LOOK = "backup now, restore, import", "status, logs, ssh, mail"
 BUILD, PRUNE = "image build", "image list, prune, delete"
 _REDEPLOY = (
     *(*_CHANGE, *_PLACE, "firewall:update", "block_storage_action:read"),

@@ -12,7 +12,12 @@ from pathlib import Path
 from bootstrap.deployment import rights
 from bootstrap.deployment.lock import exclusive
 from bootstrap.errors import ConflictError, NotFoundError, UsageError
-from bootstrap.images import bases, changes
+from bootstrap.images import bases, changed
+from bootstrap.images.changed import GIT_TAG as GIT_TAG
+from bootstrap.images.changed import SOURCE_TAG
+from bootstrap.images.changed import SOURCES as SOURCES
+from bootstrap.images.changed import STACK_TAG as STACK_TAG
+from bootstrap.images.changed import TAG as TAG
 from bootstrap.images.inputs import Inputs, collect
 from bootstrap.images.workshop import ABANDONED_S, PACKER_TAG, age_s, own_tag, snapshot, tagged, value
 from bootstrap.images.workshop import RegistryLogin as RegistryLogin
@@ -23,12 +28,8 @@ from bootstrap.scratch import Scratch
 from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
 
-TAG = "bootstrap-image"
-STACK_TAG, GIT_TAG, SOURCE_TAG = f"{TAG}:", f"{TAG}-git:", f"{TAG}-src:"
 # of an image that a base's packages are in: the day of these, as they are older than it
 PACKAGES_TAG = f"{TAG}-packages:"
-# folders of the checkout that an image is made of, beside the stack
-SOURCES = ("packer", "agent")
 
 # Packer's key is used once, when its droplet is created
 KEY_USED_S = 600
@@ -75,13 +76,13 @@ def build(
     with Scratch("image") as temporary:
         work = Path(temporary)
         inputs = collect(shop.checkout, stack, shop.checkout.wheel(work))
-        newest = _newest(shop.cloud, stack, region)
-        if if_changed and newest and SOURCE_TAG + inputs.hash in newest.tags:
+        newest = changed.newest_of(shop.cloud, stack, region)
+        if if_changed and newest and changed.is_of(newest, inputs):
             return Built(newest, None)
-        if newest and (told := changes.since(shop.state_dir, stack.name, value(newest, SOURCE_TAG), inputs)):
+        if newest and (told := changed.since(shop.state_dir, stack.name, newest, inputs)):
             shop.progress.note(f"changed since {newest.name}: {told}")
         image = _build(shop, stack, inputs, work, region, size, base)
-        changes.remember(shop.state_dir, stack.name, inputs)
+        changed.remember(shop.state_dir, stack.name, inputs)
     return Built(image, time.monotonic() - started)
 
 
@@ -180,11 +181,6 @@ def delete(cloud: Cloud, progress: Progress, ids: Sequence[int]) -> list[Image]:
         with progress.step(f"delete {image.name}"):
             cloud.delete_image(image.id)
     return doomed
-
-
-def _newest(cloud: Cloud, stack: Stack, region: str) -> Image | None:
-    images = cloud.images(STACK_TAG + stack.name)
-    return next((image for image in images if not image.regions or region in image.regions), None)
 
 
 def _clean_up(shop: Workshop) -> None:

@@ -52,7 +52,9 @@ def backup_now(env: Environment) -> Manifest:
             made = remote.in_turn(locked, host, answers.BACKUP_NOW, timeout_s=BACKUP_S)
         if locked.recorder:
             size = sum(part.size for part in made.parts)
-            locked.recorder.add(image=made.release, backup=made.id, bytes=size, databases=len(made.databases))
+            locked.recorder.add(
+                image=made.release, backup=made.id, bytes=size, databases=len(made.databases) + len(made.dumped)
+            )
         return made
 
 
@@ -153,7 +155,7 @@ def _backup(found: Manifest) -> Backup:
         kind=found.kind,
         time=form.plain(found.created_at),
         size=sum(part.size for part in found.parts),
-        databases=tuple(sorted(found.databases)),
+        databases=tuple(sorted((*found.databases, *found.dumped))),
         release=found.release,
         recipient=found.recipient,
         begins=form.plain(found.leads_from) if found.databases or found.cluster else None,

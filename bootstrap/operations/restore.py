@@ -23,7 +23,7 @@ LATEST = "latest"
 def choose_backup(env: Environment, wanted: str, to: datetime | None = None) -> Backup:
     """Looked for before anything is stopped. `latest` is the newest databases and the newest media: of the two, which
     may be of different backups, the one with databases is told. For a moment, the newest one before it."""
-    backups = [backup for backup in stored_backups(env) if to is None or (backup.databases and backup.leads_from < to)]
+    backups = [backup for backup in stored_backups(env) if to is None or (backup.begins and backup.leads_from < to)]
     found = [backup for backup in backups if wanted in (LATEST, backup.id)]
     if not found:
         what = f"no backup of databases before {to.isoformat()}" if to else "no backup"
@@ -72,26 +72,26 @@ def restore(
             # what is made from here on, the safety backup first of all, is not what was meant
             order = msgspec.structs.replace(order_of(locked, chosen, to, only), newest=stored_backups(locked)[0].id)
             if safely:
-                _back_up_first(locked, host)
+                back_up_first(locked, host, "to restore all the same: --no-safety-backup")
             restored = _replace_data(locked, host, wanted, order)
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
         if address is not None:
             with locked.progress.step("health from outside"):
                 gate.wait_until_healthy(locked, health, address)
-        _back_up_after(locked, live)
+        back_up_after(locked, live)
         return restored
 
 
-def _back_up_first(env: Environment, host: Host) -> None:
+def back_up_first(env: Environment, host: Host, otherwise: str) -> None:
+    """Before data are replaced; `otherwise` is how to go without."""
     try:
         with env.progress.step("safety backup of what is there"):
             remote.in_turn(env, host, answers.BACKUP_SAFETY, timeout_s=BACKUP_S)
     except BootstrapError as error:
-        remedy = "nothing was replaced; to restore all the same: --no-safety-backup"
-        raise type(error)(f"no safety backup: {error.message}", remedy) from None
+        raise type(error)(f"no safety backup: {error.message}", f"nothing was replaced; {otherwise}") from None
 
 
-def _back_up_after(env: Environment, live: Droplet) -> None:
+def back_up_after(env: Environment, live: Droplet) -> None:
     """The log goes on from what was restored: a base backup to start it from. The data are back without it."""
     try:
         with env.progress.step("first backup of what was restored"), closing(remote.connect(env, live)) as host:

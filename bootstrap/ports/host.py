@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +36,10 @@ class Host(Protocol):
     def run(
         self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60, check: bool = True
     ) -> HostResult: ...
+
+    def feed(self, argv: Sequence[str], pieces: Iterable[bytes], *, timeout_s: float) -> HostResult:
+        """`run` without `check`, of a command that reads `pieces` as they come: none of them is kept. `timeout_s`
+        begins when all are sent. What `pieces` raises goes on to the caller, and the command hears no more."""
 
     def wait_until_reachable(self, timeout_s: float) -> None:
         """Returns when a command ran; raises HostError at the deadline, HostKeyError at once."""

@@ -181,6 +181,7 @@ def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackE
     named += [("jobs", name) for name in field.job_names]
     named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []
     named += [("databases.service", field.databases.service)] if field.databases else []
+    named += [(f"dumps.{name}.service", dump.service) for name, dump in field.dumps.items()]
     named += [(f"handover.{entry}", name) for entry, name in _handed_over(field)]
     for what, name in named:
         yield from _unknown(what, name, among, "service")
@@ -197,6 +198,9 @@ def _handed_over(field: XBootstrap) -> list[tuple[str, str]]:
 
 
 def _contradictions(field: XBootstrap) -> Iterator[StackError]:
+    for name in field.databases.names if field.databases else ():
+        if name in field.dumps:
+            yield StackError(f"x-bootstrap.dumps.{name}", "is in databases too", "call one of them otherwise")
     where = "x-bootstrap.handover"
     for entry, name in _handed_over(field):
         if name in field.job_names:

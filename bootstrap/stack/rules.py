@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import PurePosixPath
 
 from bootstrap.stack.burden import http_check_of_a_worker, slow_starts
@@ -184,11 +184,12 @@ def named_volumes(stack: StackView) -> Findings:
 def backups(stack: StackView) -> Findings:
     if stack.field is None:
         return
-    dumped = stack.field.databases.service if stack.field.databases else None
+    dumped = {dump.service for dump in stack.field.dumps.values()}
+    dumped |= {stack.field.databases.service} if stack.field.databases else set()
     for service in stack.services:
-        if service.kind == "database" and service.long_running and service.name != dumped:
+        if service.kind == "database" and service.long_running and service.name not in dumped:
             postgres = "postg" in service.image
-            remedy = "add x-bootstrap.databases" if postgres else "dump it into a volume that `media` names"
+            remedy = "add x-bootstrap.databases" if postgres else "add x-bootstrap.dumps: how it is dumped and restored"
             yield Finding(WARNING, service.where, "its databases are in no backup", remedy)
     for name in stack.field.volumes:
         users = stack.users_of(name)
@@ -324,8 +325,8 @@ def _keeps_data(service: ServiceView, mount: Mount) -> bool:
     return service.long_running and not mount.read_only
 
 
-def _wants_backup(service: ServiceView, mount: Mount, dumped: str | None) -> bool:
+def _wants_backup(service: ServiceView, mount: Mount, dumped: Collection[str]) -> bool:
     """Databases are dumped, what a broker holds is on its way, logs are logs."""
-    if service.kind or service.name == dumped or mount.target.startswith("/var/log"):
+    if service.kind or service.name in dumped or mount.target.startswith("/var/log"):
         return False
     return _keeps_data(service, mount)

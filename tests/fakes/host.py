@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ import yaml
 from bootstrap.deployment import hostkeys
 from bootstrap.errors import HostError, HostKeyError
 from bootstrap.ports.host import HostAddress, HostResult
-from bootstrap_agent.contract import answers, dotenv, form, manifest, paths, units
+from bootstrap_agent.contract import answers, dotenv, form, frames, manifest, paths, units
 from bootstrap_agent.contract.answers import COMMANDS
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.manifest import DatabasePart, Manifest, MediaPart
@@ -74,6 +75,8 @@ class Machine:
     alarms: tuple[answers.Alarm, ...] = ()
     # an image of before there was `mail`, and `alerts`
     knows_mail: bool = True
+    # what an import would replace: rows of databases, files of media
+    holds: tuple[dict[str, dict[str, int]], dict[str, int]] = field(default_factory=lambda: ({}, {}))
     # what its release's jobs take on a copy of the data
     jobs_s: float = 0.0
     # it is well with the copy, and not with the data
@@ -137,6 +140,11 @@ class FakeHost:
             last = (result.stderr.splitlines() or [f"exit code {result.exit_code}"])[-1]
             raise HostError(f"{self._address.ip}: {last}")
         return result
+
+    def feed(self, argv: Sequence[str], pieces: Iterable[bytes], *, timeout_s: float) -> HostResult:
+        machine = self._machine
+        sent = b"".join(frames.unframed(io.BytesIO(b"".join(pieces)))) if str(paths.AGENT) in argv else b"".join(pieces)
+        return self._result(machine, argv, sent.decode(errors="replace"))
 
     def _result(self, machine: Machine, argv: Sequence[str], stdin: str | None) -> HostResult:
         if stdin is not None:
@@ -247,7 +255,7 @@ class FakeHost:
         match words:
             case ["info"]:
                 well = ("/health/",), ("/serving/auth/",)
-                return answers.Info(RELEASE, machine.deployment, "done", *well, DATABASES)
+                return answers.Info(RELEASE, machine.deployment, "done", *well, DATABASES, ("media_files",))
             case ["status"]:
                 state, health = ("running", "healthy") if machine.up else ("restarting", "unhealthy")
                 return answers.Status(
@@ -307,6 +315,10 @@ class FakeHost:
                 return self._world.restored or answers.Restored(
                     wanted, {"auth_db": answers.RestoredDatabase(1, 3, {"public.user": 3})}, ("media_files",)
                 )
+            case ["intake", "look"] | ["intake", "commit"]:
+                return answers.Present(*machine.holds)
+            case ["intake", what, _]:
+                return answers.Loaded({"public.user": 3}) if what == "database" else answers.Loaded(files=2)
             case ["seal"]:
                 return answers.Sealed(True)
             case ["gate"]:

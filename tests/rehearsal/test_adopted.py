@@ -84,6 +84,22 @@ def change(owner: Bootstrap) -> None:
     assert told.count("CACHED") >= 4, told[-3000:]
 
 
+def another_hosts(owner: Bootstrap, site: Site) -> None:
+    """Its notes, in place of those here; what was queued here speaks of what is gone."""
+    dump = owner.work.parent / "notes.sql"
+    dump.write_text(
+        "CREATE TABLE public.note (id bigserial PRIMARY KEY, text text NOT NULL);\n"
+        "ALTER TABLE public.note OWNER TO them;\n"
+        "COPY public.note (id, text) FROM stdin;\n7\tmoved\n\\.\n"
+    )
+    refused = owner("import", OWN_DOMAIN, "--database", str(dump), check=False)
+    assert refused.code == 5 and "not empty: database notes (public.note 2 rows)" in refused.err
+    owner("import", OWN_DOMAIN, "--database", str(dump), "--replace", "--yes")
+    assert heard(site) == (["moved"], 0)
+    say(site, "/", "next")
+    assert heard(site) == (["moved", "next"], 0), "the table is the application's own, and its numbers go on"
+
+
 def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.SSLContext) -> None:
     before = brought(owner.work)
     said = owner("init").out
@@ -117,5 +133,6 @@ def test_a_stack_that_knows_nothing_of_bootstrap(owner: Bootstrap, visitor: ssl.
         assert heard(site) == (["first", "second"], 2), "the passwords are those that the data know"
         changed = {name for name, content in brought(owner.work).items() if content != before[name]}
         assert changed == {"notes/notes.py"}, "nothing of the owner's was touched"
+        another_hosts(owner, site)
     finally:
         owner("destroy", OWN_DOMAIN, "--volume", "--backups", "--yes")

@@ -38,10 +38,10 @@ def choose(store: BackupStore, wanted: str, order: RestoreOrder) -> Chosen:
         time_of(wanted)
         found = store.manifest(wanted)
         return _narrowed(
-            Chosen(found if _databases(found) else None, found if found.media else None, _mark(found)), order
+            Chosen(found if found.of_databases else None, found if found.media else None, _mark(found)), order
         )
     newest_first = [found for found in store.manifests() if order.newest is None or found.id <= order.newest]
-    databases = next((found for found in newest_first if _databases(found) and _before(found, order)), None)
+    databases = next((found for found in newest_first if found.of_databases and _before(found, order)), None)
     media = _media(newest_first, order)
     if databases is None and order.to:
         raise NotFoundError(f"no backup of databases before {order.to.isoformat()}", "bootstrap backup list")
@@ -56,6 +56,7 @@ def check(chosen: Chosen, x: XBootstrap) -> None:
     known = x.databases.names if x.databases else {}
     names = chosen.databases.databases if chosen.databases else {}
     unknown = [name for name in names if name not in known]
+    unknown += [name for name in (chosen.databases.dumped if chosen.databases else ()) if name not in x.dumps]
     unknown += [name for name in chosen.archive.folders if name not in x.media] if chosen.archive else []
     if unknown:
         raise BackupError(
@@ -69,10 +70,6 @@ def _narrowed(chosen: Chosen, order: RestoreOrder) -> Chosen:
     if databases is None and media is None:
         raise NotFoundError(f"the backup holds no {order.only or 'part'}", "bootstrap backup list")
     return Chosen(databases, media, chosen.goal)
-
-
-def _databases(found: Manifest) -> bool:
-    return bool(found.cluster or found.databases)
 
 
 def _before(found: Manifest, order: RestoreOrder) -> bool:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timezone
+from functools import partial
+
+from msgspec import UNSET
 
 from bootstrap_agent import volume
-from bootstrap_agent.backup import background, evidence, media, pipeline, settings
+from bootstrap_agent.backup import background, dumps, evidence, media, pipeline, settings
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database, Lasting, by_size, version
@@ -28,6 +31,7 @@ from bootstrap_agent.contract.manifest import (
     MEDIA,
     ClusterPart,
     DatabasePart,
+    DumpPart,
     Manifest,
     MediaPart,
     StoredPart,
@@ -75,6 +79,7 @@ class _Backup:
         if self._x.databases and self._kind in (FULL, DATABASE):
             database = Database(self._compose, self._x.databases, self._environment)
             cluster, databases = self._databases(database, list(self._x.databases.names))
+        others = self._others() if self._kind in (FULL, DATABASE) else {}
         archive = self._media() if self._x.media and self._kind in (FULL, MEDIA) else None
         return Manifest(
             id=self._id,
@@ -82,6 +87,7 @@ class _Backup:
             created_at=manifest.time_of(self._id),
             databases=databases,
             cluster=cluster,
+            dumps=others or UNSET,
             media=archive,
             settings=self._settings(),
             release=self._release.name,
@@ -136,6 +142,14 @@ class _Backup:
         note(f"dump of {name}")
         with database.dump(name, snapshot) as source:
             return self._send(manifest.database_key(self.store.prefix, self._id, name), source)
+
+    def _others(self) -> dict[str, DumpPart]:
+        """What the stack dumps itself."""
+        made: dict[str, DumpPart] = {}
+        for name, dump in self._x.dumps.items():
+            key = manifest.dump_key(self.store.prefix, self._id, name)
+            made[name] = dumps.back_up(name, dump, self._compose, partial(self._send, key))
+        return made
 
     def _media(self) -> MediaPart:
         note(f"media {', '.join(self._x.media)}")
@@ -198,9 +212,9 @@ def _prune_log(store: BackupStore, kept: list[Manifest], now: datetime, keep: Ke
 
 
 def _require_something(kind: str, x: XBootstrap) -> None:
-    parts = {DATABASE: bool(x.databases), MEDIA: bool(x.media)}
+    parts = {DATABASE: bool(x.databases or x.dumps), MEDIA: bool(x.media)}
     if not (parts[kind] if kind in parts else any(parts.values())):
         raise BackupError(
             "this stack's x-bootstrap names nothing to back up",
-            "name `databases` or `media` there: docs/your-own-stack.md",
+            "name `databases`, `dumps` or `media` there: docs/your-own-stack.md",
         )

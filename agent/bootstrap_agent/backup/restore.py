@@ -1,16 +1,17 @@
 """The way back: everything is fetched, verified, recovered and unpacked beside what is in use, and takes its place at
-the end. A restore that fails leaves what was there, and up to then the site serves it.
+the end. A restore that fails leaves what was there, and up to then the site serves it. What the stack dumps itself
+comes last: it has no place beside, so it is read to its end first of all, and then goes into its service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, closing
 
 from msgspec import UNSET
 
 from bootstrap_agent import secrets, stack, stopping, volume
-from bootstrap_agent.backup import evidence, identities, pipeline, settings, version1
+from bootstrap_agent.backup import dumps, evidence, identities, pipeline, settings, version1
 from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.choose import Chosen, check, choose
 from bootstrap_agent.backup.cluster import Cluster
@@ -25,7 +26,7 @@ from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract.answers import Restored, RestoredDatabase, RestoreOrder
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, BootstrapError
-from bootstrap_agent.contract.manifest import ClusterPart, Held, Manifest, MediaPart
+from bootstrap_agent.contract.manifest import ClusterPart, DumpPart, Held, Manifest, MediaPart
 from bootstrap_agent.contract.paths import AFTER_RESTORE
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import Databases, XBootstrap
@@ -43,6 +44,7 @@ def restore(
     store = BackupStore(deployment)
     chosen = choose(store, wanted, order)
     check(chosen, x)
+    _require_known(order.only, x)
     if order.settings and chosen.newest.settings:
         note("values and certificates")
         kept = settings.restore(store, chosen.newest.settings, _identity(order, chosen.newest))
@@ -70,6 +72,12 @@ def _send_the_log(
         note(f"what was written last is not sent before: {error.message}")
 
 
+def _require_known(only: str | None, x: XBootstrap) -> None:
+    names = [*(x.databases.names if x.databases else ()), *x.dumps]
+    if only not in (None, "media", *names):
+        raise BackupError(f"there is no database {only}", f"one of {', '.join(names) or 'none'}")
+
+
 class _Restore:
     def __init__(
         self,
@@ -90,7 +98,9 @@ class _Restore:
         try:
             if media:
                 self._stage_media(media)
+            others = self._verified_dumps()
             counts = self._databases()
+            counts.update(self._dumps(others))
         except BaseException:
             self._staging.clear(media.folders if media else ())
             raise
@@ -98,11 +108,36 @@ class _Restore:
             self._staging.swap(media.folders)
         return Restored(self._chosen.newest.id, counts, media.folders if media else (), self._held)
 
+    def _verified_dumps(self) -> dict[str, DumpPart]:
+        """Those that are wanted, and are whole."""
+        found = self._chosen.databases
+        if found is None:
+            return {}
+        parts = {name: part for name, part in found.dumped.items() if self._order.only in (None, name)}
+        if parts:
+            note(f"dumps {', '.join(parts)}")
+            dumps.verify(self._store, parts.values(), lambda: _identity(self._order, found))
+        return parts
+
+    def _dumps(self, parts: Mapping[str, DumpPart]) -> dict[str, RestoredDatabase]:
+        """Everything else is stopped, in case it writes there; what these need is started with them."""
+        if not parts:
+            return {}
+        assert self._chosen.databases is not None
+        services = dumps.services_of(self._x.dumps[name] for name in parts)
+        self._stop(but=services)
+        stack.start(self._compose, services)
+        identity = _identity(self._order, self._chosen.databases)
+        return {
+            name: dumps.restore(name, self._x.dumps[name], part, self._compose, self._store, identity)
+            for name, part in parts.items()
+        }
+
     def _databases(self) -> dict[str, RestoredDatabase]:
         """Everything that writes is stopped when this returns."""
         found, names = self._chosen.databases, self._x.databases
-        if found is None or names is None:
-            self._stop(but=names.service if names else None)
+        if found is None or names is None or not (found.cluster or found.databases) or self._order.only in found.dumped:
+            self._stop(but=[names.service] if names else ())
             _mark()
             return {}
         database = Database(self._compose, names, self._environment)
@@ -124,7 +159,7 @@ class _Restore:
         recovery.fetch(part, self._chosen.goal)
         with recovery.server(part, self._chosen.goal) as server:
             counts = self._counted(part, server, names)
-            self._stop(but=self._x.databases.service)
+            self._stop(but=[self._x.databases.service])
             known = self._reached(recovery, database, server.names(names))
             for name in server.names(names):
                 identities.raise_above(server.asking(name), known.get(name, {}))
@@ -136,12 +171,10 @@ class _Restore:
     def _one(self, name: str, part: ClusterPart, recovery: Recovery, database: Database) -> dict[str, RestoredDatabase]:
         """One database of the recovered cluster, into the one that serves the others."""
         assert self._x.databases is not None
-        if name not in self._x.databases.names:
-            raise BackupError(f"there is no database {name}", f"one of {', '.join(self._x.databases.names)}")
         recovery.fetch(part, self._chosen.goal)
         with recovery.server(part, self._chosen.goal) as server:
             counts = self._counted(part, server, [name])
-            self._stop(but=self._x.databases.service)
+            self._stop(but=[self._x.databases.service])
             stack.start(self._compose, [self._x.databases.service])
             known = self._reached(recovery, database, [name])
             identities.raise_above(server.asking(name), known.get(name, {}))
@@ -159,7 +192,7 @@ class _Restore:
 
     def _from_dumps(self, found: Manifest, database: Database) -> dict[str, RestoredDatabase]:
         assert self._x.databases is not None
-        self._stop(but=self._x.databases.service)
+        self._stop(but=[self._x.databases.service])
         stack.start(self._compose, [self._x.databases.service])
         # makes the roles that own what is restored
         stack.reconcile(self._compose, self._x, [self._x.databases.service])
@@ -214,8 +247,8 @@ class _Restore:
                 if wrong := evidence.differences(media.holds, self._held):
                     raise BackupError(f"media: {wrong[0]}", "nothing was replaced; choose another backup")
 
-    def _stop(self, but: str | None = None) -> None:
-        if others := [service for service in self._compose.services() if service != but]:
+    def _stop(self, but: Collection[str] = ()) -> None:
+        if others := [service for service in self._compose.services() if service not in but]:
             self._compose.run("stop", *others, timeout_s=stopping.STOP_S)
 
 

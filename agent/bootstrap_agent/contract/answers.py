@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.intake import IntakeOrder, Loaded, Present  # noqa: F401
 from bootstrap_agent.contract.maintenance import Maintenance, MaintenanceOrder, MaintenanceState  # noqa: F401
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
@@ -58,6 +59,7 @@ class Info(msgspec.Struct, frozen=True):
     health: tuple[str, ...] = ("/",)
     serving: tuple[str, ...] = ()
     databases: Databases | None = None
+    media: tuple[str, ...] = ()
 
 
 class Volume(msgspec.Struct, frozen=True):
@@ -367,6 +369,11 @@ BACKUP_LIST: Command[tuple[Manifest, ...]] = Command(("backup", "list"), tuple[M
 BACKUP_PRUNE: Command[Pruned] = Command(("backup", "prune"), Pruned)
 ARCHIVE: Command[Archive] = Command(("archive",), Archive, changes=False)
 RESTORE: Command[Restored] = Command(("restore",), Restored, argument="id")
+# data of another host's: what is there, one stream beside it each (contract/frames.py on stdin), and all in its place
+INTAKE_LOOK: Command[Present] = Command(("intake", "look"), Present, changes=False)
+INTAKE_DATABASE: Command[Loaded] = Command(("intake", "database"), Loaded, argument="name")
+INTAKE_MEDIA: Command[Loaded] = Command(("intake", "media"), Loaded, argument="folder")
+INTAKE_COMMIT: Command[Present] = Command(("intake", "commit"), Present)
 # for a drill's machine: no way out, for ever; and the health gate from within, where no visitor comes
 SEAL: Command[Sealed] = Command(("seal",), Sealed)
 GATE: Command[Gate] = Command(("gate",), Gate, changes=False)

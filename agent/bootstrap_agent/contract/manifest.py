@@ -18,8 +18,8 @@ WAL = "wal/"
 FULL, DATABASE, MEDIA = "full", "database", "media"
 _STAMP = "%Y%m%d_%H%M%S"
 _OBJECT = re.compile(
-    r"(?:postgres_backup|cluster_backup|media_backup|settings_backup|manifest)_(\d{8}_\d{6})"
-    r"(?:_.+\.sql\.gz|_.+\.sql\.zst\.age|\.tar\.gz|\.tar\.zst\.age|\.json)"
+    r"(?:postgres_backup|cluster_backup|dump_backup|media_backup|settings_backup|manifest)_(\d{8}_\d{6})"
+    r"(?:_.+\.sql\.gz|_.+\.zst\.age|\.tar\.gz|\.tar\.zst\.age|\.json)"
 )
 
 
@@ -35,6 +35,14 @@ class DatabasePart(StoredPart, frozen=True):
     """`rows`: table → rows, in the snapshot of the dump."""
 
     rows: dict[str, int] = {}
+
+
+class DumpPart(StoredPart, frozen=True):
+    """What a command of the stack wrote, `written` bytes of it. `rows`: what its `count` said before and after, fewest
+    and most; empty for a stack that counts nothing."""
+
+    written: int = 0
+    rows: dict[str, tuple[int, int]] = {}
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -80,6 +88,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     databases: dict[str, DatabasePart]
     cluster: ClusterPart | None = None
+    # by their names in `x-bootstrap`; unset, and not empty, so that the digest of what knows none stays as it was
+    dumps: dict[str, DumpPart] | msgspec.UnsetType = msgspec.UNSET
     media: MediaPart | None = None
     settings: StoredPart | None = None
     release: str | None = None
@@ -95,8 +105,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return (self.cluster and self.cluster.ended_at) or time_of(self.id)
 
     @property
+    def dumped(self) -> dict[str, DumpPart]:
+        return {} if self.dumps is msgspec.UNSET else self.dumps
+
+    @property
+    def of_databases(self) -> bool:
+        """Of whatever kind."""
+        return bool(self.cluster or self.databases or self.dumped)
+
+    @property
     def parts(self) -> tuple[StoredPart, ...]:
-        return (*self.databases.values(), *(part for part in (self.cluster, self.media, self.settings) if part))
+        parts = (*self.databases.values(), *self.dumped.values())
+        return (*parts, *(part for part in (self.cluster, self.media, self.settings) if part))
 
 
 def render(manifest: Manifest) -> bytes:
@@ -138,6 +158,10 @@ def manifest_key(prefix: str, backup_id: str) -> str:
 
 def database_key(prefix: str, backup_id: str, database: str) -> str:
     return f"{prefix}postgres_backup_{backup_id}_{database}.sql.zst.age"
+
+
+def dump_key(prefix: str, backup_id: str, name: str) -> str:
+    return f"{prefix}dump_backup_{backup_id}_{name}.zst.age"
 
 
 def cluster_key(prefix: str, backup_id: str) -> str:

@@ -71,7 +71,7 @@ def expired(manifests: Sequence[Manifest], now: datetime, keep: Keep) -> list[Ma
 
 
 def _known(manifest: Manifest, now: datetime) -> Known:
-    holds = {"databases": manifest.cluster or manifest.databases, "media": manifest.media}
+    holds = {"databases": manifest.of_databases, "media": manifest.media}
     label = "young" if time_of(manifest.id) >= now - YOUNG else None
     return Known(manifest.id, frozenset(part for part, there in holds.items() if there), label=label)
 

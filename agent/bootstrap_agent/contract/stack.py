@@ -7,6 +7,7 @@ the file since must not keep a stack from starting again after a reboot.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
@@ -34,6 +35,12 @@ def _long_enough(secrets: Mapping[str, int]) -> str | None:
     return f"{short[0]} must have 16 to 1024 characters" if short else None
 
 
+def _names_of_dumps(dumps: Mapping[str, object]) -> str | None:
+    """They name objects of the bucket, and stand beside `media` in `restore --only`."""
+    wrong = [name for name in dumps if not re.fullmatch("[a-z0-9][a-z0-9_]*", name) or name == "media"]
+    return f"{wrong[0]!r} must be letters, digits and _, and not `media`" if wrong else None
+
+
 class Step(msgspec.Struct, frozen=True):
     """A command in a running service."""
 
@@ -55,6 +62,18 @@ class Databases(msgspec.Struct, frozen=True):
     service: str
     names: Annotated[dict[str, str], Meta(min_length=1)]
     admin_user: str
+
+
+class Dump(msgspec.Struct, frozen=True, kw_only=True):
+    """A database that is no PostgreSQL, by commands in its service. `dump` writes all of it to stdout; `restore` reads
+    that from stdin, and puts it in the place of what is there; `ready` ends with 0 once both can be done, and left out,
+    the service's health check says so. `count` prints `NAME ROWS` lines: with it, what came back is compared."""
+
+    service: str
+    dump: Annotated[tuple[str, ...], Meta(min_length=1)]
+    restore: Annotated[tuple[str, ...], Meta(min_length=1)]
+    ready: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
+    count: Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -116,6 +135,7 @@ class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
     # groups in order; those of one group run side by side
     jobs: tuple[tuple[str, ...], ...] = ()
     databases: Databases | None = None
+    dumps: Annotated[dict[str, Dump], Meta(extra={"rule": _names_of_dumps})] = {}
     media: tuple[str, ...] = ()
     # folders of the data volume that are emptied by a restore: what waits there speaks of what is gone
     queues: tuple[str, ...] = ()
@@ -146,8 +166,21 @@ def parse(raw: object, *, closed: bool = False) -> XBootstrap:
 
 
 def _grouped(raw: object) -> object:
-    """A job by itself is a group of one."""
-    jobs: Any = raw.get("jobs") if isinstance(raw, Mapping) else None
-    if not (isinstance(raw, Mapping) and isinstance(jobs, list)):
+    """A job by itself is a group of one; `$$` is a dollar, as anywhere in a Compose file: Compose reads `$NAME` as a
+    variable of its own, here too."""
+    if not isinstance(raw, Mapping):
         return raw
-    return {**raw, "jobs": [[entry] if isinstance(entry, str) else entry for entry in jobs]}
+    changed: dict[str, Any] = {}
+    if isinstance(jobs := raw.get("jobs"), list):
+        changed["jobs"] = [[entry] if isinstance(entry, str) else entry for entry in jobs]
+    if isinstance(dumps := raw.get("dumps"), Mapping):
+        changed["dumps"] = _with_dollars(dumps)
+    return {**raw, **changed}
+
+
+def _with_dollars(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _with_dollars(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_dollars(one) for one in value]
+    return value.replace("$$", "$") if isinstance(value, str) else value

@@ -26,7 +26,7 @@ def timers_of(stack: XBootstrap) -> tuple[str, ...]:
     """Those for which the stack has something; a machine is watched whatever it runs."""
     reasons = {
         ARCHIVE: stack.databases,
-        DATABASE_TIMER: stack.databases,
+        DATABASE_TIMER: stack.databases or stack.dumps,
         MEDIA_TIMER: stack.media,
         CERTIFICATE_TIMER: stack.certificate,
         ALERTS_TIMER: True,

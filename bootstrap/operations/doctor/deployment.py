@@ -154,7 +154,8 @@ def timers(patient: Patient) -> str | Doubt:
 
 
 def backup(patient: Patient) -> str | Doubt:
-    if _env(patient).store is None or not (patient.stack.bootstrap.databases or patient.stack.bootstrap.media):
+    x = patient.stack.bootstrap
+    if _env(patient).store is None or not (x.databases or x.dumps or x.media):
         raise Absent
     newest = patient.told.backup
     if wrong := patient.told.backup_error:

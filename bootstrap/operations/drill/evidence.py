@@ -62,9 +62,11 @@ def tables(backup: Manifest, restored: Restored, *, at_its_mark: bool) -> tuple[
 
 
 def _rows(backup: Manifest) -> Mapping[str, Mapping[str, tuple[int, int]]]:
+    dumped = {name: part.rows for name, part in backup.dumped.items()}
     if backup.cluster:
-        return backup.cluster.rows
-    return {name: {table: (rows, rows) for table, rows in part.rows.items()} for name, part in backup.databases.items()}
+        return {**backup.cluster.rows, **dumped}
+    parts = backup.databases.items()
+    return {**{name: {table: (rows, rows) for table, rows in part.rows.items()} for name, part in parts}, **dumped}
 
 
 def _span(span: tuple[int, int] | None) -> str | None:
@@ -80,6 +82,7 @@ def objects(databases: Manifest | None, media: Manifest | None, stored: Iterable
     taken = [databases.cluster if databases else None, media.media if media else None, newest.settings]
     if databases and databases.cluster is None:
         taken += databases.databases.values()
+    taken += databases.dumped.values() if databases else ()
     parts = {part.key: part for one in (databases, media) if one for part in one.parts}
     return tuple(_object(part, sizes, part in taken) for _, part in sorted(parts.items()))
 
@@ -92,7 +95,7 @@ def checks(
     databases: Manifest | None, media: Manifest | None, restored: Restored, release: str, sealed: Sealed, gate: Gate
 ) -> tuple[Check, ...]:
     made_by = next((one.release for one in (databases, media) if one and one.release), "unknown")
-    names = sorted(databases.databases) if databases else []
+    names = sorted((*databases.databases, *databases.dumped)) if databases else []
     folders = list(media.media.folders) if media and media.media else []
     came = sorted(restored.databases)
     return (

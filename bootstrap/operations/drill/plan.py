@@ -75,9 +75,7 @@ def _choose(env: Environment, wanted: str, to: datetime | None) -> tuple[Manifes
     newest_first = [one for one in stored_manifests(env) if wanted in (LATEST, one.id)]
     having = [one for one in newest_first if one.media]
     databases = [
-        one
-        for one in newest_first
-        if (one.cluster or one.databases) and (to is None or (one.cluster and one.created_at < to))
+        one for one in newest_first if one.of_databases and (to is None or (one.cluster and one.created_at < to))
     ]
     after = [one for one in having if to and one.created_at >= to]
     return next(iter(databases), None), next(iter(after[-1:] or having[:1]), None)

@@ -9,6 +9,7 @@ from posixpath import normpath
 from typing import Any
 
 from bootstrap.stack import products
+from bootstrap.stack.adopt import dumps
 from bootstrap.stack.adopt.book import RESET, Book, Override
 from bootstrap.stack.adopt.environment import pairs
 from bootstrap.stack.adopt.source import Source
@@ -20,6 +21,10 @@ from bootstrap_agent.contract.paths import DATA, WEBROOT
 # made anew at every start, by whoever fills them
 _MADE = re.compile(r"static|assets|node_modules|cache|tmp|temp|venv|dist|build|socket|bundle|gems", re.IGNORECASE)
 _LOGS = re.compile(r"logs?$", re.IGNORECASE)
+# whom a Dockerfile makes first, unless it is a system account
+_FIRST = 1000
+# whom Debian or the official image made
+_ACCOUNTS = {"root": 0, "www-data": 33, "nginx": 101, "nobody": 65534}
 _CERTIFICATES = re.compile(r"letsencrypt|certs?|certbot|acme|caddy|traefik|ssl", re.IGNORECASE)
 
 
@@ -44,6 +49,9 @@ def keep(source: Source, book: Book, name: str, service: ServiceView, *, backup:
     uid = user_of(service)
     why = f"{service.name} writes there" + ("" if uid is not None else ", as root as far as anybody can see")
     book.decide(("x-bootstrap", "volumes", name), uid or 0, why)
+    if (account := _system_account(service)) and (uid or 0) == _FIRST:
+        what = f"{service.name} writes as {account}, whose number only its image knows; {_FIRST} is a guess: ask it for"
+        book.leave(f"x-bootstrap.volumes.{name}", f"{what} `id -u {account}`")
     if backup and not service.kind and not _LOGS.search(name) and not _CERTIFICATES.search(name):
         media = book.decisions.get(("x-bootstrap", "media"))
         names = [*(media.value if media else []), name]
@@ -64,8 +72,16 @@ def user_of(service: ServiceView) -> int | None:
         return int(written[-1])
     if written:
         numbers = re.findall(r"(?:-u|--uid|-uid)[ =](\d+)", service.dockerfile)
-        return int(numbers[-1]) if numbers else 0 if written[-1] == "root" else 1000
+        return int(numbers[-1]) if numbers else _ACCOUNTS.get(written[-1], _FIRST)
     return None
+
+
+def _system_account(service: ServiceView) -> str | None:
+    """The user of its Dockerfile, where that is one of those whose numbers are given from elsewhere than the first."""
+    written = re.findall(r"^\s*USER\s+([^\s:]+)", service.dockerfile, re.MULTILINE | re.IGNORECASE)
+    made = re.findall(r"\b(?:adduser|useradd)\s+([^\n&;|]+)", service.dockerfile)
+    system = any(re.search(r"--system|(?:^|\s)-[a-zA-Z]*[rS]", options) for options in made)
+    return written[-1] if written and system else None
 
 
 def _on_volume(name: str) -> dict[str, Any]:
@@ -221,19 +237,19 @@ def _databases(source: Source, book: Book) -> None:
     found = [one for one in source.view.services if one.product in products.POSTGRES and one.long_running]
     for other in found[1:]:
         book.leave(f"services.{other.name}", f"is in no backup: of several PostgreSQL servers, {found[0].name} is")
+    names = _of_postgres(source, book, found[0]) if found else {}
     for other in source.view.services:
         if other.kind == "database" and other.product not in products.POSTGRES and other.long_running:
-            book.leave(
-                f"services.{other.name}",
-                "is no PostgreSQL, so its databases are in no backup; dump them into a volume of `media`",
-            )
-    if not found:
-        return
-    db = found[0]
-    given: Mapping[str, str | None] = {
-        **source.env_files.get(db.name, {}),
-        **pairs(db.body.get("environment")),
-    }
+            dumps.adopt(book, other, _given(source, other), names)
+
+
+def _given(source: Source, db: ServiceView) -> dict[str, str | None]:
+    return {**source.env_files.get(db.name, {}), **pairs(db.body.get("environment"))}
+
+
+def _of_postgres(source: Source, book: Book, db: ServiceView) -> dict[str, str]:
+    """Database → role."""
+    given = _given(source, db)
     values = {**source.values, **{name: one.value for name, one in book.variables.items() if "<" not in one.value}}
     user, variable = _value(db, given.get("POSTGRES_USER"), "POSTGRES_USER", values, "postgres")
     name, _ = _value(db, given.get("POSTGRES_DB"), "POSTGRES_DB", values, user)
@@ -244,6 +260,7 @@ def _databases(source: Source, book: Book) -> None:
     databases = {name: user, **_created(source, db, user)}
     wanted = {"service": db.name, "names": databases, "admin_user": variable}
     book.decide(("x-bootstrap", "databases"), wanted, "database → the role that owns it; backed up every night")
+    return databases
 
 
 def _value(

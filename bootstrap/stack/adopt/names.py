@@ -48,7 +48,9 @@ def of_the_site(name: str, value: str) -> str | None:
     """The value with `<domain>`, of one that says where the site is; None of any other."""
     bare = re.sub(r"^(https?://)?(localhost|127\.0\.0\.1|0\.0\.0\.0)(:\d+)?", "", value)
     if _HOSTS.search(name):
-        return f"{DOMAIN},www.{DOMAIN},localhost,127.0.0.1"
+        # as the application splits it
+        between = " " if " " in value.strip() and "," not in value else ","
+        return between.join((DOMAIN, f"www.{DOMAIN}", "localhost", "127.0.0.1"))
     if _ORIGINS.search(name):
         return f"https://{DOMAIN}"
     if _ADDRESS.search(name) and _HERE.match(value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,4 +90,25 @@ def test_closing_twice_is_no_error(subject: Subject) -> None:
     host = subject.host()
     host.run(["true"])
     host.close()
+    host.close()
+
+
+def test_a_stream_reaches_the_command_as_it_comes(subject: Subject) -> None:
+    host = subject.host()
+    host.wait_until_reachable(10)
+    assert host.feed(["cat", "/dev/null"], iter([b"a", b"b"]), timeout_s=10).exit_code == 0
+    failed = host.feed(FAILING, iter([bytes(1 << 20)] * 3), timeout_s=10)
+    assert (failed.exit_code, failed.stderr) == (3, "first\nboom\n"), "also of one that reads nothing"
+    host.close()
+
+
+def test_what_a_stream_raises_goes_on(subject: Subject) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"a"
+        raise HostError("the file is gone")
+
+    host = subject.host()
+    host.wait_until_reachable(10)
+    with pytest.raises(HostError, match="the file is gone"):
+        host.feed(["cat"], broken(), timeout_s=10)
     host.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import resource
 import socket
 import subprocess
 import time
@@ -145,3 +146,13 @@ def test_nothing_stays_behind(daemon: Daemon) -> None:
     assert (folder / "s").exists()
     host.close()
     assert not folder.exists()
+
+
+def test_a_stream_is_not_kept(host: SSHHost) -> None:
+    """All of it arrives, and memory does not grow with it."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    piece = bytes(1 << 20)
+    result = host.feed(["wc", "--bytes"], (piece for _ in range(300)), timeout_s=60)
+    assert result.stdout.strip() == str(300 << 20)
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kib < 50 << 10

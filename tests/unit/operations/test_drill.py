@@ -315,3 +315,32 @@ def test_the_page_says_what_was_compared_and_needs_nothing_else(world: World) ->
     outcome.problem, outcome.passed = "<b>broken</b> & late", False
     assert "&lt;b&gt;broken&lt;/b&gt; &amp; late" in report.page(outcome)
     json.dumps(form.plain(outcome.checks))
+
+
+DUMPED = {"key": f"example_com/dump_backup_{ID}_shop.zst.age", "size": 3, "sha256": "0" * 64, "written": 9}
+
+
+@pytest.mark.parametrize(("found", "well"), [(5, True), (7, True), (8, False), (None, False)])
+def test_what_the_stack_dumped_itself_is_compared_with_what_it_counted(found: int | None, well: bool) -> None:
+    made = backup(dumps={"shop": {**DUMPED, "rows": {"line": [5, 7]}}})
+    rows = {} if found is None else {"line": found}
+    came = {"auth_db": answers.RestoredDatabase(1, 3, {"public.user": 3}), "shop": answers.RestoredDatabase(1, 0, rows)}
+    restored = answers.Restored(ID, came, ("media_files",))
+    tables = evidence.tables(made, restored, at_its_mark=True)
+    assert tables[-1] == evidence.Table("shop.line", "5 to 7", found, well)
+    checks = evidence.checks(made, made, restored, RELEASE.name, answers.Sealed(True), answers.Gate(()))
+    assert evidence.Check("databases", "auth_db, shop", "auth_db, shop", True) in checks
+    stored = [StoredObject(part.key, 3, manifest.time_of(ID)) for part in made.parts]
+    dumped = next(one for one in evidence.objects(made, made, stored) if one.key == DUMPED["key"])
+    assert (dumped.how, dumped.well) == (evidence.READ, True)
+
+
+def test_a_stack_without_postgresql_is_drilled_from_its_own_dumps(world: World) -> None:
+    world.store.objects.clear()
+    put(world, backup(databases={}, cluster=None, dumps={"shop": {**DUMPED, "rows": {"line": [5, 5]}}}))
+    came = {"shop": answers.RestoredDatabase(1, 5, {"line": 5})}
+    world.restored = answers.Restored(ID, came, ("media_files",))
+    outcome, error = drilled(world)
+    assert error is None and [table.name for table in outcome.tables] == ["shop.line"]
+    with pytest.raises(NotFoundError, match="no backup of databases before"):
+        plan.make(world.env(), to=manifest.time_of(ID) + timedelta(hours=1))

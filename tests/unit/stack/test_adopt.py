@@ -178,7 +178,11 @@ CASES = {
             "services.db.environment.MYSQL_ROOT_PASSWORD": "${MYSQL_ROOT_PASSWORD}",
             "services.db.environment.MYSQL_PASSWORD": "${MYSQL_PASSWORD}",
         },
-        left=("no other service is given this password of db", "its databases are in no backup"),
+        left=("no other service is given this password of db",),
+    ),
+    "a database whose dump nobody here knows": Case(
+        f"services:\n{WEB}  db: {{image: 'couchdb:3', volumes: ['c:/opt/couchdb/data']}}\nvolumes: {{c: }}\n",
+        left=("its databases are in no backup; say how it is dumped: x-bootstrap.dumps",),
     ),
     "files that people put into an application": Case(
         "services: {blog: {image: 'wordpress:6', ports: ['80:80']}}\n",
@@ -186,6 +190,21 @@ CASES = {
             "services.blog.volumes": ["blog_html:/var/www/html"], "x-bootstrap.media": ["blog_html"],
             "x-bootstrap.volumes": {"blog_html": 33},
         },
+    ),
+    "hosts with spaces between, and a system account": Case(
+        "services:\n  web: {build: ., ports: ['8000:8000'], env_file: [.env], volumes: ['m:/media']}\nvolumes: {m: }\n",
+        {"x-bootstrap.volumes": {"m": 1000}},
+        ('DJANGO_ALLOWED_HOSTS="<domain> www.<domain> localhost 127.0.0.1"',),
+        ("web writes as app, whose number only its image knows; 1000 is a guess: ask it for `id -u app`",),
+        {
+            ".env-sample": "DJANGO_ALLOWED_HOSTS=localhost 127.0.0.1 [::1]\n",
+            "Dockerfile": "FROM python:3\nRUN addgroup --system app && adduser --system --group app\nUSER app\n",
+        },
+    ),
+    "an account that every Debian has": Case(
+        "services:\n  web: {build: ., ports: ['8000:8000'], volumes: ['m:/media']}\nvolumes: {m: }\n",
+        {"x-bootstrap.volumes": {"m": 33}},
+        files={"Dockerfile": "FROM php:8\nUSER www-data\n"},
     ),
     "mail": Case(
         "services:\n  web: {image: 'web:1', ports: ['80:80'], environment: [SMTP_HOST, SMTP_PORT, SMTP_PASSWORD]}\n",

@@ -1,0 +1,1 @@
+"""`bootstrap import`: what another host had, onto a deployment that has nothing yet."""
