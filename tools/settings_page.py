@@ -38,6 +38,7 @@ Secrets, and what belongs to your computer, come from the environment:
 | `NOTIFY_WEBHOOK_URL` | a chat's incoming webhook: hears of deploys, failures and the droplet's alarms; empty: none |
 | `REGISTRY_PASSWORD` | password of `registry.user` |
 | `BOOTSTRAP_CLOUD` | `digitalocean` (default) or `local`, as `--cloud` |
+| `BOOTSTRAP_ENVIRONMENT` | reads `bootstrap.NAME.yaml` over `bootstrap.yaml`, as `-e` |
 | `BOOTSTRAP_API_URL` | a proxy before the API, `https://…` or on this computer: `make verify-cloud` has one |
 | `BOOTSTRAP_CLOUD_HOME` | the local cloud's folder; default `/var/lib/bootstrap-cloud` |
 | `BOOTSTRAP_PROGRESS` | `auto` (default), `plain` or `json`, as `--progress` |

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from bootstrap.errors import BootstrapError
@@ -29,6 +30,7 @@ def run(
     *,
     stdin: str = "",
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     timeout_s: float | None = None,
     errors: str = "replace",
 ) -> Done:
@@ -41,6 +43,7 @@ def run(
             text=True,
             errors=errors,
             env={**os.environ, **(env or {})},
+            cwd=cwd,
             timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:

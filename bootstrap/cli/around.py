@@ -34,6 +34,7 @@ FACTS = {
     "BOOTSTRAP_HOOK": "which hook it is",
     "BOOTSTRAP_COMMAND": "`create`, `deploy`, `redeploy`, `rollback`, `image build` or `backup now`",
     "BOOTSTRAP_CLOUD": "`digitalocean` or `local`",
+    "BOOTSTRAP_ENVIRONMENT": "that of `-e`, which a `bootstrap` of the hook follows; none without",
     "BOOTSTRAP_DOMAIN": "the site's name; none of `image build`",
     "BOOTSTRAP_NAMES": "all of its names, with spaces between",
     "BOOTSTRAP_STACK": "the stack's folder",
@@ -131,11 +132,13 @@ def deployed(here: Around) -> None:
 
 def facts(context: Context, settings: Settings, command: str) -> dict[str, str]:
     from bootstrap.deployment.recorder import whoever
+    from bootstrap.settings.layers import name_of
 
     # an image belongs to no domain
     site = {} if command == "image build" else {"DOMAIN": settings.domain, "NAMES": " ".join(settings.names)}
+    environment = {"ENVIRONMENT": name_of(context.config, context.over)} if context.over else {}
     return {
-        **{f"BOOTSTRAP_{name}": value for name, value in site.items()},
+        **{f"BOOTSTRAP_{name}": value for name, value in (environment | site).items()},
         "BOOTSTRAP_COMMAND": command,
         "BOOTSTRAP_CLOUD": context.cloud_name,
         "BOOTSTRAP_STACK": str(settings.stack),

@@ -96,6 +96,8 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         drop_tags(env)
         if deployment.firewall:
             env.cloud.delete_firewall(deployment.firewall.id)
+        # of a preview, which is found by it
+        find.forget_until(env)
     # nobody goes on from where a create stopped
     steps.path_of(env).unlink(missing_ok=True)
     if env.recorder:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 
+import msgspec
 from msgspec import UNSET
 
 from bootstrap_agent import secrets, stack, stopping, volume
@@ -24,7 +25,7 @@ from bootstrap_agent.contract.answers import Restored, RestoredDatabase, Restore
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, BootstrapError
 from bootstrap_agent.contract.manifest import ClusterPart, Held, Manifest, MediaPart
-from bootstrap_agent.contract.paths import AFTER_RESTORE
+from bootstrap_agent.contract.paths import AFTER_RESTORE, SANITISE
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.files import exchange, write_atomic
@@ -38,7 +39,10 @@ def restore(
 ) -> Restored:
     """Leaves the databases stopped or running, and everything else stopped: the caller goes on with `stack up`."""
     volume.require_mounted()
-    store = BackupStore(deployment)
+    if order.sanitise and not x.sanitise:
+        raise BackupError("this image's stack has no x-bootstrap.sanitise", "bake a new one: bootstrap image build")
+    # of another deployment, backups are read there, and written here
+    store = BackupStore(msgspec.structs.replace(deployment, spaces=order.source) if order.source else deployment)
     chosen = choose(store, wanted, order)
     check(chosen, x)
     if order.settings and chosen.newest.settings:
@@ -81,7 +85,7 @@ class _Restore:
         found, names = self._chosen.databases, self._x.databases
         if found is None or names is None:
             self._stop(but=names.service if names else None)
-            _mark()
+            _mark(self._order)
             return {}
         database = Database(self._compose, names, self._environment)
         if found.cluster is None:
@@ -107,7 +111,7 @@ class _Restore:
             for name in server.names(names):
                 identities.raise_above(server.asking(name), known.get(name, {}))
         self._stop()
-        _mark()
+        _mark(self._order)
         exchange(recovery.folder, recovery.place)
         return counts
 
@@ -131,7 +135,7 @@ class _Restore:
                 dump.stdout.close()
                 dumped()
                 loaded()
-        _mark()
+        _mark(self._order)
         database.swap([name])
         return counts
 
@@ -143,7 +147,7 @@ class _Restore:
         stack.reconcile(self._compose, self._x, [self._x.databases.service])
         parts = {name: part for name, part in found.databases.items() if self._order.only in (None, name)}
         version1.stage_databases(self._store, database, self._x.databases.names, parts)
-        _mark()
+        _mark(self._order)
         database.swap(list(parts))
         return {name: _counts(part.rows) for name, part in parts.items()}
 
@@ -201,8 +205,10 @@ def _counts(rows: Mapping[str, int]) -> RestoredDatabase:
     return RestoredDatabase(len(rows), sum(rows.values()), dict(rows))
 
 
-def _mark() -> None:
+def _mark(order: RestoreOrder) -> None:
     """From here on `stack up` empties the queues, which speak of what is gone, and runs the stack's own commands."""
+    if order.sanitise:
+        write_atomic(SANITISE, b"", 0o600)
     write_atomic(AFTER_RESTORE, b"", 0o600)
 
 

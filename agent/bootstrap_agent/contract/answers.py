@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.deployment import Deployment, Spaces
 from bootstrap_agent.contract.maintenance import Maintenance, MaintenanceOrder, MaintenanceState  # noqa: F401
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
@@ -249,7 +249,8 @@ class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     """What `restore` takes on stdin. `identity` is the recovery key, for the time of the restore, in memory. `to`: the
     moment to go back to, else `to_the_end` of the log, else the backup's own. `newest`: of those made later nothing is
     taken. `only`: one database by its name, or `media`. `settings`: also the values and certificates, for a deployment
-    that is made anew."""
+    that is made anew. `source`: another deployment's backups, which are only read; `sanitise`: what came from there is
+    made harmless before it serves."""
 
     identity: str | None = None
     to: datetime | None = None
@@ -257,6 +258,8 @@ class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     newest: str | None = None
     only: str | None = None
     settings: bool = False
+    source: Spaces | None = None
+    sanitise: bool = False
 
     def __repr__(self) -> str:
         return f"RestoreOrder(to={self.to}, only={self.only})"
