@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("bootstrap.cli.cost:cost", "Show what the deployment costs a month, item by item."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
+    "access": ("bootstrap.cli.access:access", "Let people log in to the droplets by their SSH keys, or no longer."),
     "exec": ("bootstrap.cli.inside:exec_", "Run a command in a service that runs."),
     "run": ("bootstrap.cli.inside:run", "Run a command in a container of its own, made from a service."),
     "env": ("bootstrap.cli.env:env", "Show and change the values of .env.production on the droplet."),

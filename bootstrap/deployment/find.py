@@ -37,6 +37,8 @@ PREFLIGHT = "preflight"
 
 # of a preview: until when it lives, a tag that nothing carries
 UNTIL = "until"
+# of a person's SSH key, by its fingerprint: likewise
+ACCESS = "access"
 
 # ends the key of a drill's machine, which is of no deployment: no domain has such a key
 DRILL = "__drill"

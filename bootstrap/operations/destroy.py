@@ -146,6 +146,8 @@ def drop_tags(env: Environment) -> None:
     if env.settings.dns_elsewhere:
         for left in env.cloud.tags(find.address_tag(env.settings)):
             env.cloud.delete_tag(left)
+    for key in env.cloud.tags(find.tag(env.settings, f"{find.ACCESS}:")):
+        env.cloud.delete_tag(key)
     # of a rollback with data that was interrupted
     for tag in env.cloud.tags(find.tag(env.settings, "data")):
         env.cloud.delete_tag(tag)

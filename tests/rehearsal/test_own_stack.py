@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -39,11 +40,27 @@ def told(bootstrap: Bootstrap) -> dict[str, Any]:
     return answer
 
 
-def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site) -> None:
+def may_log_in(status: dict[str, Any], key: Path) -> bool:
+    """With that key and no other, straight to the droplet."""
+    options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
+    argv = ["ssh", "-F", "none", "-i", str(key), *(word for one in options for word in ("-o", one))]
+    done = subprocess.run([*argv, f"deploy@{status['droplet']['ip']}", "true"], capture_output=True, text=True)
+    assert done.returncode == 0 or "Permission denied" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:
     before, book = told(bootstrap), GuestBook(guest_book, key_of(bootstrap, OWN_DOMAIN))
     assert (before["healthy"], {s["name"] for s in before["services"]}) == (True, {"app", "nginx"})
     assert GuestBook(guest_book, "guessed").write("never") == 401
     assert book.write("first") == 201
+
+    key = tmp_path / "ada"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@laptop", "-f", str(key)], check=True)
+    assert not may_log_in(before, key)
+    listed = bootstrap("access", "add", "--domain", OWN_DOMAIN, f"{key}.pub", "--json").json()
+    assert [(one["name"], one["here"], one["later"]) for one in listed][1:] == [("ada@laptop", True, True)]
+    assert may_log_in(before, key)
 
     with busy(*[reads(guest_book, "/health/")] * 4, *[book.writes()] * 2) as seen:
         report = bootstrap("redeploy", OWN_DOMAIN, "--stack", str(HELLO), "--json").json()
@@ -52,6 +69,11 @@ def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site)
     assert after["droplet"]["id"] != before["droplet"]["id"] and after["certificate"] == before["certificate"]
     book.has_all(nothing_else=True)
     assert book.write("second") == 201, "the secret is the same"
+    assert may_log_in(after, key)
+    bootstrap("access", "remove", "--domain", OWN_DOMAIN, "ada@laptop")
+    assert not may_log_in(after, key)
+    told_of = bootstrap("history", OWN_DOMAIN, "--kind", "access", "--json").json()
+    assert len(told_of) == 2 and all("@" in one["by"] for one in told_of)
 
     made = bootstrap("backup", "now", OWN_DOMAIN, "--json").json()
     assert (made["databases"], made["media"]["folders"]) == ({}, ["guestbook"])

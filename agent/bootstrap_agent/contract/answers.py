@@ -220,6 +220,12 @@ class HostKey(msgspec.Struct, frozen=True):
     public_key: str
 
 
+class Access(msgspec.Struct, frozen=True):
+    """Lines of authorized_keys. `access add` and `access remove` take the same on stdin."""
+
+    keys: tuple[str, ...] = ()
+
+
 class Pruned(msgspec.Struct, frozen=True):
     """Ids of backups."""
 
@@ -361,6 +367,9 @@ CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensure
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
 HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)
 HOSTKEY_COMMIT: Command[HostKey] = Command(("hostkey", "commit"), HostKey)
+ACCESS_LIST: Command[Access] = Command(("access", "list"), Access, changes=False)
+ACCESS_ADD: Command[Access] = Command(("access", "add"), Access)
+ACCESS_REMOVE: Command[Access] = Command(("access", "remove"), Access)
 BACKUP_NOW: Command[Manifest] = Command(("backup", "now"), Manifest)
 # before a restore: what is to be restored must not be what goes to make room
 BACKUP_SAFETY: Command[Manifest] = Command(("backup", "safety"), Manifest)
