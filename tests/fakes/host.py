@@ -302,6 +302,8 @@ class FakeHost:
                 return answers.HostKey(machine.next_key or "" if action == "rotate" else machine.offered)
             case ["timers", action]:
                 return answers.Timers(action == "enable", units.TIMERS)
+            case ["logs", "keep"]:
+                return answers.KeptLogs("example_com/logs/20261124_020000_x.log.gz.age", 100)
             case ["access", _]:
                 return answers.Access(tuple(machine.let_in))
             case ["backup", "list"]:

@@ -220,6 +220,13 @@ class HostKey(msgspec.Struct, frozen=True):
     public_key: str
 
 
+class KeptLogs(msgspec.Struct, frozen=True):
+    """An object in the bucket, and its size in bytes; both None where there is no bucket."""
+
+    key: str | None = None
+    size: int | None = None
+
+
 class Access(msgspec.Struct, frozen=True):
     """Lines of authorized_keys. `access add` and `access remove` take the same on stdin."""
 
@@ -367,6 +374,8 @@ CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensure
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
 HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)
 HOSTKEY_COMMIT: Command[HostKey] = Command(("hostkey", "commit"), HostKey)
+# before a machine goes
+LOGS_KEEP: Command[KeptLogs] = Command(("logs", "keep"), KeptLogs, changes=False)
 ACCESS_LIST: Command[Access] = Command(("access", "list"), Access, changes=False)
 ACCESS_ADD: Command[Access] = Command(("access", "add"), Access)
 ACCESS_REMOVE: Command[Access] = Command(("access", "remove"), Access)
