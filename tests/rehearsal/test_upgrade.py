@@ -77,10 +77,12 @@ def told(now: Bootstrap) -> dict[str, Any]:
 
 
 def test_what_an_earlier_release_made_is_driven_by_this_one(
-    earlier: Bootstrap, now: Bootstrap, visitor: ssl.SSLContext
+    earlier: Bootstrap, now: Bootstrap, cloud: dict[str, Any]
 ) -> None:
     earlier("image", "build", timeout_s=2400)
     created = earlier("create", "--json").json()
+    # its authority is another one since it was started anew
+    visitor = ssl.create_default_context(cafile=cloud["acme"]["roots_file"])
     site = Site(DOMAIN, created["reserved_ip"], visitor)
     book = GuestBook(site, key_of(earlier, DOMAIN))
     assert book.write("before the backup") == 201
