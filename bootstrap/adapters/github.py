@@ -19,7 +19,7 @@ def keys_of(user: str, url: str = GITHUB) -> str:
     if not _USER.fullmatch(user):
         raise UsageError(f"{user!r} is no name of a user of GitHub", "github:ada")
     where = f"{url}/{user}.keys"
-    by_hand = f"save {where} as ada.pub, look at it, then: bootstrap access add ada.pub"
+    by_hand = f"save {where} as a file, look at it, then: bootstrap access add {user}.pub"
     try:
         answer = httpx.get(where, timeout=TIMEOUT_S)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -89,7 +89,7 @@ def remove(context: Context, who: str, domain: str | None, as_json: bool) -> Non
         return
     for one in gone:
         context.console.print(f"{one.name} ({one.fingerprint}) may log in no longer")
-    context.console.hint("secrets that were seen: bootstrap env rotate")
+    context.console.hint("bootstrap env list names the secrets that were within reach, `env rotate` changes them")
 
 
 def _read(one: str, name: str | None) -> Sequence[PublicKey]:

@@ -71,14 +71,13 @@ class Around:
 
     def tell(self, event: str, text: str) -> None:
         from bootstrap.adapters.webhook import post
+        from bootstrap_agent.contract.chat import message
 
         url = self.context.webhook_url
         if not url:
             return
         plain = {name.removeprefix("BOOTSTRAP_").lower(): value for name, value in self._now().items()}
-        # `text` is what Slack, Mattermost and others show, `content` what Discord does
-        line = f"{self.settings.domain}: {text}"
-        problem = post(url, {"text": line, "content": line, "event": event, **plain})
+        problem = post(url, message(f"{self.settings.domain}: {text}", event, plain))
         if problem:
             self.context.console.warn(f"the chat's webhook was not reached: {problem}")
 

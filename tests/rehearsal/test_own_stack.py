@@ -69,6 +69,9 @@ def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site,
     assert after["droplet"]["id"] != before["droplet"]["id"] and after["certificate"] == before["certificate"]
     book.has_all(nothing_else=True)
     assert book.write("second") == 201, "the secret is the same"
+    # what the old machine said
+    said = bootstrap("logs", "--domain", OWN_DOMAIN, "--before", "app", "--grep", "GET /health/", "-n", "5").out
+    assert said.count("GET /health/") == 5 and "app-1" in said
     assert may_log_in(after, key)
     bootstrap("access", "remove", "--domain", OWN_DOMAIN, "ada@laptop")
     assert not may_log_in(after, key)

@@ -12,7 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from bootstrap_agent.contract.access import Access
 from bootstrap_agent.contract.deployment import Deployment, Spaces
+from bootstrap_agent.contract.keptlogs import KeptLogs
 from bootstrap_agent.contract.maintenance import Maintenance, MaintenanceOrder, MaintenanceState  # noqa: F401
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
@@ -218,19 +220,6 @@ class HostKey(msgspec.Struct, frozen=True):
     """As `ssh-ed25519 AAAA…`."""
 
     public_key: str
-
-
-class KeptLogs(msgspec.Struct, frozen=True):
-    """An object in the bucket, and its size in bytes; both None where there is no bucket."""
-
-    key: str | None = None
-    size: int | None = None
-
-
-class Access(msgspec.Struct, frozen=True):
-    """Lines of authorized_keys. `access add` and `access remove` take the same on stdin."""
-
-    keys: tuple[str, ...] = ()
 
 
 class Pruned(msgspec.Struct, frozen=True):

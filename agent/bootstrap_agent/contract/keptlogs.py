@@ -8,10 +8,19 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 
+import msgspec
+
 FOLDER = "logs/"
 KEPT = timedelta(days=7)
 _STAMP = "%Y%m%d_%H%M%S"
 _NAME = re.compile(r"(\d{8}_\d{6})_(.+)\.log\.gz\.age")
+
+
+class KeptLogs(msgspec.Struct, frozen=True):
+    """An object in the bucket, and its size in bytes; both None where there is no bucket."""
+
+    key: str | None = None
+    size: int | None = None
 
 
 def key_of(prefix: str, release: str, now: datetime) -> str:
