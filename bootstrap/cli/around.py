@@ -32,7 +32,7 @@ HOOKS = {
 # fact → what it is
 FACTS = {
     "BOOTSTRAP_HOOK": "which hook it is",
-    "BOOTSTRAP_COMMAND": "`create`, `deploy`, `redeploy`, `rollback`, `image build` or `backup now`",
+    "BOOTSTRAP_COMMAND": "`create`, `preview create`, `deploy`, `redeploy`, `rollback`, `image build` or `backup now`",
     "BOOTSTRAP_CLOUD": "`digitalocean` or `local`",
     "BOOTSTRAP_ENVIRONMENT": "that of `-e`, which a `bootstrap` of the hook follows; none without",
     "BOOTSTRAP_DOMAIN": "the site's name; none of `image build`",

@@ -13,6 +13,8 @@ from bootstrap.errors import UsageError
 
 # what the file without an environment's name is called, where there is no environment of that name
 BASE = "production"
+# what belongs to one deployment and no other
+_OF_ONE = ("names", "env_file", "env_from")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -42,7 +44,8 @@ def name_of(file: Path, over: Path) -> str:
 
 def read_over(file: Path, over: Path | None) -> dict[str, Any]:
     """What stands in both, the environment's winning. It must have a domain of its own, as it would be the base file's
-    deployment otherwise, and it sends no mail unless it says so itself."""
+    deployment otherwise, and it sends no mail unless it says so itself. The base file's names and values are not its:
+    with production's payment key, a staging would charge people."""
     base = read(file)
     if over is None:
         return base
@@ -53,10 +56,7 @@ def read_over(file: Path, over: Path | None) -> dict[str, Any]:
         )
     if _plain(own["domain"]) == _plain(base.get("domain")):
         raise UsageError(f"{over}: domain: {own['domain']} is that of {file}", "an environment has one of its own")
-    merged = merge(base, own)
-    if "names" not in own:
-        # they are of the base file's domain
-        merged.pop("names", None)
+    merged = merge({name: value for name, value in base.items() if name not in _OF_ONE}, own)
     return {**merged, "mail": own.get("mail", False)}
 
 
@@ -67,7 +67,9 @@ def as_preview(content: Mapping[str, Any], domain: object) -> dict[str, Any]:
         return dict(content)
     size = {"size": about["size"]} if about.get("size") else {}
     small = {"volume_size_gb": about.get("volume_size_gb", 5), "mail": False, **size}
-    return merge(content, {**small, "alerts": {"uptime_check": False, "metrics_agent": False}})
+    values = {"env_file": about["env_file"]} if about.get("env_file") else {}
+    base = {name: value for name, value in content.items() if name not in _OF_ONE}
+    return merge(base, {**small, **values, "alerts": {"uptime_check": False, "metrics_agent": False}})
 
 
 def told_by(file: Path, over: Path | None) -> Callable[[str], Path]:
@@ -97,7 +99,7 @@ def read(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
     paths = [(content, name) for name in ("stack", "ssh_key", "recovery_key", "env_file")]
-    for section, name in (*paths, (content.get("acme"), "roots_file")):
+    for section, name in (*paths, (content.get("acme"), "roots_file"), (content.get("preview"), "env_file")):
         if isinstance(section, dict) and isinstance(section.get(name), str):
             section[name] = str(file.parent / Path(section[name]).expanduser())
     return content

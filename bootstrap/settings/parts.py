@@ -311,6 +311,14 @@ class PreviewSettings(Strict):
         str | None, about("DigitalOcean's size of their droplets.", example="s-1vcpu-2gb", otherwise="`size`")
     ] = None
     volume_size_gb: Annotated[int, Field(ge=1, le=16384), about("Size of their volumes.", unit="GiB", example=2)] = 5
+    env_file: Annotated[
+        Path | None,
+        about(
+            "File with their own values for `.env.production`; those of the site are not theirs.",
+            example="preview.env",
+            otherwise="the stack's example, and generated secrets",
+        ),
+    ] = None
     ttl: Annotated[
         Annotated[str, Field(pattern=LIFETIME)],
         about("How long one lives that is made without `--ttl`: minutes, hours, days or weeks.", example="12h"),

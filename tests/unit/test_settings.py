@@ -143,6 +143,12 @@ def test_an_environments_file_is_read_over_the_base(tmp_path: Path) -> None:
     assert (settings.spaces.bucket, settings.spaces.region) == ("both", "fra1")
     # what it backs up never lies where the base's backups are, even in one bucket
     assert settings.prefix != load(file, {}, {}).prefix
+    # of the base's values none, such as a payment key
+    file.write_text(f"{base}env_file: own.env\nenv_from: [op inject]\n")
+    settings = load(file, {}, {}, over)
+    assert (settings.env_file, settings.env_from) == (None, ())
+    over.write_text("domain: staging.a.example\nenv_file: staging.env\n")
+    assert load(file, {}, {}, over).env_file == tmp_path / "staging.env"
     # no mail unless it says so itself
     assert not settings.mail and settings.alerts_to is None and load(file, {}, {}).mail
     over.write_text("domain: staging.a.example\nmail: on\nemail: me@a.example\n")

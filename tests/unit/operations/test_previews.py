@@ -96,7 +96,9 @@ def test_a_preview_is_small_quiet_and_in_the_zone_that_is_there(world: Previews)
     assert now["zones"] == world.site["zones"] and now["checks"] == world.site["checks"]
     names = {name for kind, name, _ in now["records"] - world.site["records"] if kind == "A"}
     assert names == {"feature-login.preview"}
+    world.file.write_text(f"{world.file.read_text()}env_file: own.env\nenv_from: [op inject]\n")
     settings = world.of(made.domain).settings
+    assert (settings.env_file, settings.env_from) == (None, ()), "of the site's values none"
     assert settings.is_preview and not settings.mail and settings.alerts_to is None
     # told for its own time, without the site's subscription and check
     (listed,) = world.listed()
