@@ -17,8 +17,9 @@ _HEAD = """\
 
 Made from the models in `bootstrap/settings/` by `make docs`. Settings stand in `bootstrap.yaml` in the current
 folder, or in the file that `--config` names. A flag wins over the file, the file over the default. In the file,
-`stack`, `ssh_key`, `env_file` and `acme.roots_file` are relative to its folder. An unknown name is an error (exit code
-2), before anything is created. Only `domain` must be given.
+`stack`, `ssh_key`, `env_file`, `preview.env_file` and `acme.roots_file` are relative to its folder. An unknown name is
+an error (exit code 2), before anything is created. Only `domain` must be given. With `-e staging`, what
+`bootstrap.staging.yaml` says wins; `names`, `mail`, `env_file` and `env_from` count from that file alone.
 
 With `--cloud local`, `spaces.endpoint`, `spaces.region`, `acme` and `smtp` are the local cloud's, whatever the file
 says.
@@ -38,6 +39,7 @@ Secrets, and what belongs to your computer, come from the environment:
 | `NOTIFY_WEBHOOK_URL` | a chat's incoming webhook: hears of deploys, failures and the droplet's alarms; empty: none |
 | `REGISTRY_PASSWORD` | password of `registry.user` |
 | `BOOTSTRAP_CLOUD` | `digitalocean` (default) or `local`, as `--cloud` |
+| `BOOTSTRAP_ENVIRONMENT` | reads `bootstrap.NAME.yaml` over `bootstrap.yaml`, as `-e` |
 | `BOOTSTRAP_API_URL` | a proxy before the API, `https://…` or on this computer: `make verify-cloud` has one |
 | `BOOTSTRAP_CLOUD_HOME` | the local cloud's folder; default `/var/lib/bootstrap-cloud` |
 | `BOOTSTRAP_PROGRESS` | `auto` (default), `plain` or `json`, as `--progress` |

@@ -122,6 +122,13 @@ class Compose:
         argv = ["docker", "exec", self._running(service), *command]
         return run(argv, error=error, what=what, timeout_s=timeout_s, check=check)
 
+    def once(
+        self, service: str, command: Iterable[str], *, error: type[BootstrapError], what: str, timeout_s: float
+    ) -> Result:
+        """In a container of its own, that publishes nothing, starts nothing else and is gone afterwards."""
+        argv = (f"--profile={JOBS_PROFILE}", "run", "--rm", "--no-deps", "-T")
+        return self.run(*argv, service, *command, error=error, what=what, timeout_s=timeout_s)
+
     def inside(
         self,
         service: str,

@@ -17,7 +17,7 @@ from ipaddress import IPv6Address, ip_address
 
 from bootstrap_agent.contract.answers import MailSent, MailServer
 from bootstrap_agent.contract.errors import HostError, NotFoundError
-from bootstrap_agent.contract.stack import Mail
+from bootstrap_agent.contract.stack import MAIL_OFF, Mail
 
 # of one answer, and of one address: a name may have several
 TIMEOUT_S = 10
@@ -96,7 +96,7 @@ def post(
 def _host(mail: Mail | None, environment: Mapping[str, str]) -> str:
     """Empty without one. A name without a dot is a container's, which only other containers know."""
     host = environment.get(mail.host, "").strip() if mail else ""
-    return host if "." in host or ":" in host else ""
+    return host if ("." in host or ":" in host) and host != MAIL_OFF else ""
 
 
 def _server(mail: Mail, environment: Mapping[str, str]) -> Server:

@@ -163,6 +163,21 @@ def hostkey(_: Droplet, options: argparse.Namespace) -> answers.HostKey:
     return module.rotate() if options.action == "rotate" else module.commit()
 
 
+def logs(droplet: Droplet, _: argparse.Namespace) -> answers.KeptLogs:
+    from bootstrap_agent.backup import logs as module
+
+    return module.keep(droplet.release, droplet.deployment, droplet.compose)
+
+
+def access(_: Droplet, options: argparse.Namespace) -> answers.Access:
+    from bootstrap_agent import access as module
+
+    if options.action == "list":
+        return module.listed()
+    change = module.add if options.action == "add" else module.remove
+    return change(sys.stdin.read())
+
+
 def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
     from bootstrap_agent import history
     from bootstrap_agent.backup import create
@@ -190,10 +205,11 @@ def backup(droplet: Droplet, options: argparse.Namespace) -> Any:
 
 def _prune(droplet: Droplet) -> answers.Pruned:
     from bootstrap_agent import history
-    from bootstrap_agent.backup import create
+    from bootstrap_agent.backup import create, logs
 
     pruned = create.prune(droplet.deployment)
     history.prune(history.store_of(droplet.deployment))
+    logs.prune(droplet.deployment)
     return pruned
 
 
@@ -288,6 +304,8 @@ RUNS: tuple[tuple[Run, str], ...] = (
     (maintenance, "lead visitors to a page that asks them to come again, or let them in"),
     (certificate, "obtain, keep or renew the certificate"),
     (hostkey, "make a new SSH host key, then put it in place"),
+    (logs, "keep what the stack said here in Spaces, for seven days"),
+    (access, "who may log in: list the keys, or add and remove those on stdin"),
     (backup, "into Spaces"),
     (archive, "PostgreSQL's log into Spaces, until it is ended"),
     (restore, "databases and media from Spaces, by a backup's id or latest; then run `stack up`"),

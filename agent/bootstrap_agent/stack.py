@@ -14,7 +14,7 @@ from bootstrap_agent.compose import Compose, Container, states, tail
 from bootstrap_agent.contract.answers import Services
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import HostError, UnhealthyError
-from bootstrap_agent.contract.paths import AFTER_RESTORE, DATA
+from bootstrap_agent.contract.paths import AFTER_RESTORE, DATA, SANITISE
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.run import last_line, note, run
@@ -96,6 +96,20 @@ def _empty(queues: Sequence[str]) -> None:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
+def _sanitise(compose: Compose, x: XBootstrap) -> None:
+    """Before anything serves: in a container of its own, as its service does not run yet. Once more after a kill."""
+    if not SANITISE.exists():
+        return
+    for step in x.sanitise:
+        note(f"sanitise: {step.service}")
+        what = f"sanitise {step.service}"
+        if step.service in x.data_services:
+            compose.execute(step.service, step.command, error=UnhealthyError, what=what, timeout_s=JOB_S)
+        else:
+            compose.once(step.service, step.command, error=UnhealthyError, what=what, timeout_s=JOB_S)
+    SANITISE.unlink()
+
+
 def _after_restore(compose: Compose, x: XBootstrap) -> None:
     """Once more after a kill: the stack's own commands may be run twice."""
     for step in x.after_restore:
@@ -129,6 +143,7 @@ def start_data(compose: Compose, x: XBootstrap, jobs: Jobs | None = None) -> Non
     (jobs or run_jobs)(compose, x)
     starting.wait(later)
     reconcile(compose, x, later)
+    _sanitise(compose, x)
 
 
 def start(compose: Compose, services: Sequence[str], *, everything: bool = False) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from bootstrap.errors import BootstrapError
@@ -31,6 +32,7 @@ def run(
     *,
     stdin: str = "",
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     timeout_s: float | None = None,
     errors: str = "replace",
 ) -> Done:
@@ -43,6 +45,7 @@ def run(
             text=True,
             errors=errors,
             env={**os.environ, **(env or {})},
+            cwd=cwd,
             timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:

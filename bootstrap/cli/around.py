@@ -32,8 +32,9 @@ HOOKS = {
 # fact → what it is
 FACTS = {
     "BOOTSTRAP_HOOK": "which hook it is",
-    "BOOTSTRAP_COMMAND": "`create`, `deploy`, `redeploy`, `rollback`, `image build` or `backup now`",
+    "BOOTSTRAP_COMMAND": "`create`, `preview create`, `deploy`, `redeploy`, `rollback`, `image build` or `backup now`",
     "BOOTSTRAP_CLOUD": "`digitalocean` or `local`",
+    "BOOTSTRAP_ENVIRONMENT": "that of `-e`, which a `bootstrap` of the hook follows; none without",
     "BOOTSTRAP_DOMAIN": "the site's name; none of `image build`",
     "BOOTSTRAP_NAMES": "all of its names, with spaces between",
     "BOOTSTRAP_STACK": "the stack's folder",
@@ -70,14 +71,13 @@ class Around:
 
     def tell(self, event: str, text: str) -> None:
         from bootstrap.adapters.webhook import post
+        from bootstrap_agent.contract.chat import message
 
         url = self.context.webhook_url
         if not url:
             return
         plain = {name.removeprefix("BOOTSTRAP_").lower(): value for name, value in self._now().items()}
-        # `text` is what Slack, Mattermost and others show, `content` what Discord does
-        line = f"{self.settings.domain}: {text}"
-        problem = post(url, {"text": line, "content": line, "event": event, **plain})
+        problem = post(url, message(f"{self.settings.domain}: {text}", event, plain))
         if problem:
             self.context.console.warn(f"the chat's webhook was not reached: {problem}")
 
@@ -131,11 +131,13 @@ def deployed(here: Around) -> None:
 
 def facts(context: Context, settings: Settings, command: str) -> dict[str, str]:
     from bootstrap.deployment.recorder import whoever
+    from bootstrap.settings.layers import name_of
 
     # an image belongs to no domain
     site = {} if command == "image build" else {"DOMAIN": settings.domain, "NAMES": " ".join(settings.names)}
+    environment = {"ENVIRONMENT": name_of(context.config, context.over)} if context.over else {}
     return {
-        **{f"BOOTSTRAP_{name}": value for name, value in site.items()},
+        **{f"BOOTSTRAP_{name}": value for name, value in (environment | site).items()},
         "BOOTSTRAP_COMMAND": command,
         "BOOTSTRAP_CLOUD": context.cloud_name,
         "BOOTSTRAP_STACK": str(settings.stack),

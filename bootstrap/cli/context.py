@@ -64,7 +64,8 @@ class Context:
     cloud_name: str
     config: Path
     console: Console
-    # the person's own line, without secrets, for the history
+    # the file of the environment, `-e`
+    over: Path | None = None
     # what was typed, for the history; made when there is an environment, as it looks for secrets in it
     command: Callable[[], str] = str
 
@@ -87,7 +88,24 @@ class Context:
         """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
         from bootstrap.settings import load
 
-        return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides)
+        return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides, self.over)
+
+    def one_of_all(self, domain: str) -> Environment:
+        """Of any deployment of the account, whatever environment was chosen."""
+        from bootstrap.settings import load
+
+        own = self.over is not None and domain == self.chosen_domain()
+        over = self.over if own else None
+        return self.environment_of(load(self.config, {"domain": domain}, self.endpoints.overrides, over))
+
+    def source(self, name: str) -> Environment:
+        """The deployment of another file, to read its backups: `production` is the one without a name, unless an
+        environment is called so."""
+        from bootstrap.settings import layers, load
+
+        base = name == layers.BASE and name not in layers.environments(self.config)
+        over = None if base else layers.of_environment(self.config, name)
+        return self.environment_of(load(self.config, {}, self.endpoints.overrides, over))
 
     def environment(self, domain: str | None = None, **overrides: Any) -> Environment:
         return self.environment_of(self.settings(domain or self.chosen_domain(), **overrides))
@@ -99,7 +117,8 @@ class Context:
         from bootstrap.adapters.ssh import ssh_hosts
         from bootstrap.deployment.environment import Environment
 
-        credentials = self.endpoints.spaces_credentials
+        # what is thrown away is not backed up
+        credentials = None if settings.is_preview else self.endpoints.spaces_credentials
         return Environment(
             settings=settings,
             cloud=self.cloud,
@@ -115,8 +134,15 @@ class Context:
             smtp_password=self.endpoints.smtp_password,
             ping_url=_secret_url(PING_VARIABLE),
             webhook_url=self.webhook_url,
+            output_of=self._output_of,
             command=self.command(),
         )
+
+    @cached_property
+    def _output_of(self) -> Callable[[str], str]:
+        from bootstrap.adapters.values import Commands
+
+        return Commands(self.config.absolute().parent)
 
     def backups(self, domain: str | None, **overrides: Any) -> tuple[Settings, ObjectStore]:
         """Of one deployment, to read: a Spaces key is enough, there may be no token at all."""
@@ -127,7 +153,7 @@ class Context:
 
         places = _local() if self.cloud_name == "local" else _digitalocean("")
         given = {"domain": domain or self.chosen_domain(), **overrides}
-        settings = load(self.config, given, places.overrides)
+        settings = load(self.config, given, places.overrides, self.over)
         if places.spaces_credentials is None:
             raise no_spaces_key()
         endpoint, region, key = settings.spaces_endpoint, settings.spaces_region, places.spaces_credentials
@@ -138,7 +164,7 @@ class Context:
         from bootstrap.deployment.find import known_domains
         from bootstrap.settings import configured_domain
 
-        if domain := configured_domain(self.config):
+        if domain := configured_domain(self.config, self.over):
             return domain
         known = known_domains(self.cloud)
         completing.remember(self.cloud_name, domains=known)

@@ -17,7 +17,7 @@ from bootstrap.errors import UsageError
 if TYPE_CHECKING:
     from bootstrap.deployment.environment import Environment
     from bootstrap.images.provenance import Provenance
-    from bootstrap.operations.create.plan import Plan
+    from bootstrap.operations.create.plan import Plan, Source
     from bootstrap.operations.create.run import Created
 
 
@@ -42,8 +42,13 @@ if TYPE_CHECKING:
 @click.option(
     "--env-file", type=click.Path(path_type=Path, dir_okay=False), help="Your own values for .env.production."
 )
-@click.option("--from-backup", metavar="ID", help="Start from a backup: its id, or `latest`.")
+@click.option(
+    "--from-backup",
+    metavar="[NAME:]ID",
+    help="Start from a backup: its id, or `latest`; of another deployment: production:latest.",
+)
 @click.option("--to", type=Moment(), metavar="TIME", help="With --from-backup latest: a moment to go back to.")
+@click.option("--unsanitised", is_flag=True, help="With production:latest: serve its data as they are.")
 @recovery_key_option
 @click.option("--dry-run", is_flag=True, help="Check everything, print what would exist and its cost.")
 @json_option
@@ -54,6 +59,7 @@ def create(
     domain: str | None,
     from_backup: str | None,
     to: datetime | None,
+    unsanitised: bool,
     dry_run: bool,
     as_json: bool,
     ssh_from: tuple[str, ...],
@@ -64,31 +70,38 @@ def create(
 
     Safe to run again, after an interruption or to check: what exists is found and kept.
 
-    From backup `latest` is everything that was archived; with --to, or a backup's id, its moment.
+    From backup `latest` is everything that was archived; with --to, or a backup's id, its moment. With the name of
+    another environment before it (`production`: the file without one), its backup: the stack's `sanitise` commands
+    run before anything is served, and no value of its .env.production comes along.
 
     \b
     bootstrap create --domain example.com
     bootstrap create --domain example.com --dry-run
     bootstrap create --domain example.com --from-backup latest
     bootstrap create --domain app.example.com --dns external
+    bootstrap -e staging create --from-backup production:latest
     """
     from bootstrap.operations.create import run as operation
-    from bootstrap.operations.create.plan import check
+    from bootstrap.operations.create.plan import Source, check
 
+    name, _, from_backup = (from_backup or "").rpartition(":")
     if to and from_backup != "latest":
         raise UsageError("--to finds its backup by itself", "add --from-backup latest")
     # a new deployment is never guessed from the others: without --domain, bootstrap.yaml must name it
     env = context.environment_of(context.settings(domain, ssh_from=ssh_from or None, names=names or None, **flags))
     if context.endpoints.base_is_stand_in:
         context.console.note("the local cloud's base image is Debian 13, standing in for Ubuntu 22.04")
+    if unsanitised and not name:
+        raise UsageError("--unsanitised is of another deployment's backup", "add --from-backup production:latest")
+    source = Source(context.source(name), sanitise=not unsanitised) if name else None
     if dry_run:
-        plan = check(env, from_backup, to)
+        plan = check(env, from_backup or None, to, source)
         _print_plan(context, env, plan, _origin(context, env, plan), as_json)
         return
     had_key = env.settings.recovery_file.exists()
     with changing(context, env.settings, "create") as here:
         created = operation.create(
-            env, from_backup=from_backup, to=to, on_plan=lambda plan: _origin(context, env, plan)
+            env, from_backup=from_backup or None, to=to, source=source, on_plan=lambda plan: _origin(context, env, plan)
         )
         here.know(address=created.address)
     completing.remember_domain(context.cloud_name, env.settings.domain)
@@ -136,7 +149,8 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
         "droplet": droplet,
         "image": f"{plan.image.name}, {origin}" if plan.image else "as it runs",
         "data volume": f"{volume.name}, exists" if volume else f"new, {s.volume_size_gb} GiB",
-        **({"data": f"from backup {plan.from_backup}"} if plan.from_backup else {}),
+        **({"data": f"from backup {plan.from_backup}{_whose(plan.source)}"} if plan.from_backup else {}),
+        **({} if s.mail else {"mail": "off: the stack's mail variables name no server"}),
         "reserved ip": plan.deployment.reserved_ip.ip if plan.deployment.reserved_ip else "new",
         "firewall": f"22 from {', '.join(s.ssh_from)}; 80, 443 and icmp from everywhere",
         "backups": f"{s.bucket}/{s.prefix}, {kept}" if env.store else "none: no Spaces key",
@@ -163,6 +177,13 @@ def _print_plan(context: Context, env: Environment, plan: Plan, origin: Provenan
     sums = [("total, without what is at most", total(plan.costs)), ("total, at most", most(plan.costs))]
     context.console.table(("a month", "USD", "price"), [*rows, *((what, f"{usd:6.2f}", "") for what, usd in sums)])
     context.console.hint("nothing was created; the same line without --dry-run does it")
+
+
+def _whose(source: Source | None) -> str:
+    if source is None:
+        return ""
+    how = "before anything is served, the stack's sanitise commands run" if source.sanitise else "as it is"
+    return f" of {source.env.settings.domain}, {how}"
 
 
 def _told(env: Environment, plan: Plan) -> str:

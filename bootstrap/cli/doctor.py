@@ -67,13 +67,16 @@ def _sources(context: Context, domain: str | None) -> Sources:
         except NotFoundError:
             return None
 
+    def of_file() -> str:
+        return domain or configured_domain(context.config, context.over) or "any.example"
+
     return Sources(
         api_url=lambda: context.endpoints.api,
         cloud=lambda: context.cloud,
         domain=named,
         # of the file alone: a token that is missing is another finding
         settings=lambda given: load(
-            context.config, {"domain": given or domain or configured_domain(context.config) or "any.example"}, {}
+            context.config, {"domain": given or domain or of_file() or "any.example"}, {}, context.over
         ),
         environment=context.environment,
         state_dir=state_dir(),

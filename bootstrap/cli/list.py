@@ -33,7 +33,7 @@ def list_(context: Context, as_json: bool) -> None:
     from bootstrap.deployment.cost import SPACES
     from bootstrap.operations.listing import deployments
 
-    found = deployments(context.cloud, context.environment)
+    found = deployments(context.cloud, context.one_of_all)
     if as_json:
         context.console.json([_json(one) for one in found])
         return

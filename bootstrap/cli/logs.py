@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bootstrap.cli.context import Context, domain_option, has_terminal, pass_context
+from bootstrap.errors import UsageError
 
 
 @click.command()
@@ -16,6 +17,13 @@ from bootstrap.cli.context import Context, domain_option, has_terminal, pass_con
     "-n", "--lines", type=click.IntRange(min=0), default=200, show_default=True, help="How many lines to start with."
 )
 @click.option("--grep", metavar="PATTERN", help="Only lines with this extended regular expression; -n counts those.")
+@click.option(
+    "--level",
+    type=click.Choice(["debug", "info", "warning", "error", "critical"]),
+    help="Only lines that are at least so grave.",
+)
+@click.option("--request", metavar="ID", help="Only lines with this, such as a request's id: through all services.")
+@click.option("--before", is_flag=True, help="Of the machines that redeploys replaced, of the last seven days.")
 @click.option("--units", is_flag=True, help="The journal of bootstrap's own units: backups, renewal.")
 @click.pass_context
 @pass_context
@@ -28,19 +36,34 @@ def logs(
     since: str | None,
     lines: int,
     grep: str | None,
+    level: str | None,
+    request: str | None,
+    before: bool,
     units: bool,
 ) -> None:
     """Show the logs of services, or of bootstrap's own units.
 
-    Several are merged, each line with the name of its service; without a name, all.
+    Several are merged, each line with the name of its service; without a name, all. A line's level is what it names
+    itself (JSON, level=…), else the word that programs write for it. --before needs the recovery key, no droplet.
 
     \b
     bootstrap logs nginx -f
     bootstrap logs nginx auth-service --grep "500|Traceback" --since 1h
+    bootstrap logs --level error --since 1h
+    bootstrap logs --request 5f3a9c0e7d21
+    bootstrap logs --before app -n 1000
     bootstrap logs --units --since 1h
     """
     from bootstrap.operations import logs as operation
 
     env = context.environment(domain)
-    wanted = operation.Wanted(services, follow=follow, since=since, lines=lines, units=units, grep=grep)
+    wanted = operation.Wanted(
+        services, follow=follow, since=since, lines=lines, units=units, grep=grep, level=level, request=request
+    )
+    if before:
+        if follow or units:
+            raise UsageError("--before is of the stack on machines that are gone", "without --follow and --units")
+        for line in operation.before(env, wanted):
+            context.console.print(line)
+        return
     ctx.exit(operation.show(env, wanted, terminal=has_terminal()))

@@ -27,10 +27,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "image": ("bootstrap.cli.image:image", "Bake droplet images with Packer, list them, delete them."),
     "create": ("bootstrap.cli.create:create", "Create the deployment of a domain, or complete it."),
     "deploy": ("bootstrap.cli.deploy:deploy", "Bring what you have here to the site: image, droplet, settings."),
+    "preview": ("bootstrap.cli.preview:preview", "Make throw-away deployments of branches; they end by themselves."),
     "list": ("bootstrap.cli.list:list_", "List the deployments of the account, with state, size and cost."),
     "cost": ("bootstrap.cli.cost:cost", "Show what the deployment costs a month, item by item."),
     "status": ("bootstrap.cli.status:status", "Show what runs, how healthy it is and what it costs."),
     "ssh": ("bootstrap.cli.ssh:ssh", "Open a shell on the live droplet, or run one command there."),
+    "access": ("bootstrap.cli.access:access", "Let people log in to the droplets by their SSH keys, or no longer."),
     "exec": ("bootstrap.cli.inside:exec_", "Run a command in a service that runs."),
     "run": ("bootstrap.cli.inside:run", "Run a command in a container of its own, made from a service."),
     "env": ("bootstrap.cli.env:env", "Show and change the values of .env.production on the droplet."),
@@ -118,6 +120,14 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="File with the settings; flags win over it.",
 )
 @click.option(
+    "-e",
+    "--environment",
+    metavar="NAME",
+    envvar="BOOTSTRAP_ENVIRONMENT",
+    show_envvar=True,
+    help="Read bootstrap.NAME.yaml over bootstrap.yaml, such as staging.",
+)
+@click.option(
     "--progress",
     type=click.Choice([AUTO, PLAIN, JSON]),
     default=AUTO,
@@ -135,7 +145,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 @click.pass_context
-def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: bool) -> None:
+def root(ctx: click.Context, cloud: str, config: Path, environment: str | None, progress: str, debug: bool) -> None:
     """Put a Docker Compose application on DigitalOcean, safely.
 
     \b
@@ -149,7 +159,15 @@ def root(ctx: click.Context, cloud: str, config: Path, progress: str, debug: boo
     console = ctx.ensure_object(Console)
     console.progress(progress)
     console.debug = debug
-    ctx.obj = Context(cloud_name=cloud, config=config, console=console, command=partial(_command, console.words))
+    over = _of_environment(config, environment) if environment else None
+    command = partial(_command, console.words)
+    ctx.obj = Context(cloud_name=cloud, config=config, console=console, over=over, command=command)
+
+
+def _of_environment(config: Path, name: str) -> Path:
+    from bootstrap.settings.layers import of_environment
+
+    return of_environment(config, name)
 
 
 def _command(words: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
     bootstrap stack check ~/my-stack --strict --json
     """
     from bootstrap.adapters.compose import refusal
-    from bootstrap.settings import compose_files, read
+    from bootstrap.settings import compose_files, layers
     from bootstrap.settings.parts import one_or_many
     from bootstrap.stack.check import check as operation
     from bootstrap.stack.check import memory
@@ -106,7 +106,7 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
         from bootstrap.stack.adopt.adoption import adopt as adoption
 
         adoption(folder).write()
-    named = one_or_many(compose_files(read(context.config), folder))
+    named = one_or_many(compose_files(layers.read_over(context.config, context.over), folder))
     findings, wanted = operation(folder, named, refusal), memory(folder, named)
     errors = sum(finding.severity == ERROR for finding in findings)
     warnings = len(findings) - errors

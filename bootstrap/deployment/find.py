@@ -35,6 +35,11 @@ UNFINISHED = FIRST_CONTACT, NEVER_SERVED, RESTORE_DUE = "first-contact", "never-
 # a copy of the data volume, and the snapshot that it is made from
 PREFLIGHT = "preflight"
 
+# of a preview: until when it lives, a tag that nothing carries
+UNTIL = "until"
+# of a person's SSH key, by its fingerprint: likewise
+ACCESS = "access"
+
 # ends the key of a drill's machine, which is of no deployment: no domain has such a key
 DRILL = "__drill"
 
@@ -165,7 +170,18 @@ def known_domains(cloud: Cloud) -> list[str]:
         for tag in firewall.tags
         if tag.startswith("bootstrap:") and not tag.endswith(DRILL)
     ]
-    return sorted(tag.removeprefix("bootstrap:").replace("_", ".") for tag in tags)
+    return sorted(domain_of(tag.removeprefix("bootstrap:")) for tag in tags)
+
+
+def domain_of(key: str) -> str:
+    return key.replace("_", ".")
+
+
+def forget_until(env: Environment, but: str = "") -> None:
+    """The time of a preview, or all other times of it."""
+    for tag_ in env.cloud.tags(tag(env.settings, f"{UNTIL}:")):
+        if tag_ != but:
+            env.cloud.delete_tag(tag_)
 
 
 def _reserved_ip(env: Environment, droplets: Sequence[Droplet], reserved: Sequence[ReservedIP]) -> ReservedIP | None:

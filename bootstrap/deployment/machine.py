@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from bootstrap.deployment import cloudinit, hostkeys, remote
+from bootstrap.deployment import cloudinit, hostkeys, people, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.find import FIRST_CONTACT, carries, resource_name, tag
 from bootstrap.deployment.sshkey import Keypair
@@ -35,15 +35,19 @@ class Placement:
     public_key: str
     vpc: VPC
     recipient: str | None
+    # lines of authorized_keys: who else may log in
+    people: tuple[str, ...] = ()
 
 
 def prepare_placement(env: Environment, keypair: Keypair, recipient: str | None) -> Placement:
     """SSH key, VPC and firewall: looked for first, created when absent."""
     with env.progress.step("ssh key, vpc and firewall"):
-        key = _ensure_ssh_key(env, keypair)
+        keys = env.cloud.ssh_keys()
+        key = _ensure_ssh_key(env, keypair, keys)
         vpc = _ensure_vpc(env)
         _ensure_firewall(env)
-    return Placement(key, keypair.public, vpc, recipient)
+        others = [one for one in people.kept(env, keys) if one.fingerprint != keypair.fingerprint]
+    return Placement(key, keypair.public, vpc, recipient, tuple(map(people.plain, others)))
 
 
 def prepare_droplet(
@@ -176,7 +180,12 @@ def _create(
         image_id=image.id,
         ssh_key_ids=(placement.key.id,),
         user_data=render.user_data(
-            settings, host_key.private, host_key.public, placement.public_key, placement.recipient
+            settings,
+            host_key.private,
+            host_key.public,
+            placement.public_key,
+            placement.recipient,
+            placement.people,
         ),
         vpc_uuid=placement.vpc.id,
         volume_ids=tuple(volume_ids),
@@ -223,8 +232,8 @@ def _until_active(env: Environment, droplet: Droplet) -> Droplet:
     return until(active, timeout_s=BOOT_S, pause_s=1, late=late)
 
 
-def _ensure_ssh_key(env: Environment, keypair: Keypair) -> SSHKey:
-    for key in env.cloud.ssh_keys():
+def _ensure_ssh_key(env: Environment, keypair: Keypair, keys: Sequence[SSHKey]) -> SSHKey:
+    for key in keys:
         if key.fingerprint == keypair.fingerprint:
             return key
     return env.cloud.create_ssh_key(keypair.name, keypair.public)

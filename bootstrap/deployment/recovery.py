@@ -57,12 +57,17 @@ def opens(path: Path, content: bytes) -> bool:
 
 def opened(path: Path, content: bytes) -> str | None:
     """The text; None when another key was meant, or there is none."""
+    found = opened_bytes(path, content)
+    return None if found is None else found.decode()
+
+
+def opened_bytes(path: Path, content: bytes) -> bytes | None:
     from pyrage import DecryptError, decrypt
 
     if not path.exists():
         return None
     try:
-        return bytes(decrypt(content, [_read(path)])).decode()
+        return bytes(decrypt(content, [_read(path)]))
     except DecryptError:
         return None
 

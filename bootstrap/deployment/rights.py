@@ -21,7 +21,7 @@ CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "des
 _UNWATCH = [*(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")), "image:read"]
 DESTROY_ZONES = "destroy --zones"
 ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
-DRILL, GROW = "drill", "volume grow"
+DRILL, GROW, ACCESS = "drill", "volume grow", "access"
 BACKUP, LOOK = "backup now, restore, import", "status, logs, ssh, mail"
 BUILD, PRUNE = "image build", "image list, prune, delete"
 _REDEPLOY = (
@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     ROLLBACK_DATA: (*_REDEPLOY, "snapshot:read"),
     LOOK: (*_FIND, *_PRICES, "tag:read"),
     BACKUP: (*_FIND, *_LOCK),
+    ACCESS: (*_FIND, *_LOCK, "ssh_key:read", "ssh_key:create", "ssh_key:delete"),
     GROW: (*_FIND, *_LOCK, "actions:read", "block_storage_action:create"),
     DRILL: (
         *(*_CHANGE, *_PRICES, "ssh_key:read", "ssh_key:create", "vpc:read", "vpc:create", "image:read"),

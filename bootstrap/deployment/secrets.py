@@ -16,14 +16,25 @@ from bootstrap.stack.model import Stack
 from bootstrap_agent.contract import answers, dotenv
 from bootstrap_agent.contract.answers import Credentials, Secrets, SpacesKey
 from bootstrap_agent.contract.paths import ENV_EXAMPLE
+from bootstrap_agent.contract.stack import MAIL_OFF
 
 _ALPHABET = string.ascii_letters + string.digits
 
 
 def given(env: Environment, stack: Stack) -> dict[str, str]:
     """What `create` sets: the operator's own values and, unless they speak of mail themselves, the mail server."""
-    own = read_env_file(env.settings.env_file)
-    return own if _names_mail(stack, own) else {**_mail(env, stack), **own}
+    own = own_values(env)
+    return _no_mail(env, stack, own if _names_mail(stack, own) else {**_mail(env, stack), **own})
+
+
+def given_again(env: Environment, stack: Stack) -> dict[str, str]:
+    """What a redeploy sets: the operator's own values. The droplet has its mail server already."""
+    return _no_mail(env, stack, own_values(env))
+
+
+def _no_mail(env: Environment, stack: Stack, values: dict[str, str]) -> dict[str, str]:
+    """With `mail: off` no value counts that leads a mail anywhere."""
+    return values if env.settings.mail else {**values, **stack.mail_env(MAIL_OFF, 2525, "", "", False)}
 
 
 def _names_mail(stack: Stack, own: Mapping[str, str]) -> bool:
@@ -41,9 +52,18 @@ def _mail(env: Environment, stack: Stack) -> dict[str, str]:
     return stack.mail_env(smtp.host, smtp.port, smtp.user, password or "", smtp.tls)
 
 
+def own_values(env: Environment) -> dict[str, str]:
+    """The operator's; they win over everything. Of a name that is given twice the last one counts: `env_file`, then the
+    commands of `env_from` in their order, which are run now."""
+    values = read_env_file(env.settings.env_file)
+    for command in env.settings.env_from:
+        where = f"env_from {command.split()[0]}"
+        values |= _parsed(env.output_of(command), where)
+    return values
+
+
 def read_env_file(path: Path | None) -> dict[str, str]:
-    """The operator's own values; they win over everything. Read as Compose would, and nothing of this computer's
-    environment gets in."""
+    """Read as Compose would, and nothing of this computer's environment gets in."""
     if path is None:
         return {}
     try:
@@ -52,9 +72,14 @@ def read_env_file(path: Path | None) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"env_file {path}: {reason}", "check `env_file` in bootstrap.yaml, or --env-file") from None
+    return _parsed(text, str(path))
+
+
+def _parsed(text: str, where: str) -> dict[str, str]:
+    """UsageError tells the line, and nothing that stands in it."""
     try:
-        values = dotenv.composed(text, str(path))
-        for entry in dotenv.entries(text, str(path)):
+        values = dotenv.composed(text, where)
+        for entry in dotenv.entries(text, where):
             if is_placeholder(values[entry.name]):
                 raise dotenv.DotenvError(
                     entry.where, f"{entry.name} still holds a placeholder", "write the value there"
@@ -122,12 +147,20 @@ def _kept(env: Environment, host: Host) -> dict[str, str]:
 def deliver(env: Environment, stack: Stack, host: Host, given: Mapping[str, str], existing: Secrets) -> bool:
     """Writes what `existing` (of this droplet, or of the one it replaces) and `given` make; True when that changed
     anything on this droplet. On stdin of an SSH session: never in argv, never in user-data."""
-    values = compose(stack, env.settings.domain, given=given, existing=existing.env)
+    values = compose(stack, env.settings.domain, given=given, existing=_mail_on(env, stack, existing.env))
     wanted = Secrets(values, _credentials(env, existing.credentials))
     if wanted == read(host):
         return False
     remote.agent(host, answers.SECRETS_PUT, stdin=wanted)
     return True
+
+
+def _mail_on(env: Environment, stack: Stack, existing: Mapping[str, str]) -> Mapping[str, str]:
+    """What `mail: off` wrote goes with it."""
+    mail = stack.bootstrap.mail
+    if not env.settings.mail or mail is None or existing.get(mail.host) != MAIL_OFF:
+        return existing
+    return {name: value for name, value in existing.items() if name not in mail.variables.values()}
 
 
 def _credentials(env: Environment, existing: Credentials) -> Credentials:

@@ -96,6 +96,8 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         drop_tags(env)
         if deployment.firewall:
             env.cloud.delete_firewall(deployment.firewall.id)
+        # of a preview, which is found by it
+        find.forget_until(env)
     # nobody goes on from where a create stopped
     steps.path_of(env).unlink(missing_ok=True)
     if env.recorder:
@@ -144,6 +146,8 @@ def drop_tags(env: Environment) -> None:
     if env.settings.dns_elsewhere:
         for left in env.cloud.tags(find.address_tag(env.settings)):
             env.cloud.delete_tag(left)
+    for key in env.cloud.tags(find.tag(env.settings, f"{find.ACCESS}:")):
+        env.cloud.delete_tag(key)
     # of a rollback with data that was interrupted
     for tag in env.cloud.tags(find.tag(env.settings, "data")):
         env.cloud.delete_tag(tag)

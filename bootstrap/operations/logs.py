@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
 from bootstrap.deployment import compose, remote
 from bootstrap.deployment.environment import Environment
+from bootstrap.errors import UsageError
+from bootstrap.operations import keptlogs, levels
+from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers, units
 from bootstrap_agent.contract.release import Release
 
@@ -22,11 +27,30 @@ class Wanted:
     units: bool
     # an extended regular expression
     grep: str | None = None
+    level: str | None = None
+    # what stands in a line as it is, such as a request's id
+    request: str | None = None
 
     @property
     def tail(self) -> str:
         """Of a search the lines that are found are counted, unless it goes on."""
-        return "all" if self.grep is not None and not self.follow else str(self.lines)
+        return "all" if self.searches and not self.follow else str(self.lines)
+
+    @property
+    def searches(self) -> list[list[str]]:
+        """Each leaves fewer lines."""
+        found = [["grep", "--line-buffered", "--fixed-strings", "-e", self.request]] if self.request else []
+        found += [["grep", "--line-buffered", *levels.grep(self.level)]] if self.level not in (None, "debug") else []
+        found += [["grep", "--extended-regexp", "--line-buffered", "-e", self.grep]] if self.grep is not None else []
+        return found
+
+    def holds(self, line: str) -> bool:
+        """The same of one line, on this computer."""
+        if self.request and self.request not in line:
+            return False
+        if self.level and not levels.reaches(line, self.level):
+            return False
+        return self.grep is None or re.search(self.grep, line) is not None
 
 
 def show(env: Environment, wanted: Wanted, *, terminal: bool) -> int:
@@ -35,16 +59,54 @@ def show(env: Environment, wanted: Wanted, *, terminal: bool) -> int:
         if wanted.units:
             return host.interactive(command(wanted, journal_argv(wanted)), terminal=terminal)
         release = remote.agent(host, answers.INFO).release
-        return host.interactive(command(wanted, compose_argv(wanted, release)), terminal=terminal)
+        line = command(wanted, compose_argv(wanted, release))
+        if wanted.request and not wanted.follow and (log := _access_log(host)):
+            line = f"{line}; {_of_request(log, wanted.request)}"
+        return host.interactive(line, terminal=terminal)
+
+
+def _access_log(host: Host) -> str | None:
+    """Of the web server, where it writes one into the data volume: Compose shows nothing of it."""
+    try:
+        return remote.agent(host, answers.SERIES).log
+    except UsageError:
+        # an agent of an earlier image
+        return None
+
+
+def _of_request(log: str, request: str) -> str:
+    search = shlex.join(["sudo", "-n", "grep", "--fixed-strings", "-e", request, "--", log])
+    return f"{search} | sed 's/^/access.log | /'"
+
+
+def before(env: Environment, wanted: Wanted) -> list[str]:
+    """What machines said that a redeploy replaced, as far as it is kept; the last lines of it, as of a search."""
+    found = keptlogs.lines(env, wanted.services, _moment(wanted.since), wanted.holds)
+    return list(deque(found, maxlen=wanted.lines))
 
 
 def command(wanted: Wanted, argv: Sequence[str]) -> str:
     """For a shell. What is searched for is looked for there, so that only what is found comes here."""
-    if wanted.grep is None:
+    if not wanted.searches:
         return shlex.join(argv)
-    search = shlex.join(["grep", "--extended-regexp", "--line-buffered", "-e", wanted.grep])
+    search = " | ".join(map(shlex.join, wanted.searches))
     last = "" if wanted.follow else f" | tail -n {wanted.lines}"
     return f"{shlex.join(argv)} 2>&1 | {search}{last}"
+
+
+def _moment(since: str | None) -> datetime | None:
+    """As Compose takes it: how long ago, or a time, of UTC where it names no zone."""
+    if since is None:
+        return None
+    if re.fullmatch(r"(\d+[smhd])+", since):
+        units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+        parts = re.findall(r"(\d+)([smhd])", since)
+        return datetime.now(timezone.utc) - sum((timedelta(**{units[u]: int(n)}) for n, u in parts), timedelta())
+    try:
+        at = datetime.fromisoformat(since.replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(f"--since: {since!r} is no time", "10m, 2h or 2026-01-31T12:00:00") from None
+    return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
 
 
 def compose_argv(wanted: Wanted, release: Release) -> list[str]:

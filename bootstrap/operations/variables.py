@@ -146,6 +146,9 @@ def _apply(host: Host, before: Secrets, wanted: Secrets) -> Changed:
 
 def _warn_of_own(env: Environment, changes: Mapping[str, str | None]) -> None:
     own = secrets.read_env_file(env.settings.env_file)
+    if changes and env.settings.env_from:
+        # nobody is asked for a password to be told so
+        env.progress.note("what env_from gives too comes back with the next create or redeploy")
     for name in changes:
         if name in own and own[name] != changes[name]:
             env.progress.warn(f"{env.settings.env_file} gives {name} too: the next create or redeploy takes that value")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from bootstrap.errors import UsageError
+from bootstrap.settings import layers
 from bootstrap.settings.parts import (
     AcmeSettings,
     AlertSettings,
     BackupSettings,
+    PreviewSettings,
     Refused,
     RegistrySettings,
     SmtpSettings,
     SpacesSettings,
     Strict,
     about,
+    check_command,
     check_domain,
     check_name,
     check_networks,
@@ -115,6 +117,15 @@ class Settings(Strict):
             otherwise="the stack's example, and generated secrets",
         ),
     ] = None
+    env_from: Annotated[
+        tuple[Annotated[str, AfterValidator(check_command)], ...],
+        BeforeValidator(one_or_many),
+        about(
+            "Commands of this computer that print values in the form of `.env`, such as a password manager's. They win "
+            "over `env_file`, a later one over an earlier one.",
+            example=["op inject -i production.env.tpl", "sops -d production.sops.env"],
+        ),
+    ] = ()
     boot_timeout_s: Annotated[
         int,
         Field(ge=5, le=3600),
@@ -139,6 +150,14 @@ class Settings(Strict):
             example=120,
         ),
     ] = 60
+    mail: Annotated[
+        bool,
+        about(
+            "`off`: the stack's mail variables name no server, so that no mail leaves. An environment (`-e`) sends "
+            "none unless its own file says `on`.",
+            example=True,
+        ),
+    ] = True
     hook_timeout_s: Annotated[
         int,
         Field(ge=1, le=3600),
@@ -150,6 +169,12 @@ class Settings(Strict):
     alerts: AlertSettings = AlertSettings()
     smtp: SmtpSettings | None = None
     registry: RegistrySettings | None = None
+    preview: PreviewSettings | None = None
+
+    @property
+    def is_preview(self) -> bool:
+        """Thrown away in the end: it has no backups, tells nobody and sends no mail."""
+        return self.preview is not None and self.domain.endswith(f".{self.preview.domain}")
 
     @property
     def key(self) -> str:
@@ -188,7 +213,7 @@ class Settings(Strict):
     @property
     def alerts_to(self) -> str | None:
         """Not `contact`: nobody knows whether an address that was made up is read."""
-        return self.alerts.email or self.email
+        return (self.alerts.email or self.email) if self.mail else None
 
     @property
     def bucket(self) -> str:
@@ -208,26 +233,31 @@ class Settings(Strict):
         return f"{self.key}/"
 
 
-def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Settings:
-    """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine."""
+def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any], over: Path | None = None) -> Settings:
+    """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine. `over` is
+    the file of an environment."""
     given = {name: value for name, value in flags.items() if value is not None}
-    content = read(file)
+    content = layers.read_over(file, over)
+    if over and given.get("domain") not in (None, content["domain"]):
+        what = f"{given['domain']} is not of the environment {layers.name_of(file, over)}"
+        raise UsageError(f"{what}: {over} is of {content['domain']}", "leave out the domain, or -e")
     if "stack" in given:
         content["compose_files"] = compose_files(content, Path(given["stack"]))
     if given.get("domain") not in (None, content.get("domain")):
         # they are of the file's own domain
         content.pop("names", None)
-    merged = _merge(_merge(content, endpoints), given)
+    content = layers.as_preview(content, given.get("domain") or content.get("domain"))
+    merged = layers.merge(layers.merge(content, endpoints), given)
     # a misspelt `domain` is named as such first
     if "domain" not in merged and merged.keys() <= Settings.model_fields.keys():
         raise UsageError("no domain given", f"--domain example.com, or `domain:` in {file}")
     try:
         if endpoints:
             # what they hide would fail in production only
-            Settings.model_validate(_merge(content, given))
+            Settings.model_validate(layers.merge(content, given))
         return Settings.model_validate(merged)
     except ValidationError as error:
-        raise _one_line(error, file, given) from None
+        raise _one_line(error, layers.told_by(file, over), given) from None
 
 
 def compose_files(content: Mapping[str, Any], stack: Path) -> Any:
@@ -236,48 +266,18 @@ def compose_files(content: Mapping[str, Any], stack: Path) -> Any:
     return content.get("compose_files", ()) if own.resolve() == stack.expanduser().resolve() else ()
 
 
-def configured_domain(file: Path) -> str | None:
-    domain = read(file).get("domain")
+def configured_domain(file: Path, over: Path | None = None) -> str | None:
+    domain = layers.read_over(file, over).get("domain")
     return str(domain) if domain else None
 
 
-def read(file: Path) -> dict[str, Any]:
-    """bootstrap.yaml as it stands; paths in it are relative to its folder. Nothing when there is no file."""
-    try:
-        content = yaml.safe_load(file.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}", "check --config and the file's mode") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}:" if where else ""
-        raise UsageError(f"{file}:{line} not YAML: {getattr(error, 'problem', error)}", "mend that line") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
-    paths = [(content, name) for name in ("stack", "ssh_key", "recovery_key", "env_file")]
-    for section, name in (*paths, (content.get("acme"), "roots_file")):
-        if isinstance(section, dict) and isinstance(section.get(name), str):
-            section[name] = str(file.parent / Path(section[name]).expanduser())
-    return content
-
-
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for name, value in over.items():
-        below = merged.get(name)
-        merged[name] = _merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
-    return merged
-
-
-def _one_line(error: ValidationError, file: Path, flags: Mapping[str, Any]) -> UsageError:
+def _one_line(error: ValidationError, file: Callable[[str], Path], flags: Mapping[str, Any]) -> UsageError:
     problems = error.errors(include_url=False)
     # an unknown name explains a missing one
     first = next((item for item in problems if item["type"] == "extra_forbidden"), problems[0])
     path = [str(part) for part in first["loc"]]
-    name = "--" + path[0].replace("_", "-").removesuffix("-gb") if path[0] in flags else f"{file}: {'.'.join(path)}"
+    flag = "--" + path[0].replace("_", "-").removesuffix("-gb")
+    name = flag if path[0] in flags else f"{file(path[0])}: {'.'.join(path)}"
     if first["type"] == "extra_forbidden":
         remedy = f"known: {', '.join(Settings.model_fields)}" if len(path) == 1 else "docs/settings.md has them all"
         return UsageError(f"{name}: there is no such setting", remedy)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,6 +71,15 @@ def _suffixes() -> Any:
     return PublicSuffixList()
 
 
+LIFETIME = r"^[1-9][0-9]{0,3}[mhdw]$"
+
+
+def lifetime(text: str) -> timedelta:
+    """Of a text in the form of LIFETIME: 30m, 12h, 2d, 1w."""
+    unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[text[-1]]
+    return timedelta(**{unit: int(text[:-1])})
+
+
 class Refused(ValueError):
     """A value that is well formed and of no use: with what to give instead."""
 
@@ -106,6 +117,17 @@ def _check_mail_tls(tls: bool, known: ValidationInfo) -> bool:
 def check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
     """CIDR blocks; a single address becomes a block of one."""
     return tuple(str(ipaddress.ip_network(item)) for item in value)
+
+
+def check_command(value: str) -> str:
+    """No shell reads it: words, and quotes around them."""
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"a command's words: {str(error).lower()}") from None
+    if not words:
+        raise ValueError("a command is empty")
+    return value
 
 
 def one_or_many(value: Any) -> Any:
@@ -275,3 +297,29 @@ class AlertSettings(Strict):
             example=True,
         ),
     ] = False
+
+
+class PreviewSettings(Strict):
+    """Small deployments of a branch each, thrown away by themselves."""
+
+    domain: Annotated[
+        str,
+        AfterValidator(check_name),
+        about("What their names end with; the zone that holds it must be there.", example="preview.example.com"),
+    ]
+    size: Annotated[
+        str | None, about("DigitalOcean's size of their droplets.", example="s-1vcpu-2gb", otherwise="`size`")
+    ] = None
+    volume_size_gb: Annotated[int, Field(ge=1, le=16384), about("Size of their volumes.", unit="GiB", example=2)] = 5
+    env_file: Annotated[
+        Path | None,
+        about(
+            "File with their own values for `.env.production`; those of the site are not theirs.",
+            example="preview.env",
+            otherwise="the stack's example, and generated secrets",
+        ),
+    ] = None
+    ttl: Annotated[
+        Annotated[str, Field(pattern=LIFETIME)],
+        about("How long one lives that is made without `--ttl`: minutes, hours, days or weeks.", example="12h"),
+    ] = "2d"

@@ -177,6 +177,7 @@ def _services(field: XBootstrap, services: Sequence[Service]) -> Iterator[StackE
     named = [("data_services", name) for name in field.data_services]
     named += [("drain", name) for name in field.drain]
     named += [("reconcile", step.service) for step in field.reconcile]
+    named += [("sanitise", step.service) for step in field.sanitise]
     named += [("alerts", watch.service) for watch in field.alerts]
     named += [("jobs", name) for name in field.job_names]
     named += [("certificate.reload", field.certificate.reload[0])] if field.certificate else []

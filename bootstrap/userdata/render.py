@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
 
@@ -71,14 +72,16 @@ def user_data(
     host_public_key: str,
     ssh_public_key: str,
     recipient: str | None = None,
+    people: Sequence[str] = (),
 ) -> str:
     """The host key is the one that is pinned before the first contact, and replaced right after it. `recipient` is whom
-    backups are encrypted to."""
+    backups are encrypted to; `people` are the lines of who else may log in."""
     text = _template("user-data.yaml.j2").render(
         slug=deployment.slug,
         host_private_key=host_private_key,
         host_public_key=host_public_key.strip(),
         ssh_public_key=ssh_public_key.strip(),
+        people=people,
         deployment_json=form.encode(deployment_document(deployment, recipient), indent=2),
         deployment_file=paths.DEPLOYMENT,
         user=paths.USER,

@@ -90,8 +90,14 @@ class Machine:
     away: answers.MaintenanceOrder | None = None
     # a value with which its stack does not come up
     dislikes: str | None = None
+    # the lines of its authorized_keys
+    let_in: list[str] = field(default_factory=list)
     # what it was told since it was made
     told: Deployment | None = None
+
+    def __post_init__(self) -> None:
+        (user,) = (yaml.safe_load(self.user_data) or {}).get("users") or [{}]
+        self.let_in = list(user.get("ssh_authorized_keys", ()))
 
     @property
     def deployment(self) -> Deployment:
@@ -176,6 +182,11 @@ class FakeHost:
         elif command == "deployment put" and stdin:
             machine.told = form.decode(stdin, Deployment, closed=True)
             changed(command)
+        elif command in ("access add", "access remove"):
+            lines = form.decode(stdin or "{}", answers.Access, closed=True).keys
+            keys = {line.split()[1] for line in lines}
+            left = [line for line in machine.let_in if line.split()[1] not in keys]
+            machine.let_in = [*left, *lines] if command == "access add" else left
         elif command.startswith("maintenance o"):
             sent_in = form.decode(stdin or "{}", answers.MaintenanceOrder, closed=True)
             machine.away = sent_in if command == "maintenance on" else None
@@ -303,6 +314,10 @@ class FakeHost:
                 return answers.HostKey(machine.next_key or "" if action == "rotate" else machine.offered)
             case ["timers", action]:
                 return answers.Timers(action == "enable", units.TIMERS)
+            case ["logs", "keep"]:
+                return answers.KeptLogs("example_com/logs/20261124_020000_x.log.gz.age", 100)
+            case ["access", _]:
+                return answers.Access(tuple(machine.let_in))
             case ["backup", "list"]:
                 return (_manifest("full"),)
             case ["backup", "prune"]:

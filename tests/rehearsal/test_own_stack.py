@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bootstrap.adapters.digitalocean import DigitalOcean
 from tests.rehearsal import judge
-from tests.rehearsal.conftest import HELLO, Bootstrap, Site
+from tests.rehearsal.conftest import HELLO, HOME, Bootstrap, Site
 from tests.rehearsal.guests import GuestBook, key_of
 from tests.rehearsal.visitors import busy, reads
 from tests.waiting import until
 
 OWN_DOMAIN = "hello.example"
+LABELS = ("feature-one", "feature-two")
+STAGING = "staging.hello.example"
 
 pytestmark = pytest.mark.root
 
@@ -33,11 +40,27 @@ def told(bootstrap: Bootstrap) -> dict[str, Any]:
     return answer
 
 
-def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site) -> None:
+def may_log_in(status: dict[str, Any], key: Path) -> bool:
+    """With that key and no other, straight to the droplet."""
+    options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
+    argv = ["ssh", "-F", "none", "-i", str(key), *(word for one in options for word in ("-o", one))]
+    done = subprocess.run([*argv, f"deploy@{status['droplet']['ip']}", "true"], capture_output=True, text=True)
+    assert done.returncode == 0 or "Permission denied" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site, tmp_path: Path) -> None:
     before, book = told(bootstrap), GuestBook(guest_book, key_of(bootstrap, OWN_DOMAIN))
     assert (before["healthy"], {s["name"] for s in before["services"]}) == (True, {"app", "nginx"})
     assert GuestBook(guest_book, "guessed").write("never") == 401
     assert book.write("first") == 201
+
+    key = tmp_path / "ada"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@laptop", "-f", str(key)], check=True)
+    assert not may_log_in(before, key)
+    listed = bootstrap("access", "add", "--domain", OWN_DOMAIN, f"{key}.pub", "--json").json()
+    assert [(one["name"], one["here"], one["later"]) for one in listed][1:] == [("ada@laptop", True, True)]
+    assert may_log_in(before, key)
 
     with busy(*[reads(guest_book, "/health/")] * 4, *[book.writes()] * 2) as seen:
         report = bootstrap("redeploy", OWN_DOMAIN, "--stack", str(HELLO), "--json").json()
@@ -46,6 +69,14 @@ def test_the_life_of_a_stack_of_ones_own(bootstrap: Bootstrap, guest_book: Site)
     assert after["droplet"]["id"] != before["droplet"]["id"] and after["certificate"] == before["certificate"]
     book.has_all(nothing_else=True)
     assert book.write("second") == 201, "the secret is the same"
+    # what the old machine said
+    said = bootstrap("logs", "--domain", OWN_DOMAIN, "--before", "app", "--grep", "GET /health/", "-n", "5").out
+    assert said.count("GET /health/") == 5 and "app-1" in said
+    assert may_log_in(after, key)
+    bootstrap("access", "remove", "--domain", OWN_DOMAIN, "ada@laptop")
+    assert not may_log_in(after, key)
+    told_of = bootstrap("history", OWN_DOMAIN, "--kind", "access", "--json").json()
+    assert len(told_of) == 2 and all("@" in one["by"] for one in told_of)
 
     made = bootstrap("backup", "now", OWN_DOMAIN, "--json").json()
     assert (made["databases"], made["media"]["folders"]) == ({}, ["guestbook"])
@@ -72,6 +103,77 @@ def test_a_droplet_lets_visitors_in_again_when_its_operator_is_silent(bootstrap:
         until(lambda: enabled() == ["enabled", "enabled"], "the site is served again", deadline_s=90)
     assert seen.failed == [] and seen.longest_s > 5 and told(bootstrap)["healthy"]
     book.has_all(nothing_else=True)
+
+
+def test_a_staging_of_the_last_backup_is_nobodys(
+    bootstrap: Bootstrap, guest_book: Site, visitor: ssl.SSLContext, tmp_path: Path
+) -> None:
+    ssh_key = bootstrap.work / "ssh" / "digitalocean"
+    (tmp_path / "bootstrap.yaml").write_text(f"domain: {OWN_DOMAIN}\nstack: {HELLO}\nssh_key: {ssh_key}\n")
+    (tmp_path / "bootstrap.staging.yaml").write_text(f"domain: {STAGING}\n")
+    operator = replace(bootstrap, work=tmp_path)
+    book = GuestBook(guest_book, key_of(bootstrap, OWN_DOMAIN))
+    assert book.write("Ada Lovelace") == 201
+    lines = book.lines()
+    backup = operator("backup", "now", "--json").json()["id"]
+    unknown = operator("-e", "stagign", "status", check=False)
+    assert unknown.code == 2 and "there is no environment stagign" in unknown.err
+    created = operator("-e", "staging", "create", "--from-backup", "production:latest", "--json").json()
+    try:
+        staged = Site(STAGING, created["reserved_ip"], visitor)
+        assert GuestBook(staged, "").lines() == ["somebody was here"] * len(lines)
+        # the secrets are its own
+        assert GuestBook(staged, book.key).write("with production's key") == 401
+        operator("-e", "staging", "backup", "now")
+        listed = operator("backup", "list", "--json").json()
+        assert listed[0]["id"] == backup and book.lines() == lines
+    finally:
+        operator("-e", "staging", "destroy", "--volume", "--backups", "--yes")
+    assert told(bootstrap)["healthy"]
+
+
+def test_three_previews_at_once_end_by_their_time_and_leave_nothing(
+    bootstrap: Bootstrap, guest_book: Site, visitor: ssl.SSLContext, tmp_path: Path
+) -> None:
+    ssh_key = bootstrap.work / "ssh" / "digitalocean"
+    (tmp_path / "bootstrap.yaml").write_text(
+        f"domain: {OWN_DOMAIN}\nstack: {HELLO}\nssh_key: {ssh_key}\npreview: {{domain: preview.{OWN_DOMAIN}}}\n"
+    )
+    operator = replace(bootstrap, work=tmp_path)
+    before = account(operator)
+    branches = ("main", "feature/one", "feature/two")
+    with ThreadPoolExecutor() as at_once:
+        ttl = ("--ttl", "1m", "--json")
+        made = list(at_once.map(lambda branch: operator("preview", "create", branch, *ttl).json(), branches))
+    assert [one["domain"] for one in made] == [f"{name}.preview.{OWN_DOMAIN}" for name in ("main", *LABELS)]
+    addresses = json.loads(operator("list", "--json").out)
+    for one in made:
+        address = next(other["address"] for other in addresses if other["domain"] == one["domain"])
+        assert GuestBook(Site(one["domain"], address, visitor), "").lines() == []
+    listed = operator("preview", "list", "--json").json()
+    assert {one["domain"] for one in listed} == {one["domain"] for one in made}
+    assert all(0 < one["cost_month_usd"] < 40 and one["state"] == "live" for one in listed)
+
+    until(lambda: all(one["over"] for one in operator("preview", "list", "--json").json()), "their time is over")
+    gone = operator("preview", "prune", "--json").json()["deleted"]
+    assert sorted(gone) == sorted(one["domain"] for one in made)
+    assert account(operator) == before and told(bootstrap)["healthy"]
+
+
+def account(operator: Bootstrap) -> dict[str, list[str]]:
+    """All that there is of what a deployment is made of."""
+    ends = json.loads((HOME / "endpoints.json").read_text())
+    cloud = DigitalOcean(ends["token"], ends["api"])
+    return {
+        "droplets": sorted(one.name for one in cloud.droplets()),
+        "volumes": sorted(one.name for one in cloud.volumes()),
+        "firewalls": sorted(one.name for one in cloud.firewalls()),
+        "addresses": sorted(one.ip for one in cloud.reserved_ips()),
+        "zones": sorted(cloud.domains()),
+        "records": sorted(f"{one.type} {one.name} {one.data}" for one in cloud.records(OWN_DOMAIN)),
+        "checks": sorted(one.name for one in cloud.uptime_checks()),
+        "tags": sorted(one for one in cloud.tags("bootstrap:")),
+    }
 
 
 def test_any_names_and_values_arrive_at_the_droplets_own_compose(bootstrap: Bootstrap, guest_book: Site) -> None:

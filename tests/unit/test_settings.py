@@ -51,6 +51,7 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
         ("domain: a.example\nsmtp: {host: h, password: x}\n", "smtp.password: there is no such setting"),
         ("domain: a.example\nregistry: {host: r.example}\n", "bootstrap.yaml: registry.user: field required"),
         ("domain: a.example\nregistry: {user: u, password: x}\n", "registry.password: there is no such setting"),
+        ("domain: a.example\nenv_from: [op inject, 'sops \"x']\n", "bootstrap.yaml: env_from.1: a command's words"),
         ("domain: [a\n", "bootstrap.yaml: line"),
         ("- a\n", "must hold keys and values"),
         ("region: fra1\n", "no domain given"),
@@ -125,3 +126,48 @@ def test_a_domain_can_be_read_back_from_its_key(domain: str) -> None:
     settings = Settings(domain=domain)
     assert settings.key.replace("_", ".") == domain
     assert len(f"bootstrap-{settings.slug}") <= 64 and len(settings.bucket) <= 63
+
+
+def staged(tmp_path: Path, base: str, own: str) -> tuple[Path, Path]:
+    over = tmp_path / "bootstrap.staging.yaml"
+    over.write_text(own)
+    return written(tmp_path, base), over
+
+
+def test_an_environments_file_is_read_over_the_base(tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    base = "domain: a.example\nnames: [a.example, b.example]\nregion: fra1\nspaces: {bucket: both, region: ams3}\n"
+    file, over = staged(tmp_path, base, "domain: staging.a.example\nsize: s-1vcpu-1gb\nspaces: {region: fra1}\n")
+    settings = load(file, {"size": None}, {}, over)
+    assert (settings.domain, settings.names, settings.region) == ("staging.a.example", ("staging.a.example",), "fra1")
+    assert (settings.spaces.bucket, settings.spaces.region) == ("both", "fra1")
+    # what it backs up never lies where the base's backups are, even in one bucket
+    assert settings.prefix != load(file, {}, {}).prefix
+    # of the base's values none, such as a payment key
+    file.write_text(f"{base}env_file: own.env\nenv_from: [op inject]\n")
+    settings = load(file, {}, {}, over)
+    assert (settings.env_file, settings.env_from) == (None, ())
+    over.write_text("domain: staging.a.example\nenv_file: staging.env\n")
+    assert load(file, {}, {}, over).env_file == tmp_path / "staging.env"
+    # no mail unless it says so itself
+    assert not settings.mail and settings.alerts_to is None and load(file, {}, {}).mail
+    over.write_text("domain: staging.a.example\nmail: on\nemail: me@a.example\n")
+    assert load(file, {}, {}, over).mail and load(file, {}, {}, over).alerts_to == "me@a.example"
+
+
+@pytest.mark.parametrize(
+    ("own", "flags", "said"),
+    [
+        ("size: s-1vcpu-1gb\n", {}, "bootstrap.staging.yaml: names no `domain`"),
+        ("domain: A.example.\n", {}, "bootstrap.staging.yaml: domain: A.example. is that of"),
+        ("domain: s.a.example\nrigion: x\n", {}, "bootstrap.staging.yaml: rigion: there is no such setting"),
+        ("domain: s.a.example\nvolume_size_gb: 0\n", {}, "bootstrap.staging.yaml: volume_size_gb"),
+        ("domain: s.a.example\n", {}, "bootstrap.yaml: hold_bound_s"),
+        ("domain: s.a.example\n", {"domain": "a.example"}, "a.example is not of the environment staging"),
+    ],
+)
+def test_an_environment_is_never_another_deployment(tmp_path: Path, own: str, flags: dict[str, str], said: str) -> None:
+    file, over = staged(tmp_path, "domain: a.example\nhold_bound_s: 1\n", own)
+    with pytest.raises(UsageError) as failure:
+        load(file, flags, {}, over)
+    assert said in failure.value.message and "\n" not in failure.value.message

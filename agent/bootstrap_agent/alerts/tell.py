@@ -12,6 +12,7 @@ import msgspec
 
 from bootstrap_agent.alerts.decide import Letter
 from bootstrap_agent.alerts.memory import State
+from bootstrap_agent.contract.chat import message
 from bootstrap_agent.contract.errors import BootstrapError
 
 PING_S = 10
@@ -45,9 +46,8 @@ def ping(url: str, well: bool = True) -> str | None:
 
 
 def chat(url: str, domain: str, letter: Letter) -> str | None:
-    """The same of a webhook: the letter as JSON, in the form of the CLI's (docs/everyday.md)."""
-    line = f"{letter.subject}\n{letter.text}"
-    body = {"text": line, "content": line, "event": "alarm", "domain": domain}
+    """The same of a webhook: the letter as JSON (docs/everyday.md)."""
+    body = message(f"{letter.subject}\n{letter.text}", "alarm", {"domain": domain})
 
     def request() -> urllib.request.Request:
         return urllib.request.Request(  # noqa: S310

@@ -46,12 +46,14 @@ class Identity:
         return "Identity(…)"
 
 
-def send(store: BackupStore, key: str, source: Source, recipient: str) -> StoredPart:
+def send(
+    store: BackupStore, key: str, source: Source, recipient: str, *, compress: Sequence[str] = COMPRESS
+) -> StoredPart:
     """What `source` writes, as an object that only the recipient's key opens; none remains when anything failed."""
     producer, finish = source
     assert producer.stdout is not None
     with ExitStack() as running, store.upload(key) as upload:
-        packed, packing_done = running.enter_context(_patient(COMPRESS, producer.stdout))
+        packed, packing_done = running.enter_context(_patient(compress, producer.stdout))
         sealed, sealing_done = running.enter_context(_patient(("age", "--encrypt", "--recipient", recipient), packed))
         while chunk := sealed.read(MIB):
             upload.write(chunk)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, closing
 
+import msgspec
 from msgspec import UNSET
 
 from bootstrap_agent import secrets, stack, stopping, volume
@@ -27,7 +28,7 @@ from bootstrap_agent.contract.answers import Restored, RestoredDatabase, Restore
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, BootstrapError
 from bootstrap_agent.contract.manifest import ClusterPart, DumpPart, Held, Manifest, MediaPart
-from bootstrap_agent.contract.paths import AFTER_RESTORE
+from bootstrap_agent.contract.paths import AFTER_RESTORE, SANITISE
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import Databases, XBootstrap
 from bootstrap_agent.files import exchange, write_atomic
@@ -41,7 +42,10 @@ def restore(
 ) -> Restored:
     """Leaves the databases stopped or running, and everything else stopped: the caller goes on with `stack up`."""
     volume.require_mounted()
-    store = BackupStore(deployment)
+    if order.sanitise and not x.sanitise:
+        raise BackupError("this image's stack has no x-bootstrap.sanitise", "bake a new one: bootstrap image build")
+    # of another deployment, backups are read there, and written here
+    store = BackupStore(msgspec.structs.replace(deployment, spaces=order.source) if order.source else deployment)
     chosen = choose(store, wanted, order)
     check(chosen, x)
     _require_known(order.only, x)
@@ -50,7 +54,7 @@ def restore(
         kept = settings.restore(store, chosen.newest.settings, _identity(order, chosen.newest))
         secrets.merge(kept, release.folder)
     environment = secrets.environment(release.folder)
-    if chosen.databases and chosen.goal.time and x.databases:
+    if chosen.databases and chosen.goal.time and x.databases and not order.source:
         _send_the_log(deployment, x.databases, store, compose, environment)
     return _Restore(store, chosen, order, x, compose, environment).run()
 
@@ -138,7 +142,7 @@ class _Restore:
         found, names = self._chosen.databases, self._x.databases
         if found is None or names is None or not (found.cluster or found.databases) or self._order.only in found.dumped:
             self._stop(but=[names.service] if names else ())
-            _mark()
+            _mark(self._order)
             return {}
         database = Database(self._compose, names, self._environment)
         if found.cluster is None:
@@ -164,7 +168,7 @@ class _Restore:
             for name in server.names(names):
                 identities.raise_above(server.asking(name), known.get(name, {}))
         self._stop()
-        _mark()
+        _mark(self._order)
         exchange(recovery.folder, recovery.place)
         return counts
 
@@ -186,7 +190,7 @@ class _Restore:
                 dump.stdout.close()
                 dumped()
                 loaded()
-        _mark()
+        _mark(self._order)
         database.swap([name])
         return counts
 
@@ -198,7 +202,7 @@ class _Restore:
         stack.reconcile(self._compose, self._x, [self._x.databases.service])
         parts = {name: part for name, part in found.databases.items() if self._order.only in (None, name)}
         version1.stage_databases(self._store, database, self._x.databases.names, parts)
-        _mark()
+        _mark(self._order)
         database.swap(list(parts))
         return {name: _counts(part.rows) for name, part in parts.items()}
 
@@ -256,8 +260,10 @@ def _counts(rows: Mapping[str, int]) -> RestoredDatabase:
     return RestoredDatabase(len(rows), sum(rows.values()), dict(rows))
 
 
-def _mark() -> None:
+def _mark(order: RestoreOrder) -> None:
     """From here on `stack up` empties the queues, which speak of what is gone, and runs the stack's own commands."""
+    if order.sanitise:
+        write_atomic(SANITISE, b"", 0o600)
     write_atomic(AFTER_RESTORE, b"", 0o600)
 
 

@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from bootstrap_agent.contract.deployment import Deployment
+from bootstrap_agent.contract.access import Access
+from bootstrap_agent.contract.deployment import Deployment, Spaces
 from bootstrap_agent.contract.intake import IntakeOrder, Loaded, Present  # noqa: F401
+from bootstrap_agent.contract.keptlogs import KeptLogs
 from bootstrap_agent.contract.maintenance import Maintenance, MaintenanceOrder, MaintenanceState  # noqa: F401
 from bootstrap_agent.contract.manifest import Held, Manifest
 from bootstrap_agent.contract.release import Release
@@ -251,7 +253,8 @@ class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     """What `restore` takes on stdin. `identity` is the recovery key, for the time of the restore, in memory. `to`: the
     moment to go back to, else `to_the_end` of the log, else the backup's own. `newest`: of those made later nothing is
     taken. `only`: one database by its name, or `media`. `settings`: also the values and certificates, for a deployment
-    that is made anew."""
+    that is made anew. `source`: another deployment's backups, which are only read; `sanitise`: what came from there is
+    made harmless before it serves."""
 
     identity: str | None = None
     to: datetime | None = None
@@ -259,6 +262,8 @@ class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
     newest: str | None = None
     only: str | None = None
     settings: bool = False
+    source: Spaces | None = None
+    sanitise: bool = False
 
     def __repr__(self) -> str:
         return f"RestoreOrder(to={self.to}, only={self.only})"
@@ -360,6 +365,11 @@ CERTIFICATE_ENSURE: Command[Ensured] = Command(("certificate", "ensure"), Ensure
 CERTIFICATE_RENEW: Command[Ensured] = Command(("certificate", "renew"), Ensured)
 HOSTKEY_ROTATE: Command[HostKey] = Command(("hostkey", "rotate"), HostKey)
 HOSTKEY_COMMIT: Command[HostKey] = Command(("hostkey", "commit"), HostKey)
+# before a machine goes
+LOGS_KEEP: Command[KeptLogs] = Command(("logs", "keep"), KeptLogs, changes=False)
+ACCESS_LIST: Command[Access] = Command(("access", "list"), Access, changes=False)
+ACCESS_ADD: Command[Access] = Command(("access", "add"), Access)
+ACCESS_REMOVE: Command[Access] = Command(("access", "remove"), Access)
 BACKUP_NOW: Command[Manifest] = Command(("backup", "now"), Manifest)
 # before a restore: what is to be restored must not be what goes to make room
 BACKUP_SAFETY: Command[Manifest] = Command(("backup", "safety"), Manifest)

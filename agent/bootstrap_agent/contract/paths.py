@@ -37,6 +37,8 @@ LETSENCRYPT = DATA / "letsencrypt"
 WEBROOT = DATA / "acme-webroot"
 # there between a restore and the `stack up` after it
 AFTER_RESTORE = DATA / ".after-restore"
+# there while the data are a copy of another deployment's, as they came
+SANITISE = DATA / ".sanitise"
 # .env.production as the data know it, encrypted to the recovery key
 KEPT_SECRETS = DATA / "bootstrap-secrets.age"
 # of the deployment and not of the machine: a new droplet does not begin to tell what was told

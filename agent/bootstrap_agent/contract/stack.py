@@ -18,6 +18,8 @@ from msgspec import Meta
 from bootstrap_agent.contract import form
 
 FIELD = "x-bootstrap"
+# the mail server of a stack that is to send none: by RFC 2606 no such name is ever found
+MAIL_OFF = "mail-off.invalid"
 
 
 def _inside_the_stack(folder: str) -> str | None:
@@ -140,6 +142,8 @@ class XBootstrap(msgspec.Struct, frozen=True, kw_only=True):
     # folders of the data volume that are emptied by a restore: what waits there speaks of what is gone
     queues: tuple[str, ...] = ()
     after_restore: tuple[Step, ...] = ()
+    # of a copy of another deployment's data, before anything serves it
+    sanitise: tuple[Step, ...] = ()
     # folder of the data volume → uid and gid
     volumes: dict[str, int] = {}
     health: Annotated[tuple[str, ...], Meta(min_length=1, extra={"rule": _paths})]

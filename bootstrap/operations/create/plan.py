@@ -18,6 +18,21 @@ from bootstrap.settings import Settings
 from bootstrap.settings.parts import SPACES_REGIONS
 from bootstrap.stack import loading as stacks
 from bootstrap.stack.model import Stack
+from bootstrap_agent.contract.deployment import Spaces
+
+
+@dataclass(frozen=True)
+class Source:
+    """Another deployment, whose backup this one starts from: its backups are read, and nothing of it is changed. No
+    value of its `.env.production` and no certificate comes along."""
+
+    env: Environment
+    sanitise: bool
+
+    @property
+    def place(self) -> Spaces:
+        of = self.env.settings
+        return Spaces(of.spaces_endpoint, of.spaces_region, of.bucket, of.prefix)
 
 
 @dataclass(frozen=True)
@@ -34,21 +49,26 @@ class Plan:
     owner: str
     from_backup: str | None = None
     to: datetime | None = None
+    source: Source | None = None
 
 
-def check(env: Environment, from_backup: str | None = None, to: datetime | None = None) -> Plan:
+def check(
+    env: Environment, from_backup: str | None = None, to: datetime | None = None, source: Source | None = None
+) -> Plan:
     """Raises the first thing that would stop `create`; changes nothing."""
     preflight.check_rights(env)
-    return make(env, from_backup, to)
+    return make(env, from_backup, to, source)
 
 
-def make(env: Environment, from_backup: str | None = None, to: datetime | None = None) -> Plan:
+def make(
+    env: Environment, from_backup: str | None = None, to: datetime | None = None, source: Source | None = None
+) -> Plan:
     """The same, of a token whose rights are known."""
     with env.progress.step("settings, account, size, image and deployment"):
-        return _check(env, from_backup, to)
+        return _check(env, from_backup, to, source)
 
 
-def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Plan:
+def _check(env: Environment, from_backup: str | None, to: datetime | None, source: Source | None) -> Plan:
     settings = env.settings
     loaded = stacks.load(settings.stack, settings.compose_files)
     given = secrets.given(env, loaded)
@@ -59,8 +79,10 @@ def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Pl
         raise CredentialsError(f"the account of {account.email} is locked", "see the control panel")
     size = choose_size(env)
     _check_spaces(env)
+    if source:
+        _check_source(env, loaded, source)
     if from_backup:
-        _check_backup(env, from_backup, to)
+        _check_backup(source.env if source else env, from_backup, to)
     held = find.all_there_is(env.cloud)
     deployment = find.find(env, held)
     runs = check_stack(env, deployment.live, loaded.name) if deployment.live else None
@@ -76,7 +98,7 @@ def _check(env: Environment, from_backup: str | None, to: datetime | None) -> Pl
         *cost.items([size], volume_gb, backups=env.store is not None, uptime_check=settings.alerts.uptime_check),
         *cost.snapshots(known.size_gb if (known := image or runs) else None, volume_gb),
     ]
-    return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup, to)
+    return Plan(loaded, deployment, size, image, given, tuple(costs), account.email, from_backup, to, source)
 
 
 def check_stack(env: Environment, running: Droplet, stack_name: str) -> Image | None:
@@ -168,6 +190,20 @@ def _check_spaces_region(settings: Settings) -> None:
         f"region {region} has no Spaces, so the backups would have no bucket",
         f"set `spaces: {{region: {near[0] if near else 'REGION'}}}`; Spaces are in {', '.join(SPACES_REGIONS)}",
     )
+
+
+def _check_source(env: Environment, stack: Stack, source: Source) -> None:
+    """Its people are not ours to write to, nor to be looked at by whoever sees a staging."""
+    own, other = env.settings.domain, source.env.settings.domain
+    if own == other:
+        raise UsageError(f"{own} is that deployment itself", "leave out its name: --from-backup latest")
+    if env.settings.mail:
+        raise UsageError(f"a copy of {other} would send its mails from {own}", "`mail: off` in its bootstrap.yaml")
+    if source.sanitise and not stack.bootstrap.sanitise:
+        raise UsageError(
+            f"the stack has no x-bootstrap.sanitise: {own} would serve the data of {other} as they are",
+            "add one (docs/everyday.md), or confirm it: --unsanitised",
+        )
 
 
 def _check_backup(env: Environment, wanted: str, to: datetime | None) -> None:

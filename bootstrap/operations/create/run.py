@@ -54,14 +54,15 @@ def create(
     *,
     from_backup: str | None = None,
     to: datetime | None = None,
+    source: plan.Source | None = None,
     on_plan: Callable[[plan.Plan], object] = lambda _: None,
 ) -> Created:
     """`on_plan` hears the plan before anything is made. From backup `latest` is everything that was archived; `to` is
-    the moment to go back to."""
+    the moment to go back to; the backup is this deployment's own, or that of the `source`."""
     # before the lock: it is a tag, and a token that may not make one lacks more than that
     preflight.check_rights(env)
     with alone(env, "create") as env:
-        planned = plan.make(env, from_backup, to)
+        planned = plan.make(env, from_backup, to, source)
         on_plan(planned)
         recorded = steps.Recorded(steps.path_of(env), env.progress)
         if planned.deployment.live is None:
@@ -266,8 +267,13 @@ def _restore_if_due(env: Environment, droplet: Droplet, host: Host, planned: pla
             "add --from-backup latest, or bootstrap destroy",
         )
     with env.progress.step(f"backup {from_backup} restored"):
-        order = order_of(env, choose_backup(env, from_backup, planned.to), planned.to)
-        order = msgspec.structs.replace(order, settings=True, to_the_end=from_backup == LATEST and planned.to is None)
+        whose = planned.source.env if planned.source else env
+        order = order_of(whose, choose_backup(whose, from_backup, planned.to), planned.to)
+        order = msgspec.structs.replace(order, to_the_end=from_backup == LATEST and planned.to is None)
+        if planned.source:
+            order = msgspec.structs.replace(order, source=planned.source.place, sanitise=planned.source.sanitise)
+        else:
+            order = msgspec.structs.replace(order, settings=True)
         remote.agent(host, answers.RESTORE, from_backup, stdin=order, timeout_s=BACKUP_S)
         secrets.deliver(env, planned.stack, host, planned.given, existing=secrets.read(host))
     env.cloud.delete_tag(find.tag(env.settings, find.RESTORE_DUE))

@@ -20,7 +20,7 @@ from bootstrap.errors import (
     UnhealthyError,
     UsageError,
 )
-from bootstrap.operations import backup
+from bootstrap.operations import backup, keptlogs
 from bootstrap.operations.redeploy import exchange
 from bootstrap.operations.redeploy.replacement import Replacement
 from bootstrap.ports.cloud import Droplet
@@ -204,6 +204,7 @@ def confirm(work: Replacement) -> None:
 def retire_old(work: Replacement) -> None:
     cloud, new = work.env.cloud, work.new_droplet()
     for droplet in cloud.droplets(work.role(finding.RETIRED)):
+        keptlogs.keep(work.env, droplet, work.host)
         if work.wish.keep_old and work.old is not None and droplet.id == work.old.id:
             _put_aside(work, droplet)
         else:

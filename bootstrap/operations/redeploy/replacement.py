@@ -85,7 +85,7 @@ class Replacement:
         old, new = _sides(deployment, state)
         if old is None and state not in ONLY_FORWARD:
             raise finding.none_live(env.settings)
-        given = secrets.read_env_file(env.settings.env_file)
+        given = secrets.given_again(env, stack)
         address, volume = deployment.reserved_ip.ip, deployment.volume
         work = cls(env, journal, wish, state, address, volume, old, new, stack, given)
         work._remember(last)

@@ -14,10 +14,10 @@ import requests
 
 from bootstrap.adapters.digitalocean import DigitalOcean, Patience
 from bootstrap.adapters.digitalocean.rights import PROBES
-from bootstrap.deployment import find, hostkeys, rights
+from bootstrap.deployment import find, hostkeys, people, rights
 from bootstrap.errors import BootstrapError, CredentialsError
 from bootstrap.images import bake, workshop
-from bootstrap.operations import backup, destroy, restore, status, volume
+from bootstrap.operations import access, backup, destroy, restore, status, volume
 from bootstrap.operations.create import run as create
 from bootstrap.operations.drill import plan, run
 from bootstrap.operations.redeploy.foresee import foresee
@@ -298,6 +298,12 @@ def destroy_with_zones(account: Account) -> None:
     assert account.own().domains() == []
 
 
+def let_in_and_go(account: Account) -> None:
+    (key,) = people.parse(hostkeys.generate().public, "ada.pub", "ada")
+    access.add(account.env(), [key])
+    access.remove(account.env(), "ada")
+
+
 LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.BUILD: [(left_by_packer, build)],
     rights.PRUNE: [(nothing, prune), (nothing, delete)],
@@ -320,6 +326,7 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
         (adrift, lambda it: backup.backup_now(it.env()) and None),
         (backed_up, lambda it: restore.restore(it.env(), "latest") and None),
     ],
+    rights.ACCESS: [(adrift, let_in_and_go)],
     rights.GROW: [(adrift, grow_volume)],
     rights.DRILL: [(only_backed_up, drill)],
     rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],

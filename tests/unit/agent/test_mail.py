@@ -24,7 +24,7 @@ from bootstrap_agent import mail
 from bootstrap_agent.contract import form
 from bootstrap_agent.contract.answers import MailSent, MailServer
 from bootstrap_agent.contract.errors import HostError, NotFoundError
-from bootstrap_agent.contract.stack import Mail
+from bootstrap_agent.contract.stack import MAIL_OFF, Mail
 
 HOST, USER, PASSWORD, DOMAIN = "127.0.0.1", "mailer", "pa$$ word-very-secret", "tickets.test"
 NAMES = Mail(host="HOST", port="PORT", user="USER", password="PASSWORD", use_tls="TLS", sender="FROM")
@@ -250,3 +250,11 @@ def test_one_that_is_not_taken_fails_with_the_servers_words(certificate: Path) -
         with pytest.raises(HostError, match="may not contain linefeed"):
             mail.send(NAMES, environment(port), DOMAIN, "a\nBcc: b@example.org")
         assert inbox.taken == []
+
+
+def test_mail_that_is_off_has_no_server_to_ask() -> None:
+    environment = {"HOST": MAIL_OFF, "PORT": "2525", "USER": "", "PASSWORD": "", "TLS": "False"}
+    assert mail.check(NAMES, environment, DOMAIN) == MailServer(None, None, None)
+    assert not mail.has_server(NAMES, environment)
+    with pytest.raises(NotFoundError, match="no mail server"):
+        mail.send(NAMES, environment, DOMAIN, "a@example.com")

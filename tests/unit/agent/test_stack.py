@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bootstrap_agent import stack
 from bootstrap_agent.compose import Container, in_order, parse_inspected, tail
+from bootstrap_agent.contract.errors import UnhealthyError
 from bootstrap_agent.contract.stack import parse
 from bootstrap_agent.run import Result
 
@@ -82,6 +84,9 @@ class Recorder:
     def execute(self, service: str, command: Iterable[str], **_: object) -> None:
         self.done.append(f"reconcile {service}")
 
+    def once(self, service: str, command: Iterable[str], **_: object) -> None:
+        self.done.append(f"once {service}")
+
     def remove_one_offs(self) -> None: ...
 
     def jobs(self, services: Sequence[str], timeout_s: float) -> dict[str, Result]:
@@ -103,6 +108,36 @@ def test_jobs_wait_for_what_they_need(needs: set[str], order: list[str]) -> None
     compose = Recorder({"migrate": needs})
     stack.start_data(compose, x)  # type: ignore[arg-type]
     assert compose.done == order
+
+
+def test_a_copy_is_made_harmless_before_anything_serves_and_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(stack, "SANITISE", tmp_path / ".sanitise")
+    raw = {"data_services": ["db"], "jobs": ["migrate"], "health": ["/"], "name": "x"}
+    x = parse({**raw, "sanitise": [{"service": name, "command": ["true"]} for name in ("db", "app")]})
+    compose = Recorder({"migrate": {"db"}})
+    (tmp_path / ".sanitise").touch()
+    stack.start_data(compose, x)  # type: ignore[arg-type]
+    # of the release's own tables, where its service does not run yet in a container of its own
+    assert compose.done == ["up db", "jobs migrate", "reconcile db", "once app"]
+    compose.done.clear()
+    stack.start_data(compose, x)  # type: ignore[arg-type]
+    assert compose.done == ["up db", "jobs migrate"]
+
+
+def test_a_copy_that_could_not_be_made_harmless_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(stack, "SANITISE", tmp_path / ".sanitise")
+    (tmp_path / ".sanitise").touch()
+    x = parse({"health": ["/"], "name": "x", "sanitise": [{"service": "app", "command": ["false"]}]})
+
+    class Failing(Recorder):
+        def once(self, service: str, command: Iterable[str], **_: object) -> None:
+            raise UnhealthyError("sanitise app: no such table")
+
+    with pytest.raises(UnhealthyError):
+        stack.start_data(Failing({}), x)  # type: ignore[arg-type]
+    assert (tmp_path / ".sanitise").exists()
 
 
 def test_visitors_wait_before_anything_stops(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,12 @@ def test_every_command_has_help_and_an_example(name: str) -> None:
     assert f"bootstrap {name}" in (leaves()[name].help or "")
 
 
+def test_every_command_is_part_of_a_day() -> None:
+    """docs/everyday.md has an example of each."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "everyday.md").read_text()
+    assert [name for name in commands() if f"bootstrap {name}" not in page] == []
+
+
 def test_help_imports_nothing_heavy_and_no_command() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "bootstrap.cli.main", "--help"],

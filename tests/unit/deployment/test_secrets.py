@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bootstrap.deployment.secrets import compose, read_env_file
+from bootstrap.adapters.values import Commands
+from bootstrap.deployment.secrets import compose, own_values, read_env_file
 from bootstrap.errors import UsageError
 from bootstrap.stack.loading import load
 from bootstrap_agent.contract import dotenv
+from tests.fakes.world import World
 
 STACK = load(Path(__file__).resolve().parents[3] / "stack")
 
@@ -68,3 +71,19 @@ def test_what_the_template_makes_of_others_is_made_anew_unless_somebody_set_it()
         compose(STACK, "example.com", given={"AUTH_DB_PASSWORD": "new"}, existing=own)["DATABASE_URL"]
         == own["DATABASE_URL"]
     )
+
+
+def test_commands_win_over_the_file_and_later_ones_over_earlier_ones(tmp_path: Path) -> None:
+    file = write(tmp_path, "A=file\nB=file\nC=file\n")
+    commands = ["sh -c 'echo B=first; echo C=first'", "printf C=\\'second$\\'"]
+    world = World(tmp_path, env_file=file, env_from=commands)
+    env = replace(world.env(), output_of=Commands(tmp_path))
+    assert own_values(env) == {"A": "file", "B": "first", "C": "second$"}
+
+
+def test_what_a_command_prints_wrongly_is_told_by_its_line_and_not_shown(tmp_path: Path) -> None:
+    world = World(tmp_path, env_from=["sh -c 'echo A=1; echo hunter2'"])
+    with pytest.raises(UsageError) as caught:
+        own_values(replace(world.env(), output_of=Commands(tmp_path)))
+    assert caught.value.message.startswith("env_from sh, line 2: not of the form NAME=value")
+    assert "hunter2" not in f"{caught.value.message}{caught.value.remedy}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bootstrap.deployment import find, hostkeys, steps
 from bootstrap.errors import (
@@ -19,12 +21,15 @@ from bootstrap.errors import (
     HostKeyError,
     NotFoundError,
     UnhealthyError,
+    UsageError,
 )
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as operation
 from bootstrap.ports.cloud import Carriers
 from bootstrap.ports.dns import Answer, Caa
-from bootstrap_agent.contract import manifest
+from bootstrap.settings import Settings
+from bootstrap_agent.contract import answers, form, manifest
+from bootstrap_agent.contract.deployment import Spaces
 from tests.fakes.cloud import EPOCH, Killed, Trip
 from tests.fakes.world import ROOT, FakeHost, World, public_key
 
@@ -246,6 +251,58 @@ def test_from_backup_restores_once_before_traffic(world: World) -> None:
     assert log.index("secrets put") < log.index("restore") < log.index("stack up")
     create(world, from_backup="latest")
     assert len(world.live().restored) == 1
+
+
+def staging_of(world: World, **settings: object) -> World:
+    """Another deployment in the same account and bucket."""
+    own = {"domain": "staging.example.com", "names": ["staging.example.com"], "mail": False, **settings}
+    values = {**dict(world.settings), "spaces": {"bucket": "shared"}}
+    world.settings = Settings.model_validate({**values, **own})
+    return world
+
+
+def test_a_staging_is_made_of_another_deployments_backup(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.smtp_password = "very-secret"
+    smtp = {"host": "smtp.example.net", "user": "mailer"}
+    world.settings = Settings.model_validate({**dict(world.settings), "spaces": {"bucket": "shared"}, "smtp": smtp})
+    create(world)
+    backup = manifest.Manifest(
+        id="20261124_020000", kind="full", created_at=datetime(2026, 11, 24, 2, tzinfo=timezone.utc), databases={}
+    )
+    world.store.objects["example_com/manifest_20261124_020000.json"] = manifest.render(backup)
+    theirs, before = world.env(), world.live().env
+    assert before["DJANGO_EMAIL_HOST"] == "smtp.example.net"
+    staging_of(world)
+    with pytest.raises(UsageError, match=r"no x-bootstrap.sanitise: staging.example.com would serve the data of"):
+        operation.create(world.env(), from_backup="latest", source=plan.Source(theirs, sanitise=True))
+    assert len(world.cloud.droplets()) == 1
+    operation.create(world.env(), from_backup="latest", source=plan.Source(theirs, sanitise=False))
+    order = next(form.decode(sent, answers.RestoreOrder) for sent in world.live().stdin if '"source"' in sent)
+    assert order.source == Spaces("https://nyc3.digitaloceanspaces.com", "nyc3", "shared", "example_com/")
+    assert (order.settings, order.sanitise, order.to_the_end) == (False, False, True)
+    # its own secrets, no mail, and backups beside theirs
+    now = world.live().env
+    assert now["DB_PASSWORD"] != before["DB_PASSWORD"] and now["DJANGO_EMAIL_HOST"] == "mail-off.invalid"
+    assert now["DJANGO_EMAIL_HOST_PASSWORD"] == ""
+    described = yaml.safe_load(world.live().user_data)["write_files"][1]["content"]
+    assert json.loads(described)["spaces"]["prefix"] == "staging_example_com/"
+
+
+def test_a_copy_sends_no_mail_and_is_of_somebody_else(world: World) -> None:
+    theirs = plan.Source(world.env(), sanitise=False)
+    with pytest.raises(UsageError, match=r"example.com is that deployment itself"):
+        plan.check(world.env(), "latest", source=theirs)
+    with pytest.raises(UsageError, match=r"a copy of example.com would send its mails"):
+        plan.check(staging_of(world, mail=True).env(), "latest", source=theirs)
+
+
+def test_mail_that_is_switched_on_again_leaves_by_the_settings(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"mail": False})
+    create(world)
+    assert world.live().env["DJANGO_EMAIL_HOST"] == "mail-off.invalid"
+    world.settings = world.settings.model_copy(update={"mail": True})
+    create(world)
+    assert world.live().env["DJANGO_EMAIL_HOST"] != "mail-off.invalid"
 
 
 def test_a_backup_that_is_not_there_is_told_with_the_plan(world: World) -> None:

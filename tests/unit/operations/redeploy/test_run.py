@@ -85,6 +85,7 @@ def test_the_story_in_its_order(world: World) -> None:
         "2 stack complete",
         "2 timers enable",
         "2 certificate ensure",
+        "1 logs keep",
         "delete droplet",
         "assign reserved ip",  # deleting the old one took the address away
     ]

@@ -1,0 +1,121 @@
+"""Who may log in: on the droplet, in the account for every later one, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.deployment import hostkeys, people
+from bootstrap.errors import ConflictError, NotFoundError, UsageError
+from bootstrap.operations import access, destroy, history
+from bootstrap.operations.create.run import create
+from bootstrap.operations.redeploy.run import redeploy
+from tests.fakes.world import World
+
+ADA, GRACE = (f"{hostkeys.generate().public.strip()}" for _ in range(2))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    create(made.env())
+    return made
+
+
+def keys(text: str, name: str | None = None) -> list[people.PublicKey]:
+    return people.parse(text, "x.pub", name)
+
+
+def names(found: list[access.Person]) -> list[tuple[str, bool, bool]]:
+    return [(one.name, one.here, one.later) for one in found]
+
+
+def log_in(world: World) -> set[str]:
+    return {" ".join(line.split()[:2]) for line in world.live().let_in}
+
+
+def test_who_is_let_in_is_so_at_once_and_on_every_later_droplet(world: World) -> None:
+    (own,) = access.listed(world.env())
+    assert (own.own, own.here, own.later) == (True, True, False)
+    added = access.add(world.env(), keys(f"# a comment\n{ADA} ada@laptop\n"))
+    assert added == access.listed(world.env())
+    # and whoever could log in before
+    assert names(added) == [(own.name, True, True), ("ada@laptop", True, True)]
+    assert ADA in log_in(world)
+    access.add(world.env(), keys(f"{ADA} ada@laptop"))
+    assert len(world.live().let_in) == len(world.cloud.ssh_keys()) == 2
+
+    before = world.live()
+    redeploy(world.env())
+    assert world.live() is not before and {ADA, own.public} == log_in(world)
+    assert names(access.listed(world.env())) == names(added)
+    assert world.live().deployment.domain == "example.com"
+
+
+def test_from_another_computer_the_first_one_is_still_let_in(world: World, tmp_path: Path) -> None:
+    (first,) = access.listed(world.env())
+    access.add(world.env(), keys(f"{ADA} ada"))
+    world.settings = world.settings.model_copy(update={"ssh_key": tmp_path / "of-ada"})
+    redeploy(world.env())
+    assert {first.public, ADA} < log_in(world)
+
+
+def test_who_is_let_go_is_so_here_and_later(world: World) -> None:
+    access.add(world.env(), [*keys(ADA, "ada"), *keys(GRACE, "grace")])
+    (gone,) = access.remove(world.env(), "ada")
+    assert gone.fingerprint == people.sha256(ADA)
+    access.remove(world.env(), people.sha256(GRACE))
+    redeploy(world.env())
+    assert not {ADA, GRACE} & log_in(world)
+    assert [key.name for key in world.cloud.ssh_keys() if key.name.startswith(people.NAMED)] == []
+    with pytest.raises(NotFoundError, match="nobody is called ada"):
+        access.remove(world.env(), "ada")
+
+
+def test_nobody_saws_off_the_branch_that_bootstrap_sits_on(world: World) -> None:
+    (own,) = access.listed(world.env())
+    with pytest.raises(ConflictError, match="with which bootstrap logs in"):
+        access.remove(world.env(), own.fingerprint)
+    assert own.public in log_in(world)
+
+
+def test_a_key_that_lets_into_another_deployment_stays_in_the_account(world: World) -> None:
+    access.add(world.env(), keys(ADA, "ada"))
+    md5 = keys(ADA)[0].fingerprint.replace(":", "-")
+    world.cloud.create_tag(f"bootstrap:other_example:access:{md5}")
+    access.remove(world.env(), "ada")
+    assert [key.name for key in world.cloud.ssh_keys() if key.name.startswith(people.NAMED)] == ["bootstrap-access-ada"]
+
+
+def test_destroy_lets_nobody_in_any_more(world: World) -> None:
+    access.add(world.env(), keys(ADA, "ada"))
+    destroy.destroy(world.env(), volume=True, backups=False)
+    assert [tag for tag in world.cloud.tags("bootstrap:") if ":access:" in tag] == []
+
+
+def test_who_did_it_from_where_is_in_the_history(world: World) -> None:
+    access.add(world.env(), keys(ADA, "ada lovelace"))
+    access.remove(world.env(), "ada lovelace")
+    events = [one.event for one in history.happened(world.env(), kinds=("access",))]
+    figures = {name: value for event in events for name, value in event.figures.items()}
+    assert figures == {"let_in": "ada-lovelace", "let_go": "ada-lovelace"}
+    assert all("@" in event.by and event.outcome == "ok" for event in events)
+    assert ADA.split()[1] not in str(events)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no public SSH key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n", "is a private key"),
+        (f'command="sh" {ADA}', "holds a line that is no public SSH key"),
+        ("ssh-ed25519 AAAA", "holds a line that is no public SSH key"),
+        (ADA.replace("ssh-ed25519", "ssh-rsa", 1), "holds a line that is no public SSH key"),
+        (ADA[:-8], "holds a line that is no public SSH key"),
+    ],
+)
+def test_what_is_no_public_key_is_refused_and_not_shown(text: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        keys(text)
+    assert said in refused.value.message and "AAAA" not in refused.value.message
