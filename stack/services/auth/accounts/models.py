@@ -8,6 +8,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.crypto import get_random_string
 
+from accounts.names import shortened
+
 
 def normalised(email: str) -> str:
     """One person, one account: addresses that differ only in case are the same."""
@@ -39,16 +41,30 @@ class User(AbstractUser):
     verified = models.BooleanField(
         default=False, db_default=False, help_text="The address is theirs: they followed the link in the mail."
     )
-    # What a link must hold; another one as soon as it was followed, so that a link works once.
+    # Of the release before this one, which reads it; nothing does any more.
     verification_key = models.CharField(max_length=32, default=new_verification_key, db_default="", editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects = UserManager()
 
+    class Meta(AbstractUser.Meta):
+        indexes: ClassVar = [
+            models.Index(fields=["date_joined"], name="unverified", condition=models.Q(verified=False))
+        ]
+
+    def clean(self) -> None:
+        """Forms, the admin's too, look for another account with this address afterwards."""
+        super().clean()
+        self.email = normalised(self.email)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = normalised(self.email)
+        super().save(*args, **kwargs)
+
     @property
     def shown_name(self) -> str:
-        return self.get_full_name() or self.email
+        return shortened(self.get_full_name()) or self.email
 
     def person(self) -> Person:
         """As other services see them."""
@@ -74,11 +90,13 @@ class RefreshToken(models.Model):
 
 
 class Attempt(models.Model):
-    """Something that an address may have done to it only so often; rows older than that are removed."""
+    """Something that may be done only so often with one address, from one place (`client`, empty: from all together);
+    rows older than that are removed."""
 
     what = models.CharField(max_length=16)
     email = models.CharField(max_length=254)
+    client = models.CharField(max_length=64, default="", db_default="")
     at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["what", "email"], name="attempt_of")]
+        indexes: ClassVar = [models.Index(fields=["what", "email", "client"], name="attempt_from")]

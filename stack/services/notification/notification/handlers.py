@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from notification import texts
+from notification import account_mails, texts
 from notification.models import Assignment
 from notification.telling import mail, tell
 
@@ -14,7 +14,13 @@ Event = dict[str, Any]
 Person = dict[str, Any]
 
 
+def account_mail_wanted(event: Event) -> None:
+    data = event["data"]
+    mail(event, {"id": "account", "email": data["to"]}, account_mails.message(data["about"], data))
+
+
 def verification_wanted(event: Event) -> None:
+    """Of the release before this one, in whose queue it may have waited."""
     mail(event, event["data"]["user"], texts.verification(event["data"]["link"]))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from common.events import inbox
 from common.testing import ServiceTest, forged_tokens
 from django.test import override_settings
+from notification import account_mails
 from notification.models import Mail, Notification
 
 OWNER, ASSIGNEE, TALKER, STRANGER = ({"id": number, "email": f"{number}@example.org"} for number in (1, 2, 3, 4))
@@ -84,6 +85,21 @@ class WhoIsTold(NotificationTest):
         link = "https://tickets.example/verify?token=abc"
         inbox.handle(event("account.verification_wanted", OWNER, user={**OWNER, "first_name": ""}, link=link))
         self.assertIn(link, Mail.objects.get().body)
+        self.assertEqual(Notification.objects.count(), 0)
+
+    def test_mails_about_accounts_go_to_an_address_and_name_their_link(self) -> None:
+        link, to = "https://tickets.example/reset?token=abc", "new@example.org"
+        for about in account_mails._TEXTS:
+            with self.subTest(about):
+                happened = event(
+                    "account.mail_wanted", {"id": None, "email": to}, about=about, to=to, link=link, new=to
+                )
+                inbox.handle(happened)
+                mail = Mail.objects.get(event_id=happened["id"])
+                self.assertEqual((mail.to, mail.state), (to, "waiting"))
+                self.assertEqual(
+                    link in mail.body, about not in ("address_taken", "password_changed", "address_changed")
+                )
         self.assertEqual(Notification.objects.count(), 0)
 
     def test_titles_and_comments_stay_text(self) -> None:
