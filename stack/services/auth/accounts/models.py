@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from common.events.outbox import emit
 from common.tokens import Person
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.utils.crypto import get_random_string
 
 from accounts.names import shortened
@@ -58,9 +61,21 @@ class User(AbstractUser):
         super().clean()
         self.email = normalised(self.email)
 
+    @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.email = normalised(self.email)
+        before = self._told() if self.pk and kwargs.get("update_fields") != ["last_login"] else None
         super().save(*args, **kwargs)
+        if before is not None and before != self.told():
+            emit("account.changed", self.person(), account=self.told())
+
+    def _told(self) -> dict[str, Any] | None:
+        kept = User.objects.select_for_update().filter(pk=self.pk).first()
+        return kept and kept.told()
+
+    def told(self) -> dict[str, Any]:
+        """What other services keep of an account, as far as it was ever said."""
+        return {"id": self.pk, "email": self.email, "is_staff": self.is_staff, "is_active": self.is_active}
 
     @property
     def shown_name(self) -> str:
@@ -69,6 +84,13 @@ class User(AbstractUser):
     def person(self) -> Person:
         """As other services see them."""
         return Person(self.pk, self.email, self.is_staff, expires_at=0, name=self.shown_name)
+
+
+@receiver(post_delete, sender=User)
+def left(sender: type[User], instance: User, **_: Any) -> None:
+    """Also of many at once, for which no method is called."""
+    with transaction.atomic():
+        emit("account.changed", instance.person(), account={**instance.told(), "is_staff": False, "is_active": False})
 
 
 class SignIn(models.Model):

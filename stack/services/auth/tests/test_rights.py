@@ -85,6 +85,29 @@ class Admin(AccountTest):
         self.change(self.root, self.customer, email="Ada.L@Example.org")
         self.assertEqual(self.login("ada.l@example.org").status_code, 200)
 
+    def test_other_services_hear_of_an_address_a_right_and_who_left(self) -> None:
+        def said() -> list[Any]:
+            return [tuple(event["data"]["account"].values()) for event in self.events("account.changed")]
+
+        pk = self.customer.pk
+        self.login(EMAIL)
+        self.change(self.root, self.customer, first_name="Ada")
+        self.assertEqual(said(), [], "nothing that they keep")
+        self.change(self.root, self.customer, is_staff="on")
+        self.change(self.root, self.customer, email="new@example.org", is_staff="on")
+        self.change(self.root, self.customer, email="new@example.org", is_active="")
+        page = self.as_(self.root)
+        page.post(f"{ADMIN}/", {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}, secure=True)
+        self.assertEqual(
+            said(),
+            [
+                (pk, EMAIL, True, True),
+                (pk, "new@example.org", True, True),
+                (pk, "new@example.org", False, False),
+                (pk, "new@example.org", False, False),
+            ],
+        )
+
     def test_a_name_that_no_cookie_could_carry_is_refused_here_too(self) -> None:
         self.assertEqual(self.change(self.root, self.customer, first_name="\U0001f600" * 150), 200)
         self.assertEqual(User.objects.get(email=EMAIL).first_name, "")

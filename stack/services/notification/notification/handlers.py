@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.events import accounts
+
 from notification import account_mails, texts
 from notification.models import Assignment
 from notification.telling import mail, tell
@@ -19,6 +21,10 @@ def account_mail_wanted(event: Event) -> None:
     mail(event, {"id": "account", "email": data["to"]}, account_mails.message(data["about"], data))
 
 
+def account_changed(event: Event) -> None:
+    accounts.note(event)
+
+
 def verification_wanted(event: Event) -> None:
     """Of the release before this one, in whose queue it may have waited."""
     mail(event, event["data"]["user"], texts.verification(event["data"]["link"]))
@@ -26,7 +32,8 @@ def verification_wanted(event: Event) -> None:
 
 def ticket_created(event: Event) -> None:
     ticket = event["data"]["ticket"]
-    tell(event, ticket["owner"], texts.received(ticket))
+    for person in _reachable([ticket["owner"]], ticket["owner"]):
+        tell(event, person, texts.received(ticket))
 
 
 def ticket_deleted(event: Event) -> None:
@@ -41,7 +48,7 @@ def workflow_moved(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
     message = texts.moved(data["ticket"], event["actor"]["email"], data["step"])
-    for person in _others(event, data["ticket"]["owner"], data["assignee"]):
+    for person in _others(event, data["ticket"], data["assignee"]):
         tell(event, person, message)
 
 
@@ -49,7 +56,7 @@ def workflow_assigned(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
     ticket, actor, assignee = data["ticket"], event["actor"]["email"], data["assignee"]
-    for person in _others(event, ticket["owner"], assignee):
+    for person in _others(event, ticket, assignee):
         to_them = assignee is not None and person["id"] == assignee["id"]
         tell(
             event, person, texts.assigned_to_you(ticket, actor) if to_them else texts.assigned(ticket, actor, assignee)
@@ -60,15 +67,22 @@ def comment_created(event: Event) -> None:
     data = event["data"]
     ticket = data["ticket"]
     message = texts.commented(ticket, event["actor"]["email"], data["comment"]["excerpt"])
-    for person in _others(event, ticket["owner"], _assignee(ticket["id"]), *data["participants"]):
+    for person in _others(event, ticket, _assignee(ticket["id"]), *data["participants"]):
         tell(event, person, message)
 
 
-def _others(event: Event, *people: Person | None) -> list[Person]:
-    """Each once, without whoever did it. In one order for all, so that two workers cannot wait for each other."""
-    found = {person["id"]: person for person in people if person is not None}
+def _others(event: Event, ticket: dict[str, Any], *people: Person | None) -> list[Person]:
+    """Its owner and those people, each once, without whoever did it. In one order for all, so that two workers cannot
+    wait for each other."""
+    found = {person["id"]: person for person in (ticket["owner"], *people) if person is not None}
     found.pop(event["actor"]["id"], None)
-    return [found[number] for number in sorted(found)]
+    return _reachable([found[number] for number in sorted(found)], ticket["owner"])
+
+
+def _reachable(people: list[Person], owner: Person) -> list[Person]:
+    """Those who still may see the ticket, at their address of now: besides its owner that is staff."""
+    found = [accounts.reachable(person, as_staff=person["id"] != owner["id"]) for person in people]
+    return [person for person in found if person is not None]
 
 
 def _remember_assignee(data: dict[str, Any]) -> None:

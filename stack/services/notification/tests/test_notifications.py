@@ -57,6 +57,31 @@ class WhoIsTold(NotificationTest):
         self.assertEqual(self.told(commented(TALKER)), [1, 2])
         self.assertEqual(self.told(commented(OWNER)), [2, 3])
 
+    def test_whoever_left_or_lost_the_right_is_told_nothing_and_others_at_their_new_address(self) -> None:
+        def changed(person: dict[str, Any], at: str = "2026-11-24T20:00:00+00:00", **now: Any) -> None:
+            account = {**person, "is_staff": True, "is_active": True, **now}
+            inbox.handle({**event("account.changed", person, account=account), "at": at})
+
+        def mailed(happened: dict[str, Any]) -> list[str]:
+            inbox.handle(happened)
+            mails = Mail.objects.filter(event_id=happened["id"])
+            self.assertEqual(mails.count(), Notification.objects.filter(event_id=happened["id"]).count())
+            return sorted(mails.values_list("to", flat=True))
+
+        inbox.handle(assigned(ASSIGNEE, 1))
+        self.assertEqual(mailed(commented(STRANGER)), ["1@example.org", "2@example.org", "3@example.org"])
+        changed(TALKER, is_staff=False)
+        self.assertEqual(mailed(commented(STRANGER)), ["1@example.org", "2@example.org"])
+        changed(ASSIGNEE, is_active=False)
+        self.assertEqual(mailed(commented(STRANGER)), ["1@example.org"])
+        self.assertEqual(mailed(moved(STRANGER, version=9)), ["1@example.org"])
+        changed(OWNER, email="new@example.org", is_staff=False)
+        changed(OWNER, "2026-11-24T19:00:00+00:00", email="late@example.org", is_staff=False)
+        self.assertEqual(mailed(commented(STRANGER)), ["new@example.org"])
+        self.assertEqual(mailed(event("ticket.created", OWNER, ticket=TICKET)), ["new@example.org"])
+        changed(OWNER, "2026-11-24T21:00:00+00:00", is_active=False)
+        self.assertEqual(mailed(commented(STRANGER)), [])
+
     def test_comments_are_told_the_assignee_of_the_latest_version(self) -> None:
         inbox.handle(assigned(None, 6))
         inbox.handle(assigned(ASSIGNEE, 5))

@@ -141,6 +141,17 @@ class Workflow(TicketTest):
         seen = self.api(OWNER).get(f"/api/tickets/{pk}/").json()
         self.assertEqual((seen["status"], seen["assignee"]), ("resolved", colleague))
 
+    def test_a_person_who_moved_is_shown_at_the_new_address(self) -> None:
+        mine, theirs = self.opened(), self.opened(STRANGER)
+        inbox.handle(self.told(theirs, 2, "open", {"id": OWNER, "email": "1@example.org"}))
+        for at, email in (("10:00:09", "new@example.org"), ("10:00:05", "late@example.org")):
+            account = {"id": OWNER, "email": email, "is_staff": True, "is_active": True}
+            said = {"id": str(uuid.uuid4()), "topic": "account.changed", "at": f"2026-01-01T{at}+00:00"}
+            inbox.handle({**said, "data": {"account": account}})
+        seen = [Ticket.objects.get(pk=pk) for pk in (mine, theirs)]
+        people = [(one.owner_email, one.assignee_email) for one in seen]
+        self.assertEqual(people, [("new@example.org", ""), ("2@example.org", "new@example.org")])
+
     def test_nobody_sets_them_here(self) -> None:
         pk = self.opened(status="closed", assignee={"id": 1, "email": "1@example.org"})
         self.api(COLLEAGUE, staff=True).patch(f"/api/tickets/{pk}/", {"status": "closed"}, format="json")

@@ -71,6 +71,13 @@ class Events(FlowTest):
         self.started()
         self.assertEqual(Flow.objects.get().title, "Newest")
 
+    def test_a_person_who_moved_is_told_of_at_the_new_address(self) -> None:
+        self.started()
+        account = {"id": OWNER, "email": "new@example.org", "is_staff": False, "is_active": True}
+        inbox.handle({**event("account.changed"), "data": {"account": account}})
+        self.move("start")
+        self.assertEqual(self.events("workflow.moved")[-1]["data"]["ticket"]["owner"]["email"], "new@example.org")
+
     def test_a_deleted_ticket_never_comes_back(self) -> None:
         inbox.handle(event("ticket.deleted"))
         self.started()

@@ -41,6 +41,13 @@ def ended(ticket: dict[str, Any], at: datetime) -> None:
     Flow.objects.filter(pk=flow.pk).update(ended=True)
 
 
+@transaction.atomic
+def moved_to(person: int, email: str) -> None:
+    """Somebody has another address. No change of a ticket: who keeps it as well is told by auth-service, too."""
+    Flow.objects.filter(owner_id=person).update(owner_email=email)
+    Flow.objects.filter(assignee_id=person).update(assignee_email=email)
+
+
 def possible(flow: Flow, person: Person) -> list[Transition]:
     leaving = Transition.objects.filter(source=flow.step_id).select_related("target").order_by("target__place", "key")
     return [transition for transition in leaving if transition.allows(person, flow)]
