@@ -61,6 +61,13 @@ def test_its_migrations_agree_with_its_models(service: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_service_that_sends_no_mail_needs_nothing_of_the_mail_server() -> None:
+    mail = {name: "" for name in STACK.env_template.values if name.startswith("DJANGO_EMAIL_")}
+    assert len(mail) == 7
+    done = manage("notification", "check", **mail)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

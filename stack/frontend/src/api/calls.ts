@@ -42,8 +42,8 @@ export const workflow = {
   get: (id: number, signal: AbortSignal) => call<Flow>(`/api/workflow/tickets/${id}/`, { signal }),
   move: (id: number, transition: string, version: number) =>
     post<Flow>(`/api/workflow/tickets/${id}/transitions/`, { transition, version }),
-  assign: (id: number, person: number | null) =>
-    call<Flow>(`/api/workflow/tickets/${id}/assignee/`, { method: "PUT", body: { id: person } }),
+  assign: (id: number, person: number | null, version: number) =>
+    call<Flow>(`/api/workflow/tickets/${id}/assignee/`, { method: "PUT", body: { id: person, version } }),
 };
 
 export const messaging = {

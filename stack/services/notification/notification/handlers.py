@@ -9,7 +9,7 @@ from typing import Any
 from common.events import accounts
 
 from notification import account_mails, texts
-from notification.models import Assignment
+from notification.models import Assignment, Gone, Mail, Notification
 from notification.telling import mail, tell
 
 Event = dict[str, Any]
@@ -37,7 +37,13 @@ def ticket_created(event: Event) -> None:
 
 
 def ticket_deleted(event: Event) -> None:
-    Assignment.objects.filter(pk=event["data"]["ticket"]["id"]).delete()
+    """Nothing of it stays readable: no title, no excerpt, no mail that waits."""
+    ticket = event["data"]["ticket"]["id"]
+    Gone.objects.get_or_create(pk=ticket)
+    Assignment.objects.filter(pk=ticket).delete()
+    told = Notification.objects.filter(ticket_id=ticket)
+    Mail.objects.filter(state=Mail.State.WAITING, event_id__in=told.values("event_id")).delete()
+    told.delete()
 
 
 def workflow_started(event: Event) -> None:

@@ -82,6 +82,16 @@ class WhoIsTold(NotificationTest):
         changed(OWNER, "2026-11-24T21:00:00+00:00", is_active=False)
         self.assertEqual(mailed(commented(STRANGER)), [])
 
+    def test_of_a_deleted_ticket_nothing_stays_and_nothing_comes(self) -> None:
+        other = {**TICKET, "id": 8}
+        for ticket in (TICKET, other):
+            inbox.handle(commented(TALKER, "a secret", ticket))
+        inbox.handle(event("ticket.deleted", STRANGER, ticket=TICKET))
+        self.assertEqual(self.told(commented(TALKER)), [])
+        self.assertEqual(set(Notification.objects.values_list("ticket_id", flat=True)), {8})
+        bodies = Mail.objects.values_list("body", flat=True)
+        self.assertTrue(bodies and all("/tickets/8" in body for body in bodies))
+
     def test_comments_are_told_the_assignee_of_the_latest_version(self) -> None:
         inbox.handle(assigned(None, 6))
         inbox.handle(assigned(ASSIGNEE, 5))
@@ -89,7 +99,7 @@ class WhoIsTold(NotificationTest):
         inbox.handle(assigned(ASSIGNEE, 7))
         self.assertEqual(self.told(commented(STRANGER)), [1, 2, 3])
         inbox.handle(event("ticket.deleted", OWNER, ticket=TICKET))
-        self.assertEqual(self.told(commented(STRANGER)), [1, 3])
+        self.assertEqual(self.told(commented(STRANGER)), [])
 
     def test_an_event_that_comes_twice_is_told_once(self) -> None:
         happened = moved(STRANGER)

@@ -37,6 +37,8 @@ class Ticket(HasPeople):
     owner_email = models.EmailField()
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # By staff. Who, is in its history; the row and its files stay, and nobody sees them.
+    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
