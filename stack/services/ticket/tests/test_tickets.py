@@ -116,6 +116,14 @@ class Files(TicketTest):
     def test_too_much_is_refused(self) -> None:
         self.assertEqual(self.attach(self.opened()).status_code, 413)
 
+    def test_an_upload_whose_transaction_fails_leaves_no_file(self) -> None:
+        ticket = self.opened()
+        for what in ("tickets.views.emit", "tickets.models.Attachment.save"):
+            with mock.patch(what, side_effect=OSError), self.assertRaises(OSError):
+                self.attach(ticket)
+        self.assertEqual([path for path in Path(self.media).rglob("*") if path.is_file()], [])
+        self.assertEqual(self.attach(ticket).status_code, 201)
+
 
 class Records(TicketTest):
     def test_only_staff_delete_and_then_nobody_sees_anything_of_it(self) -> None:

@@ -47,6 +47,14 @@ class Ticket(HasPeople):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_status_known"),
             models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="ticket_assignee_whole"),
         )
+        # What lists are asked for: everybody's and one's own, by both orders. A page is read off, not sorted.
+        indexes = (
+            models.Index(fields=("-created_at", "-id"), name="ticket_newest"),
+            models.Index(fields=("-updated_at", "-id"), name="ticket_changed"),
+            models.Index(fields=("owner_id", "-created_at", "-id"), name="ticket_of_owner"),
+            models.Index(fields=("status", "-created_at", "-id"), name="ticket_of_status"),
+            models.Index(fields=("assignee_id",), name="ticket_of_assignee", condition=~Q(assignee_id=None)),
+        )
 
 
 def stored_name(attachment: Attachment, filename: str) -> str:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from common.events.outbox import emit
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -21,7 +24,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from tickets.models import Attachment, Status, Ticket
+from tickets.models import Attachment, Status, Ticket, stored_name
 from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer, UploadSerializer
 
 
@@ -130,15 +133,30 @@ class Attachments(APIView):
             raise ValidationError({"file": ["send one as multipart/form-data"]})
         if (upload.size or 0) > settings.ATTACHMENT_BYTES:
             raise TooLarge
-        with transaction.atomic():
+        with kept_if_all_goes_well() as files, transaction.atomic():
             # Locked, so that two uploads at once do not both become the last one allowed.
             ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk, deleted_at=None)
             refuse_closed(request, ticket)
             if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
                 raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
-            kept = ticket.attachments.create(file=upload, name=shown_name(upload.name), size=upload.size)
+            kept = Attachment(ticket=ticket, name=shown_name(upload.name), size=upload.size)
+            files.append(stored_name(kept, upload.name))
+            kept.file.name = default_storage.save(files[-1], upload)
+            kept.save()
             emit("ticket.attached", request.user, **facts(ticket), attachment={"id": kept.pk, "name": kept.name})
         return Response(AttachmentSerializer(kept).data, status=201)
+
+
+@contextmanager
+def kept_if_all_goes_well() -> Iterator[list[str]]:
+    """Files whose names are put into the list go again when their transaction does not come to its end."""
+    names: list[str] = []
+    try:
+        yield names
+    except BaseException:
+        for name in names:
+            default_storage.delete(name)
+        raise
 
 
 class OneAttachment(APIView):
