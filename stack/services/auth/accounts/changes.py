@@ -50,6 +50,8 @@ class Reset(PublicView):
             user = lifecycle.reset(**given)
         except InvalidLink:
             raise not_valid() from None
+        # of who tried what they remembered, and may now log in from where they tried
+        PASSWORDS.forgive(user.email, clients.client_of(request, user.email))
         return Response({"email": user.email})
 
 

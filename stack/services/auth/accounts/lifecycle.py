@@ -20,12 +20,16 @@ from accounts.models import User
 KEEP_UNVERIFIED = timedelta(days=7)
 
 
-@transaction.atomic
 def invite(email: str, client: str) -> None:
     """The same answer and the same work whether there is an account or not: the mail alone tells."""
+    # Counted in a transaction of its own, here and below: many at once see each other.
+    if mails.allowed(SIGN_UP_MAILS, email, client):
+        _invite(email)
+
+
+@transaction.atomic
+def _invite(email: str) -> None:
     _remove_expired()
-    if not mails.allowed(SIGN_UP_MAILS, email, client):
-        return
     user = User.objects.filter(email=email).first()
     if user is None or (user.is_active and not user.verified):
         mails.want("sign_up", email, link=SIGN_UP.link(email, True))
@@ -66,10 +70,13 @@ def sign_up(token: str, password: str, first_name: str, last_name: str) -> User:
     return user
 
 
-@transaction.atomic
 def ask_for_reset(email: str, client: str) -> None:
-    if not mails.allowed(RESET_MAILS, email, client):
-        return
+    if mails.allowed(RESET_MAILS, email, client):
+        _send_reset(email)
+
+
+@transaction.atomic
+def _send_reset(email: str) -> None:
     user = User.objects.filter(email=email, is_active=True).first()
     if user is None:
         mails.want("no_account", email, link=links.page("sign-up"))
@@ -98,10 +105,13 @@ def change_password(user: User, password: str) -> None:
     mails.tell(user, "password_changed")
 
 
-@transaction.atomic
 def ask_for_address(user: User, email: str, client: str) -> None:
-    if not mails.allowed(ADDRESS_MAILS, email, client):
-        return
+    if mails.allowed(ADDRESS_MAILS, email, client):
+        _send_address(user, email)
+
+
+@transaction.atomic
+def _send_address(user: User, email: str) -> None:
     if User.objects.filter(email=email, verified=True).exists():
         mails.want("address_taken", email, link="")
     else:

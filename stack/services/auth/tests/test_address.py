@@ -159,6 +159,13 @@ class Password(MailedTest):
         self.assertEqual((self.login().status_code, self.login(password=NEW).status_code), (401, 200))
         self.assertTrue(User.objects.get().verified, "the link came by mail")
 
+    def test_whoever_tried_too_often_and_then_chose_another_gets_in_at_once(self) -> None:
+        for _ in range(11):
+            self.login(password="what was it")  # noqa: S106
+        self.assertEqual(self.login().status_code, 429)
+        self.post("password/reset/confirm", token=self.reset_token(), password=NEW)
+        self.assertEqual(self.login(password=NEW).status_code, 200)
+
     def test_a_reset_link_ends(self) -> None:
         with self.past(24 * 3600 + 1):
             old = self.reset_token()
