@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,7 @@ def journey(bootstrap: Bootstrap, site: Site, cloud: dict[str, Any], browser: Br
     talk(ada, colleague, album)
     moves_on(ada, colleague, inbox, album)
     stays_logged_in_until_told(ada)
+    forgets_the_password(ada, inbox, album)
     assert complaints.found == []
 
 
@@ -137,24 +138,45 @@ def signs_up(ada: Person, inbox: Inbox, album: Album) -> None:
     ada.page.keyboard.press("Tab")
     expect(ada.page.get_by_role("link", name="Skip to the content")).to_be_focused()
     ada.page.get_by_role("link", name="Sign up").first.click()
-    ada.fills(Name="Ada Lovelace", Email_address=ada.email, Password="short")
-    ada.clicks("Sign up")
-    expect(ada.page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
-    expect(ada.page.get_by_label("Password")).to_be_focused()
-    ada.fills(Password=ada.password)
+    ada.fills(Email_address=ada.email)
     album.take(ada.page, "sign-up")
     ada.clicks("Sign up")
     ada.reads("Look into your inbox")
 
-    ada.opens("/log-in")
-    ada.logs_in()
-    ada.sees("Send a new link")  # not before the address is confirmed
-
-    origin = f"https://{ada.site.domain}"
-    link = re.search(rf"{re.escape(origin)}/verify\S+", inbox.newest(ada.email, f"{origin}/verify")["text"])
-    assert link
-    ada.opens(link[0].removeprefix(origin))
+    follows_mail(ada, inbox, "/verify")
+    ada.fills(Name="Ada Lovelace", Password="short")
+    ada.clicks("Confirm")
+    expect(ada.page.get_by_label("Password")).to_have_attribute("aria-invalid", "true")
+    expect(ada.page.get_by_label("Password")).to_be_focused()
+    ada.fills(Password=ada.password)
+    album.take(ada.page, "verify")
+    ada.clicks("Confirm")
     ada.sees("Your address is confirmed")
+
+
+def follows_mail(person: Person, inbox: Inbox, path: str) -> None:
+    origin = f"https://{person.site.domain}"
+    link = re.search(rf"{re.escape(origin + path)}\?\S+", inbox.newest(person.email, f"{origin}{path}?")["text"])
+    assert link
+    person.opens(link[0].removeprefix(origin))
+
+
+def forgets_the_password(ada: Person, inbox: Inbox, album: Album) -> None:
+    ada.page.get_by_role("link", name="Forgot your password?").click()
+    ada.reads("Forgot your password?")
+    ada.fills(Email_address=ada.email)
+    ada.clicks("Send a link")
+    ada.reads("Look into your inbox")
+    again = replace(ada, password=f"Bb2-{secrets.token_hex(8)}")
+    follows_mail(again, inbox, "/reset")
+    again.fills(New_password=again.password)
+    again.clicks("Change the password")
+    again.sees("Your password is changed")
+    again.page.get_by_role("link", name="Log in").first.click()
+    again.logs_in()
+    again.page.get_by_role("link", name="Your account").click()
+    again.reads("Your account")
+    album.take(again.page, "account")
 
 
 def opens_a_ticket(ada: Person, album: Album) -> None:

@@ -217,7 +217,7 @@ def test_a_secret_reaches_only_who_needs_it(containers: dict[str, dict[str, Any]
     }
     assert holders == {
         "DJANGO_JWT_SIGNING_KEY": {"auth-service"},
-        "DJANGO_EMAIL_HOST_PASSWORD": {"notification-service", "notification-worker"},
+        "DJANGO_EMAIL_HOST_PASSWORD": {"notification-worker"},
         "DB_PASSWORD": set(),
         "POSTGRES_PASSWORD": {"db"},
     }

@@ -1,8 +1,11 @@
 import { Redirect, Route, Switch } from "wouter";
+import { AddressPage } from "./pages/AddressPage.tsx";
 import { LogInPage } from "./pages/LogInPage.tsx";
 import { NewTicketPage } from "./pages/NewTicketPage.tsx";
 import { NotFoundPage } from "./pages/NotFoundPage.tsx";
 import { NotificationsPage } from "./pages/NotificationsPage.tsx";
+import { ProfilePage } from "./pages/ProfilePage.tsx";
+import { ResetPage } from "./pages/ResetPage.tsx";
 import { SignUpPage } from "./pages/SignUpPage.tsx";
 import { TicketPage } from "./pages/TicketPage.tsx";
 import { TicketsPage } from "./pages/TicketsPage.tsx";
@@ -24,6 +27,8 @@ export function App() {
       <Switch>
         <Route path="/sign-up" component={SignUpPage} />
         <Route path="/verify" component={VerifyPage} />
+        <Route path="/reset" component={ResetPage} />
+        <Route path="/address" component={AddressPage} />
         <Route path="/log-in" component={LogInPage} />
         <Route>
           <RequireSession>
@@ -47,6 +52,7 @@ function InnerPages() {
       <Route path="/tickets/new" component={NewTicketPage} />
       <Route path="/tickets/:id">{({ id }) => (/^\d+$/.test(id) ? <TicketPage key={id} id={Number(id)} /> : <NotFoundPage />)}</Route>
       <Route path="/notifications" component={NotificationsPage} />
+      <Route path="/profile" component={ProfilePage} />
       <Route component={NotFoundPage} />
     </Switch>
   );

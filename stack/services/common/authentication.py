@@ -60,6 +60,11 @@ def refuse_foreign(headers: Mapping[str, str]) -> None:
         raise ForeignOrigin
 
 
+def by_a_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page's script asks: browsers write these two, and no script can leave them out."""
+    return "Origin" in headers or "Sec-Fetch-Site" in headers
+
+
 def _own(headers: Mapping[str, str]) -> bool:
     origin = headers.get("Origin")
     if origin is None:

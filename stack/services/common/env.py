@@ -18,10 +18,10 @@ def required(name: str, *, min_length: int = 1) -> str:
 
 
 def optional(name: str, default: str = "") -> str:
-    value = os.environ.get(name, "").strip() or default
+    value = os.environ.get(name, "").strip()
     if _PLACEHOLDER.search(value):
         _refuse(name, "still holds a placeholder")
-    return value
+    return value or default
 
 
 def flag(name: str, default: str = "false") -> bool:

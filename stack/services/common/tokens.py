@@ -14,8 +14,10 @@ import jwt
 from django.conf import settings
 
 ALGORITHM = "EdDSA"
-# A token that the kept key does not fit may be signed by a new key; strangers must not make us ask for each of theirs.
+# A token that names another key may be signed by a new one; strangers must not make us ask for each of theirs.
 ASK_AGAIN_S = 30.0
+# Before the first answer, when each caller needs one.
+PAUSE_S = 1.0
 TIMEOUT_S = 3
 
 
@@ -41,37 +43,50 @@ class Person:
 
 
 class _Keys:
+    """Whoever has a key known here never waits for auth-service, whatever strangers send meanwhile."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._keys: list[jwt.PyJWK] = []
-        self._document: Any = None
+        self._known: list[jwt.PyJWK] = []
         self._asked_at = float("-inf")
+        self._failed_at = float("-inf")
 
     def get(self) -> list[jwt.PyJWK]:
-        with self._lock:
-            if not self._keys:
-                self._fetch()
-            return self._keys
+        """Blocks only before the first answer: then all wait for one question."""
+        return self._known or self._first()
 
     def renew(self) -> bool:
-        """True when there are keys that were not known before."""
-        with self._lock:
+        """True when there are keys that were not known before. One thread asks, and not again within ASK_AGAIN_S,
+        whatever the answer was; all others are told at once that there is nothing new."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
             if time.monotonic() - self._asked_at < ASK_AGAIN_S:
                 return False
-            before = self._document
+            before = {key.key_id for key in self._known}
             self._fetch()
-            return self._document != before
+            return not {key.key_id for key in self._known} <= before
+        finally:
+            self._lock.release()
+
+    def _first(self) -> list[jwt.PyJWK]:
+        with self._lock:
+            if not self._known:
+                if time.monotonic() - self._failed_at < PAUSE_S:
+                    raise KeyUnavailable("auth-service gave no key a moment ago")
+                self._fetch()
+            return self._known
 
     def _fetch(self) -> None:
+        self._asked_at = time.monotonic()
         try:
             url = f"{settings.AUTH_SERVICE_URL}/api/auth/keys/"
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - our own setting
                 document = json.load(answer)
         except (OSError, ValueError) as error:
+            self._failed_at = time.monotonic()
             raise KeyUnavailable(f"auth-service gave no key: {error}") from None
-        self._asked_at = time.monotonic()
-        self._keys = [jwt.PyJWK(key, ALGORITHM) for key in document["keys"]]
-        self._document = document
+        self._known = [jwt.PyJWK(key, ALGORITHM) for key in document["keys"]]
 
 
 keys = _Keys()
@@ -80,12 +95,23 @@ keys = _Keys()
 def verify(token: str) -> Person:
     """Raises jwt.InvalidTokenError for anything but an unexpired token of auth-service, or KeyUnavailable. Blocks while
     the key is fetched: asynchronous code calls it in a thread."""
+    known = keys.get()
     try:
-        return decode(token, keys.get())
+        return decode(token, known)
     except jwt.InvalidSignatureError:
-        if not keys.renew():
+        # A key that auth-service did not have yet has another name. One of a name that is known is forged, and so is
+        # one without a name.
+        name = jwt.get_unverified_header(token).get("kid")
+        if name is None or name in {key.key_id for key in known} or not _renewed():
             raise
         return decode(token, keys.get())
+
+
+def _renewed() -> bool:
+    try:
+        return keys.renew()
+    except KeyUnavailable:
+        return False  # the keys that are known say who this is not
 
 
 def decode(token: str, known: Sequence[jwt.PyJWK]) -> Person:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+
+from bootstrap.deployment.secrets import compose
+from bootstrap.stack.loading import load
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "stack"
@@ -27,7 +31,10 @@ def test_a_service_has_its_own_database_and_nobody_elses() -> None:
 def test_a_worker_is_its_service_with_another_command(worker: str) -> None:
     api = next(body for name, body in SERVICES.items() if body.get("image") == SERVICES[worker]["image"])
     different = {key for key in {*api, *SERVICES[worker]} if api.get(key) != SERVICES[worker].get(key)}
-    assert different == {"command", "healthcheck"}
+    mail = {name for name in SERVICES[worker]["environment"] if name.startswith("DJANGO_EMAIL_")}
+    more = SERVICES[worker]["environment"].items() - api["environment"].items()
+    assert {name for name, _ in more} == (mail - api["environment"].keys())
+    assert different == {"command", "healthcheck"} | ({"environment"} if mail else set())
 
 
 def test_nginx_knows_each_service_at_the_port_it_listens_on() -> None:
@@ -44,3 +51,36 @@ def test_the_tests_here_have_what_the_images_have() -> None:
     wanted = [line for line in lines if line and not line.startswith("#")]
     extra = (ROOT / "pyproject.toml").read_text()
     assert wanted and [line for line in wanted if f'"{line}"' not in extra] == []
+
+
+def test_no_service_has_anothers_secret() -> None:
+    def of_folder(name: str) -> dict[str, str]:
+        return {body["build"]["args"]["SERVICE"]: body["environment"][name] for body in DJANGO.values()}
+
+    for name in ("DJANGO_SECRET_KEY", "CELERY_BROKER_URL"):
+        given = of_folder(name)
+        assert len(set(given.values())) == len(given) == 5, given
+        assert all(body["environment"][name] in given.values() for body in DJANGO.values())
+    holders = {name for name, body in SERVICES.items() if "RABBITMQ_PASSWORD" in str(body.get("environment"))}
+    assert holders == {"rabbitmq"}, "the broker's administrator is nobody's user"
+
+
+def test_whoever_sends_mails_alone_can() -> None:
+    holders = {name for name, body in SERVICES.items() if "DJANGO_EMAIL_HOST_PASSWORD" in body.get("environment", {})}
+    assert holders == {"notification-worker"}
+
+
+def test_a_deployment_of_before_gets_what_is_new() -> None:
+    """Names are new, as a value that somebody has, and the example derives otherwise, is taken for theirs and kept."""
+    stack = load(STACK)
+    before = {
+        "RABBITMQ_USER": "admin",
+        "RABBITMQ_PASSWORD": "old",
+        "CELERY_BROKER_URL": "amqp://admin:old@rabbitmq:5672/",
+        "DJANGO_SECRET_KEY": "x" * 64,
+    }
+    after = compose(stack, "tickets.example", given={}, existing=before)
+    assert {name: after[name] for name in before} == before
+    used = {body["environment"]["CELERY_BROKER_URL"].strip("${}") for body in DJANGO.values()}
+    passwords = {urlsplit(after[name]).password for name in used}
+    assert len(passwords) == 5 and "old" not in passwords and all(len(one or "") == 40 for one in passwords)

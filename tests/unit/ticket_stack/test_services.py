@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from bootstrap.stack.loading import load
+from tests.unit.ticket_stack.test_compose import DJANGO
 
 SERVICES = Path(__file__).resolve().parents[3] / "stack" / "services"
 STACK = load(SERVICES.parent)
@@ -59,6 +62,29 @@ def test_what_its_processes_share_is_there_before_they_are(service: str) -> None
 def test_its_migrations_agree_with_its_models(service: str) -> None:
     done = manage(service, "makemigrations", "--check", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("container", DJANGO)
+def test_it_starts_with_what_the_compose_file_gives_it_and_nothing_else(container: str) -> None:
+    body = DJANGO[container]
+    arguments = body["build"]["args"]
+    secrets = {name: "x" * length for name, length in STACK.secrets_to_generate.items()}
+    values = STACK.env_template.render("tickets.example", secrets, {}) | {"RELEASE": "test"}
+    given = {name: composed(str(text), values) for name, text in body["environment"].items()}
+    image = {"PYTHONPATH": str(SERVICES), "DJANGO_SETTINGS_MODULE": arguments["SETTINGS"]}
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "check"],
+        cwd=SERVICES / arguments["SERVICE"],
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **image, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def composed(text: str, values: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)(?::-\w+)?\}", lambda found: values[found[1]], text)
 
 
 @pytest.mark.parametrize(

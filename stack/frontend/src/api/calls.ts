@@ -7,11 +7,19 @@ const post = <T>(path: string, body?: unknown) => call<T>(path, { method: "POST"
 
 export const auth = {
   me: (signal?: AbortSignal) => call<User>("/api/auth/me/", signal && { signal }),
-  register: (email: string, password: string, first_name: string) =>
-    post<User>("/api/auth/register/", first_name ? { email, password, first_name } : { email, password }),
-  verify: (token: string) => post<{ verified: boolean }>("/api/auth/verify/", { token }),
+  /** With a token the site sends no mail: one goes on without. */
+  register: (email: string) => post<{ email: string; token: string | null }>("/api/auth/register/", { email }),
+  verify: (token: string, password: string, first_name: string) =>
+    post<{ email: string }>("/api/auth/verify/", { token, password, first_name }),
   verifyAgain: (email: string) => post<void>("/api/auth/verify/again/", { email }),
   login: (email: string, password: string) => post<{ user: User }>("/api/auth/login/", { email, password }),
+  askForReset: (email: string) => post<void>("/api/auth/password/reset/", { email }),
+  reset: (token: string, password: string) => post<{ email: string }>("/api/auth/password/reset/confirm/", { token, password }),
+  changePassword: (current: string, password: string) => post<{ user: User }>("/api/auth/password/", { current, password }),
+  askForAddress: (email: string, password: string) => post<void>("/api/auth/email/", { email, password }),
+  confirmAddress: (token: string) => post<{ email: string }>("/api/auth/email/confirm/", { token }),
+  rename: (first_name: string, last_name: string) =>
+    call<User>("/api/auth/me/", { method: "PATCH", body: { first_name, last_name } }),
   logout: () => post<void>("/api/auth/logout/"),
   staff: (signal: AbortSignal) => call<StaffMember[]>("/api/auth/staff/", { signal }),
 };
@@ -34,8 +42,8 @@ export const workflow = {
   get: (id: number, signal: AbortSignal) => call<Flow>(`/api/workflow/tickets/${id}/`, { signal }),
   move: (id: number, transition: string, version: number) =>
     post<Flow>(`/api/workflow/tickets/${id}/transitions/`, { transition, version }),
-  assign: (id: number, person: number | null) =>
-    call<Flow>(`/api/workflow/tickets/${id}/assignee/`, { method: "PUT", body: { id: person } }),
+  assign: (id: number, person: number | null, version: number) =>
+    call<Flow>(`/api/workflow/tickets/${id}/assignee/`, { method: "PUT", body: { id: person, version } }),
 };
 
 export const messaging = {

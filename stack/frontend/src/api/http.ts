@@ -8,7 +8,7 @@ const PATIENCE_MS = 45_000;
 const PAUSES_MS = [1_000, 2_000, 3_000, 5_000];
 const PASSING = new Set([0, 502, 503, 504]);
 // A 401 of these is their answer, no sign of an expired session.
-const WITHOUT_SESSION = /^\/api\/auth\/(login|register|verify|logout|refresh)\//;
+const WITHOUT_SESSION = /^\/api\/auth\/(login|register|verify|logout|refresh|password\/reset|email\/confirm)\//;
 
 let sessionEnded = () => {};
 

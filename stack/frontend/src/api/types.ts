@@ -28,6 +28,13 @@ export type Page<T> = { count: number; next: string | null; previous: string | n
 export type Step = { key: string; name: string; final: boolean };
 export type Transition = { key: string; name: string; to: string };
 export type Move = { at: string; by: Someone; transition: string; from: string; to: string };
+export type Change = { from: string; to: string };
+export type Entry = { at: string; by: Someone } & (
+  | { kind: "opened" | "deleted"; data: object }
+  | { kind: "edited"; data: Record<string, Change> }
+  | { kind: "attached"; data: { name: string } }
+  | { kind: "assigned"; data: { from: Someone | null; to: Someone | null } }
+);
 export type Flow = {
   ticket: number;
   step: Step;
@@ -35,6 +42,7 @@ export type Flow = {
   version: number;
   transitions: Transition[];
   history: Move[];
+  entries: Entry[];
 };
 
 export type Comment = {

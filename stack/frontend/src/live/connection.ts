@@ -4,6 +4,7 @@ import { auth, messaging } from "../api/calls.ts";
 import { ApiError } from "../api/errors.ts";
 import { pause } from "../api/http.ts";
 import type { Comment } from "../api/types.ts";
+import { Backoff } from "./backoff.ts";
 
 export type State = "connecting" | "live" | "interrupted" | "ended";
 
@@ -12,8 +13,6 @@ type Frame = { type: "comment"; comment: Comment } | { type: "ping" } | { type: 
 const PAGE = 100;
 const PING_MS = 25_000;
 const SILENCE_MS = 60_000;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 15_000;
 const TOKEN_ENDED = 4401;
 
 export type Listener = {
@@ -25,15 +24,16 @@ export type Listener = {
 };
 
 export async function follow(ticket: number, listener: Listener, signal: AbortSignal): Promise<void> {
-  let wait = FIRST_PAUSE_MS;
+  const backoff = new Backoff();
   while (!signal.aborted) {
+    let livedMs = 0;
     try {
       await catchUp(ticket, listener, signal);
-      const { opened, code } = await listen(ticket, listener, signal);
+      const ended = await listen(ticket, listener, signal);
       if (signal.aborted) return;
-      if (opened) wait = FIRST_PAUSE_MS;
+      livedMs = ended.livedMs;
       // The socket cannot renew the session; a request can.
-      if (code === TOKEN_ENDED) await auth.me(signal);
+      if (ended.code === TOKEN_ENDED) await auth.me(signal);
       else listener.state("interrupted");
     } catch (error) {
       if (signal.aborted) return;
@@ -44,8 +44,7 @@ export async function follow(ticket: number, listener: Listener, signal: AbortSi
       }
       listener.state("interrupted");
     }
-    await pauseOrOnline(wait * (0.75 + Math.random() / 2), signal);
-    wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
+    await pauseOrOnline(backoff.next(livedMs) * (0.75 + Math.random() / 2), signal);
   }
 }
 
@@ -57,10 +56,10 @@ async function catchUp(ticket: number, listener: Listener, signal: AbortSignal):
   }
 }
 
-function listen(ticket: number, listener: Listener, signal: AbortSignal): Promise<{ opened: boolean; code: number }> {
+function listen(ticket: number, listener: Listener, signal: AbortSignal): Promise<{ livedMs: number; code: number }> {
   return new Promise((resolve) => {
     const socket = messaging.socket(ticket, listener.lastId());
-    let opened = false;
+    let openedAt: number | undefined;
     let heard = Date.now();
     // A connection that died without a word (a phone that changed networks) shows by its silence.
     const pulse = setInterval(() => {
@@ -72,12 +71,12 @@ function listen(ticket: number, listener: Listener, signal: AbortSignal): Promis
       signal.removeEventListener("abort", abandon);
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
-      resolve({ opened, code });
+      resolve({ livedMs: openedAt ? Date.now() - openedAt : 0, code });
     };
     const abandon = () => finish(0);
     signal.addEventListener("abort", abandon);
     socket.onopen = () => {
-      opened = true;
+      openedAt = Date.now();
       listener.state("live");
     };
     socket.onmessage = (message) => {

@@ -30,6 +30,9 @@ export function LogInPage() {
       <p>
         No account yet? <Link href="/sign-up">Sign up</Link>
       </p>
+      <p>
+        <Link href="/reset">Forgot your password?</Link>
+      </p>
     </Page>
   );
 }

@@ -2,11 +2,10 @@ import { useRef } from "react";
 import { workflow } from "../api/calls.ts";
 import { ApiError } from "../api/errors.ts";
 import type { Flow } from "../api/types.ts";
-import { label } from "../format.ts";
 import { useAction } from "../hooks/useAction.ts";
-import { useUser } from "../session.tsx";
 import { Assignee } from "./Assignee.tsx";
-import { StatusBadge, Time } from "./Badges.tsx";
+import { StatusBadge } from "./Badges.tsx";
+import { History } from "./History.tsx";
 import { Loading } from "./Loading.tsx";
 import { Message } from "./Message.tsx";
 
@@ -55,32 +54,9 @@ function Panel({ flow, reload, setFlow }: { flow: Flow; reload: () => void; setF
           </button>
         ))}
       </div>
-      <Assignee flow={flow} busy={change.busy} assign={(person) => void change.run(() => workflow.assign(flow.ticket, person))} />
+      <Assignee flow={flow} busy={change.busy} assign={(person) => void change.run(() => workflow.assign(flow.ticket, person, flow.version))} />
       {change.error && <Message kind="error">{change.error.fields.id ?? change.error.message}</Message>}
       <History flow={flow} />
     </section>
-  );
-}
-
-function History({ flow }: { flow: Flow }) {
-  const { id } = useUser();
-  if (flow.history.length === 0) return null;
-  return (
-    <>
-      <h3>History</h3>
-      <ol className="history">
-        {flow.history.map((move) => (
-          <li key={`${move.at} ${move.transition}`}>
-            <span>
-              {label(move.from)} → {label(move.to)}
-            </span>
-            <span className="facts">
-              <span className="address">{move.by.id === id ? "You" : move.by.email}</span>
-              <Time at={move.at} />
-            </span>
-          </li>
-        ))}
-      </ol>
-    </>
   );
 }

@@ -39,7 +39,12 @@ function PersonNav({ name, staff }: { name: string; staff: boolean }) {
       <NavLink href="/tickets/new">New ticket</NavLink>
       {staff && <a href="/admin/">Admin</a>}
       <Bell />
-      <span className="whoami">{name}</span>
+      <Link className="whoami" href="/profile" aria-label={`Your account, ${name}`}>
+        <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+          <path d="M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c0-4 4-6 8-6s8 2 8 6" />
+        </svg>
+        <span>{name}</span>
+      </Link>
       <button className="plain" onClick={() => void leave.run()} title={leave.error?.message}>
         Log out
       </button>

@@ -2,11 +2,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from common.events.outbox import emit
 from common.tokens import Person
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from django.utils.crypto import get_random_string
+
+from accounts.names import shortened
 
 
 def normalised(email: str) -> str:
@@ -39,20 +44,53 @@ class User(AbstractUser):
     verified = models.BooleanField(
         default=False, db_default=False, help_text="The address is theirs: they followed the link in the mail."
     )
-    # What a link must hold; another one as soon as it was followed, so that a link works once.
+    # Of the release before this one, which reads it; nothing does any more.
     verification_key = models.CharField(max_length=32, default=new_verification_key, db_default="", editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects = UserManager()
 
+    class Meta(AbstractUser.Meta):
+        indexes: ClassVar = [
+            models.Index(fields=["date_joined"], name="unverified", condition=models.Q(verified=False))
+        ]
+
+    def clean(self) -> None:
+        """Forms, the admin's too, look for another account with this address afterwards."""
+        super().clean()
+        self.email = normalised(self.email)
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.email = normalised(self.email)
+        before = self._told() if self.pk and kwargs.get("update_fields") != ["last_login"] else None
+        super().save(*args, **kwargs)
+        if before is not None and before != self.told():
+            emit("account.changed", self.person(), account=self.told())
+
+    def _told(self) -> dict[str, Any] | None:
+        kept = User.objects.select_for_update().filter(pk=self.pk).first()
+        return kept and kept.told()
+
+    def told(self) -> dict[str, Any]:
+        """What other services keep of an account, as far as it was ever said."""
+        return {"id": self.pk, "email": self.email, "is_staff": self.is_staff, "is_active": self.is_active}
+
     @property
     def shown_name(self) -> str:
-        return self.get_full_name() or self.email
+        return shortened(self.get_full_name()) or self.email
 
     def person(self) -> Person:
         """As other services see them."""
         return Person(self.pk, self.email, self.is_staff, expires_at=0, name=self.shown_name)
+
+
+@receiver(post_delete, sender=User)
+def left(sender: type[User], instance: User, **_: Any) -> None:
+    """Also of many at once, for which no method is called."""
+    with transaction.atomic():
+        emit("account.changed", instance.person(), account={**instance.told(), "is_staff": False, "is_active": False})
 
 
 class SignIn(models.Model):
@@ -74,11 +112,13 @@ class RefreshToken(models.Model):
 
 
 class Attempt(models.Model):
-    """Something that an address may have done to it only so often; rows older than that are removed."""
+    """Something that may be done only so often with one address, from one place (`client`, empty: from all together);
+    rows older than that are removed."""
 
     what = models.CharField(max_length=16)
     email = models.CharField(max_length=254)
+    client = models.CharField(max_length=64, default="", db_default="")
     at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["what", "email"], name="attempt_of")]
+        indexes: ClassVar = [models.Index(fields=["what", "email", "client"], name="attempt_from")]

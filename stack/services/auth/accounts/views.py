@@ -3,31 +3,31 @@ from __future__ import annotations
 from typing import Any
 
 from common.authentication import refuse_foreign
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
-from django.db import transaction
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled, ValidationError
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, ValidationError
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from accounts import cookies, sessions, tokens, verification
-from accounts.attempts import PASSWORDS, VERIFICATION_MAILS
-from accounts.models import User, normalised
+from accounts import clients, cookies, lifecycle, mails, sessions, tokens
+from accounts.attempts import PASSWORDS
+from accounts.links import InvalidLink
+from accounts.models import User
+from accounts.public import PublicView, asked, logged_in, not_valid
 from accounts.serializers import (
+    AddressSerializer,
     KeysSerializer,
     LoggedInSerializer,
     LoginSerializer,
-    RegisterSerializer,
+    RegisteredSerializer,
     StaffSerializer,
     UserSerializer,
     VerifiedSerializer,
-    VerifyAgainSerializer,
     VerifySerializer,
+    check_password,
 )
 
 
@@ -36,62 +36,49 @@ class NotVerified(PermissionDenied):
     default_code = "not_verified"
 
 
-class PublicView(APIView):
-    """Nobody is looked up: a token that has expired must not keep its owner from logging in."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    serializer_class: Any
-
-    def get_authenticate_header(self, request: Request) -> str:
-        return "Bearer"  # without it, DRF makes 403 of 401
-
-    def asked(self, request: Request) -> BaseSerializer[Any]:
-        """What came, as `serializer_class` takes it; anything else is a 400."""
-        given: BaseSerializer[Any] = self.serializer_class(data=request.data)
-        given.is_valid(raise_exception=True)
-        return given
-
-
 class Register(PublicView):
-    serializer_class = RegisterSerializer
-    answer_class = UserSerializer
+    """202 for known and unknown addresses alike, where there is mail to tell the difference."""
+
+    serializer_class = AddressSerializer
+    answer_class: Any = {202: RegisteredSerializer}  # noqa: RUF012
 
     def post(self, request: Request) -> Response:
-        asked = self.asked(request)
-        return Response(UserSerializer(asked.save()).data, status=201)
+        email, token = asked(self, request)["email"], None
+        if mails.configured():
+            lifecycle.invite(email, clients.address_of(request))
+        else:
+            token = lifecycle.token_without_mail(email)
+            if token is None:
+                raise ValidationError({"email": ["there is an account with this address"]})
+        return Response({"email": email, "token": token}, status=202)
 
 
 class Verify(PublicView):
+    """Makes the account, with the password that whoever has the link chooses now."""
+
     serializer_class = VerifySerializer
     answer_class = VerifiedSerializer
 
     def post(self, request: Request) -> Response:
-        asked = self.asked(request)
+        given = asked(self, request)
         try:
-            verification.confirm(asked.validated_data["token"])
-        except verification.InvalidLink:
-            raise ValidationError({"token": ["the link is not valid, or no longer: ask for a new one"]}) from None
-        return Response({"verified": True})
+            about = lifecycle.invited(given["token"])
+            about.first_name, about.last_name = given["first_name"], given["last_name"]
+            check_password(given["password"], about)
+            user = lifecycle.sign_up(**given)
+        except InvalidLink:
+            raise not_valid() from None
+        return Response({"verified": True, "email": user.email})
 
 
 class VerifyAgain(PublicView):
-    """Always 202: it tells nobody who has an account here."""
-
-    serializer_class = VerifyAgainSerializer
+    serializer_class = AddressSerializer
     answer_class = None
 
     def post(self, request: Request) -> Response:
-        asked = self.asked(request)
-        email = normalised(asked.validated_data["email"])
-        try:
-            VERIFICATION_MAILS.take(email)
-        except Throttled:
-            return Response(status=202)
-        with transaction.atomic():
-            user = User.objects.filter(email=email, is_active=True, verified=False).first()
-            if user is not None:
-                verification.ask(user)
+        email = asked(self, request)["email"]
+        if mails.configured():
+            lifecycle.invite(email, clients.address_of(request))
         return Response(status=202)
 
 
@@ -100,17 +87,19 @@ class Login(PublicView):
     answer_class = LoggedInSerializer
 
     def post(self, request: Request) -> Response:
-        asked = self.asked(request)
-        email = asked.validated_data["email"]
-        PASSWORDS.take(email)
-        user = authenticate(request, **asked.validated_data)
+        given = asked(self, request)
+        client = clients.client_of(request, given["email"])
+        PASSWORDS.take(given["email"], client)
+        user = authenticate(request, **given)
         if user is None:
             raise AuthenticationFailed("no account with this address and password")
-        PASSWORDS.forgive(email)
-        if settings.EMAIL_HOST and not user.verified and not user.is_superuser:
+        PASSWORDS.forgive(given["email"], client)
+        if mails.configured() and not user.verified and not user.is_superuser:
             raise NotVerified({"detail": NotVerified.default_detail, "code": NotVerified.default_code})
         update_last_login(None, user)
-        return logged_in(user, sessions.begin(user))
+        response = logged_in(request, user, sessions.begin(user))
+        clients.remember(request, response, user)
+        return response
 
 
 class Refresh(PublicView):
@@ -122,7 +111,7 @@ class Refresh(PublicView):
         found = sessions.exchange(request.COOKIES.get(cookies.REFRESH_COOKIE, ""))
         if found is None:
             raise AuthenticationFailed("log in again")
-        return logged_in(*found)
+        return logged_in(request, *found)
 
 
 class Logout(PublicView):
@@ -142,6 +131,13 @@ class Me(APIView):
     def get(self, request: Request) -> Response:
         return Response(UserSerializer(request.user).data)
 
+    def patch(self, request: Request) -> Response:
+        """The names; the rest has ways of its own."""
+        changed = UserSerializer(request.user, data=request.data, partial=True)
+        changed.is_valid(raise_exception=True)
+        changed.save()
+        return Response(changed.data)
+
 
 class Staff(ListAPIView[User]):
     """Whom a ticket can be assigned to."""
@@ -159,11 +155,3 @@ class Keys(PublicView):
 
     def get(self, request: Request) -> Response:
         return Response({"keys": [tokens.public_key()]})
-
-
-def logged_in(user: User, refresh: str) -> Response:
-    access = tokens.issue(user)
-    said = {"access": access, "expires_in": settings.JWT_LIFETIME_S, "user": UserSerializer(user).data}
-    response = Response(said, headers={"Cache-Control": "no-store"})
-    cookies.put(response, access, refresh)
-    return response

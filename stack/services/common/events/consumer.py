@@ -44,7 +44,6 @@ def _consume() -> None:
         settings.BROKER_URL, connect_timeout=TIMEOUT_S, heartbeat=HEARTBEAT_S, transport_options=timeouts
     )
     with broker, broker.channel() as channel:
-        topology.declare(channel)
         channel.basic_qos(0, 1, False)
         queue = topology.queue(settings.EVENT_QUEUE)
         with Consumer(channel, [queue], on_message=_receive, auto_declare=False):

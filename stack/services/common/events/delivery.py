@@ -82,6 +82,7 @@ def _later(event: inbox.Event, tried: int) -> Outcome:
             publisher.send(
                 Producer(broker.channel()),
                 event,
+                exchange=topology.retry(settings.EVENT_QUEUE),
                 routing_key=topology.retry(settings.EVENT_QUEUE),
                 expiration=DELAYS_S[tried],
                 tried=tried + 1,

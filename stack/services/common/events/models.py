@@ -26,3 +26,13 @@ class Inbox(models.Model):
 
     event_id = models.UUIDField(primary_key=True)
     handled_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+
+class Account(models.Model):
+    """Somebody whose account changed, as auth-service last said: see accounts.py."""
+
+    person_id = models.BigIntegerField(primary_key=True)
+    email = models.EmailField()
+    is_staff = models.BooleanField()
+    is_active = models.BooleanField()
+    changed_at = models.DateTimeField()

@@ -120,7 +120,6 @@ def _run() -> None:
 def _publish_forever() -> None:
     with connect() as broker:
         channel = broker.channel()
-        topology.declare(channel)
         producer = Producer(channel)
         pruned_at = float("-inf")
         while True:

@@ -72,13 +72,6 @@ def handle(task: Task, event: Any) -> None:
         raise Reject(outcome.value, requeue=outcome is delivery.Outcome.AGAIN)
 
 
-class Topology(bootsteps.StartStopStep):  # type: ignore[misc]
-    requires = ("celery.worker.consumer.connection:Connection",)
-
-    def start(self, consumer: Consumer) -> None:
-        topology.declare(consumer.connection.default_channel)
-
-
 class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -105,7 +98,6 @@ class EventConsumer(Consumer):  # type: ignore[misc]
         # Without the 28 queues that delay tasks by powers of two: nothing here is delayed by Celery.
         default_steps = (
             *(step for step in Consumer.Blueprint.default_steps if "delayed_delivery" not in str(step)),
-            Topology,
             Beat,
         )
 

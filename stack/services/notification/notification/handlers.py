@@ -6,25 +6,44 @@ from __future__ import annotations
 
 from typing import Any
 
-from notification import texts
-from notification.models import Assignment
+from common.events import accounts
+
+from notification import account_mails, texts
+from notification.models import Assignment, Gone, Mail, Notification
 from notification.telling import mail, tell
 
 Event = dict[str, Any]
 Person = dict[str, Any]
 
 
+def account_mail_wanted(event: Event) -> None:
+    data = event["data"]
+    mail(event, {"id": "account", "email": data["to"]}, account_mails.message(data["about"], data))
+
+
+def account_changed(event: Event) -> None:
+    accounts.note(event)
+
+
 def verification_wanted(event: Event) -> None:
+    """Of the release before this one, in whose queue it may have waited."""
     mail(event, event["data"]["user"], texts.verification(event["data"]["link"]))
 
 
 def ticket_created(event: Event) -> None:
     ticket = event["data"]["ticket"]
-    tell(event, ticket["owner"], texts.received(ticket))
+    for person in _reachable([ticket["owner"]], ticket["owner"]):
+        tell(event, person, texts.received(ticket))
 
 
 def ticket_deleted(event: Event) -> None:
-    Assignment.objects.filter(pk=event["data"]["ticket"]["id"]).delete()
+    """Nothing of it stays readable: no title, no excerpt, no mail that waits."""
+    ticket = event["data"]["ticket"]["id"]
+    Gone.objects.get_or_create(pk=ticket)
+    Assignment.objects.filter(pk=ticket).delete()
+    told = Notification.objects.filter(ticket_id=ticket)
+    Mail.objects.filter(state=Mail.State.WAITING, event_id__in=told.values("event_id")).delete()
+    told.delete()
 
 
 def workflow_started(event: Event) -> None:
@@ -35,7 +54,7 @@ def workflow_moved(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
     message = texts.moved(data["ticket"], event["actor"]["email"], data["step"])
-    for person in _others(event, data["ticket"]["owner"], data["assignee"]):
+    for person in _others(event, data["ticket"], data["assignee"]):
         tell(event, person, message)
 
 
@@ -43,7 +62,7 @@ def workflow_assigned(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
     ticket, actor, assignee = data["ticket"], event["actor"]["email"], data["assignee"]
-    for person in _others(event, ticket["owner"], assignee):
+    for person in _others(event, ticket, assignee):
         to_them = assignee is not None and person["id"] == assignee["id"]
         tell(
             event, person, texts.assigned_to_you(ticket, actor) if to_them else texts.assigned(ticket, actor, assignee)
@@ -54,15 +73,22 @@ def comment_created(event: Event) -> None:
     data = event["data"]
     ticket = data["ticket"]
     message = texts.commented(ticket, event["actor"]["email"], data["comment"]["excerpt"])
-    for person in _others(event, ticket["owner"], _assignee(ticket["id"]), *data["participants"]):
+    for person in _others(event, ticket, _assignee(ticket["id"]), *data["participants"]):
         tell(event, person, message)
 
 
-def _others(event: Event, *people: Person | None) -> list[Person]:
-    """Each once, without whoever did it. In one order for all, so that two workers cannot wait for each other."""
-    found = {person["id"]: person for person in people if person is not None}
+def _others(event: Event, ticket: dict[str, Any], *people: Person | None) -> list[Person]:
+    """Its owner and those people, each once, without whoever did it. In one order for all, so that two workers cannot
+    wait for each other."""
+    found = {person["id"]: person for person in (ticket["owner"], *people) if person is not None}
     found.pop(event["actor"]["id"], None)
-    return [found[number] for number in sorted(found)]
+    return _reachable([found[number] for number in sorted(found)], ticket["owner"])
+
+
+def _reachable(people: list[Person], owner: Person) -> list[Person]:
+    """Those who still may see the ticket, at their address of now: besides its owner that is staff."""
+    found = [accounts.reachable(person, as_staff=person["id"] != owner["id"]) for person in people]
+    return [person for person in found if person is not None]
 
 
 def _remember_assignee(data: dict[str, Any]) -> None:

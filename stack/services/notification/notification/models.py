@@ -50,6 +50,12 @@ class Mail(models.Model):
         indexes = (models.Index(fields=("due_at", "id"), name="due", condition=models.Q(state="waiting")),)
 
 
+class Gone(models.Model):
+    """A ticket that was deleted: what is told of it later is told nobody."""
+
+    ticket_id = models.BigIntegerField(primary_key=True)
+
+
 class Assignment(models.Model):
     """Who works on a ticket, as its workflow last said: events about comments do not tell."""
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from notification import sender
-from notification.models import Mail, Notification
+from notification.models import Gone, Mail, Notification
 from notification.texts import Message, shortened
 
 TEXT = 500
@@ -16,6 +16,8 @@ TEXT = 500
 
 def tell(event: dict[str, Any], person: dict[str, Any], message: Message) -> None:
     """Once, however often it is called for the same event and person."""
+    if Gone.objects.filter(pk=message.ticket).exists():
+        return
     Notification.objects.get_or_create(
         event_id=event["id"],
         person_id=person["id"],

@@ -8,6 +8,7 @@ from typing import Any
 from common.events import inbox
 from common.testing import ServiceTest, forged_tokens
 from django.test import override_settings
+from notification import account_mails
 from notification.models import Mail, Notification
 
 OWNER, ASSIGNEE, TALKER, STRANGER = ({"id": number, "email": f"{number}@example.org"} for number in (1, 2, 3, 4))
@@ -56,6 +57,41 @@ class WhoIsTold(NotificationTest):
         self.assertEqual(self.told(commented(TALKER)), [1, 2])
         self.assertEqual(self.told(commented(OWNER)), [2, 3])
 
+    def test_whoever_left_or_lost_the_right_is_told_nothing_and_others_at_their_new_address(self) -> None:
+        def changed(person: dict[str, Any], at: str = "2026-11-24T20:00:00+00:00", **now: Any) -> None:
+            account = {**person, "is_staff": True, "is_active": True, **now}
+            inbox.handle({**event("account.changed", person, account=account), "at": at})
+
+        def mailed(happened: dict[str, Any]) -> list[str]:
+            inbox.handle(happened)
+            mails = Mail.objects.filter(event_id=happened["id"])
+            self.assertEqual(mails.count(), Notification.objects.filter(event_id=happened["id"]).count())
+            return sorted(mails.values_list("to", flat=True))
+
+        inbox.handle(assigned(ASSIGNEE, 1))
+        self.assertEqual(mailed(commented(STRANGER)), ["1@example.org", "2@example.org", "3@example.org"])
+        changed(TALKER, is_staff=False)
+        self.assertEqual(mailed(commented(STRANGER)), ["1@example.org", "2@example.org"])
+        changed(ASSIGNEE, is_active=False)
+        self.assertEqual(mailed(commented(STRANGER)), ["1@example.org"])
+        self.assertEqual(mailed(moved(STRANGER, version=9)), ["1@example.org"])
+        changed(OWNER, email="new@example.org", is_staff=False)
+        changed(OWNER, "2026-11-24T19:00:00+00:00", email="late@example.org", is_staff=False)
+        self.assertEqual(mailed(commented(STRANGER)), ["new@example.org"])
+        self.assertEqual(mailed(event("ticket.created", OWNER, ticket=TICKET)), ["new@example.org"])
+        changed(OWNER, "2026-11-24T21:00:00+00:00", is_active=False)
+        self.assertEqual(mailed(commented(STRANGER)), [])
+
+    def test_of_a_deleted_ticket_nothing_stays_and_nothing_comes(self) -> None:
+        other = {**TICKET, "id": 8}
+        for ticket in (TICKET, other):
+            inbox.handle(commented(TALKER, "a secret", ticket))
+        inbox.handle(event("ticket.deleted", STRANGER, ticket=TICKET))
+        self.assertEqual(self.told(commented(TALKER)), [])
+        self.assertEqual(set(Notification.objects.values_list("ticket_id", flat=True)), {8})
+        bodies = Mail.objects.values_list("body", flat=True)
+        self.assertTrue(bodies and all("/tickets/8" in body for body in bodies))
+
     def test_comments_are_told_the_assignee_of_the_latest_version(self) -> None:
         inbox.handle(assigned(None, 6))
         inbox.handle(assigned(ASSIGNEE, 5))
@@ -63,7 +99,7 @@ class WhoIsTold(NotificationTest):
         inbox.handle(assigned(ASSIGNEE, 7))
         self.assertEqual(self.told(commented(STRANGER)), [1, 2, 3])
         inbox.handle(event("ticket.deleted", OWNER, ticket=TICKET))
-        self.assertEqual(self.told(commented(STRANGER)), [1, 3])
+        self.assertEqual(self.told(commented(STRANGER)), [])
 
     def test_an_event_that_comes_twice_is_told_once(self) -> None:
         happened = moved(STRANGER)
@@ -84,6 +120,21 @@ class WhoIsTold(NotificationTest):
         link = "https://tickets.example/verify?token=abc"
         inbox.handle(event("account.verification_wanted", OWNER, user={**OWNER, "first_name": ""}, link=link))
         self.assertIn(link, Mail.objects.get().body)
+        self.assertEqual(Notification.objects.count(), 0)
+
+    def test_mails_about_accounts_go_to_an_address_and_name_their_link(self) -> None:
+        link, to = "https://tickets.example/reset?token=abc", "new@example.org"
+        for about in account_mails._TEXTS:
+            with self.subTest(about):
+                happened = event(
+                    "account.mail_wanted", {"id": None, "email": to}, about=about, to=to, link=link, new=to
+                )
+                inbox.handle(happened)
+                mail = Mail.objects.get(event_id=happened["id"])
+                self.assertEqual((mail.to, mail.state), (to, "waiting"))
+                self.assertEqual(
+                    link in mail.body, about not in ("address_taken", "password_changed", "address_changed")
+                )
         self.assertEqual(Notification.objects.count(), 0)
 
     def test_titles_and_comments_stay_text(self) -> None:

@@ -116,12 +116,51 @@ class Files(TicketTest):
     def test_too_much_is_refused(self) -> None:
         self.assertEqual(self.attach(self.opened()).status_code, 413)
 
-    def test_a_deleted_ticket_takes_its_files_along(self) -> None:
+    def test_an_upload_whose_transaction_fails_leaves_no_file(self) -> None:
         ticket = self.opened()
-        self.attach(ticket)
-        with self.captureOnCommitCallbacks(execute=True):
-            self.assertEqual(self.api(OWNER).delete(f"/api/tickets/{ticket}/").status_code, 204)
+        for what in ("tickets.views.emit", "tickets.models.Attachment.save"):
+            with mock.patch(what, side_effect=OSError), self.assertRaises(OSError):
+                self.attach(ticket)
         self.assertEqual([path for path in Path(self.media).rglob("*") if path.is_file()], [])
+        self.assertEqual(self.attach(ticket).status_code, 201)
+
+
+class Records(TicketTest):
+    def test_only_staff_delete_and_then_nobody_sees_anything_of_it(self) -> None:
+        ticket = self.opened(title="Secret")
+        path = f"/api/tickets/{ticket}/"
+        file = f"{path}attachments/{self.attach(ticket).json()['id']}/"
+        self.assertEqual(self.api(OWNER).delete(path).status_code, 403)
+        self.assertEqual(self.api(OWNER).get(path).status_code, 200)
+        staff = self.api(COLLEAGUE, staff=True)
+        self.assertEqual([staff.delete(path).status_code for _ in range(2)], [204, 404])
+        for client in (self.api(OWNER), staff):
+            self.assertEqual([client.get(one).status_code for one in (path, file)], [404, 404])
+            self.assertEqual(client.get("/api/tickets/?search=secret").json()["count"], 0)
+            self.assertEqual(client.patch(path, {"title": "x"}, format="json").status_code, 404)
+        self.assertEqual(self.attach(ticket).status_code, 404)
+        (told,) = self.events("ticket.deleted")
+        self.assertEqual((told["actor"]["id"], told["data"]["ticket"]["id"]), (COLLEAGUE, ticket))
+        self.assertTrue(Ticket.objects.filter(pk=ticket).exists(), "for who must know what was there")
+
+    def test_nobody_rewrites_a_closed_ticket_of_theirs(self) -> None:
+        ticket = self.opened()
+        Ticket.objects.filter(pk=ticket).update(status="closed")
+        path, change = f"/api/tickets/{ticket}/", {"title": "Something else"}
+        answer = self.api(OWNER).patch(path, change, format="json")
+        self.assertEqual((answer.status_code, answer.json()["detail"][:15]), (409, "a closed ticket"))
+        self.assertEqual(self.attach(ticket).status_code, 409)
+        self.assertEqual(self.api(OWNER).delete(path).status_code, 403)
+        self.assertEqual(self.api(OWNER).get(path).json()["title"], "Printer")
+        self.assertEqual(self.api(COLLEAGUE, staff=True).patch(path, change, format="json").status_code, 200)
+
+    def test_what_was_edited_is_told_with_what_it_was(self) -> None:
+        ticket = self.opened(priority="low", description="x")
+        change = {"title": "Scanner", "priority": "high", "description": "x"}
+        self.api(OWNER).patch(f"/api/tickets/{ticket}/", change, format="json")
+        (told,) = self.events("ticket.updated")
+        changes = {"title": {"from": "Printer", "to": "Scanner"}, "priority": {"from": "low", "to": "high"}}
+        self.assertEqual(told["data"]["changes"], changes)
 
 
 class Workflow(TicketTest):
@@ -140,6 +179,17 @@ class Workflow(TicketTest):
             inbox.handle(event)
         seen = self.api(OWNER).get(f"/api/tickets/{pk}/").json()
         self.assertEqual((seen["status"], seen["assignee"]), ("resolved", colleague))
+
+    def test_a_person_who_moved_is_shown_at_the_new_address(self) -> None:
+        mine, theirs = self.opened(), self.opened(STRANGER)
+        inbox.handle(self.told(theirs, 2, "open", {"id": OWNER, "email": "1@example.org"}))
+        for at, email in (("10:00:09", "new@example.org"), ("10:00:05", "late@example.org")):
+            account = {"id": OWNER, "email": email, "is_staff": True, "is_active": True}
+            said = {"id": str(uuid.uuid4()), "topic": "account.changed", "at": f"2026-01-01T{at}+00:00"}
+            inbox.handle({**said, "data": {"account": account}})
+        seen = [Ticket.objects.get(pk=pk) for pk in (mine, theirs)]
+        people = [(one.owner_email, one.assignee_email) for one in seen]
+        self.assertEqual(people, [("new@example.org", ""), ("2@example.org", "new@example.org")])
 
     def test_nobody_sets_them_here(self) -> None:
         pk = self.opened(status="closed", assignee={"id": 1, "email": "1@example.org"})

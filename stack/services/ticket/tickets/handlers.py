@@ -1,9 +1,10 @@
-"""What ticket-service does about events of workflow-api."""
+"""What ticket-service does about events of workflow-api and auth-service."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from common.events import accounts
 from django.utils import timezone
 
 from tickets.models import Ticket
@@ -20,3 +21,10 @@ def follow(event: dict[str, Any]) -> None:
         workflow_version=said["version"],
         updated_at=timezone.now(),
     )
+
+
+def account_changed(event: dict[str, Any]) -> None:
+    account = accounts.note(event)
+    if account is not None:
+        Ticket.objects.filter(owner_id=account.pk).update(owner_email=account.email)
+        Ticket.objects.filter(assignee_id=account.pk).update(assignee_email=account.email)

@@ -37,6 +37,8 @@ class Ticket(HasPeople):
     owner_email = models.EmailField()
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # By staff. Who, is in its history; the row and its files stay, and nobody sees them.
+    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = (
@@ -44,6 +46,14 @@ class Ticket(HasPeople):
             models.CheckConstraint(condition=Q(priority__in=Priority.values), name="ticket_priority_known"),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_status_known"),
             models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="ticket_assignee_whole"),
+        )
+        # What lists are asked for: everybody's and one's own, by both orders. A page is read off, not sorted.
+        indexes = (
+            models.Index(fields=("-created_at", "-id"), name="ticket_newest"),
+            models.Index(fields=("-updated_at", "-id"), name="ticket_changed"),
+            models.Index(fields=("owner_id", "-created_at", "-id"), name="ticket_of_owner"),
+            models.Index(fields=("status", "-created_at", "-id"), name="ticket_of_status"),
+            models.Index(fields=("assignee_id",), name="ticket_of_assignee", condition=~Q(assignee_id=None)),
         )
 
 

@@ -12,6 +12,7 @@ INSTALLED_APPS = [*INSTALLED_APPS, "tickets"]
 BACKGROUND = [*BACKGROUND, "common.events.consumer.start"]
 EVENT_QUEUE = "ticket-events"
 EVENT_HANDLERS = {
+    "account.changed": "tickets.handlers.account_changed",
     "workflow.started": "tickets.handlers.follow",
     "workflow.moved": "tickets.handlers.follow",
     "workflow.assigned": "tickets.handlers.follow",

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from common.events.outbox import emit
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.http import content_disposition_header
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.generics import ListCreateAPIView, RetrieveUpdateDestroyAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import SAFE_METHODS
@@ -20,7 +24,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from tickets.models import Attachment, Ticket
+from tickets.models import Attachment, Status, Ticket, stored_name
 from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer, UploadSerializer
 
 
@@ -31,13 +35,29 @@ class TooLarge(APIException):
 
 def visible(request: Request) -> QuerySet[Ticket]:
     """To anybody else a ticket does not exist: they get 404, which tells nothing."""
-    everything = Ticket.objects.prefetch_related("attachments")
+    everything = Ticket.objects.filter(deleted_at=None).prefetch_related("attachments")
     return everything if request.user.is_staff else everything.filter(owner_id=request.user.id)
 
 
 def facts(ticket: Ticket) -> dict[str, Any]:
     """What events say of a ticket."""
     return {"ticket": {name: getattr(ticket, name) for name in ("id", "title", "priority", "status", "owner")}}
+
+
+# What a PATCH may change; each change is told, so that it stands in the history.
+EDITABLE = ("title", "description", "priority")
+
+
+class Closed(APIException):
+    status_code = 409
+    default_detail = "a closed ticket stays as it is: reopen it first"
+    default_code = "closed"
+
+
+def refuse_closed(request: Request, ticket: Ticket) -> None:
+    """What was agreed on must not be rewritten afterwards; staff may still put something right."""
+    if ticket.status == Status.CLOSED and not request.user.is_staff:
+        raise Closed
 
 
 class Tickets(ListCreateAPIView[Ticket]):
@@ -81,15 +101,24 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
         return super().delete(request, *args, **kwargs)
 
     def perform_update(self, serializer: BaseSerializer[Ticket]) -> None:
-        emit("ticket.updated", self.request.user, **facts(serializer.save()))
+        ticket = serializer.instance
+        assert ticket is not None
+        refuse_closed(self.request, ticket)
+        before = {name: getattr(ticket, name) for name in EDITABLE}
+        ticket = serializer.save()
+        changes = {
+            name: {"from": old, "to": getattr(ticket, name)}
+            for name, old in before.items()
+            if old != getattr(ticket, name)
+        }
+        emit("ticket.updated", self.request.user, **facts(ticket), changes=changes)
 
     def perform_destroy(self, instance: Ticket) -> None:
-        gone = facts(instance)
-        files = [attachment.file for attachment in instance.attachments.all()]
-        instance.delete()
-        emit("ticket.deleted", self.request.user, **gone)
-        # Only what is really gone loses its files.
-        transaction.on_commit(lambda: [file.storage.delete(file.name) for file in files])
+        if not self.request.user.is_staff:
+            raise PermissionDenied("only staff delete a ticket; you can withdraw or close it")
+        instance.deleted_at = timezone.now()
+        instance.save(update_fields=["deleted_at"])
+        emit("ticket.deleted", self.request.user, **facts(instance))
 
 
 class Attachments(APIView):
@@ -104,14 +133,30 @@ class Attachments(APIView):
             raise ValidationError({"file": ["send one as multipart/form-data"]})
         if (upload.size or 0) > settings.ATTACHMENT_BYTES:
             raise TooLarge
-        with transaction.atomic():
+        with kept_if_all_goes_well() as files, transaction.atomic():
             # Locked, so that two uploads at once do not both become the last one allowed.
-            ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk)
+            ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk, deleted_at=None)
+            refuse_closed(request, ticket)
             if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
                 raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
-            kept = ticket.attachments.create(file=upload, name=shown_name(upload.name), size=upload.size)
+            kept = Attachment(ticket=ticket, name=shown_name(upload.name), size=upload.size)
+            files.append(stored_name(kept, upload.name))
+            kept.file.name = default_storage.save(files[-1], upload)
+            kept.save()
             emit("ticket.attached", request.user, **facts(ticket), attachment={"id": kept.pk, "name": kept.name})
         return Response(AttachmentSerializer(kept).data, status=201)
+
+
+@contextmanager
+def kept_if_all_goes_well() -> Iterator[list[str]]:
+    """Files whose names are put into the list go again when their transaction does not come to its end."""
+    names: list[str] = []
+    try:
+        yield names
+    except BaseException:
+        for name in names:
+            default_storage.delete(name)
+        raise
 
 
 class OneAttachment(APIView):

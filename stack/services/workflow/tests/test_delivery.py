@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from amqp.exceptions import AMQPError
-from common.events import delivery, inbox, publisher, topology
+from common.events import delivery, inbox, publisher
 from common.events.consumer import _receive
 from common.events.delivery import DELAYS_S, Outcome, deliver
 from django.db import OperationalError
@@ -88,11 +88,3 @@ class Delivery(SimpleTestCase):
         with self.assertLogs("common.events.consumer", "ERROR"):
             _receive(unreadable)
         unreadable.reject.assert_called_once()
-
-
-class Topology(SimpleTestCase):
-    def test_every_queue_hands_what_it_refuses_to_its_dead_letters(self) -> None:
-        for name in topology.QUEUES:
-            arguments = topology.queue(name).queue_arguments
-            self.assertEqual(arguments["x-dead-letter-routing-key"], f"dead-{name}")
-            self.assertEqual((arguments["x-queue-type"], arguments["x-delivery-limit"]), ("quorum", -1))

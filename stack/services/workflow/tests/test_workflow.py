@@ -10,7 +10,7 @@ from common.events import inbox
 from common.testing import ServiceTest
 from django.http import Http404
 from workflow import flows
-from workflow.models import Flow, Move
+from workflow.models import Entry, Flow, Move
 
 OWNER, STRANGER, COLLEAGUE = 1, 2, 3
 TICKET = 7
@@ -70,6 +70,13 @@ class Events(FlowTest):
         inbox.handle(event("ticket.updated", at="2026-01-01T10:00:05+00:00", title="Older"))
         self.started()
         self.assertEqual(Flow.objects.get().title, "Newest")
+
+    def test_a_person_who_moved_is_told_of_at_the_new_address(self) -> None:
+        self.started()
+        account = {"id": OWNER, "email": "new@example.org", "is_staff": False, "is_active": True}
+        inbox.handle({**event("account.changed"), "data": {"account": account}})
+        self.move("start")
+        self.assertEqual(self.events("workflow.moved")[-1]["data"]["ticket"]["owner"]["email"], "new@example.org")
 
     def test_a_deleted_ticket_never_comes_back(self) -> None:
         inbox.handle(event("ticket.deleted"))
@@ -154,6 +161,54 @@ class Assignment(FlowTest):
         self.assertIsNone(self.assign(None).json()["assignee"])
         told = [one["data"]["assignee"] for one in self.events("workflow.assigned")]
         self.assertEqual(told, [{"id": COLLEAGUE, "email": "3@example.org"}, None])
+
+    def test_one_who_saw_an_older_ticket_does_not_win(self) -> None:
+        self.started()
+        self.remote.side_effect = None
+        self.remote.return_value = STAFF
+        self.assertEqual(self.assign(COLLEAGUE).status_code, 200)
+        answer = self.api(COLLEAGUE, staff=True).put(f"{PATH}assignee/", {"id": None, "version": 1}, format="json")
+        self.assertEqual((answer.status_code, Flow.objects.get().assignee_id), (409, COLLEAGUE))
+        now = {"id": None, "version": 2}
+        self.assertEqual(self.api(COLLEAGUE, staff=True).put(f"{PATH}assignee/", now, format="json").status_code, 200)
+
+
+class History(FlowTest):
+    def test_everything_that_happens_stands_in_it_with_who_and_when(self) -> None:
+        self.started()
+        self.remote.side_effect = None
+        self.remote.return_value = STAFF
+        changes = {"title": {"from": "Printer", "to": "Scanner"}, "description": {"from": "x" * 999, "to": ""}}
+        for topic, at, more in (
+            ("ticket.updated", "2026-01-01T10:00:05+00:00", {"changes": changes}),
+            ("ticket.attached", "2026-01-01T10:00:06+00:00", {"attachment": {"id": 1, "name": "a.txt"}}),
+            ("ticket.updated", "2026-01-01T10:00:07+00:00", {}),
+        ):
+            told = event(topic, at=at)
+            told["data"] |= more
+            for _ in range(2):
+                inbox.handle(told)
+        self.assign(COLLEAGUE)
+        self.assign(None)
+        entries = self.api(OWNER).get(PATH).json()["entries"]
+        self.assertEqual([one["kind"] for one in entries], ["opened", "edited", "attached", "assigned", "assigned"])
+        self.assertEqual([one["by"]["id"] for one in entries], [OWNER, OWNER, OWNER, COLLEAGUE, COLLEAGUE])
+        self.assertEqual(entries[1]["at"], "2026-01-01T10:00:05Z")
+        self.assertEqual(entries[1]["data"]["title"], {"from": "Printer", "to": "Scanner"})
+        self.assertEqual(len(entries[1]["data"]["description"]["from"]), 200)
+        self.assertEqual(entries[2]["data"], {"name": "a.txt"})
+        colleague = {"id": COLLEAGUE, "email": "3@example.org"}
+        self.assertEqual(
+            [one["data"] for one in entries[3:]], [{"from": None, "to": colleague}, {"from": colleague, "to": None}]
+        )
+
+    def test_a_deletion_is_kept_though_nobody_sees_it_here(self) -> None:
+        self.started()
+        inbox.handle({**event("ticket.deleted"), "actor": {"id": COLLEAGUE, "email": "3@example.org"}})
+        self.assertEqual(self.api(OWNER).get(PATH).status_code, 404)
+        last = Entry.objects.last()
+        assert last is not None
+        self.assertEqual((last.kind, last.by_id), ("deleted", COLLEAGUE))
 
 
 class OlderTickets(FlowTest):

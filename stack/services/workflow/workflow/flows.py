@@ -9,9 +9,10 @@ from common.events.outbox import emit
 from common.tokens import Person
 from django.db import transaction
 from django.http import Http404
+from django.utils import timezone
 from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 
-from workflow.models import Flow, Transition
+from workflow.models import Entry, Flow, Transition
 
 
 class Conflict(APIException):
@@ -39,6 +40,13 @@ def renamed(ticket: dict[str, Any], at: datetime) -> None:
 def ended(ticket: dict[str, Any], at: datetime) -> None:
     flow, _ = _found_or_made(ticket, at)
     Flow.objects.filter(pk=flow.pk).update(ended=True)
+
+
+@transaction.atomic
+def moved_to(person: int, email: str) -> None:
+    """Somebody has another address. No change of a ticket: who keeps it as well is told by auth-service, too."""
+    Flow.objects.filter(owner_id=person).update(owner_email=email)
+    Flow.objects.filter(assignee_id=person).update(assignee_email=email)
 
 
 def possible(flow: Flow, person: Person) -> list[Transition]:
@@ -73,14 +81,21 @@ def move(ticket: int, person: Person, key: str, version: int | None) -> Flow:
 
 
 @transaction.atomic
-def assign(ticket: int, person: Person, assignee: dict[str, Any] | None) -> Flow:
+def assign(ticket: int, person: Person, assignee: dict[str, Any] | None, version: int | None) -> Flow:
     flow = _locked(ticket)
+    if version not in (None, flow.version):
+        raise Conflict
     wanted = assignee or {"id": None, "email": ""}
     if (flow.assignee_id, flow.assignee_email) != (wanted["id"], wanted["email"]):
+        noted(ticket, person.brief(), timezone.now(), "assigned", {"from": flow.assignee, "to": assignee})
         flow.assignee_id, flow.assignee_email = wanted["id"], wanted["email"]
         _count(flow)
         _tell("workflow.assigned", flow, person)
     return flow
+
+
+def noted(ticket: int, by: dict[str, Any], at: datetime, kind: str, data: dict[str, Any]) -> None:
+    Entry.objects.create(ticket=ticket, by_id=by["id"], by_email=by["email"], at=at, kind=kind, data=data)
 
 
 def _found_or_made(ticket: dict[str, Any], at: datetime) -> tuple[Flow, bool]:

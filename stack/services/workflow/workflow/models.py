@@ -57,6 +57,11 @@ class Flow(HasPeople):
             models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="flow_assignee_whole"),
         )
 
+    @property
+    def entries(self) -> models.QuerySet[Entry]:
+        """No key of the database leads there: an event may come before the flow."""
+        return Entry.objects.filter(ticket=self.ticket)
+
 
 class Move(models.Model):
     """What happened. The database refuses to change or delete it: see the migration."""
@@ -73,6 +78,26 @@ class Move(models.Model):
     class Meta:
         ordering = ("version",)
         constraints = (models.UniqueConstraint(fields=("flow", "version"), name="one_move_of_a_version"),)
+
+    @property
+    def by(self) -> dict[str, Any]:
+        return {"id": self.by_id, "email": self.by_email}
+
+
+class Entry(models.Model):
+    """What else happened to a ticket: opened, edited, attached, assigned, deleted. As a move, it is never changed."""
+
+    ticket = models.BigIntegerField()
+    at = models.DateTimeField()
+    by_id = models.BigIntegerField()
+    by_email = models.EmailField()
+    kind = models.SlugField(max_length=16)
+    # Of an edit: field → {"from", "to"}; of an assignment: {"from", "to"}, people or null; of a file: {"name"}.
+    data = models.JSONField()
+
+    class Meta:
+        ordering = ("at", "id")
+        indexes = (models.Index(fields=("ticket", "at", "id"), name="entries_of_a_ticket"),)
 
     @property
     def by(self) -> dict[str, Any]:

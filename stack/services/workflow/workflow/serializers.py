@@ -5,13 +5,17 @@ from typing import Any
 from rest_framework import serializers
 
 from workflow import flows
-from workflow.models import Flow, Move, Step, Transition
+from workflow.models import Entry, Flow, Move, Step, Transition
 
 
 class StepSerializer(serializers.ModelSerializer[Step]):
     class Meta:
         model = Step
         fields = ("key", "name", "final")
+
+
+# Of a text in the history.
+_EXCERPT = 200
 
 
 class MoveRequest(serializers.Serializer[None]):
@@ -21,6 +25,7 @@ class MoveRequest(serializers.Serializer[None]):
 
 class AssigneeRequest(serializers.Serializer[None]):
     id = serializers.IntegerField(allow_null=True, min_value=1)
+    version = serializers.IntegerField(required=False, min_value=1)
 
 
 class PersonSerializer(serializers.Serializer[Any]):
@@ -49,6 +54,25 @@ class MoveSerializer(serializers.ModelSerializer[Move]):
         return {**super().get_fields(), "from": serializers.CharField(source="source_id")}
 
 
+class EntrySerializer(serializers.ModelSerializer[Entry]):
+    by = PersonSerializer()
+    data = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Entry
+        fields = ("at", "by", "kind", "data")
+
+    def get_data(self, entry: Entry) -> dict[str, Any]:
+        """Long texts as their beginning: a page asks for this every few seconds."""
+        return {name: _shown(value) for name, value in entry.data.items()}
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _shown(one) for name, one in value.items()}
+    return value[:_EXCERPT] if isinstance(value, str) else value
+
+
 class FlowSerializer(serializers.ModelSerializer[Flow]):
     """As one person sees it: with the transitions that they may take."""
 
@@ -56,10 +80,11 @@ class FlowSerializer(serializers.ModelSerializer[Flow]):
     assignee = PersonSerializer(allow_null=True)
     transitions = serializers.SerializerMethodField()
     history = MoveSerializer(many=True)
+    entries = EntrySerializer(many=True)
 
     class Meta:
         model = Flow
-        fields = ("ticket", "step", "assignee", "version", "transitions", "history")
+        fields = ("ticket", "step", "assignee", "version", "transitions", "history", "entries")
 
     def get_transitions(self, flow: Flow) -> list[dict[str, str]]:
         person = self.context["request"].user

@@ -11,7 +11,9 @@ INSTALLED_APPS = [*INSTALLED_APPS, "workflow"]
 
 EVENT_QUEUE = "workflow-events"
 EVENT_HANDLERS = {
+    "account.changed": "workflow.handlers.account_changed",
     "ticket.created": "workflow.handlers.ticket_created",
+    "ticket.attached": "workflow.handlers.ticket_attached",
     "ticket.updated": "workflow.handlers.ticket_updated",
     "ticket.deleted": "workflow.handlers.ticket_deleted",
 }

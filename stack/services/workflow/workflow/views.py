@@ -67,7 +67,7 @@ class Assignee(APIView):
         asked = AssigneeRequest(data=request.data)
         asked.is_valid(raise_exception=True)
         chosen = colleague(asked.validated_data["id"], request.auth)
-        flow = flows.assign(ticket, request.user, chosen)
+        flow = flows.assign(ticket, request.user, chosen, asked.validated_data.get("version"))
         return Response(FlowSerializer(flow, context={"request": request}).data)
 
 

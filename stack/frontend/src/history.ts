@@ -1,0 +1,28 @@
+import type { Entry, Flow, Someone } from "./api/types.ts";
+import { label } from "./format.ts";
+
+export type Happening = { at: string; by: Someone; what: string };
+
+/** Moves and all else, in the order of time. `called`: how somebody is shown. */
+export function happenings(flow: Flow, called: (person: Someone) => string): Happening[] {
+  const moves = flow.history.map(({ at, by, from, to }) => ({ at, by, what: `${label(from)} → ${label(to)}` }));
+  const others = flow.entries.map((entry) => ({ at: entry.at, by: entry.by, what: inWords(entry, called) }));
+  return [...moves, ...others].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+}
+
+function inWords(entry: Entry, called: (person: Someone) => string): string {
+  switch (entry.kind) {
+    case "opened":
+      return "Opened";
+    case "deleted":
+      return "Deleted";
+    case "attached":
+      return `File ${entry.data.name}`;
+    case "assigned":
+      return entry.data.to ? `Assigned to ${called(entry.data.to)}` : "Assigned to nobody";
+    case "edited":
+      return Object.entries(entry.data)
+        .map(([field, { from, to }]) => (field === "description" ? "Description changed" : `${label(field)}: ${from} → ${to}`))
+        .join("; ");
+  }
+}

@@ -1,0 +1,28 @@
+import type { Flow, Someone } from "../api/types.ts";
+import { happenings } from "../history.ts";
+import { useUser } from "../session.tsx";
+import { Time } from "./Badges.tsx";
+
+/** All that happened to a ticket, the oldest first; what was said about it is the conversation. */
+export function History({ flow }: { flow: Flow }) {
+  const { id } = useUser();
+  const called = (person: Someone) => (person.id === id ? "You" : person.email);
+  const happened = happenings(flow, called);
+  if (happened.length === 0) return null;
+  return (
+    <>
+      <h3>History</h3>
+      <ol className="history">
+        {happened.map(({ at, by, what }, number) => (
+          <li key={number}>
+            <span>{what}</span>
+            <span className="facts">
+              <span className="address">{called(by)}</span>
+              <Time at={at} />
+            </span>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
