@@ -13,11 +13,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from bootstrap_agent.contract.access import Access
-from bootstrap_agent.contract.deployment import Deployment, Spaces
+from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.intake import IntakeOrder, Loaded, Present  # noqa: F401
 from bootstrap_agent.contract.keptlogs import KeptLogs
 from bootstrap_agent.contract.maintenance import Maintenance, MaintenanceOrder, MaintenanceState  # noqa: F401
-from bootstrap_agent.contract.manifest import Held, Manifest
+from bootstrap_agent.contract.manifest import Manifest
 from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.replacing import (  # noqa: F401
     Changed,
@@ -29,6 +29,7 @@ from bootstrap_agent.contract.replacing import (  # noqa: F401
     TakenOver,
     TakeoverTold,
 )
+from bootstrap_agent.contract.restoring import Restored, RestoredDatabase, RestoreOrder  # noqa: F401
 from bootstrap_agent.contract.series import SERIES_S, Point, Requests, Series  # noqa: F401
 from bootstrap_agent.contract.stack import Databases
 
@@ -229,44 +230,6 @@ class Pruned(msgspec.Struct, frozen=True):
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
-
-
-class RestoredDatabase(msgspec.Struct, frozen=True):
-    """`by_table`: table → rows, as they came back; an agent of an earlier image does not say."""
-
-    tables: int
-    rows: int
-    by_table: dict[str, int] = {}
-
-
-class Restored(msgspec.Struct, frozen=True):
-    """Of two backups, the id is the newer one's. `holds`: media folder → what was found in it, where the backup says
-    what that was."""
-
-    id: str
-    databases: dict[str, RestoredDatabase]
-    media: tuple[str, ...]
-    holds: dict[str, Held] = {}
-
-
-class RestoreOrder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `restore` takes on stdin. `identity` is the recovery key, for the time of the restore, in memory. `to`: the
-    moment to go back to, else `to_the_end` of the log, else the backup's own. `newest`: of those made later nothing is
-    taken. `only`: one database by its name, or `media`. `settings`: also the values and certificates, for a deployment
-    that is made anew. `source`: another deployment's backups, which are only read; `sanitise`: what came from there is
-    made harmless before it serves."""
-
-    identity: str | None = None
-    to: datetime | None = None
-    to_the_end: bool = False
-    newest: str | None = None
-    only: str | None = None
-    settings: bool = False
-    source: Spaces | None = None
-    sanitise: bool = False
-
-    def __repr__(self) -> str:
-        return f"RestoreOrder(to={self.to}, only={self.only})"
 
 
 class Sealed(msgspec.Struct, frozen=True):

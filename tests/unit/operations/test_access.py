@@ -114,6 +114,8 @@ def test_who_did_it_from_where_is_in_the_history(world: World) -> None:
         (ADA.replace("ssh-ed25519", "ssh-rsa", 1), "holds a line that is no public SSH key"),
         (ADA[:-8], "holds a line that is no public SSH key"),
     ],
+    # keys of each process's own
+    ids=["nothing", "private", "with a command", "too short", "of another kind", "cut"],
 )
 def test_what_is_no_public_key_is_refused_and_not_shown(text: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:

@@ -168,7 +168,10 @@ def test_a_redeploy_that_was_taken_over_touches_nothing_more(
     with pytest.raises(claim.TakenOverError, match="taken by elsewhere-1"):
         redeploy(world.env())
     told = [call for call in world.effects.calls[world.effects.calls.index(at) + 1 :] if ":lock:" not in call]
-    assert not set(told) & {"1 stack up", "detach volume", "attach volume", "delete droplet", "tag droplet"}
+    # the address moves within the step that attaches, which has begun; a volume that somebody else has is refused
+    begun = {"attach volume"} if at == "assign reserved ip" else set()
+    touching = {"1 stack up", "detach volume", "attach volume", "delete droplet", "tag droplet"}
+    assert not set(told) & (touching - begun)
     assert len(world.cloud.tags(LOCK)) == 1, "only theirs"
     world.cloud._tags.clear()
     redeploy(elsewhere(world))
