@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from tests.rehearsal.conftest import Bootstrap, Site
 from tests.rehearsal.forged import claims_of, with_the_key, without_the_key
 from tests.rehearsal.fuzz import INJECTIONS, fuzz
 from tests.rehearsal.inner import PORTS, Inside, inside
-from tests.rehearsal.people import Person, client, sign_up
+from tests.rehearsal.people import Person, client, patiently, sign_up
 from tests.rehearsal.routes import Operation, operations
 
 pytestmark = pytest.mark.root
@@ -389,7 +389,7 @@ def test_every_other_route_asks_who_is_there(world: World) -> None:
     title = "nothing of this in anybody's list"
     world.objects(title)
     for operation in (one for one in world.operations if not one.names and str(one) not in PUBLIC):
-        nobody = world.anonymous.request(operation.method, operation.path, json={})
+        nobody = patiently(partial(world.anonymous.request, operation.method, operation.path, json={}))
         assert nobody.status_code == 401, f"{operation}, anonymous: {nobody.status_code} {nobody.text[:200]}"
         if operation.unsafe:
             continue
