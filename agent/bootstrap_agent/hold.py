@@ -8,12 +8,13 @@ connection is there to break when the address moves. Connections that exist go o
 
 from __future__ import annotations
 
+from bootstrap_agent.contract.paths import HOLD
+from bootstrap_agent.files import write_atomic
 from bootstrap_agent.run import run
 
 _TABLE = "table inet bootstrap_hold"
 NONE = f"{_TABLE} {{}}\ndelete {_TABLE}\n"
-# before the machine's own guard and before Docker rewrites the address, not of the machine itself; a
-# reboot forgets it
+# before the machine's own guard and before Docker rewrites the address, not of the machine itself
 RULES = f"""{NONE}{_TABLE} {{
     chain new_connections {{
         type filter hook prerouting priority mangle - 1; policy accept;
@@ -24,8 +25,13 @@ RULES = f"""{NONE}{_TABLE} {{
 
 
 def hold() -> None:
-    run(["nft", "-f", "-"], stdin=RULES)
+    """Until `release`, also when the machine boots in between: the guard (packer/files/firewall.nft) takes it along, as
+    the address may be here, and a machine that starts nothing by itself would refuse whoever comes."""
+    HOLD.parent.mkdir(exist_ok=True)
+    write_atomic(HOLD, RULES.encode(), 0o644)
+    run(["nft", "-f", str(HOLD)])
 
 
 def release() -> None:
+    HOLD.unlink(missing_ok=True)
     run(["nft", "-f", "-"], stdin=NONE)

@@ -14,6 +14,8 @@ DEPLOYMENT = ETC / "deployment.json"
 CREDENTIALS = ETC / "credentials.json"
 # the machine's own guard
 FIREWALL = ETC / "firewall.nft"
+# there while visitors wait; the guard reads it when the machine boots
+HOLD = ETC / "hold" / "visitors.nft"
 ACME_CA = ETC / "acme-ca.pem"
 
 AGENT = Path("/usr/local/bin/bootstrap-agent")
