@@ -64,6 +64,8 @@ class FakeCloud:
         self._images: dict[int, Image] = {}
         self._droplets: dict[int, Droplet] = {}
         self._volumes: dict[str, Volume] = {}
+        # detachments that were asked for, by volume
+        self._detaching: set[str] = set()
         self._snapshots: dict[str, VolumeSnapshot] = {}
         # of volumes and their snapshots, by id: what a test says that is in there
         self.contents: dict[str, str] = {}
@@ -280,6 +282,8 @@ class FakeCloud:
         self._existing(droplet_id)
         volume = self._volumes[volume_id]
         if droplet_id in volume.droplet_ids:
+            # as the provider says until a detachment that was asked for is done
+            self._end_detach(volume_id)
             return
         if volume.droplet_ids:
             raise ConflictError(f"volume {volume.name} is attached to droplet {volume.droplet_ids[0]}")
@@ -302,8 +306,19 @@ class FakeCloud:
                 self._volumes[volume_id] = replace(volume, droplet_ids=())
 
     def begin_detach(self, volume_id: str, droplet_id: int) -> Callable[[], None]:
-        self.detach_volume(volume_id, droplet_id)
-        return lambda: None
+        """It is over when it is waited for, or later, when nobody looks any more."""
+        volume = self._volumes.get(volume_id)
+        if volume is None or droplet_id not in volume.droplet_ids:
+            return lambda: None
+        with self.effects.change("detach volume"):
+            self.before("detach", self._droplets[droplet_id])
+            self._detaching.add(volume_id)
+        return lambda: self._end_detach(volume_id)
+
+    def _end_detach(self, volume_id: str) -> None:
+        if volume_id in self._detaching:
+            self._detaching.remove(volume_id)
+            self._volumes[volume_id] = replace(self._volumes[volume_id], droplet_ids=())
 
     def volume_snapshots(self, volume_id: str) -> list[VolumeSnapshot]:
         return [snapshot for snapshot in self._snapshots.values() if snapshot.volume_id == volume_id]
@@ -333,6 +348,8 @@ class FakeCloud:
 
     def wait_until_quiet(self, droplet_ids: Sequence[int], volume_id: str | None = None) -> None:
         with self.effects.call("wait until quiet"):
+            if volume_id:
+                self._end_detach(volume_id)
             self.quiet(droplet_ids, volume_id)
 
     def reserved_ip(self, ip: str) -> ReservedIP | None:

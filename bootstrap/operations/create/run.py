@@ -77,6 +77,7 @@ def create(
 
 
 def _create(env: Environment, planned: plan.Plan) -> Created:
+    _check_not_handed_over(env, planned.deployment)
     _prepare_backups(env)
     to_whom = recipient(env)
     placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), to_whom)
@@ -209,6 +210,16 @@ def _check_free(env: Environment, deployment: find.Deployment, volume: Volume) -
             f"data volume {volume.name} is attached to droplet {volume.droplet_ids[0]}, not of this deployment",
             "detach it in the control panel",
         )
+
+
+def _check_not_handed_over(env: Environment, deployment: find.Deployment) -> None:
+    """Who has the data or the address serves, or is about to, whatever its role says: neither is taken from there."""
+    candidate, volume, address = deployment.candidate, deployment.volume, deployment.reserved_ip
+    if candidate is None or candidate == deployment.live:
+        return
+    if (volume and candidate.id in volume.droplet_ids) or (address and address.droplet_id == candidate.id):
+        what = f"a replacement is under way, and {candidate.name} takes over"
+        raise ConflictError(what, f"bootstrap redeploy {env.settings.domain}")
 
 
 def _ensure_reserved_ip(env: Environment, droplet: Droplet, before: find.Deployment) -> ReservedIP:

@@ -81,7 +81,8 @@ class Replacement:
                 f"the deployment of {env.settings.domain} has no {missing}",
                 f"bootstrap create --domain {env.settings.domain}",
             )
-        state = State.RETIRED if wish.ended else resume(standing_of(deployment), last)
+        found = resume(standing_of(deployment), last, checked_first=wish.data is not None)
+        state = State.RETIRED if wish.ended else found
         old, new = _sides(deployment, state)
         if old is None and state not in ONLY_FORWARD:
             raise finding.none_live(env.settings)
@@ -222,10 +223,13 @@ class Replacement:
         moves while the volume is detached: what is attached makes the droplet busy, and the provider would refuse."""
         cloud, volume_id = self.env.cloud, self.volume.id
         detached = cloud.begin_detach(volume_id, away_from.id) if away_from is not None else None
-        if with_address:
-            self.hold_address(droplet)
-        if detached is not None:
-            detached()
+        try:
+            if with_address:
+                self.hold_address(droplet)
+        finally:
+            # what was asked for comes true: nobody is to serve on a volume that is about to leave
+            if detached is not None:
+                detached()
         cloud.attach_volume(volume_id, droplet.id)
 
     def hold_address(self, droplet: Droplet) -> None:

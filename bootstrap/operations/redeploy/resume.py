@@ -22,15 +22,17 @@ class Standing:
     address_at: int | None
 
 
-def resume(standing: Standing, last: Entry | None) -> State:
-    """A state whose following actions are safe from here; they are idempotent, so an earlier one costs only time."""
+def resume(standing: Standing, last: Entry | None, *, checked_first: bool = False) -> State:
+    """A state whose following actions are safe from here; they are idempotent, so an earlier one costs only time.
+    `checked_first`: the address moves after the check only, as in a rollback with data: so it says that people write
+    there, whatever the journal knows."""
     if standing.candidate is None:
         return _without_candidate(standing, last)
     journal = last.state if last is not None and last.facts.get("candidate") == standing.candidate else None
     address_moved = standing.address_at == standing.candidate
     if standing.candidate == standing.live:
         return State.CUTOVER
-    if address_moved and (standing.live is None or journal in ONLY_FORWARD):
+    if address_moved and (checked_first or standing.live is None or journal in ONLY_FORWARD):
         return State.CUTOVER
     if journal in GOING_BACK:
         return _going_back(standing, journal)

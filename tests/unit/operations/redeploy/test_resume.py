@@ -55,6 +55,13 @@ def test_the_address_comes_before_the_data_so_only_the_journal_says_that_it_was_
     assert resume(both, entry(State.CUTOVER, candidate=99)) is State.VOLUME_MOVED
 
 
+@pytest.mark.parametrize("state", [None, *State])
+def test_where_it_moves_after_the_check_the_address_alone_says_so(state: State | None) -> None:
+    """What people write there is not given up, though the journal is lost, or was not written any more."""
+    seen = facts(volume_at=CANDIDATE, address_at=CANDIDATE)
+    assert resume(seen, entry(state) if state else None, checked_first=True) is State.CUTOVER
+
+
 @pytest.mark.parametrize("state", sorted(GOING_BACK))
 @pytest.mark.parametrize("volume_at", [LIVE, CANDIDATE, None])
 @pytest.mark.parametrize("address_at", [LIVE, CANDIDATE, None])

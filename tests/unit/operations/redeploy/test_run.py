@@ -11,6 +11,7 @@ import pytest
 
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, CloudError, ConflictError, HostError, HostKeyError, UnhealthyError
+from bootstrap.operations.create.run import create
 from bootstrap.operations.redeploy import replacement
 from bootstrap.operations.redeploy.run import Replaced, redeploy
 from tests.fakes.cloud import EPOCH, Killed, Trip
@@ -115,6 +116,30 @@ def test_a_live_droplet_that_died_by_itself_is_not_said_to_serve(world: World) -
     with pytest.raises(UnhealthyError, match=r"boom; .* was left as it is, and does not answer: .* refused") as caught:
         run(world, image)
     assert caught.value.remedy == "bootstrap create --domain example.com brings it up again"
+
+
+def test_an_address_that_does_not_move_leaves_no_detachment_behind(world: World) -> None:
+    """What was asked of the provider comes true: the volume would leave under the old one that serves again."""
+    world.effects.trips = lambda what: CloudError("refused") if what == "assign reserved ip" else None
+    with pytest.raises(CloudError, match="refused"):
+        run(world)
+    world.effects.trips = lambda _: None
+    assert_whole(world, live="1")
+
+
+@pytest.mark.parametrize("at", ["attach volume", "2 takeover"])
+def test_create_takes_nothing_from_the_one_that_takes_over(world: World, at: str) -> None:
+    world.effects.trips = lambda what: Killed() if what == at and "1 handover 60" in world.effects.calls else None
+    with pytest.raises(Killed):
+        run(world)
+    world.effects.trips = lambda _: None
+    (address,), done = world.cloud.reserved_ips(), len(world.effects.log)
+    with pytest.raises(ConflictError, match="takes over"):
+        create(world.env())
+    assert world.cloud.reserved_ips() == [address]
+    assert not {what for what in world.effects.log[done:] if ":lock:" not in what}
+    run(world)
+    assert_whole(world, live="2")
 
 
 @pytest.mark.parametrize("after", [False, True])
