@@ -35,11 +35,11 @@ Jobs = Callable[[Compose, XBootstrap], None]
 
 
 def up(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> Services:
-    prepare(release, deployment, x, compose)
     try:
+        prepare(release, deployment, x, compose)
         _start_all(compose, x)
     finally:
-        # also when one of them failed: what the others answer is better than no answer
+        # also when one of them failed, or all: what the others answer is better than no answer
         hold.release()
         bound.disarm()
     boot.enable()

@@ -15,13 +15,15 @@ from bootstrap_agent.contract.release import Release
 from bootstrap_agent.contract.stack import XBootstrap
 from bootstrap_agent.files import write_atomic
 from bootstrap_agent.lock import exclusive
-from bootstrap_agent.run import run
+from bootstrap_agent.run import note, run
 from bootstrap_agent.waiting import until
 
 UNIT = "bootstrap-standby.service"
 # a replacement that was given up; the next one begins anew
 WAIT_S = 3600
 TAKEOVER_S = 600
+# visitors wait here, and whoever would ask for it once more may be gone
+AGAIN = ("Restart=on-failure", "RestartSec=10")
 
 
 def begin() -> StandingBy:
@@ -30,7 +32,7 @@ def begin() -> StandingBy:
     end()
     paths.TAKEOVER.unlink(missing_ok=True)
     hold.hold()
-    unit = ["--quiet", "--collect", f"--unit={UNIT}", "--property=RuntimeMaxSec=5000"]
+    unit = ["--quiet", "--collect", f"--unit={UNIT}", *(f"--property={one}" for one in ("RuntimeMaxSec=5000", *AGAIN))]
     run(["systemd-run", *unit, str(paths.AGENT), "standby", "wait"])
     return StandingBy(True, holds=True)
 
@@ -42,18 +44,27 @@ def end() -> StandingBy:
 
 
 def wait(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> StandingBy:
-    """Fails as the takeover does, which others are told in a file."""
+    """Fails as the takeover does, which others are told in a file; the unit then tries again, until `end`."""
     takeover.warm_up(compose)
     device = paths.device_of(deployment.volume)
     late = errors.HostError(f"{device.name} did not appear within {WAIT_S} s")
-    until(device.exists, timeout_s=WAIT_S, pause_s=0.03, late=lambda: late)
+    try:
+        until(device.exists, timeout_s=WAIT_S, pause_s=0.03, late=lambda: late)
+    except errors.HostError as error:
+        note(f"{error.message}: nobody stands by any more")
+        return StandingBy(False)
     try:
         with exclusive("takeover"):
-            told = TakeoverTold(takeover.take_over(release, deployment, x, compose))
+            taken = takeover.take_over(release, deployment, x, compose)
     except errors.BootstrapError as error:
-        told = TakeoverTold(None, error.message, error.exit_code)
-    write_atomic(paths.TAKEOVER, form.encode(told).encode(), 0o600)
+        _tell(TakeoverTold(None, error.message, error.exit_code))
+        raise
+    _tell(TakeoverTold(taken))
     return StandingBy(False)
+
+
+def _tell(told: TakeoverTold) -> None:
+    write_atomic(paths.TAKEOVER, form.encode(told).encode(), 0o600)
 
 
 def take_over(release: Release, deployment: Deployment, x: XBootstrap, compose: Compose) -> TakenOver:

@@ -97,12 +97,8 @@ class Database:
             yield {name: Snapshot(names[name], sessions[name]) for name in databases}
 
     def count_rows(self, databases: Sequence[str]) -> dict[str, dict[str, int]]:
-        """One database after the other, for the same reason."""
-        return {name: self._rows_of(name) for name in databases}
-
-    def _rows_of(self, name: str) -> dict[str, int]:
-        with self.snapshots([name]) as snapshots:
-            return snapshots[name].session.count_rows()
+        with self.snapshots(databases) as snapshots:
+            return {name: one.session.count_rows() for name, one in snapshots.items()}
 
     def dump(self, database: str, snapshot: str) -> Child:
         options = (f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT}", f"--dbname={database}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from bootstrap_agent import loading
-from bootstrap_agent.contract import manifest
+from bootstrap_agent.contract import keptlogs, manifest
 from bootstrap_agent.contract.answers import SpacesKey
 from bootstrap_agent.contract.deployment import Deployment
 from bootstrap_agent.contract.errors import BackupError, NotFoundError
@@ -67,7 +67,8 @@ class BackupStore:
         """Uploads of a backup that was killed. Where the key may not, the bucket's own rule does it two days later:
         no reason to go without a backup."""
         try:
-            return self._bucket.give_up_unfinished(self.prefix)
+            # a droplet that was replaced may be about to leave its logs there
+            return self._bucket.give_up_unfinished(self.prefix, but=self.prefix + keptlogs.FOLDER)
         except errors.DeniedError as error:
             note(f"what a killed backup left may stay for two days: {error.message}")
             return 0

@@ -110,11 +110,13 @@ class Bucket:
                 raise BackupError(f"{key} was replaced while it was read", "run the same command again") from None
             raise
 
-    def give_up_unfinished(self, prefix: str) -> int:
-        """Uploads that nobody ends: they hold paid room, and no list of objects shows them. Returns how many."""
+    def give_up_unfinished(self, prefix: str, but: str | None = None) -> int:
+        """Uploads that nobody ends: they hold paid room, and no list of objects shows them. Returns how many; those
+        below `but` may be under way."""
         with self.errors("unfinished uploads"):
             pages = self.pages("list_multipart_uploads", Prefix=prefix)
             found = [(item["Key"], item["UploadId"]) for page in pages for item in page.get("Uploads", [])]
+        found = [one for one in found if but is None or not one[0].startswith(but)]
         return sum(side_by_side(lambda upload: self.give_up(*upload), found))
 
     def give_up(self, key: str, upload_id: str) -> bool:

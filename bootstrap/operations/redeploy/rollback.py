@@ -28,7 +28,8 @@ def rollback(env: Environment, *, to: int | None = None, keep_old: bool = False)
 
 
 def _rollback(env: Environment, deployment: finding.Deployment, to: int | None, keep_old: bool) -> Replaced:
-    if under_way(env, deployment) or untold(env, deployment):
+    asked_again = deployment.live is not None and to in (None, deployment.live.image_id)
+    if under_way(env, deployment) or (asked_again and untold(env, deployment)):
         # an earlier rollback may be the one that was interrupted: completed, it is the answer
         return replace_droplet(env, deployment, rollback=True)
     hold_address(env, deployment)

@@ -94,7 +94,8 @@ def replace_droplet(
     stack = stacks.load(env.settings.stack, env.settings.compose_files)
     plan.check_stack(env, serving, stack.name)
     wish = Wish(plan.choose_image(env, stack.name, _new_size(env, serving)), keep_old, reuse, data, rollback)
-    wish = replace(wish, ended=rollback and untold(env, deployment))
+    # one that goes elsewhere is no answer to the one that was not told
+    wish = replace(wish, ended=rollback and image_id is None and untold(env, deployment))
     work = Replacement.of(env, deployment, journal, wish, stack)
     try:
         return _replace(work, image_id)
@@ -231,7 +232,8 @@ def _settle_what_was_begun(work: Replacement, image_id: int | None) -> None:
     if work.state is State.IDLE:
         return
     if work.wish.ended:
-        work.env.progress.note("an earlier rollback came to its end, and was killed before it could say so")
+        ended = "an earlier rollback came to its end, and was killed before it could say so: nothing more is done now"
+        work.env.progress.warn(ended)
         return
     work.env.progress.note(f"an earlier replacement was interrupted: going on from {work.state.value}")
     if work.new is None or image_id in (None, work.new.image_id):

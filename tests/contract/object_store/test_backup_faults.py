@@ -13,6 +13,7 @@ import pytest
 
 from bootstrap.errors import BackupError, CloudError
 from bootstrap_agent.backup.stream import Received, send
+from bootstrap_agent.contract import keptlogs
 from bootstrap_agent.contract.digest import FIRST_PART
 from bootstrap_agent.contract.manifest import StoredPart
 from bootstrap_agent.s3.bucket import side_by_side
@@ -159,6 +160,14 @@ def test_the_first_error_is_the_one_that_is_told(
     said = capsys.readouterr().err
     assert ("" if fault is GONE else f"the next backup gives up what is uploaded of {KEY}") in said
     assert server.agent(bucket).abort_unfinished() == 1
+
+
+def test_what_another_droplet_may_be_sending_is_no_backup_that_was_killed(server: Server, bucket: str) -> None:
+    """The logs of the one that was replaced, while the new one begins its first backup."""
+    logs = f"{server.agent(bucket).prefix}{keptlogs.FOLDER}of-the-old-one"
+    upload = server.client().create_multipart_upload(Bucket=bucket, Key=logs)["UploadId"]
+    assert server.agent(bucket).abort_unfinished() == 0
+    server.client().abort_multipart_upload(Bucket=bucket, Key=logs, UploadId=upload)
 
 
 def test_an_upload_that_ended_meanwhile_keeps_no_backup_from_starting(

@@ -203,3 +203,26 @@ def test_who_asks_later_is_told_how_the_takeover_went_once(done: list[str], monk
                 standby.take_over(None, Deployed, X, Here())  # type: ignore[arg-type]
         monkeypatch.setattr(standby, "exclusive", lambda *_: __import__("contextlib").nullcontext())
         assert standby.take_over(None, Deployed, X, Here()).seconds == {"by": 1}  # type: ignore[arg-type]
+
+
+def test_a_takeover_that_fails_is_told_and_tried_again(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By systemd, which sees the unit fail: whoever waits there may have nobody else."""
+    ran: list[list[str]] = []
+    monkeypatch.setattr(standby, "run", lambda argv, **_: ran.append(list(argv)))
+    standby.begin()
+    assert {"--property=Restart=on-failure", "--property=RestartSec=10"} <= set(ran[-1])
+    monkeypatch.setattr(standby, "exclusive", lambda *_: __import__("contextlib").nullcontext())
+    monkeypatch.setattr(paths, "device_of", lambda _: tmp_path)
+
+    def fails(*_: Any) -> None:
+        raise errors.UnhealthyError("boom")
+
+    monkeypatch.setattr(standby.takeover, "take_over", fails)
+    with pytest.raises(errors.UnhealthyError):
+        standby.wait(None, Deployed, X, Here())  # type: ignore[arg-type]
+    assert form.decode(paths.TAKEOVER.read_text(), standby.TakeoverTold).problem == "boom"
+    monkeypatch.setattr(standby.takeover, "take_over", lambda *_: TakenOver({"by": 1}, (), whole=True))
+    assert not standby.wait(None, Deployed, X, Here()).waits  # type: ignore[arg-type]
+    assert form.decode(paths.TAKEOVER.read_text(), standby.TakeoverTold).taken

@@ -61,3 +61,17 @@ def test_killed_anywhere_and_run_again_it_goes_back_once(deployed: Deployed, kep
         (droplet,) = world.cloud.droplets(f"{ROLE}:live")
         assert droplet.image_id == world.image.id, calls[at - 1]
         assert_whole(world, *standing(world, "live"))
+
+
+def test_one_that_goes_elsewhere_is_no_answer_to_one_that_was_not_told(world: World) -> None:
+    """However long ago that was killed."""
+    newer = world.cloud.images()[0]
+    env = world.env()
+    redeploy(env)
+    world.effects.trips = lambda what: Killed() if "lock" in what and what.startswith("delete tag") else None
+    with pytest.raises(Killed):
+        rollback(env)
+    world.effects.trips = lambda _: None
+    assert rollback(env, to=newer.id).new.image == newer.name
+    (droplet,) = world.cloud.droplets(f"{ROLE}:live")
+    assert droplet.image_id == newer.id
