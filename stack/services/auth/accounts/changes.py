@@ -66,8 +66,10 @@ class Password(APIView):
         user: User = request.user
         confirm_it_is(request, user, given["current"], "current")
         check_password(given["password"], user)
-        lifecycle.change_password(user, given["password"])
-        return logged_in(request, user, sessions.begin(user))
+        now = lifecycle.change_own_password(user, given["password"])
+        if now is None:
+            raise not_yours("current")
+        return logged_in(request, now, sessions.begin(now))
 
 
 class AskForAddress(APIView):
@@ -101,5 +103,9 @@ def confirm_it_is(request: Request, user: User, password: str, field: str) -> No
     client = clients.client_of(request, user.email)
     PASSWORDS.take(user.email, client)
     if not is_password(password, user.password):
-        raise ValidationError({field: ["this is not your password"]})
+        raise not_yours(field)
     PASSWORDS.forgive(user.email, client)
+
+
+def not_yours(field: str) -> ValidationError:
+    return ValidationError({field: ["this is not your password"]})

@@ -92,13 +92,21 @@ def of_reset(token: str, *, lock: bool = False) -> User:
 def reset(token: str, password: str) -> User:
     user = of_reset(token, lock=True)
     user.verified = True  # the link came by mail
-    change_password(user, password)
+    _change_password(user, password)
     return user
 
 
 @transaction.atomic
-def change_password(user: User, password: str) -> None:
-    """Ends every session and token of before."""
+def change_own_password(user: User, password: str) -> User | None:
+    """None when it is not theirs any more: somebody chose another one meanwhile, or locked the account."""
+    now = User.objects.select_for_update().filter(pk=user.pk, password=user.password, is_active=True).first()
+    if now is not None:
+        _change_password(now, password)
+    return now
+
+
+def _change_password(user: User, password: str) -> None:
+    """Of an account that is locked. Ends every session and token of before."""
     user.set_password(password)
     user.save(update_fields=["password", "verified"])
     user.sign_ins.all().delete()
