@@ -162,6 +162,13 @@ class Records(TicketTest):
         changes = {"title": {"from": "Printer", "to": "Scanner"}, "priority": {"from": "low", "to": "high"}}
         self.assertEqual(told["data"]["changes"], changes)
 
+    def test_of_a_long_text_its_beginning_and_length_are_told(self) -> None:
+        ticket = self.opened(description="x" * 20_000)
+        self.api(OWNER).patch(f"/api/tickets/{ticket}/", {"description": "y" * 200}, format="json")
+        (told,) = self.events("ticket.updated")
+        change = {"from": "x" * 200, "from_length": 20_000, "to": "y" * 200}
+        self.assertEqual(told["data"]["changes"], {"description": change})
+
 
 class Workflow(TicketTest):
     def told(self, ticket: int, version: int, step: str, assignee: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -48,6 +48,14 @@ def facts(ticket: Ticket) -> dict[str, Any]:
 EDITABLE = ("title", "description", "priority")
 
 
+EXCERPT = 200
+
+
+def excerpt(name: str, text: str) -> dict[str, Any]:
+    """What is kept of it for ever: of a long one the beginning, and how long it was."""
+    return {name: text} if len(text) <= EXCERPT else {name: text[:EXCERPT], f"{name}_length": len(text)}
+
+
 class Closed(APIException):
     status_code = 409
     default_detail = "a closed ticket stays as it is: reopen it first"
@@ -107,7 +115,7 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
         before = {name: getattr(ticket, name) for name in EDITABLE}
         ticket = serializer.save()
         changes = {
-            name: {"from": old, "to": getattr(ticket, name)}
+            name: excerpt("from", old) | excerpt("to", getattr(ticket, name))
             for name, old in before.items()
             if old != getattr(ticket, name)
         }
