@@ -60,6 +60,11 @@ class Flow(HasPeople):
             models.CheckConstraint(condition=Q(version__gte=1), name="flow_version_from_1"),
             models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="flow_assignee_whole"),
         )
+        # For each account that changed, and at an upgrade for all of them.
+        indexes = (
+            models.Index(fields=("owner_id",), name="flow_of_owner"),
+            models.Index(fields=("assignee_id",), name="flow_of_assignee", condition=~Q(assignee_id=None)),
+        )
 
     @property
     def moves(self) -> list[Move]:
