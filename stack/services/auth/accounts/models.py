@@ -162,3 +162,10 @@ class Attempt(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["what", "email", "client"], name="attempt_from")]
+
+
+class AppliedSecret(models.Model):
+    """The superuser's password of the environment that was last set, as a hash, and whose it became."""
+
+    hashed = models.CharField(max_length=128)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)
