@@ -52,7 +52,9 @@ class Reset(PublicView):
             raise not_valid() from None
         # of who tried what they remembered, and may now log in from where they tried
         PASSWORDS.forgive(user.email, clients.client_of(request, user.email))
-        return Response({"email": user.email})
+        response = Response({"email": user.email})
+        clients.remember(request, response, user)  # whose mail they read: nobody's guesses keep them out
+        return response
 
 
 class Password(APIView):
@@ -82,7 +84,7 @@ class AskForAddress(APIView):
         if not mails.configured():
             raise mails.NoMail
         confirm_it_is(request, user, given["password"], "password")
-        lifecycle.ask_for_address(user, given["email"], str(user.pk))
+        lifecycle.ask_for_address(user, given["email"], clients.address_of(request))
         return Response(status=202)
 
 

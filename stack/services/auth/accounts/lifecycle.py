@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts import links, mails
-from accounts.attempts import ADDRESS_MAILS, RESET_MAILS, SIGN_UP_MAILS
+from accounts.attempts import ADDRESS_MAILS, RESET_MAILS, SIGN_UP_MAILS, forget
 from accounts.links import ADDRESS, RESET, SIGN_UP, InvalidLink
 from accounts.models import User
 
@@ -67,6 +67,7 @@ def sign_up(token: str, password: str, first_name: str, last_name: str) -> User:
             user.save()
     except IntegrityError:
         raise InvalidLink from None
+    forget(RESET_MAILS, user.email)
     return user
 
 
@@ -110,11 +111,12 @@ def _change_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "verified"])
     user.sign_ins.all().delete()
+    forget(RESET_MAILS, user.email)
     mails.tell(user, "password_changed")
 
 
 def ask_for_address(user: User, email: str, client: str) -> None:
-    if mails.allowed(ADDRESS_MAILS, email, client):
+    if mails.allowed(ADDRESS_MAILS, email, client, asker=str(user.pk)):
         _send_address(user, email)
 
 
@@ -141,6 +143,7 @@ def move(token: str) -> User:
             user.save(update_fields=["email", "verified"])
     except IntegrityError:
         raise InvalidLink from None
+    forget(RESET_MAILS, email)
     return user
 
 
