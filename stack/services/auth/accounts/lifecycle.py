@@ -125,13 +125,15 @@ def _send_address(user: User, email: str) -> None:
     if User.objects.filter(email=email, verified=True).exists():
         mails.want("address_taken", email, link="")
     else:
-        mails.want("address", email, link=ADDRESS.link(user.pk, links.fingerprint(user), email))
+        # Whoever reads the mail may be somebody else, who has no such account.
+        link = ADDRESS.link(user.pk, links.fingerprint(user), email, user.email)
+        mails.want("address", email, link=link, old=user.email)
 
 
 @transaction.atomic
 def move(token: str) -> User:
     """To the new address; the old one is told."""
-    pk, mark, email = ADDRESS.read(token)
+    pk, mark, email, *_ = ADDRESS.read(token)
     user = _known(pk, mark, lock=True)
     holder = User.objects.select_for_update().filter(email=email).exclude(pk=user.pk).first()
     if holder is not None:

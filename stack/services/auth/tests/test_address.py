@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
+from accounts.links import ADDRESS, fingerprint
 from accounts.models import Attempt, SignIn, User
 from common.testing import browser
 from django.core import signing
@@ -269,6 +272,24 @@ class Address(MailedTest):
         self.assertEqual((told["to"], told["new"]), (EMAIL, "new@example.org"))
         self.assertEqual(self.login("new@example.org").json()["user"]["email"], "new@example.org")
         self.assertEqual(self.login().status_code, 401)
+
+    def test_mail_and_page_say_which_account_moves(self) -> None:
+        self.ask()
+        self.assertEqual(self.mails("address")[0]["old"], EMAIL)
+        said = self.token_of("address", "address").partition(":")[0]
+        shown = json.loads(urlsafe_b64decode(said + "=" * (-len(said) % 4)))
+        self.assertEqual(shown[2:], ["new@example.org", EMAIL], "as src/links.ts reads it")
+
+    def test_the_longest_addresses_fit(self) -> None:
+        long = [f"a@{'.'.join([letter * 60] * 2)}.org" for letter in "\u00fc\u00f6"]
+        User.objects.update(email=long[0])
+        self.assertEqual(self.ask(long[1]), 202)
+        answer = self.post("email/confirm", token=self.token_of("address", "address"))
+        self.assertEqual((answer.status_code, answer.json()), (200, {"email": long[1]}))
+
+    def test_a_link_of_the_release_before_works(self) -> None:
+        token = ADDRESS.token(self.user.pk, fingerprint(self.user), "new@example.org")
+        self.assertEqual(self.post("email/confirm", token=token).status_code, 200)
 
     def test_another_password_ends_the_link(self) -> None:
         self.ask()
