@@ -165,7 +165,8 @@ class Attempt(models.Model):
 
 
 class AppliedSecret(models.Model):
-    """The superuser's password of the environment that was last set, as a hash, and whose it became."""
+    """The superuser that the environment named last: address, password as a hash, and whose it became."""
 
+    email = models.CharField(max_length=254)
     hashed = models.CharField(max_length=128)
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)

@@ -318,11 +318,20 @@ class Superuser(AccountTest):
         User.objects.create_superuser(EMAIL, "of before")
         self.assertEqual(ensure_superuser(EMAIL, "first secret"), "updated")
         self.assertTrue(User.objects.get().check_password("first secret"))
-        User.objects.all().delete()
-        User.objects.create_superuser("other@example.org", "of before")
-        said = ensure_superuser(EMAIL, "second secret")
-        self.assertEqual((said[:10], User.objects.count()), ("left alone", 1), "the site has one")
-        self.assertTrue(User.objects.get().check_password("of before"))
+
+    def test_another_address_in_the_environment_is_another_account(self) -> None:
+        """As where a backup of one site starts another: its people are there, its administrator's address is not."""
+        for restored in (True, False):
+            with self.subTest(restored=restored):
+                User.objects.create_superuser("other@example.org", "of before")
+                if not restored:
+                    ensure_superuser(EMAIL, "first secret")
+                    ensure_superuser("other@example.org", "of before")
+                self.assertEqual(ensure_superuser(EMAIL, "second secret"), "created" if restored else "updated")
+                self.assertTrue(User.objects.get(email=EMAIL).check_password("second secret"))
+                self.assertTrue(User.objects.get(email="other@example.org").check_password("of before"))
+                User.objects.all().delete()
+                AppliedSecret.objects.all().delete()
 
     def test_where_nobody_is_left_who_can_there_is_one_again(self) -> None:
         ensure_superuser(EMAIL, "first secret")

@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
             name="AppliedSecret",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("email", models.CharField(max_length=254)),
                 ("hashed", models.CharField(max_length=128)),
                 (
                     "user",

@@ -27,23 +27,30 @@ class Command(BaseCommand):
 
 @transaction.atomic
 def ensure_superuser(email: str, password: str) -> str:
-    """Somebody can administer the site; and a password of the environment that is another than the last time becomes
-    that account's. What they chose themselves since then, a password or another address, stays."""
-    applied = AppliedSecret.objects.select_related("user").first()
-    known = [user for user in (applied and applied.user, User.objects.filter(email=email).first()) if user]
-    if not User.objects.filter(**ADMINISTERS).exists():
-        user, said = (known[0], "updated") if known else (User(email=email), "created")
-    elif applied and check_password(password, applied.hashed):
-        return "unchanged"
+    """What the environment says becomes so once, and again when it says something else than the last time, or nobody
+    is left who can administer the site. In between, what they chose themselves stays: a password, another address."""
+    applied = AppliedSecret.objects.select_related("user").filter(email=email).first()
+    moved = applied and applied.user  # from the address of the environment, perhaps
+    user = moved or User.objects.filter(email=email).first()
+    if applied and User.objects.filter(**ADMINISTERS).exists():
+        if check_password(password, applied.hashed):
+            return "unchanged"
+        if user is None or not _administers(user):
+            return "left alone: others administer this site, who took its rights away or removed it"
+    if user is None:
+        user, said = User(email=email), "created"
     else:
-        able = [user for user in known if all(getattr(user, name) for name in ADMINISTERS)]
-        if not able:
-            return "left alone: others administer this site, and it is not one of them"
-        user, said = able[0], "unchanged" if able[0].check_password(password) else "updated"
+        said = "unchanged" if _administers(user) and user.check_password(password) else "updated"
     if said != "unchanged":
         _give(user, password)
-    AppliedSecret.objects.update_or_create(pk=1, defaults={"hashed": make_password(password), "user": user})
+    AppliedSecret.objects.update_or_create(
+        pk=1, defaults={"email": email, "hashed": make_password(password), "user": user}
+    )
     return said
+
+
+def _administers(user: User) -> bool:
+    return all(getattr(user, name) for name in ADMINISTERS)
 
 
 def _give(user: User, password: str) -> None:
