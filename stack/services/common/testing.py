@@ -10,7 +10,7 @@ from unittest import mock
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
-from django.test import TestCase
+from django.test import SimpleTestCase, TestCase
 from jwt.algorithms import OKPAlgorithm
 from rest_framework.test import APIClient
 
@@ -75,7 +75,9 @@ def forged_tokens(person: int) -> dict[str, str]:
     }
 
 
-class ServiceTest(TestCase):
+class WithPeople(SimpleTestCase):
+    """Beside the kind of test that says what becomes of the database."""
+
     def setUp(self) -> None:
         public = OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         self.enterContext(mock.patch.object(tokens.keys, "get", return_value=[jwt.PyJWK(public, "EdDSA")]))
@@ -107,6 +109,10 @@ class ServiceTest(TestCase):
 
     def events(self, topic: str) -> list[dict[str, Any]]:
         return list(Outbox.objects.filter(topic=topic).order_by("pk").values_list("event", flat=True))
+
+
+class ServiceTest(WithPeople, TestCase):
+    pass
 
 
 def browser(origin: str | None = ORIGIN) -> APIClient:

@@ -10,6 +10,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -128,19 +129,34 @@ def test_every_queue_hands_what_it_refuses_to_its_dead_letters() -> None:
         assert queues[f"dead-{name}"] == {"x-queue-type": "quorum"}
 
 
+def heard_by(queue: str) -> set[str]:
+    return {
+        one["routing_key"] for one in TOPOLOGY["bindings"] if one["destination"] == queue and one["source"] == "events"
+    }
+
+
 def test_each_queue_hears_what_its_service_handles() -> None:
     for settings in (STACK / "services").glob("*/*/settings.py"):
         text = settings.read_text()
         queue = re.search(r'^EVENT_QUEUE = "([a-z-]+)"', text, re.MULTILINE)
         if queue is None:
             continue
-        handled = set(re.findall(r'"([a-z]+)\.[a-z_]+":', text.partition("EVENT_HANDLERS")[2]))
-        bound = {
-            one["routing_key"]
-            for one in TOPOLOGY["bindings"]
-            if one["destination"] == queue[1] and one["source"] == "events"
-        }
-        assert handled and {f"{kind}.*" for kind in handled} <= bound, queue[1]
+        handled = set(re.findall(r'"([a-z]+\.[a-z_]+)":', text.partition("EVENT_HANDLERS")[2]))
+        bound = heard_by(queue[1])
+        unheard = [topic for topic in handled if not any(fnmatchcase(topic, pattern) for pattern in bound)]
+        assert handled and not unheard, queue[1]
+
+
+def test_links_that_open_an_account_reach_whoever_mails_them_alone() -> None:
+    of_accounts = {
+        queue["name"]: {key for key in heard_by(queue["name"]) if not key.startswith(("ticket", "workflow"))}
+        for queue in TOPOLOGY["queues"]
+    }
+    assert of_accounts.pop("notification-events") == {"account.*", "comment.*"}
+    assert {name: keys for name, keys in of_accounts.items() if keys} == {
+        "workflow-events": {"account.changed"},
+        "ticket-events": {"account.changed"},
+    }
 
 
 def test_the_script_names_what_the_container_gets() -> None:

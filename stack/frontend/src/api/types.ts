@@ -28,7 +28,8 @@ export type Page<T> = { count: number; next: string | null; previous: string | n
 export type Step = { key: string; name: string; final: boolean };
 export type Transition = { key: string; name: string; to: string };
 export type Move = { at: string; by: Someone; transition: string; from: string; to: string };
-export type Change = { from: string; to: string };
+/** Of a long text, its beginning and how long it was. */
+export type Change = { from: string; to: string; from_length?: number; to_length?: number };
 export type Entry = { at: string; by: Someone } & (
   | { kind: "opened" | "deleted"; data: object }
   | { kind: "edited"; data: Record<string, Change> }

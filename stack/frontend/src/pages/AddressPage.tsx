@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { auth } from "../api/calls.ts";
 import { useAction } from "../hooks/useAction.ts";
 import { useToken } from "../hooks/useToken.ts";
+import { accountToMove } from "../links.ts";
 import { Form } from "../parts/Form.tsx";
 import { Message } from "../parts/Message.tsx";
 import { Page } from "../parts/Page.tsx";
@@ -10,6 +11,7 @@ import { useSession } from "../session.tsx";
 
 export function AddressPage() {
   const token = useToken();
+  const old = accountToMove(token);
   const { user, loggedIn } = useSession();
   const [address, setAddress] = useState<string>();
   const confirm = useAction(async () => {
@@ -24,6 +26,11 @@ export function AddressPage() {
       {spent && <Message kind="error">{spent}</Message>}
       {!address && !spent && (
         <Form submit="Confirm" busy={confirm.busy} error={confirm.error} onSubmit={() => void confirm.run()}>
+          {old && (
+            <p>
+              The account <span className="address">{old}</span> moves to this address. If it is not yours, leave this page.
+            </p>
+          )}
           <p>From then on you log in with this address, and all mails come here.</p>
         </Form>
       )}

@@ -52,7 +52,9 @@ class Reset(PublicView):
             raise not_valid() from None
         # of who tried what they remembered, and may now log in from where they tried
         PASSWORDS.forgive(user.email, clients.client_of(request, user.email))
-        return Response({"email": user.email})
+        response = Response({"email": user.email})
+        clients.remember(request, response, user)  # whose mail they read: nobody's guesses keep them out
+        return response
 
 
 class Password(APIView):
@@ -66,8 +68,10 @@ class Password(APIView):
         user: User = request.user
         confirm_it_is(request, user, given["current"], "current")
         check_password(given["password"], user)
-        lifecycle.change_password(user, given["password"])
-        return logged_in(request, user, sessions.begin(user))
+        now = lifecycle.change_own_password(user, given["password"])
+        if now is None:
+            raise not_yours("current")
+        return logged_in(request, now, sessions.begin(now))
 
 
 class AskForAddress(APIView):
@@ -80,7 +84,7 @@ class AskForAddress(APIView):
         if not mails.configured():
             raise mails.NoMail
         confirm_it_is(request, user, given["password"], "password")
-        lifecycle.ask_for_address(user, given["email"], str(user.pk))
+        lifecycle.ask_for_address(user, given["email"], clients.address_of(request))
         return Response(status=202)
 
 
@@ -101,5 +105,9 @@ def confirm_it_is(request: Request, user: User, password: str, field: str) -> No
     client = clients.client_of(request, user.email)
     PASSWORDS.take(user.email, client)
     if not is_password(password, user.password):
-        raise ValidationError({field: ["this is not your password"]})
+        raise not_yours(field)
     PASSWORDS.forgive(user.email, client)
+
+
+def not_yours(field: str) -> ValidationError:
+    return ValidationError({field: ["this is not your password"]})

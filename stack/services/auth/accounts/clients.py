@@ -15,6 +15,7 @@ from django.utils.crypto import get_random_string
 from accounts.models import User, normalised
 
 COOKIE = "__Host-device"
+DEVICE = "device "
 _LIFETIME_S = 400 * 24 * 3600  # browsers keep none longer
 _SALT = "accounts.device"
 # Of a family that shares a computer.
@@ -25,8 +26,12 @@ def client_of(request: HttpRequest, email: str) -> str:
     """For attempts.py."""
     name, accounts = _read(request)
     if accounts and User.objects.filter(pk__in=accounts, email=normalised(email)).exists():
-        return f"device {name}"
+        return f"{DEVICE}{name}"
     return address_of(request)
+
+
+def is_known(client: str) -> bool:
+    return client.startswith(DEVICE)
 
 
 def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:

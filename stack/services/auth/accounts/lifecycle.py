@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts import links, mails
-from accounts.attempts import ADDRESS_MAILS, RESET_MAILS, SIGN_UP_MAILS
+from accounts.attempts import ADDRESS_MAILS, RESET_MAILS, SIGN_UP_MAILS, forget
 from accounts.links import ADDRESS, RESET, SIGN_UP, InvalidLink
 from accounts.models import User
 
@@ -67,6 +67,7 @@ def sign_up(token: str, password: str, first_name: str, last_name: str) -> User:
             user.save()
     except IntegrityError:
         raise InvalidLink from None
+    forget(RESET_MAILS, user.email)
     return user
 
 
@@ -92,21 +93,30 @@ def of_reset(token: str, *, lock: bool = False) -> User:
 def reset(token: str, password: str) -> User:
     user = of_reset(token, lock=True)
     user.verified = True  # the link came by mail
-    change_password(user, password)
+    _change_password(user, password)
     return user
 
 
 @transaction.atomic
-def change_password(user: User, password: str) -> None:
-    """Ends every session and token of before."""
+def change_own_password(user: User, password: str) -> User | None:
+    """None when it is not theirs any more: somebody chose another one meanwhile, or locked the account."""
+    now = User.objects.select_for_update().filter(pk=user.pk, password=user.password, is_active=True).first()
+    if now is not None:
+        _change_password(now, password)
+    return now
+
+
+def _change_password(user: User, password: str) -> None:
+    """Of an account that is locked. Ends every session and token of before."""
     user.set_password(password)
     user.save(update_fields=["password", "verified"])
     user.sign_ins.all().delete()
+    forget(RESET_MAILS, user.email)
     mails.tell(user, "password_changed")
 
 
 def ask_for_address(user: User, email: str, client: str) -> None:
-    if mails.allowed(ADDRESS_MAILS, email, client):
+    if mails.allowed(ADDRESS_MAILS, email, client, asker=str(user.pk)):
         _send_address(user, email)
 
 
@@ -115,13 +125,15 @@ def _send_address(user: User, email: str) -> None:
     if User.objects.filter(email=email, verified=True).exists():
         mails.want("address_taken", email, link="")
     else:
-        mails.want("address", email, link=ADDRESS.link(user.pk, links.fingerprint(user), email))
+        # Whoever reads the mail may be somebody else, who has no such account.
+        link = ADDRESS.link(user.pk, links.fingerprint(user), email, user.email)
+        mails.want("address", email, link=link, old=user.email)
 
 
 @transaction.atomic
 def move(token: str) -> User:
     """To the new address; the old one is told."""
-    pk, mark, email = ADDRESS.read(token)
+    pk, mark, email, *_ = ADDRESS.read(token)
     user = _known(pk, mark, lock=True)
     holder = User.objects.select_for_update().filter(email=email).exclude(pk=user.pk).first()
     if holder is not None:
@@ -133,6 +145,7 @@ def move(token: str) -> User:
             user.save(update_fields=["email", "verified"])
     except IntegrityError:
         raise InvalidLink from None
+    forget(RESET_MAILS, email)
     return user
 
 

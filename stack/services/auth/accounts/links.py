@@ -12,8 +12,8 @@ from django.core import signing
 
 from accounts.models import User
 
-# A token in JSON and base64: an address, two numbers and a fingerprint.
-LONGEST = 2000
+# A token in JSON and base64: two addresses, two numbers and a fingerprint.
+LONGEST = 3000
 
 
 class InvalidLink(Exception):
@@ -54,7 +54,8 @@ SIGN_UP = Kind("verify", 3 * DAY_S)
 # An account and the fingerprint of its password. As long as mails are counted, so that nobody who uses these up keeps
 # somebody else from having a link that works.
 RESET = Kind("reset", DAY_S)
-# An account, the fingerprint of its password, the new address.
+# An account, the fingerprint of its password, the new address, and the one of now, for the page that asks: the front
+# end's src/links.ts reads it.
 ADDRESS = Kind("address", DAY_S)
 
 

@@ -34,12 +34,14 @@ def tell(user: User, about: str, **more: Any) -> None:
         want(about, user.email, link="", **more)
 
 
-def allowed(limits: tuple[Limit, ...], email: str, client: str) -> bool:
-    """Whether one more mail may go there. Nobody is told that it did not."""
+def allowed(limits: tuple[Limit, ...], email: str, place: str, asker: str = "") -> bool:
+    """Whether one more mail may go there. Nobody is told that it did not; but a place that asked for too many, whoever
+    they would go to, is (Throttled). `asker`: the account, where only who has one may ask."""
+    of_place, *of_address = limits
+    of_place.take(email, place)
     try:
-        of_client, of_address = limits
-        of_client.take(email, client)
-        of_address.take(email)
+        for limit in of_address:
+            limit.take(email, asker or place)
     except Throttled:
         return False
     return True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from common.events.outbox import emit
@@ -12,6 +13,9 @@ from django.dispatch import receiver
 from django.utils.crypto import get_random_string
 
 from accounts.names import shortened
+
+# What other services keep of an account.
+TOLD = ("email", "is_staff", "is_active")
 
 
 def normalised(email: str) -> str:
@@ -61,21 +65,57 @@ class User(AbstractUser):
         super().clean()
         self.email = normalised(self.email)
 
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> User:
+        user = super().from_db(db, field_names, values)
+        user._remember()
+        return user
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._remember(kwargs.get("fields"))
+
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Of an account that was read, only what was changed since is written, whoever saves it (Django's own forms
+        do, too): what somebody else did meanwhile, a new password or a lost right, stays."""
         self.email = normalised(self.email)
-        before = self._told() if self.pk and kwargs.get("update_fields") != ["last_login"] else None
+        if self._state.adding:
+            super().save(*args, **kwargs)
+        else:
+            if kwargs.get("update_fields") is None:
+                kwargs["update_fields"] = self._changed()
+            self._save_and_tell(*args, **kwargs)
+        self._remember(kwargs.get("update_fields"))
+
+    def _save_and_tell(self, *args: Any, **kwargs: Any) -> None:
+        before = self._told() if set(TOLD) & set(kwargs["update_fields"]) else None
         super().save(*args, **kwargs)
-        if before is not None and before != self.told():
-            emit("account.changed", self.person(), account=self.told())
+        if before is not None:
+            now = User.objects.get(pk=self.pk)
+            if before != now.told():
+                emit("account.changed", now.person(), account=now.told())
 
     def _told(self) -> dict[str, Any] | None:
+        """Of the row as it is, locked until the commit."""
         kept = User.objects.select_for_update().filter(pk=self.pk).first()
         return kept and kept.told()
 
+    def _remember(self, only: Collection[str] | None = None) -> None:
+        held = self._held()
+        self._read = held if only is None else {**self._read, **{name: held[name] for name in only}}
+
+    def _changed(self) -> list[str]:
+        return [name for name, value in self._held().items() if name not in self._read or self._read[name] != value]
+
+    def _held(self) -> dict[str, Any]:
+        """What is in memory: a field may have been left for later."""
+        names = [field.attname for field in self._meta.concrete_fields if not field.primary_key]
+        return {name: self.__dict__[name] for name in names if name in self.__dict__}
+
     def told(self) -> dict[str, Any]:
         """What other services keep of an account, as far as it was ever said."""
-        return {"id": self.pk, "email": self.email, "is_staff": self.is_staff, "is_active": self.is_active}
+        return {"id": self.pk, **{name: getattr(self, name) for name in TOLD}}
 
     @property
     def shown_name(self) -> str:
@@ -122,3 +162,11 @@ class Attempt(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["what", "email", "client"], name="attempt_from")]
+
+
+class AppliedSecret(models.Model):
+    """The superuser that the environment named last: address, password as a hash, and whose it became."""
+
+    email = models.CharField(max_length=254)
+    hashed = models.CharField(max_length=128)
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True)

@@ -11,7 +11,7 @@ import jwt
 from accounts import sessions, tokens
 from accounts.cookies import REFRESH_COOKIE
 from accounts.management.commands.prepare import ensure_superuser
-from accounts.models import RefreshToken, SignIn, User
+from accounts.models import AppliedSecret, RefreshToken, SignIn, User
 from common.authentication import ACCESS_COOKIE
 from common.testing import HOST, ORIGIN, ServiceTest, browser, forged_tokens
 from common.testing import token as token_of
@@ -293,6 +293,59 @@ class Superuser(AccountTest):
         self.assertEqual(ensure_superuser(EMAIL, second), "updated")
         user = User.objects.get()
         self.assertTrue(user.is_superuser and user.is_staff and user.verified and user.check_password(second))
+
+    def test_a_password_that_they_chose_stays_until_the_secret_is_another(self) -> None:
+        ensure_superuser(EMAIL, "first secret")
+        self.login(password="first secret")  # noqa: S106
+        self.post("password", current="first secret", password=PASSWORD)
+        self.assertEqual(ensure_superuser(EMAIL, "first secret"), "unchanged")
+        self.assertTrue(User.objects.get().check_password(PASSWORD))
+        self.assertEqual(ensure_superuser(EMAIL, "second secret"), "updated")
+        self.assertEqual(ensure_superuser(EMAIL, "second secret"), "unchanged")
+        self.assertTrue(User.objects.get().check_password("second secret"))
+        self.assertNotIn("second secret", str(AppliedSecret.objects.values()))
+
+    def test_whoever_moved_to_another_address_is_no_second_one(self) -> None:
+        ensure_superuser(EMAIL, "first secret")
+        user = User.objects.get()
+        user.email = "new@example.org"
+        user.save()
+        self.assertEqual(ensure_superuser(EMAIL, "first secret"), "unchanged")
+        self.assertEqual(ensure_superuser(EMAIL, "second secret"), "updated")
+        self.assertTrue(User.objects.get().check_password("second secret"))
+
+    def test_of_a_release_before_it_is_brought_to_the_secret_once(self) -> None:
+        User.objects.create_superuser(EMAIL, "of before")
+        self.assertEqual(ensure_superuser(EMAIL, "first secret"), "updated")
+        self.assertTrue(User.objects.get().check_password("first secret"))
+
+    def test_another_address_in_the_environment_is_another_account(self) -> None:
+        """As where a backup of one site starts another: its people are there, its administrator's address is not."""
+        for restored in (True, False):
+            with self.subTest(restored=restored):
+                User.objects.create_superuser("other@example.org", "of before")
+                if not restored:
+                    ensure_superuser(EMAIL, "first secret")
+                    ensure_superuser("other@example.org", "of before")
+                self.assertEqual(ensure_superuser(EMAIL, "second secret"), "created" if restored else "updated")
+                self.assertTrue(User.objects.get(email=EMAIL).check_password("second secret"))
+                self.assertTrue(User.objects.get(email="other@example.org").check_password("of before"))
+                User.objects.all().delete()
+                AppliedSecret.objects.all().delete()
+
+    def test_where_nobody_is_left_who_can_there_is_one_again(self) -> None:
+        ensure_superuser(EMAIL, "first secret")
+        for lost in ({"is_active": False}, {"is_superuser": False}, {"is_staff": False}):
+            User.objects.update(**lost)
+            self.assertEqual(ensure_superuser(EMAIL, "first secret"), "updated", lost)
+            user = User.objects.get()
+            self.assertTrue(user.is_superuser and user.is_active and user.is_staff)
+        User.objects.all().delete()
+        self.assertEqual(ensure_superuser(EMAIL, "first secret"), "created")
+        User.objects.create_superuser("other@example.org", PASSWORD)
+        User.objects.filter(email=EMAIL).update(is_superuser=False)
+        self.assertEqual(ensure_superuser(EMAIL, "second secret")[:10], "left alone", "somebody took the right away")
+        self.assertFalse(User.objects.get(email=EMAIL).is_superuser)
 
     def test_the_admin_shows_and_changes_who_is_verified(self) -> None:
         ensure_superuser("root@example.org", PASSWORD)

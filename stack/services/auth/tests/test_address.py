@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from accounts.models import SignIn, User
+from accounts.links import ADDRESS, fingerprint
+from accounts.models import Attempt, SignIn, User
 from common.testing import browser
 from django.core import signing
 from django.utils import timezone
@@ -127,6 +130,17 @@ class SignUp(MailedTest):
             )
         self.assertEqual(len(self.mails("sign_up")), 10)
 
+    def test_one_place_has_thirty_an_hour_sent_whoever_they_go_to(self) -> None:
+        asked = [self.post(("register", "password/reset")[n % 2], email=f"{n}@example.org") for n in range(32)]
+        self.assertEqual([one.status_code for one in asked], [202] * 30 + [429] * 2)
+        self.assertEqual(len(self.mails()), 30)
+        self.account()
+        self.login()
+        self.assertEqual(self.post("email", email="new@example.org", password=PASSWORD).status_code, 429)
+        elsewhere = {"x-forwarded-for": "192.0.2.1"}
+        self.page.post(f"{AT}register/", {"email": "eve@example.org"}, format="json", headers=elsewhere)
+        self.assertEqual(self.mails()[-1]["to"], "eve@example.org", "and what was refused cost nobody a mail")
+
     def test_the_mail_and_what_it_is_about_are_one(self) -> None:
         with mock.patch("accounts.mails.emit", side_effect=OSError), self.assertRaises(OSError):
             self.post("register", email=EMAIL)
@@ -162,6 +176,47 @@ class Password(MailedTest):
     def test_whoever_tried_too_often_and_then_chose_another_gets_in_at_once(self) -> None:
         for _ in range(11):
             self.login(password="what was it")  # noqa: S106
+        self.assertEqual(self.login().status_code, 429)
+        self.post("password/reset/confirm", token=self.reset_token(), password=NEW)
+        self.assertEqual(self.login(password=NEW).status_code, 200)
+
+    def ask_everywhere(self, email: str = EMAIL) -> int:
+        """A stranger uses up all mails; how many went."""
+        before = len(self.mails())
+        for number in range(12):
+            headers = {"x-forwarded-for": f"192.0.2.{number}"}
+            browser().post(f"{AT}password/reset/", {"email": email}, format="json", headers=headers)
+        return len(self.mails()) - before
+
+    def test_nobody_is_kept_out_whose_mails_a_stranger_used_up(self) -> None:
+        """Links go on working, but for what ends them: then mails are there again."""
+        self.login()
+        for ends in ("reset", "password", "address", "sign_up"):
+            with self.subTest(ends):
+                email = {"address": "new@example.org", "sign_up": "bob@example.org"}.get(ends, EMAIL)
+                Attempt.objects.all().delete()
+                self.assertEqual(self.ask_everywhere(email), 10)
+                for _ in range(3):
+                    self.post("password/reset", email=email)
+                if ends == "reset":
+                    token = self.token_of("reset", "reset")
+                    self.post("password/reset/confirm", token=token, password=NEW)
+                elif ends == "password":
+                    self.login(password=NEW)
+                    self.post("password", current=NEW, password=PASSWORD)
+                elif ends == "address":
+                    self.post("email", email=email, password=PASSWORD)
+                    self.post("email/confirm", token=self.token_of("address", "address"))
+                else:
+                    self.post("verify", token=self.invite(email), password=PASSWORD)
+                before = len(self.mails("reset"))
+                self.post("password/reset", email=email)
+                self.assertEqual(len(self.mails("reset")), before + 1)
+
+    def test_whoever_chose_another_is_known_where_everybody_is_kept_out(self) -> None:
+        for number in range(100):
+            guess = {"email": EMAIL, "password": "no"}
+            browser().post(f"{AT}login/", guess, format="json", headers={"x-forwarded-for": f"192.0.2.{number}"})
         self.assertEqual(self.login().status_code, 429)
         self.post("password/reset/confirm", token=self.reset_token(), password=NEW)
         self.assertEqual(self.login(password=NEW).status_code, 200)
@@ -218,6 +273,24 @@ class Address(MailedTest):
         self.assertEqual(self.login("new@example.org").json()["user"]["email"], "new@example.org")
         self.assertEqual(self.login().status_code, 401)
 
+    def test_mail_and_page_say_which_account_moves(self) -> None:
+        self.ask()
+        self.assertEqual(self.mails("address")[0]["old"], EMAIL)
+        said = self.token_of("address", "address").partition(":")[0]
+        shown = json.loads(urlsafe_b64decode(said + "=" * (-len(said) % 4)))
+        self.assertEqual(shown[2:], ["new@example.org", EMAIL], "as src/links.ts reads it")
+
+    def test_the_longest_addresses_fit(self) -> None:
+        long = [f"a@{'.'.join([letter * 60] * 2)}.org" for letter in "\u00fc\u00f6"]
+        User.objects.update(email=long[0])
+        self.assertEqual(self.ask(long[1]), 202)
+        answer = self.post("email/confirm", token=self.token_of("address", "address"))
+        self.assertEqual((answer.status_code, answer.json()), (200, {"email": long[1]}))
+
+    def test_a_link_of_the_release_before_works(self) -> None:
+        token = ADDRESS.token(self.user.pk, fingerprint(self.user), "new@example.org")
+        self.assertEqual(self.post("email/confirm", token=token).status_code, 200)
+
     def test_another_password_ends_the_link(self) -> None:
         self.ask()
         self.post("password", current=PASSWORD, password=NEW)
@@ -229,6 +302,19 @@ class Address(MailedTest):
         self.assertEqual([mail["to"] for mail in self.mails("address_taken")], ["bob@example.org"])
         self.account("new@example.org")  # meanwhile
         self.assertEqual(self.post("email/confirm", token=self.token_of("address", "address")).status_code, 400)
+
+    def test_who_has_mails_sent_there_keeps_nobody_else_from_moving_there(self) -> None:
+        for number in range(2):
+            thief = browser()
+            self.account(f"thief-{number}@example.org")
+            self.login(f"thief-{number}@example.org", page=thief)
+            for _ in range(20):
+                Attempt.objects.filter(what="address").delete()  # an hour later
+                self.post("email", thief, email="new@example.org", password=PASSWORD)
+        self.assertEqual(len(self.mails("address")), 20)
+        self.ask()
+        self.assertEqual(self.post("email/confirm", token=self.token_of("address", "address")).status_code, 200)
+        self.assertEqual(len(self.mails("address_changed")), 1)
 
     def test_whoever_never_proved_it_gives_way(self) -> None:
         squatter = User.objects.create_user("new@example.org", "the stranger's 42", last_login=timezone.now())

@@ -83,6 +83,29 @@ class Attempts(AccountTest):
         self.assertEqual(self.tries(PASSWORD, "2001:db8:1:2:ffff::1"), 429)
         self.assertEqual(self.tries(PASSWORD, "2001:db8:1:3::1"), 200)
 
+    def test_a_hundred_from_everywhere_close_it_to_places_that_never_logged_in(self) -> None:
+        mine = browser()
+        self.assertEqual(self.tries(PASSWORD, THERE, mine), 200)
+        for number in range(100):
+            self.assertEqual(self.tries("no", f"203.0.113.{number // 10}"), 401)
+        with self.assertLogs("accounts.attempts", "WARNING") as logged:
+            self.assertEqual(self.tries(PASSWORD, HERE), 429)
+        said = logged.records[0]
+        self.assertEqual(said.data, {"account": User.objects.get(email=EMAIL).pk})  # type: ignore[attr-defined]
+        self.assertEqual(self.at_the_admin(PASSWORD, HERE).status_code, 200, "not let in there either")
+        self.assertEqual(self.tries(PASSWORD, HERE, mine), 200, "a device that is known")
+        self.assertEqual(self.tries("no", HERE, email="bob@example.org"), 401, "another account")
+        Attempt.objects.update(at=timezone.now() - timedelta(minutes=16))
+        self.assertEqual(self.tries(PASSWORD, HERE), 200)
+
+    def test_what_known_devices_try_closes_it_to_nobody(self) -> None:
+        for _ in range(11):
+            mine = browser()
+            self.assertEqual(self.tries(PASSWORD, THERE, mine), 200)
+            for _ in range(AT_MOST):
+                self.tries("no", THERE, mine)
+        self.assertEqual(self.tries(PASSWORD, HERE), 200)
+
     def test_a_forged_cookie_is_no_device(self) -> None:
         for cookie in ("x", "a:b:c", "\xff"):
             page = browser()

@@ -6,10 +6,13 @@ import logging
 from typing import Any
 
 from accounts.models import User
+from common.events.models import Outbox
+from common.events.outbox import emit
 from django.contrib.auth.models import Group, Permission
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.test import TransactionTestCase
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from tests.test_accounts import EMAIL, PASSWORD, AccountTest, quick
@@ -127,3 +130,33 @@ class CapitalsOfBefore(TransactionTestCase):
         emails = set(User.objects.values_list("email", flat=True))
         self.assertEqual(emails, {"bob@example.org", "Eve@example.org", "eve@example.org"})
         old.objects.create(email="new@example.org", password="x")  # noqa: S106 - by the release before
+
+
+@quick
+class AccountsOfBefore(TransactionTestCase):
+    def test_what_they_are_is_told_once(self) -> None:
+        """Of a release that said nothing when somebody left or lost a right."""
+        before = [("accounts", "0003_places_and_addresses")]
+        executor = MigrationExecutor(connection)
+        executor.migrate(before)
+        self.addCleanup(lambda: MigrationExecutor(connection).migrate(executor.loader.graph.leaf_nodes()))
+        old = executor.loader.project_state(before).apps.get_model("accounts", "User")
+        rows = [old(email=f"{number}@example.org", password="x") for number in range(2500)]  # noqa: S106
+        old.objects.bulk_create([*rows, old(email=EMAIL, password="x", is_staff=True, is_active=False)])  # noqa: S106
+        with CaptureQueriesContext(connection) as asked:
+            MigrationExecutor(connection).migrate([("accounts", "0004_told_once")])
+        self.assertLess(len([one for one in asked if "events_outbox" in one["sql"]]), 100)
+        told = {row.topic: 0 for row in Outbox.objects.all()}
+        self.assertEqual((list(told), Outbox.objects.count()), (["account.changed"], 2501))
+        user = User.objects.get(email=EMAIL)
+        said = Outbox.objects.get(event__actor__id=user.pk)
+        facts = {"id": user.pk, "email": EMAIL, "is_staff": True, "is_active": False}
+        self.assertEqual((said.event["id"], said.left_at), (str(said.event_id), None))
+        with transaction.atomic():
+            emit("account.changed", user.person(), account=user.told())
+        live = Outbox.objects.last()
+        assert live is not None
+        self.assertEqual(said.event["data"]["account"], facts)
+        for name in ("topic", "request_id", "actor", "data"):
+            self.assertEqual(said.event[name], live.event[name])
+        self.assertLessEqual(said.event["at"], live.event["at"])

@@ -65,7 +65,7 @@ def _drain(broker: Connection) -> None:
 def _receive(message: Any) -> None:
     try:
         (event,), *_ = message.payload
-        outcome = delivery.deliver(event, message.headers.get("tried"))
+        outcome = delivery.received(event, message.delivery_info, message.headers.get("tried"))
     except Exception:
         log.exception("message that cannot be handled goes to the dead letters")
         outcome = delivery.Outcome.DEAD

@@ -37,6 +37,17 @@ class Outcome(Enum):
     DEAD = "to the dead letters"
 
 
+def received(event: Any, delivery_info: dict[str, Any], tried: Any = 0) -> Outcome:
+    """The broker lets a service publish under routing keys of its own alone, so the topic must be that; or the queue's
+    own name, by which events come back from the retry queue. Anything else says what its sender may not say."""
+    key = delivery_info.get("routing_key")
+    if not key or key not in (_facts(event)["topic"], settings.EVENT_QUEUE):
+        facts = {**_facts(event), "routing_key": key}
+        log.error("event of another topic than it came by goes to the dead letters", extra={"data": facts})
+        return Outcome.DEAD
+    return deliver(event, tried)
+
+
 def deliver(event: Any, tried: Any = 0, sleep: Callable[[float], None] = time.sleep) -> Outcome:
     """`tried`: the header of that name, how often it failed before."""
     deadline = time.monotonic() + HOLD_S

@@ -67,7 +67,7 @@ app.conf.update(
 
 @app.task(name=publisher.TASK, bind=True)
 def handle(task: Task, event: Any) -> None:
-    outcome = delivery.deliver(event, task.request.get("tried"))
+    outcome = delivery.received(event, task.request.delivery_info or {}, task.request.get("tried"))
     if outcome is not delivery.Outcome.DONE:
         raise Reject(outcome.value, requeue=outcome is delivery.Outcome.AGAIN)
 

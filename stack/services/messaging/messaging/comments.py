@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from common.events.outbox import emit
+from common.locks import one_at_a_time
 from common.tokens import Person
 from django.db import connection, transaction
 
@@ -19,7 +20,9 @@ EXCERPT = 200
 def post(ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID | None) -> tuple[Comment, bool]:
     """The comment, and False when it was there already."""
     with transaction.atomic():
-        _one_at_a_time(ticket["id"])
+        # Otherwise a comment could become visible after one with a later id, and whoever reads on from the last id that
+        # they know would miss it.
+        one_at_a_time(ticket["id"])
         if client_id and (known := _sent_before(ticket["id"], author, client_id)):
             return known, False
         comment = Comment.objects.create(
@@ -34,15 +37,6 @@ def post(ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID
             participants=_participants(ticket["id"]),
         )
     return comment, True
-
-
-def _one_at_a_time(ticket: int) -> None:
-    """Until the commit. Otherwise a comment could become visible after one with a later id, and whoever reads on from
-    the last id that they know would miss it."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            # Negative: other locks of this database are positive numbers.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [-ticket])
 
 
 def _sent_before(ticket: int, author: Person, client_id: uuid.UUID) -> Comment | None:

@@ -12,10 +12,11 @@ from typing import Any
 
 from common.authentication import ACCESS_COOKIE
 from common.testing import ORIGIN, forged_tokens, token
+from common.tests.postgres import Postgres, binaries, eventually
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from tests.world import COLLEAGUE, OWNER, STRANGER, Neighbours, Postgres, Service, binaries, eventually
+from tests.world import COLLEAGUE, OWNER, STRANGER, Neighbours, Service
 
 PROGRAMS = binaries()
 COMMENTS = "/api/messaging/tickets/7/comments/"

@@ -44,9 +44,11 @@ def _no_account(data: dict[str, Any]) -> str:
 
 
 def _address(data: dict[str, Any]) -> str:
+    # an event of the release before does not say which
+    which = f"the account {one_line(data['old'])}" if data.get("old") else "your account"
     return (
-        f"Please confirm that your account moves to this address by opening this link within a day:\n\n{data['link']}"
-        f"\n\n{_NOT_YOU}"
+        f"Please confirm that {which} moves to this address by opening this link within a day:\n\n{data['link']}"
+        "\n\nIf that is not your account, do nothing: without this link nothing happens."
     )
 
 
@@ -62,7 +64,10 @@ def _password_changed(data: dict[str, Any]) -> str:
 
 
 def _address_changed(data: dict[str, Any]) -> str:
-    return f"Your account moved from this address to {one_line(data['new'])}.\n\n{_ALARM}"
+    return (
+        f"Your account moved from this address to {one_line(data['new'])}.\n\nIf that was not you, somebody else has "
+        "your account, and mails about it no longer come here: write to the administrator of this site at once."
+    )
 
 
 _TEXTS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {

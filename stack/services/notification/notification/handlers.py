@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.events import accounts
+from common.locks import one_at_a_time
 
 from notification import account_mails, texts
 from notification.models import Assignment, Gone, Mail, Notification
@@ -39,6 +40,7 @@ def ticket_created(event: Event) -> None:
 def ticket_deleted(event: Event) -> None:
     """Nothing of it stays readable: no title, no excerpt, no mail that waits."""
     ticket = event["data"]["ticket"]["id"]
+    one_at_a_time(ticket)
     Gone.objects.get_or_create(pk=ticket)
     Assignment.objects.filter(pk=ticket).delete()
     told = Notification.objects.filter(ticket_id=ticket)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.locks import one_at_a_time
 from django.conf import settings
 from django.db import transaction
 
@@ -16,6 +17,8 @@ TEXT = 500
 
 def tell(event: dict[str, Any], person: dict[str, Any], message: Message) -> None:
     """Once, however often it is called for the same event and person."""
+    if message.ticket is not None:
+        one_at_a_time(message.ticket)  # handlers.ticket_deleted sees either all of it or keeps it away
     if Gone.objects.filter(pk=message.ticket).exists():
         return
     Notification.objects.get_or_create(

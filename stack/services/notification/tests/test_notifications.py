@@ -137,6 +137,22 @@ class WhoIsTold(NotificationTest):
                 )
         self.assertEqual(Notification.objects.count(), 0)
 
+    def test_whoever_lost_the_address_is_told_what_still_works(self) -> None:
+        """A new password would be mailed to whom has the account now."""
+        told = event("account.mail_wanted", OWNER, about="address_changed", to="1@example.org", link="", new="e@x.org")
+        inbox.handle(told)
+        body = Mail.objects.get().body
+        self.assertNotIn("ask for a new password", body)
+        self.assertIn("administrator", body)
+        self.assertIn("e@x.org", body)
+
+    def test_a_mail_to_a_new_address_says_which_account_moves(self) -> None:
+        for old, said in (("bob@x.org", "the account bob@x.org"), (None, "your account")):
+            more = {"old": old} if old else {}
+            to = f"{len(more)}@example.org"
+            inbox.handle(event("account.mail_wanted", OWNER, about="address", to=to, link="https://x/", **more))
+            self.assertIn(said, Mail.objects.get(to=to).body)
+
     def test_titles_and_comments_stay_text(self) -> None:
         hostile = {**TICKET, "title": "Hi\r\nBcc: all@example.org\x1b[2J\u202e" + "x" * 200}
         inbox.handle(commented(TALKER, "line\n.\n\x00 next {{7*7}}", hostile))

@@ -11,12 +11,12 @@ from unittest import mock
 
 from common.events import inbox, publisher
 from common.events.models import Outbox
-from common.testing import ServiceTest, token
+from common.testing import WithPeople, token
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
-from django.test import override_settings
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.test import TestCase, TransactionTestCase, override_settings
 from django.utils import timezone
 from tickets.models import Attachment, Ticket
 from tickets.views import shown_name
@@ -24,7 +24,7 @@ from tickets.views import shown_name
 OWNER, STRANGER, COLLEAGUE = 1, 2, 3
 
 
-class TicketTest(ServiceTest):
+class WithTickets(WithPeople):
     def setUp(self) -> None:
         super().setUp()
         self.media = self.enterContext(tempfile.TemporaryDirectory())
@@ -39,6 +39,10 @@ class TicketTest(ServiceTest):
         upload = SimpleUploadedFile("x", content)
         upload._name = name  # past the cleaning that Django does
         return self.api(OWNER).post(f"/api/tickets/{ticket}/attachments/", {"file": upload}, format="multipart")
+
+
+class TicketTest(WithTickets, TestCase):
+    pass
 
 
 class Rights(TicketTest):
@@ -125,6 +129,45 @@ class Files(TicketTest):
         self.assertEqual(self.attach(ticket).status_code, 201)
 
 
+class WhenTheDatabaseBreaks(WithTickets, TransactionTestCase):
+    """While it says that the upload is kept: whether it is, only the row tells."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.ticket = self.opened()
+
+    def files(self) -> list[Path]:
+        return [path for path in Path(self.media).rglob("*") if path.is_file()]
+
+    def upload(self, answered: type[Exception], *, committed: bool) -> int:
+        real, broken = connection.commit, []
+
+        def commit() -> None:
+            if committed or broken:
+                real()
+            if not broken:
+                broken.append(True)
+                raise answered("server closed the connection unexpectedly")
+
+        with mock.patch.object(connection, "commit", commit), self.assertLogs("common.middleware"):
+            return int(self.attach(self.ticket).status_code)
+
+    def test_the_file_stays_where_the_row_does_and_goes_where_it_does_not(self) -> None:
+        for answered, committed in ((OperationalError, True), (OperationalError, False), (InterfaceError, True)):
+            with self.subTest(answered=answered, committed=committed):
+                self.assertEqual(self.upload(answered, committed=committed), 503)
+                self.assertEqual((Attachment.objects.count(), len(self.files())), (committed, committed))
+                Attachment.objects.all().delete()
+                for path in self.files():
+                    path.unlink()
+
+    def test_it_stays_where_nobody_can_say(self) -> None:
+        for number, away in enumerate((OperationalError, InterfaceError), start=1):
+            with mock.patch.object(Attachment.objects, "filter", side_effect=away), self.assertLogs("tickets.views"):
+                self.upload(OperationalError, committed=True)
+            self.assertEqual(len(self.files()), number)
+
+
 class Records(TicketTest):
     def test_only_staff_delete_and_then_nobody_sees_anything_of_it(self) -> None:
         ticket = self.opened(title="Secret")
@@ -161,6 +204,13 @@ class Records(TicketTest):
         (told,) = self.events("ticket.updated")
         changes = {"title": {"from": "Printer", "to": "Scanner"}, "priority": {"from": "low", "to": "high"}}
         self.assertEqual(told["data"]["changes"], changes)
+
+    def test_of_a_long_text_its_beginning_and_length_are_told(self) -> None:
+        ticket = self.opened(description="x" * 20_000)
+        self.api(OWNER).patch(f"/api/tickets/{ticket}/", {"description": "y" * 200}, format="json")
+        (told,) = self.events("ticket.updated")
+        change = {"from": "x" * 200, "from_length": 20_000, "to": "y" * 200}
+        self.assertEqual(told["data"]["changes"], {"description": change})
 
 
 class Workflow(TicketTest):

@@ -26,5 +26,7 @@ def follow(event: dict[str, Any]) -> None:
 def account_changed(event: dict[str, Any]) -> None:
     account = accounts.note(event)
     if account is not None:
-        Ticket.objects.filter(owner_id=account.pk).update(owner_email=account.email)
-        Ticket.objects.filter(assignee_id=account.pk).update(assignee_email=account.email)
+        # most of what is told at an upgrade is known already
+        email = account.email
+        Ticket.objects.filter(owner_id=account.pk).exclude(owner_email=email).update(owner_email=email)
+        Ticket.objects.filter(assignee_id=account.pk).exclude(assignee_email=email).update(assignee_email=email)

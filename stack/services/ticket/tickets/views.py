@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from common.events.outbox import emit
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -26,6 +27,8 @@ from rest_framework.views import APIView
 
 from tickets.models import Attachment, Status, Ticket, stored_name
 from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer, UploadSerializer
+
+log = logging.getLogger(__name__)
 
 
 class TooLarge(APIException):
@@ -46,6 +49,14 @@ def facts(ticket: Ticket) -> dict[str, Any]:
 
 # What a PATCH may change; each change is told, so that it stands in the history.
 EDITABLE = ("title", "description", "priority")
+
+
+EXCERPT = 200
+
+
+def excerpt(name: str, text: str) -> dict[str, Any]:
+    """What is kept of it for ever: of a long one the beginning, and how long it was."""
+    return {name: text} if len(text) <= EXCERPT else {name: text[:EXCERPT], f"{name}_length": len(text)}
 
 
 class Closed(APIException):
@@ -107,7 +118,7 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
         before = {name: getattr(ticket, name) for name in EDITABLE}
         ticket = serializer.save()
         changes = {
-            name: {"from": old, "to": getattr(ticket, name)}
+            name: excerpt("from", old) | excerpt("to", getattr(ticket, name))
             for name, old in before.items()
             if old != getattr(ticket, name)
         }
@@ -133,7 +144,7 @@ class Attachments(APIView):
             raise ValidationError({"file": ["send one as multipart/form-data"]})
         if (upload.size or 0) > settings.ATTACHMENT_BYTES:
             raise TooLarge
-        with kept_if_all_goes_well() as files, transaction.atomic():
+        with kept_if_all_goes_well(pk) as files, transaction.atomic():
             # Locked, so that two uploads at once do not both become the last one allowed.
             ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk, deleted_at=None)
             refuse_closed(request, ticket)
@@ -148,15 +159,29 @@ class Attachments(APIView):
 
 
 @contextmanager
-def kept_if_all_goes_well() -> Iterator[list[str]]:
-    """Files whose names are put into the list go again when their transaction does not come to its end."""
+def kept_if_all_goes_well(ticket: int) -> Iterator[list[str]]:
+    """Files whose names are put into the list go again when their transaction does not come to its end. Where the
+    connection broke, it may have: the row tells, and where that cannot be asked the file stays."""
     names: list[str] = []
     try:
         yield names
-    except BaseException:
+    except BaseException as error:
         for name in names:
-            default_storage.delete(name)
+            if not (isinstance(error, (InterfaceError, OperationalError)) and _may_be_kept(ticket, name)):
+                default_storage.delete(name)
         raise
+
+
+def _may_be_kept(ticket: int, name: str) -> bool:
+    close_old_connections()  # what broke is not asked again
+    try:
+        with transaction.atomic():
+            # waits for the transaction that broke off, which holds this lock as long as it may still be committed
+            Ticket.objects.select_for_update().filter(pk=ticket).first()
+            return Attachment.objects.filter(ticket=ticket, file=name).exists()
+    except Error as error:
+        log.warning("a file stays though its row may not: %s: %s", name, error)
+        return True
 
 
 class OneAttachment(APIView):

@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from amqp.exceptions import AMQPError
-from common.events import delivery, inbox, publisher
+from common.events import delivery, inbox, publisher, worker
 from common.events.consumer import _receive
 from common.events.delivery import DELAYS_S, Outcome, deliver
 from django.db import OperationalError
@@ -80,7 +80,7 @@ class Delivery(SimpleTestCase):
     def test_the_broker_is_answered_only_after_the_handler(self) -> None:
         answers: dict[Outcome, str] = {Outcome.DONE: "ack", Outcome.AGAIN: "requeue", Outcome.DEAD: "reject"}
         for outcome, answer in answers.items():
-            message = mock.Mock(payload=[[EVENT], {}, {}], headers={})
+            message = mock.Mock(payload=[[EVENT], {}, {}], headers={}, delivery_info={"routing_key": "ticket.created"})
             with mock.patch.object(delivery, "deliver", return_value=outcome):
                 _receive(message)
             self.assertEqual([call[0] for call in message.method_calls], [answer])
@@ -88,3 +88,37 @@ class Delivery(SimpleTestCase):
         with self.assertLogs("common.events.consumer", "ERROR"):
             _receive(unreadable)
         unreadable.reject.assert_called_once()
+
+
+# What came back from the retry queue has the name of its own.
+OWN = "workflow-events"
+
+
+class WhoSaysIt(SimpleTestCase):
+    """The broker lets each service use its own routing keys alone: a topic that is another one is forged."""
+
+    def setUp(self) -> None:
+        self.deliver = self.enterContext(mock.patch.object(delivery, "deliver", return_value=Outcome.DONE))
+
+    def by_the_consumer(self, key: Any) -> bool:
+        message = mock.Mock(payload=[[EVENT], {}, {}], headers={}, delivery_info={"routing_key": key})
+        _receive(message)
+        return [call[0] for call in message.method_calls] == ["ack"]
+
+    def by_the_worker(self, key: Any) -> bool:
+        return str(worker.handle.apply(args=[EVENT], routing_key=key).state) == "SUCCESS"
+
+    def test_a_forged_topic_goes_to_the_dead_letters_unread(self) -> None:
+        for receive in (self.by_the_consumer, self.by_the_worker):
+            self.assertTrue(receive("ticket.created") and receive(OWN))
+            self.deliver.reset_mock()
+            for forged in ("comment.created", "ticket.deleted", "ticket-events", "", None):
+                with self.subTest(forged), self.assertLogs("common.events", "ERROR") as logged:
+                    self.assertFalse(receive(forged))
+                self.assertIn("ticket.created", str(logged.records[0].data))  # type: ignore[attr-defined]
+            self.deliver.assert_not_called()
+
+    def test_so_does_what_is_no_event(self) -> None:
+        for garbage in (None, 5, [], {}, {"topic": []}):
+            with self.assertLogs("common.events", "ERROR"):
+                self.assertEqual(delivery.received(garbage, {"routing_key": "ticket.created"}), Outcome.DEAD)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timezone
 from typing import Any
 from unittest import mock
 
@@ -8,7 +9,9 @@ from common import remote
 from common.authentication import Unavailable
 from common.events import inbox
 from common.testing import ServiceTest
+from django.db import connection
 from django.http import Http404
+from django.test.utils import CaptureQueriesContext
 from workflow import flows
 from workflow.models import Entry, Flow, Move
 
@@ -201,6 +204,22 @@ class History(FlowTest):
         self.assertEqual(
             [one["data"] for one in entries[3:]], [{"from": None, "to": colleague}, {"from": colleague, "to": None}]
         )
+
+    def test_the_newest_are_shown_and_no_more_are_read(self) -> None:
+        self.started()
+        flow = Flow.objects.get()
+        facts: dict[str, Any] = {"by_id": OWNER, "by_email": "1@example.org"}
+        for number in range(1, 250):
+            at = datetime.fromtimestamp(1.8e9 + number, timezone.utc)
+            Entry.objects.create(ticket=TICKET, at=at, kind="attached", data={"name": str(number)}, **facts)
+            flow.history.create(version=number, transition="start", source_id="open", target_id="open", **facts)
+        with CaptureQueriesContext(connection) as asked:
+            seen = self.api(OWNER).get(PATH).json()
+        self.assertEqual([one["data"]["name"] for one in seen["entries"]], [str(one) for one in range(50, 250)])
+        moves = [str(datetime.fromisoformat(one["at"])) for one in seen["history"]]
+        self.assertEqual((len(moves), moves), (200, sorted(moves)))
+        of_the_past = [one["sql"] for one in asked if "workflow_entry" in one["sql"] or "workflow_move" in one["sql"]]
+        self.assertTrue(len(of_the_past) == 2 and all("LIMIT 200" in sql for sql in of_the_past), of_the_past)
 
     def test_a_deletion_is_kept_though_nobody_sees_it_here(self) -> None:
         self.started()

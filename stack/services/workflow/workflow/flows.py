@@ -45,8 +45,8 @@ def ended(ticket: dict[str, Any], at: datetime) -> None:
 @transaction.atomic
 def moved_to(person: int, email: str) -> None:
     """Somebody has another address. No change of a ticket: who keeps it as well is told by auth-service, too."""
-    Flow.objects.filter(owner_id=person).update(owner_email=email)
-    Flow.objects.filter(assignee_id=person).update(assignee_email=email)
+    Flow.objects.filter(owner_id=person).exclude(owner_email=email).update(owner_email=email)
+    Flow.objects.filter(assignee_id=person).exclude(assignee_email=email).update(assignee_email=email)
 
 
 def possible(flow: Flow, person: Person) -> list[Transition]:

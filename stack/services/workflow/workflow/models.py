@@ -36,6 +36,10 @@ class Transition(models.Model):
         return person.is_staff or (self.owner_may and flow.owner_id == person.id)
 
 
+# Of each, what a page shows, the oldest of them first: it asks every few seconds.
+NEWEST = 200
+
+
 class Flow(HasPeople):
     """One ticket on its way. It stays when the ticket is gone: a late event must not start it again."""
 
@@ -56,11 +60,20 @@ class Flow(HasPeople):
             models.CheckConstraint(condition=Q(version__gte=1), name="flow_version_from_1"),
             models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="flow_assignee_whole"),
         )
+        # For each account that changed, and at an upgrade for all of them.
+        indexes = (
+            models.Index(fields=("owner_id",), name="flow_of_owner"),
+            models.Index(fields=("assignee_id",), name="flow_of_assignee", condition=~Q(assignee_id=None)),
+        )
 
     @property
-    def entries(self) -> models.QuerySet[Entry]:
+    def moves(self) -> list[Move]:
+        return self.history.order_by("-version")[:NEWEST][::-1]
+
+    @property
+    def entries(self) -> list[Entry]:
         """No key of the database leads there: an event may come before the flow."""
-        return Entry.objects.filter(ticket=self.ticket)
+        return Entry.objects.filter(ticket=self.ticket).order_by("-at", "-id")[:NEWEST][::-1]
 
 
 class Move(models.Model):
@@ -92,7 +105,8 @@ class Entry(models.Model):
     by_id = models.BigIntegerField()
     by_email = models.EmailField()
     kind = models.SlugField(max_length=16)
-    # Of an edit: field → {"from", "to"}; of an assignment: {"from", "to"}, people or null; of a file: {"name"}.
+    # Of an edit: field → {"from", "to"}, of long texts the beginning and {"from_length", "to_length"};
+    # of an assignment: {"from", "to"}, people or null; of a file: {"name"}.
     data = models.JSONField()
 
     class Meta:

@@ -79,7 +79,7 @@ class FlowSerializer(serializers.ModelSerializer[Flow]):
     step = StepSerializer()
     assignee = PersonSerializer(allow_null=True)
     transitions = serializers.SerializerMethodField()
-    history = MoveSerializer(many=True)
+    history = MoveSerializer(many=True, source="moves")
     entries = EntrySerializer(many=True)
 
     class Meta:
