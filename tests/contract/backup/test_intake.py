@@ -153,7 +153,7 @@ def test_what_filled_meanwhile_is_nobodys_to_replace(ours: Intake, theirs: Postg
     ours.database(NAME, pieces(dump(theirs)))
     ours.media("uploads", pieces(tar({"a": b""})))
     (tmp_path / "data" / "uploads" / "mine").touch()
-    with pytest.raises(ConflictError, match="^uploads is no longer empty"):
+    with pytest.raises(ConflictError, match=r"^uploads is no longer empty"):
         ours.commit(IntakeOrder((NAME,), ("uploads",), replace=(NAME,)))
     assert theirs.sql(NAME, "SELECT n FROM mine") == "1"
     (tmp_path / "data" / "uploads" / "mine").unlink()
