@@ -19,7 +19,9 @@ Made from the models in `bootstrap/settings/` by `make docs`. Settings stand in 
 folder, or in the file that `--config` names. A flag wins over the file, the file over the default. In the file,
 `stack`, `ssh_key`, `env_file`, `preview.env_file` and `acme.roots_file` are relative to its folder. An unknown name is
 an error (exit code 2), before anything is created. Only `domain` must be given. With `-e staging`, what
-`bootstrap.staging.yaml` says wins; `names`, `mail`, `env_file` and `env_from` count from that file alone.
+`bootstrap.staging.yaml` says wins; `names`, `mail`, `env_file` and `env_from` count from that file alone. A command
+that is given its domain reads it too. For a domain that no file names, `names`, `env_file` and `env_from` of a
+`bootstrap.yaml` with a `domain` of its own do not count.
 
 With `--cloud local`, `spaces.endpoint`, `spaces.region`, `acme` and `smtp` are the local cloud's, whatever the file
 says.

@@ -131,11 +131,12 @@ def deployed(here: Around) -> None:
 
 def facts(context: Context, settings: Settings, command: str) -> dict[str, str]:
     from bootstrap.deployment.recorder import whoever
-    from bootstrap.settings.layers import name_of
+    from bootstrap.settings.layers import name_of, naming
 
     # an image belongs to no domain
     site = {} if command == "image build" else {"DOMAIN": settings.domain, "NAMES": " ".join(settings.names)}
-    environment = {"ENVIRONMENT": name_of(context.config, context.over)} if context.over else {}
+    over = context.over or naming(context.config, settings.domain)
+    environment = {"ENVIRONMENT": name_of(context.config, over)} if over else {}
     return {
         **{f"BOOTSTRAP_{name}": value for name, value in (environment | site).items()},
         "BOOTSTRAP_COMMAND": command,

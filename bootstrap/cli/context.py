@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -88,7 +88,30 @@ class Context:
         """Flags (`overrides`; None means not given) over bootstrap.yaml over defaults."""
         from bootstrap.settings import load
 
-        return load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides, self.over)
+        settings = load(self.config, {"domain": domain, **overrides}, self.endpoints.overrides, self.over)
+        self._tell_whose(settings, overrides)
+        return settings
+
+    def _tell_whose(self, settings: Settings, given: Mapping[str, Any]) -> None:
+        """Once, where it is not what the file without an environment's name says."""
+        from bootstrap.settings import layers
+
+        if self.over or settings.is_preview or settings.domain in self._told:
+            return
+        self._told.add(settings.domain)
+        if over := layers.naming(self.config, settings.domain):
+            name = layers.name_of(self.config, over)
+            self.console.note(f"{settings.domain} is of the environment {name}: {over} counts, as with -e {name}")
+            return
+        left = [name for name in layers.not_of(self.config, settings.domain) if given.get(name) is None]
+        if left:
+            own = layers.read(self.config)["domain"]
+            what = f"{' and '.join(left)} of {self.config} {'are' if left[1:] else 'is'} of {own}"
+            self.console.note(f"{what}, and not for {settings.domain}")
+
+    @cached_property
+    def _told(self) -> set[str]:
+        return set()
 
     def one_of_all(self, domain: str) -> Environment:
         """Of any deployment of the account, whatever environment was chosen."""

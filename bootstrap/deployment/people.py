@@ -13,11 +13,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bootstrap.deployment import find
+from bootstrap.deployment import find, remote
 from bootstrap.deployment.environment import Environment
-from bootstrap.deployment.sshkey import fingerprint
+from bootstrap.deployment.sshkey import ensure, fingerprint
 from bootstrap.errors import UsageError
 from bootstrap.ports.cloud import SSHKey
+from bootstrap.ports.host import Host
+from bootstrap_agent.contract import answers
 
 # of an account's keys, those that came by `access add`
 NAMED = "bootstrap-access-"
@@ -96,6 +98,23 @@ def kept(env: Environment, keys: Sequence[SSHKey]) -> list[SSHKey]:
 
 def tag_of(env: Environment, md5: str) -> str:
     return find.tag(env.settings, f"{find.ACCESS}:{md5.replace(':', '-')}")
+
+
+def settle(env: Environment, host: Host) -> None:
+    """A droplet that was made some time ago lets in those whom a new one would, and nobody else."""
+    keys = kept(env, env.cloud.ssh_keys())
+    wanted = {" ".join(key.public_key.split()[:2]): plain(key) for key in keys}
+    try:
+        there = {one.public for one in on_droplet(remote.agent(host, answers.ACCESS_LIST).keys)}
+        if missing := wanted.keys() - there:
+            remote.agent(host, answers.ACCESS_ADD, stdin=answers.Access(tuple(wanted[one] for one in missing)))
+        if gone := there - wanted.keys() - {ensure(env.settings.ssh_key).public}:
+            remote.agent(host, answers.ACCESS_REMOVE, stdin=answers.Access(tuple(gone)))
+    except UsageError:
+        # an agent of an earlier image
+        env.progress.warn(
+            "the candidate's agent knows no access: whoever could log in when it was made can still log in there"
+        )
 
 
 def plain(key: SSHKey) -> str:

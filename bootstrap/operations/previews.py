@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from bootstrap.deployment import cost, find, zones
 from bootstrap.deployment.environment import Environment
-from bootstrap.errors import BootstrapError, NotFoundError, UsageError
+from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UsageError
 from bootstrap.operations import destroy
 from bootstrap.operations.create import plan
 from bootstrap.operations.create import run as creating
@@ -58,10 +58,16 @@ def create(env: Environment, lives: timedelta, now: datetime) -> Preview:
     """Makes it, or brings the stack's newest image to the one that is there; in both cases it lives from now on."""
     _check(env)
     planned = plan.check(env)
+    deployment = planned.deployment
+    if (deployment.exists or deployment.volume) and _until(env) is None:
+        domain = env.settings.domain
+        raise ConflictError(
+            f"{domain} is there, and no preview", f"bootstrap destroy {domain} --volume, if nobody needs it"
+        )
     until = now + lives
     _set(env, until)
     image = planned.image or plan.choose_image(env, planned.stack.name, planned.size)
-    if way.of(env, planned.deployment, image.id) == way.REDEPLOY:
+    if way.of(env, deployment, image.id) == way.REDEPLOY:
         redeploying.redeploy(env, image_id=image.id)
     else:
         creating.create(way.with_image(env, image.id))
@@ -75,15 +81,15 @@ def listed(cloud: Cloud, of: Callable[[str], Environment], below: str, now: date
 
 
 def delete(env: Environment) -> None:
-    """All of it, with its data. NotFoundError when there is none."""
+    """All of it, with its data. NotFoundError when there is none: what has the name of one alone is somebody's site."""
+    domain = env.settings.domain
     if not env.settings.is_preview:
-        raise UsageError(f"{env.settings.domain} is no preview", f"bootstrap destroy {env.settings.domain}")
-    known = bool(env.cloud.tags(find.tag(env.settings, f"{find.UNTIL}:")))
+        raise UsageError(f"{domain} is no preview", f"bootstrap destroy {domain}")
+    if _until(env) is None:
+        raise NotFoundError(f"there is no preview {domain}", "bootstrap preview list")
     try:
         destroy.destroy(env, volume=True, backups=False)
     except NotFoundError:
-        if not known:
-            raise
         # its create ended before it made anything
         find.forget_until(env)
 
@@ -95,12 +101,18 @@ def prune(
     now: datetime,
     failed: Callable[[BootstrapError], object],
 ) -> list[Preview]:
-    """Deletes those whose time is over. One that cannot be deleted must not keep the others: `failed` hears of it."""
+    """Deletes those whose time is over, when their turn comes: each takes minutes. One that cannot be deleted must not
+    keep the others: `failed` hears of it."""
     over = [one for one in listed(cloud, of, below, now) if one.is_over(now)]
     gone = []
     for one in over:
         try:
-            delete(of(one.domain))
+            env = of(one.domain)
+            until = _until(env)
+            if until is None or until > now:
+                # somebody else deleted it, or works with it again
+                continue
+            delete(env)
             gone.append(one)
         except BootstrapError as error:
             failed(error)
@@ -125,9 +137,13 @@ def _set(env: Environment, until: datetime) -> None:
     find.forget_until(env, but=fresh)
 
 
-def _known(cloud: Cloud) -> list[tuple[str, datetime]]:
+def _until(env: Environment) -> datetime | None:
+    return dict(_known(env.cloud, find.tag(env.settings, f"{find.UNTIL}:"))).get(env.settings.key)
+
+
+def _known(cloud: Cloud, begin: str = "bootstrap:") -> list[tuple[str, datetime]]:
     """Key → until when; of a preview whose time was changed by a command that was killed, the later one."""
-    matches = filter(None, map(_TAG.fullmatch, cloud.tags("bootstrap:")))
+    matches = filter(None, map(_TAG.fullmatch, cloud.tags(begin)))
     found = sorted((match[1], datetime.strptime(match[2], _TIME).replace(tzinfo=timezone.utc)) for match in matches)
     return list(dict(found).items())
 

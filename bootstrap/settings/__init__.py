@@ -235,17 +235,21 @@ class Settings(Strict):
 
 def load(file: Path, flags: Mapping[str, Any], endpoints: Mapping[str, Any], over: Path | None = None) -> Settings:
     """`endpoints` are the local cloud's: they win over the file, so a rehearsal never leaves this machine. `over` is
-    the file of an environment."""
+    the file of an environment; without one, it is that of the environment that names the domain."""
     given = {name: value for name, value in flags.items() if value is not None}
+    over = over or layers.naming(file, given.get("domain"))
     content = layers.read_over(file, over)
-    if over and given.get("domain") not in (None, content["domain"]):
+    layers.check_no_preview(content, layers.told_by(file, over)("domain"))
+    other = layers.plain(given.get("domain")) not in ("", layers.plain(content.get("domain")))
+    if over and other:
         what = f"{given['domain']} is not of the environment {layers.name_of(file, over)}"
         raise UsageError(f"{what}: {over} is of {content['domain']}", "leave out the domain, or -e")
     if "stack" in given:
         content["compose_files"] = compose_files(content, Path(given["stack"]))
-    if given.get("domain") not in (None, content.get("domain")):
+    if other:
         # they are of the file's own domain
-        content.pop("names", None)
+        for name in ("names", *layers.not_of(file, given["domain"])):
+            content.pop(name, None)
     content = layers.as_preview(content, given.get("domain") or content.get("domain"))
     merged = layers.merge(layers.merge(content, endpoints), given)
     # a misspelt `domain` is named as such first

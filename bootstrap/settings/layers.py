@@ -14,7 +14,8 @@ from bootstrap.errors import UsageError
 # what the file without an environment's name is called, where there is no environment of that name
 BASE = "production"
 # what belongs to one deployment and no other
-_OF_ONE = ("names", "env_file", "env_from")
+_VALUES = ("env_file", "env_from")
+_OF_ONE = ("names", *_VALUES)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -42,6 +43,35 @@ def name_of(file: Path, over: Path) -> str:
     return over.name.removeprefix(f"{file.stem}.").removesuffix(file.suffix)
 
 
+def naming(file: Path, domain: object) -> Path | None:
+    """The file of the environment that this is the domain of: with production's values, a staging would charge people.
+    None for the base file's own, and for one that no file names."""
+    wanted = plain(domain)
+    if not wanted or wanted == plain(read(file).get("domain")):
+        return None
+    files = {name: of_environment(file, name) for name in environments(file)}
+    found = [name for name, over in files.items() if plain(read(over).get("domain")) == wanted]
+    if len(found) > 1:
+        raise UsageError(f"{wanted} is of the environments {' and '.join(found)}", f"-e {found[0]}, or -e {found[1]}")
+    return files[found[0]] if found else None
+
+
+def not_of(file: Path, domain: object) -> list[str]:
+    """What the base file says of its own domain's values, where `domain` is another, which nothing else names."""
+    base = read(file)
+    other = plain(domain) not in ("", plain(base.get("domain")))
+    return [name for name in _VALUES if base.get("domain") and base.get(name)] if other else []
+
+
+def check_no_preview(content: Mapping[str, Any], file: Path) -> None:
+    """Where previews are, all is thrown away: what a file names stays."""
+    about, own = content.get("preview"), plain(content.get("domain"))
+    below = plain(about.get("domain")) if isinstance(about, Mapping) else ""
+    if below and own and f".{own}".endswith(f".{below}"):
+        what = f"{file}: domain: {content['domain']} lies where previews are thrown away"
+        raise UsageError(what, f"another `domain`, or another than {below} in `preview`")
+
+
 def read_over(file: Path, over: Path | None) -> dict[str, Any]:
     """What stands in both, the environment's winning. It must have a domain of its own, as it would be the base file's
     deployment otherwise, and it sends no mail unless it says so itself. The base file's names and values are not its:
@@ -54,7 +84,7 @@ def read_over(file: Path, over: Path | None) -> dict[str, Any]:
         raise UsageError(
             f"{over}: names no `domain`", "an environment has one of its own: `domain: staging.example.com`"
         )
-    if _plain(own["domain"]) == _plain(base.get("domain")):
+    if plain(own["domain"]) == plain(base.get("domain")):
         raise UsageError(f"{over}: domain: {own['domain']} is that of {file}", "an environment has one of its own")
     merged = merge({name: value for name, value in base.items() if name not in _OF_ONE}, own)
     return {**merged, "mail": own.get("mail", False)}
@@ -63,7 +93,7 @@ def read_over(file: Path, over: Path | None) -> dict[str, Any]:
 def as_preview(content: Mapping[str, Any], domain: object) -> dict[str, Any]:
     """With what a preview has otherwise, where the domain is that of one: every command knows it by its name."""
     about = content.get("preview")
-    if not isinstance(about, Mapping) or not _plain(domain).endswith(f".{_plain(about.get('domain')) or '.'}"):
+    if not isinstance(about, Mapping) or not plain(domain).endswith(f".{plain(about.get('domain')) or '.'}"):
         return dict(content)
     size = {"size": about["size"]} if about.get("size") else {}
     small = {"volume_size_gb": about.get("volume_size_gb", 5), "mail": False, **size}
@@ -78,8 +108,13 @@ def told_by(file: Path, over: Path | None) -> Callable[[str], Path]:
     return lambda name: over if over and name in own else file
 
 
-def _plain(domain: object) -> str:
-    return str(domain or "").strip().rstrip(".").lower()
+def plain(domain: object) -> str:
+    """As it is told apart from others, however it is written; what cannot be one is told of elsewhere."""
+    text = str(domain or "").strip().rstrip(".").lower()
+    try:
+        return text.encode("idna").decode("ascii")
+    except UnicodeError:
+        return text
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -171,3 +171,51 @@ def test_an_environment_is_never_another_deployment(tmp_path: Path, own: str, fl
     with pytest.raises(UsageError) as failure:
         load(file, flags, {}, over)
     assert said in failure.value.message and "\n" not in failure.value.message
+
+
+BASE = "domain: a.example\nnames: [b.example]\nenv_file: own.env\nenv_from: [op inject]\n"
+
+
+def test_a_domain_that_an_environment_names_is_that_environments_with_and_without_saying_so(tmp_path: Path) -> None:
+    file, over = staged(tmp_path, BASE, "domain: staging.a.example\nsize: s-1vcpu-1gb\n")
+    assert load(file, {"domain": "Staging.A.example."}, {}) == load(file, {}, {}, over)
+    assert load(file, {"domain": "staging.a.example"}, {}).env_from == ()
+    # the base file's is the base file's, however it is written
+    assert load(file, {"domain": "A.Example."}, {}) == load(file, {}, {})
+    assert load(file, {"domain": "a.example"}, {}).env_from == ("op inject",)
+    (tmp_path / "bootstrap.twin.yaml").write_text("domain: STAGING.a.example\n")
+    with pytest.raises(UsageError, match=r"staging\.a\.example is of the environments staging and twin"):
+        load(file, {"domain": "staging.a.example"}, {})
+
+
+def test_an_international_domain_is_found_by_either_of_its_names(tmp_path: Path) -> None:
+    file, over = staged(tmp_path, BASE.replace("a.example", "bär.example", 1), "domain: bücher.example\n")
+    assert load(file, {"domain": "xn--bcher-kva.example"}, {}) == load(file, {}, {}, over)
+    assert load(file, {"domain": load(file, {}, {}).domain}, {}).env_from == ("op inject",)
+
+
+def test_values_of_one_deployment_go_to_no_other(tmp_path: Path) -> None:
+    file = written(tmp_path, BASE)
+    other = load(file, {"domain": "other.example"}, {})
+    assert (other.names, other.env_file, other.env_from) == (("other.example", "www.other.example"), None, ())
+    assert load(file, {"domain": "other.example", "env_file": Path("x.env")}, {}).env_file == Path("x.env")
+    # of a file that is of no domain they are whose that is
+    written(tmp_path, "env_file: own.env\nenv_from: [op inject]\n")
+    trial = load(file, {"domain": "trial.example"}, {})
+    assert (trial.env_file, trial.env_from) == (tmp_path / "own.env", ("op inject",))
+
+
+@pytest.mark.parametrize("domain", ["preview.a.example", "Demo.Preview.a.example"])
+def test_no_deployment_of_a_file_lies_where_previews_are_thrown_away(tmp_path: Path, domain: str) -> None:
+    preview = "preview: {domain: preview.a.example}\n"
+    file, over = staged(tmp_path, f"domain: a.example\n{preview}", f"domain: {domain}\n")
+    for flags, chosen in (({}, over), ({"domain": domain}, None)):
+        with pytest.raises(UsageError) as failure:
+            load(file, flags, {}, chosen)
+        said = f"bootstrap.staging.yaml: domain: {domain} lies where previews are thrown away"
+        assert said in failure.value.message and "\n" not in failure.value.message and failure.value.exit_code == 2
+    assert load(file, {}, {}).domain == "a.example"
+    assert load(file, {"domain": "one.preview.a.example"}, {}).is_preview
+    file.write_text(f"domain: {domain}\n{preview}")
+    with pytest.raises(UsageError, match=r"bootstrap\.yaml: domain: .* lies where previews"):
+        load(file, {}, {})

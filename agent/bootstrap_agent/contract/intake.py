@@ -21,8 +21,8 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class IntakeOrder(msgspec.Struct, frozen=True):
-    """What is to take its place, by names. Without `replace` only where there is nothing."""
+    """What is to take its place, by names; where there is something, only what `replace` names too."""
 
     databases: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
-    replace: bool = False
+    replace: tuple[str, ...] = ()

@@ -59,13 +59,12 @@ def count(folder: str, data: Path = DATA) -> int:
 
 
 def swap(folder: str, data: Path = DATA) -> None:
-    """What was there is gone when this returns. A container that has it mounted is made anew."""
+    """What was there lies where this came, until `discard`. A container that has it mounted is made anew."""
     place, current = staged(folder, data), data / folder
     shutil.copystat(current, place)
     kept = current.stat()
     os.chown(place, kept.st_uid, kept.st_gid)
     exchange(place, current)
-    discard(folder, data)
 
 
 def discard(folder: str, data: Path = DATA) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,19 +22,28 @@ from bootstrap_agent.run import note
 LEFT = 0.1
 
 
+def _begun() -> set[str]:
+    """What a commit that did not end was about. `stack up` takes that away in the end, and a restore empties it."""
+    content = AFTER_RESTORE.read_bytes() if AFTER_RESTORE.exists() else b""
+    return set(json.loads(content)) if content else set()
+
+
 class Intake:
     def __init__(self, x: XBootstrap, compose: Compose, environment: Mapping[str, str], data: Path = DATA) -> None:
         volume.require_mounted()
         self._x, self._compose, self._environment, self._data = x, compose, environment, data
 
     def look(self) -> Present:
+        """But for what an earlier import, which was killed, had begun to replace: nobody has seen that since."""
+        begun = _begun()
         databases: dict[str, dict[str, int]] = {}
         if self._x.databases:
             counted = self._server().count_rows(list(self._x.databases.names))
             for name, tables in counted.items():
-                if having := {table: rows for table, rows in tables.items() if rows}:
+                if name not in begun and (having := {table: rows for table, rows in tables.items() if rows}):
                     databases[name] = having
-        return Present(databases, {folder: files.count(folder) for folder in self._x.media if files.count(folder)})
+        counts = {folder: files.count(folder) for folder in self._x.media if folder not in begun}
+        return Present(databases, {folder: count for folder, count in counts.items() if count})
 
     def database(self, name: str, pieces: Iterable[bytes]) -> Loaded:
         note(f"database {name}")
@@ -66,13 +76,17 @@ class Intake:
         # people may have written while it came
         taken = [*(name for name in order.databases if name in before.databases)]
         taken += [name for name in order.media if name in before.media]
-        if taken and not order.replace:
-            raise ConflictError(f"{', '.join(taken)} is no longer empty", "--replace takes its place")
-        write_atomic(AFTER_RESTORE, b"", 0o600)
-        for folder in order.media:
-            files.swap(folder)
+        if late := [name for name in taken if name not in order.replace]:
+            raise ConflictError(f"{', '.join(late)} is no longer empty", "--replace takes its place")
+        write_atomic(AFTER_RESTORE, json.dumps([*order.databases, *order.media]).encode(), 0o600)
+        # the one that may be refused before those that are not
         if order.databases:
             self._server().swap(list(order.databases))
+        for folder in order.media:
+            files.swap(folder)
+        for folder in order.media:
+            files.discard(folder)
+        write_atomic(AFTER_RESTORE, b"", 0o600)
         return before
 
     def _require_loaded(self, order: IntakeOrder) -> None:

@@ -1,14 +1,17 @@
 """A dump as SQL, made fit for a database of another owner: what names roles of the host where it was made is left out,
 as all is loaded as the database's own role here. Pure.
 
-Nothing within a row, a text or a function's body is touched: a line counts only where a statement begins."""
+Nothing within a row, a text or a function's body is touched: a line counts only where a statement begins. What psql
+would take for more than SQL of one database is refused, read as psql reads it: it obeys a backslash wherever no text
+is open. What a DO block does is the dump's own, as all that its functions will do here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bootstrap_agent.contract.errors import BackupError
+from bootstrap_agent.intake.place import Place, UnclearError
 
 _NAME = rb'(?:"(?:[^"]|"")+"|[^\s;"]+)'
 _FOREIGN = re.compile(
@@ -18,13 +21,17 @@ _FOREIGN = re.compile(
     rb"|\\(?:un)?restrict .*)\s*"
 )
 _EXTENSION = re.compile(rb"CREATE EXTENSION .*;\s*")
-# to another database, to a shell, to a file of whoever runs psql
-_ELSEWHERE = re.compile(rb"\\|CREATE (?:DATABASE|ROLE)\s")
-_COPY = re.compile(rb"COPY .* FROM stdin;\r?\n")
+# another database, another role than the one that is to have it all, and texts that end elsewhere
+_ELSEWHERE = re.compile(
+    rb"""CREATE\s+(?:DATABASE|ROLE)\b|DISCARD\b|RESET\s+(?:ROLE\b|ALL\b|SESSION|"|U&)
+    |SET\s+(?:(?:SESSION|LOCAL)\s+)?(?:ROLE\b|SESSION\s+AUTHORIZATION\b|SESSION_AUTHORIZATION\b|"|U&
+    |STANDARD_CONFORMING_STRINGS\b(?!\s*(?:=|TO\b)\s*ON\s*\Z))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_COPY = re.compile(rb"""COPY\s+(?!BINARY\s)(?:.*[\s)"])?FROM\s+STDIN\s*""", re.IGNORECASE | re.DOTALL)
+# with rows whose end would be elsewhere
+_ODD_COPY = re.compile(rb"COPY\b.*\bSTDIN\b", re.IGNORECASE | re.DOTALL)
 _END_OF_COPY = re.compile(rb"\n\\\.\r?\n")
-# where a text, a name, a comment or a body begins
-_OPENS = re.compile(rb"(?<![\w$])[eE]'|'|\"|--|/\*|(?<![\w$])\$(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?\$")
-_CLOSES_E = re.compile(rb"\\.|''|'", re.DOTALL)
 
 
 def adapted(pieces: Iterable[bytes], role: str) -> Iterator[bytes]:
@@ -32,26 +39,43 @@ def adapted(pieces: Iterable[bytes], role: str) -> Iterator[bytes]:
     quoted = b'"' + role.replace('"', '""').encode() + b'"'
     yield b"SET ROLE " + quoted + b";\n"
     reader = _Reader(pieces)
-    place = _Place()
+    place = Place()
     while (line := reader.line()) is not None:
-        if not place.begins:
-            place.read(line)
-            yield line
-        elif _FOREIGN.fullmatch(line):
+        first = place.begins
+        if first and _FOREIGN.fullmatch(line):
             continue
-        elif _ELSEWHERE.match(line):
-            raise BackupError(
-                f"this is no dump of one database: {line.strip().decode(errors='replace')[:80]}",
-                "dump one, without --create: pg_dump --format=custom DATABASE",
-            )
-        elif _EXTENSION.fullmatch(line):
+        try:
+            ended = place.read(line)
+        except UnclearError:
+            raise _refused(line) from None
+        copies = _copies(ended, line, place)
+        if first and place.begins and len(ended) == 1 and _EXTENSION.fullmatch(line):
             # most may be made by a superuser only
             yield b"RESET ROLE;\n" + line + b"SET ROLE " + quoted + b";\n"
         else:
-            place.read(line)
             yield line
-            if _COPY.fullmatch(line):
-                yield from reader.rows()
+        if copies:
+            yield from reader.rows()
+
+
+def _copies(ended: Sequence[bytes], line: bytes, place: Place) -> bool:
+    """Whether rows follow the line; BackupError for a statement that is refused."""
+    for at, statement in enumerate(ended, start=1):
+        last = at == len(ended) and place.begins and line.rstrip().endswith(b";")
+        if copies := bool(_COPY.fullmatch(statement)):
+            if not last:
+                raise _refused(line)
+            return copies
+        if _ELSEWHERE.match(statement) or _ODD_COPY.match(statement):
+            raise _refused(line)
+    return False
+
+
+def _refused(line: bytes) -> BackupError:
+    return BackupError(
+        f"this is no dump of one database: {line.strip().decode(errors='replace')[:80]}",
+        "dump one, without --create: pg_dump --format=custom DATABASE",
+    )
 
 
 class _Reader:
@@ -87,39 +111,3 @@ class _Reader:
             held += piece
         ready, self._held, self._at = held[: found.end()], held, found.end()
         yield ready if handed else ready[1:]
-
-
-class _Place:
-    """Whether a statement begins at the next line."""
-
-    def __init__(self) -> None:
-        self.begins = True
-        # a statement has begun; what text, name, comment or body is open
-        self._open, self._within = False, b""
-
-    def read(self, line: bytes) -> None:
-        at = 0
-        while True:
-            if self._within:
-                end = self._closes(line, at)
-                if end is None:
-                    break
-                at, self._within = end, b""
-            opened = _OPENS.search(line, at)
-            code = line[at : opened.start() if opened else len(line)].strip()
-            if code:
-                self._open = not code.endswith(b";")
-            if opened is None or opened[0] == b"--":
-                break
-            self._within, at = opened[0].lower(), opened.end()
-            self._open = self._open or self._within != b"/*"
-        self.begins = not (self._open or self._within)
-
-    def _closes(self, line: bytes, at: int) -> int | None:
-        """Behind the end of what is open; None when the line has none. A quote within a text is two of them: the text
-        ends there, and begins again."""
-        if self._within == b"e'":
-            return next((found.end() for found in _CLOSES_E.finditer(line, at) if found[0] == b"'"), None)
-        close = b"*/" if self._within == b"/*" else self._within
-        end = line.find(close, at)
-        return None if end < 0 else end + len(close)

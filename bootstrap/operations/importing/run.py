@@ -52,15 +52,16 @@ def import_data(
         with closing(remote.connect(locked, live)) as host:
             wanted = _named(locked, host, databases, media)
             full = _full(_look(host), wanted)
+            told = ", ".join(full.values())
             if full and not replacing:
-                raise ConflictError(f"not empty: {full}", "to replace that, after a backup of it: --replace")
+                raise ConflictError(f"not empty: {told}", "to replace that, after a backup of it: --replace")
             if full:
-                confirm(full)
+                confirm(told)
                 if safely:
                     back_up_first(locked, host, "to import all the same: --no-safety-backup")
             imported = _load(locked, host, wanted)
             health = remote.health_paths(host)
-            _commit(locked, host, wanted, replacing)
+            _commit(locked, host, wanted, tuple(full))
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
         if address is not None:
             with locked.progress.step("health from outside"):
@@ -110,20 +111,21 @@ def _look(host: Host) -> Present:
         raise HostError("the agent of this image is too old: it cannot import", OLD) from None
 
 
-def _full(present: Present, wanted: _Wanted) -> str:
-    """What would be replaced, in words; empty when nothing is there."""
-    told = []
+def _full(present: Present, wanted: _Wanted) -> dict[str, str]:
+    """What would be replaced: name → in words."""
+    told = {}
     for name in wanted.databases:
         tables = present.databases.get(name, {})
         first = sorted(tables, key=lambda table: -tables[table])[:3]
         more = f" and {len(tables) - len(first)} more tables" if len(tables) > len(first) else ""
-        told += (
-            [f"database {name} ({', '.join(f'{table} {tables[table]}' for table in first)} rows{more})"]
-            if tables
-            else []
-        )
-    told += [f"{name} ({present.media[name]} files)" for name in wanted.media if name in present.media]
-    return ", ".join(told)
+        if tables:
+            rows = ", ".join(f"{table} {tables[table]}" for table in first)
+            told[name] = f"database {name} ({rows} rows{more})"
+    for folder in wanted.media:
+        if folder in present.media:
+            before = f"{told[folder]}, " if folder in told else ""
+            told[folder] = f"{before}{folder} ({present.media[folder]} files)"
+    return told
 
 
 def _load(env: Environment, host: Host, wanted: _Wanted) -> Imported:
@@ -140,8 +142,9 @@ def _send(env: Environment, host: Host, command: answers.Command[Loaded], name: 
         return remote.when_free(env, lambda: fed(pieces(source.path)))
 
 
-def _commit(env: Environment, host: Host, wanted: _Wanted, replacing: bool) -> None:
-    order = answers.IntakeOrder(tuple(wanted.databases), tuple(wanted.media), replacing)
+def _commit(env: Environment, host: Host, wanted: _Wanted, confirmed: tuple[str, ...]) -> None:
+    """What people write from now on where nothing was is theirs."""
+    order = answers.IntakeOrder(tuple(wanted.databases), tuple(wanted.media), confirmed)
     try:
         with env.progress.step("what came takes its place"):
             remote.in_turn(env, host, answers.INTAKE_COMMIT, stdin=order, timeout_s=1800)

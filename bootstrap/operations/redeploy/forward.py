@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import machine, remote, secrets, snapshots, sshkey
+from bootstrap.deployment import machine, people, remote, secrets, snapshots, sshkey
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
 from bootstrap.errors import (
     BootstrapError,
@@ -59,6 +59,8 @@ def prepare_candidate(work: Replacement) -> None:
     new, host = machine.make_ready(work.env, new)
     work.made_ready(new, host)
     secrets.deliver(work.env, work.stack, host, work.given, existing=secrets.read(work.host(old)))
+    if work.wish.reuse or work.resumed:
+        people.settle(work.env, host)
     # an image that cannot even read its stack is found out while the old one still serves
     seen = remote.agent(host, answers.STATUS)
     if seen.services_error is not None:
@@ -194,6 +196,9 @@ def confirm(work: Replacement) -> None:
         # an agent of an earlier image brought up all at once
         remote.agent(host, answers.STACK_COMPLETE, timeout_s=remote.STACK_S)
     work.gate(work.address, HEALTH_S)
+    if work.resumed:
+        # it was made ready by the run that was interrupted
+        people.settle(work.env, host)
     remote.agent(host, answers.TIMERS_ENABLE)
     try:
         remote.agent(host, answers.CERTIFICATE_ENSURE, timeout_s=CERTIFICATE_S)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from bootstrap.deployment import find as finding
@@ -48,7 +49,6 @@ class Replacement:
     old: Droplet | None
     new: Droplet | None
     stack: Stack
-    given: Mapping[str, str] = field(repr=False)
     seconds: dict[str, float] = field(default_factory=dict)
     # of what an agent did within one of these steps
     parts: dict[str, float] = field(default_factory=dict)
@@ -86,11 +86,18 @@ class Replacement:
         old, new = _sides(deployment, state)
         if old is None and state not in ONLY_FORWARD:
             raise finding.none_live(env.settings)
-        given = secrets.given_again(env, stack)
         address, volume = deployment.reserved_ip.ip, deployment.volume
-        work = cls(env, journal, wish, state, address, volume, old, new, stack, given)
+        work = cls(env, journal, wish, state, address, volume, old, new, stack)
         work._remember(last)
+        if state is State.IDLE:
+            # what cannot be had is told before anything is made
+            _ = work.given
         return work
+
+    @cached_property
+    def given(self) -> Mapping[str, str]:
+        """For a candidate only: a password manager may take minutes, or be away, and nobody is to wait for it."""
+        return secrets.given_again(self.env, self.stack)
 
     def _remember(self, last: Entry | None) -> None:
         """What only the journal knows of a replacement that an earlier run began."""

@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -142,8 +143,64 @@ def test_where_something_is_it_is_refused_and_replaced_when_that_is_said(ours: I
     with pytest.raises(ConflictError, match="shop is no longer empty"):
         ours.commit(IntakeOrder((NAME,)))
     assert theirs.sql(NAME, "SELECT n FROM mine") == "1"
-    ours.commit(IntakeOrder((NAME,), replace=True))
+    ours.commit(IntakeOrder((NAME,), replace=(NAME,)))
     assert theirs.sql(NAME, "SELECT count(*) FROM note") == str(ROWS + 1)
+
+
+def test_what_filled_meanwhile_is_nobodys_to_replace(ours: Intake, theirs: Postgres, tmp_path: Path) -> None:
+    """Another thing than what was seen and confirmed."""
+    theirs.sql(NAME, "CREATE TABLE mine AS SELECT 1 AS n")
+    ours.database(NAME, pieces(dump(theirs)))
+    ours.media("uploads", pieces(tar({"a": b""})))
+    (tmp_path / "data" / "uploads" / "mine").touch()
+    with pytest.raises(ConflictError, match=r"^uploads is no longer empty"):
+        ours.commit(IntakeOrder((NAME,), ("uploads",), replace=(NAME,)))
+    assert theirs.sql(NAME, "SELECT n FROM mine") == "1"
+    (tmp_path / "data" / "uploads" / "mine").unlink()
+    ours.commit(IntakeOrder((NAME,), ("uploads",), replace=(NAME,)))
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("killed", ["swap", "discard"])
+def test_killed_while_it_takes_its_place_it_is_run_again(
+    ours: Intake, theirs: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    def load() -> IntakeOrder:
+        ours.database(NAME, pieces(dump(theirs)))
+        ours.media("uploads", pieces(tar({"a.jpg": b"1"})))
+        return IntakeOrder((NAME,), ("uploads",))
+
+    order = load()
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(files, killed, Mock(side_effect=Killed))
+        ours.commit(order)
+    assert theirs.sql(NAME, "SELECT count(*) FROM note") == str(ROWS + 1)
+    # nobody was let in between
+    assert run.AFTER_RESTORE.exists() and ours.look() == Present({}, {})
+    ours.commit(load())
+    assert (tmp_path / "data" / "uploads" / "a.jpg").exists()
+    # what is whole is there, whether or not the stack comes up with it
+    assert ours.look() == Present({NAME: {"public.note": ROWS + 1, "public.numbered": 2}}, {"uploads": 1})
+
+
+def test_what_people_wrote_after_a_kill_is_theirs(
+    ours: Intake, theirs: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours.database(NAME, pieces(dump(theirs)))
+    ours.media("uploads", pieces(tar({"a.jpg": b"1"})))
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(files, "swap", Mock(side_effect=Killed))
+        ours.commit(IntakeOrder((NAME,), ("uploads",)))
+    # as `stack up` does in the end
+    run.AFTER_RESTORE.unlink()
+    assert ours.look().databases.keys() == {NAME}
+    # and as a restore does in the beginning
+    run.AFTER_RESTORE.touch()
+    assert ours.look().databases.keys() == {NAME}
+    ours.commit(IntakeOrder((), ("uploads",)))
 
 
 def test_rows_that_came_without_their_sequences(ours: Intake, theirs: Postgres) -> None:

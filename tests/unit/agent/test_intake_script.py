@@ -107,6 +107,85 @@ def test_what_leads_elsewhere_is_refused(line: str) -> None:
         fitted(f"SELECT 1;\n{line}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1; \\! id\n",
+        "CREATE TABLE t (\n\\connect other\n);\n",
+        "SELECT 1 \\gexec\n",
+        "SELECT 'a' \\o x\n;\n",
+        "SELECT E'\\'' \\! id\n;\n",
+        "CREATE EXTENSION x; \\! id;\n",
+        "/* /* */ ' */ SELECT 1 \\! id '\n",
+        "-- a comment\r\\! id\n",
+        "SELECT 1$a$ ' $a$ \\! id '\n",
+        "SELECT é$a$ \\! id $a$\n",
+        "COPY t FROM '/x'; -- FROM stdin;\n\\! id\n\\.\n",
+        "SELECT (;\nCOPY t FROM stdin;\n\\! id\n\\.\n",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1;\nCOPY t FROM stdin;\n\\! id\n\\.\nEND;\n",
+        "\\.\n",
+    ],
+)
+def test_psql_is_told_nothing_but_sql(text: str) -> None:
+    """It obeys a backslash wherever no text is open, by its own reading of that."""
+    for size in (1, 1 << 20):
+        with pytest.raises(BackupError, match="no dump of one database"):
+            fitted(text, size)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "RESET ROLE",
+        "reset role",
+        "RESET\n  ROLE",
+        "RESET /* */ ALL",
+        "DISCARD ALL",
+        "SET ROLE postgres",
+        "SET ROLE NONE",
+        "SET LOCAL ROLE postgres",
+        "SET SESSION ROLE 'postgres'",
+        "SET role = postgres",
+        'SET "role" = postgres',
+        "SELECT 1; SET SESSION AUTHORIZATION postgres",
+        "SET SESSION SESSION AUTHORIZATION DEFAULT",
+        "SET session_authorization = postgres",
+        "SELECT 1; RESET SESSION AUTHORIZATION",
+        "SET standard_conforming_strings = off",
+        "SET standard_conforming_strings TO 'off'",
+        "SELECT 1; CREATE DATABASE x",
+        "COPY t FROM stdin WITH (FORMAT binary)",
+        "COPY t FROM stdin; SELECT 1",
+        "COPY t FROM stdin \n; SELECT 1",
+    ],
+)
+def test_nobody_becomes_another_and_no_text_is_read_otherwise(statement: str) -> None:
+    with pytest.raises(BackupError, match="no dump of one database"):
+        fitted(f"SELECT 1;\n{statement};\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET standard_conforming_strings = on;\nSET row_security = off;\nSET default_tablespace = '';\n",
+        "INSERT INTO t VALUES ('\\! id; RESET ROLE;', E'it\\'s \\\\', $$\\!$$, \"a\\b\");\n",
+        "CREATE VIEW v AS SELECT 1e10, 1.5E-3, .5, U&'d', b'1', x'ff', t.\"role\", a$b FROM t;\n",
+        "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $A$\n\\! $a$ ;\n$A$;\n",
+        "CREATE RULE r AS ON INSERT TO t DO (UPDATE t SET role = 'x'; SELECT 1);\n",
+        "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql\n    BEGIN ATOMIC\n SELECT CASE WHEN $1 > 0 THEN 1 END;\n"
+        " SELECT 2;\nEND;\nCOPY t FROM stdin;\n\\N\tit's\n\\.\n",
+        "ALTER ROLE x SET role = y;\nALTER DATABASE x SET role TO y;\n",
+        "/* a /* nested */ one \\ */\n-- \\connect other\nSELECT 1;\n",
+        "copy t from stdin;\n\\! 1\n\\.\nSELECT 1;\n",
+        'COPY "odd "" FROM stdin" ("a;b") FROM stdin;\n\\N\n\\.\nSELECT 1;\n',
+    ],
+)
+def test_what_a_dump_may_hold_arrives_unchanged(text: str) -> None:
+    for size in (1, 1 << 20):
+        assert fitted(text, size) == f'SET ROLE "app";\n{text}'
+    assert fitted(text.replace("\n", "\r\n")) == 'SET ROLE "app";\n' + text.replace("\n", "\r\n")
+
+
 def test_rows_without_an_end_are_refused() -> None:
     with pytest.raises(BackupError, match="ends in the middle of a table"):
         fitted("COPY public.t (a) FROM stdin;\n1\n")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bootstrap.adapters.console import Console
+from bootstrap.cli.around import facts
 from bootstrap.cli.context import Context, known_secrets, registry_login
 from bootstrap.errors import CredentialsError, UsageError
 from bootstrap.ports.object_store import ObjectStore
@@ -59,6 +60,25 @@ def test_a_registrys_password_comes_from_the_environment_and_is_redacted(
     assert "hunter2" in known_secrets()
     file.write_text("domain: a.example\n")
     assert registry_login(load(file, {}, {})) is None
+
+
+@pytest.mark.usefixtures("local")
+def test_whose_settings_count_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bootstrap.yaml").write_text("domain: a.example\nenv_file: own.env\n")
+    (tmp_path / "bootstrap.staging.yaml").write_text("domain: staging.a.example\n")
+    chosen = context("local", tmp_path)
+    env = chosen.environment("staging.a.example")
+    assert (env.settings.env_file, env.settings.mail) == (None, False)
+    assert facts(chosen, env.settings, "redeploy")["BOOTSTRAP_ENVIRONMENT"] == "staging"
+    chosen.environment("staging.a.example")
+    assert capsys.readouterr().err.count("staging.a.example is of the environment staging") == 1
+    chosen.environment("other.example")
+    said = capsys.readouterr().err
+    assert "env_file" in said and "a.example" in said and "other.example" in said
+    assert "BOOTSTRAP_ENVIRONMENT" not in facts(chosen, chosen.environment().settings, "redeploy")
+    chosen.settings("other.example", env_file=tmp_path / "given.env")
+    chosen.one_of_all("staging.a.example")
+    assert capsys.readouterr().err == ""
 
 
 def test_the_local_cloud_is_configuration_only(local: dict[str, Any], tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from bootstrap.deployment import hostkeys, people
 from bootstrap.errors import ConflictError, NotFoundError, UsageError
 from bootstrap.operations import access, destroy, history
 from bootstrap.operations.create.run import create
+from bootstrap.operations.redeploy.rollback import rollback
 from bootstrap.operations.redeploy.run import redeploy
+from tests.fakes.cloud import Killed
 from tests.fakes.world import World
 
 ADA, GRACE = (f"{hostkeys.generate().public.strip()}" for _ in range(2))
@@ -71,6 +73,41 @@ def test_who_is_let_go_is_so_here_and_later(world: World) -> None:
     assert [key.name for key in world.cloud.ssh_keys() if key.name.startswith(people.NAMED)] == []
     with pytest.raises(NotFoundError, match="nobody is called ada"):
         access.remove(world.env(), "ada")
+
+
+def test_a_droplet_that_was_kept_lets_in_whom_the_one_does_that_it_takes_over_from(world: World) -> None:
+    access.add(world.env(), keys(ADA, "ada"))
+    redeploy(world.env(), keep_old=True)
+    access.remove(world.env(), "ada")
+    access.add(world.env(), keys(GRACE, "grace"))
+    rollback(world.env())
+    (own,) = (one for one in access.listed(world.env()) if one.own)
+    assert log_in(world) == {own.public, GRACE}
+
+
+@pytest.mark.parametrize("killed", ["2 secrets put", "snapshot volume", "1 timers disable", "1 handover"])
+def test_nor_does_the_candidate_of_a_redeploy_that_was_killed(world: World, killed: str) -> None:
+    access.add(world.env(), keys(ADA, "ada"))
+    world.effects.trips = lambda name: Killed() if name.startswith(killed) else None
+    with pytest.raises(Killed):
+        redeploy(world.env())
+    world.effects.trips = lambda _: None
+    access.remove(world.env(), "ada")
+    access.add(world.env(), keys(GRACE, "grace"))
+    redeploy(world.env())
+    assert {ADA, GRACE} & log_in(world) == {GRACE}
+
+
+def test_an_earlier_image_that_knows_no_access_is_told_of_and_goes_live(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redeploy(world.env(), keep_old=True)
+    older = UsageError("agent access: no such command")
+    world.effects.trips = lambda name: older if name.startswith("1 access") else None
+    warned: list[str] = []
+    monkeypatch.setattr(world.progress, "warn", warned.append)
+    rollback(world.env())
+    assert [text for text in warned if "knows no access" in text] and world.live().name == "1"
 
 
 def test_nobody_saws_off_the_branch_that_bootstrap_sits_on(world: World) -> None:

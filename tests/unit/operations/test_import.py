@@ -12,7 +12,8 @@ from bootstrap.errors import BackupError, ConflictError, HostError, NotFoundErro
 from bootstrap.operations.create.run import create
 from bootstrap.operations.importing.run import Imported, import_data
 from bootstrap.operations.importing.sources import Source, parse, pieces
-from bootstrap_agent.contract import answers
+from bootstrap_agent.contract import answers, form
+from bootstrap_agent.contract.answers import IntakeOrder
 from tests.fakes.world import World
 
 LOOK, COMMIT, UP = "1 intake look", "1 intake commit", "1 stack up"
@@ -62,6 +63,19 @@ def test_what_is_not_empty_is_refused_before_anything_is_sent(world: World, dump
     import_data(world.env(), [dump], [folder], replacing=True, confirm=heard.append)
     assert len(heard) == 1 and "7 files" in heard[0]
     assert asked(world).index("1 backup safety") < asked(world).index("1 intake database auth_db")
+
+
+def test_only_what_was_seen_and_confirmed_is_replaced(world: World, dump: Source, folder: Source) -> None:
+    """What people write while it loads is neither backed up nor asked about."""
+    import_data(world.env(), [dump], [folder], replacing=True, confirm=pytest.fail)
+    assert ordered(world) == IntakeOrder(("auth_db",), ("media_files",))
+    world.live().holds = ({}, {"media_files": 7})
+    import_data(world.env(), [dump], [folder], replacing=True)
+    assert ordered(world) == IntakeOrder(("auth_db",), ("media_files",), replace=("media_files",))
+
+
+def ordered(world: World) -> IntakeOrder:
+    return form.decode([text for text in world.live().stdin if '"databases"' in text][-1], IntakeOrder)
 
 
 def test_without_a_safety_backup_nothing_is_replaced_unless_that_is_said(world: World, dump: Source) -> None:

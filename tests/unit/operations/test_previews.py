@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UsageError
-from bootstrap.operations import previews
+from bootstrap.operations import destroy, previews
 from bootstrap.operations.create.run import create as create_site
 from bootstrap.settings import Settings, load
 from tests.fakes.cloud import EPOCH, Killed, Trip
@@ -167,3 +167,44 @@ def test_only_previews_are_deleted_and_only_where_a_zone_holds_them(world: Previ
     with pytest.raises(NotFoundError, match="no domain of this account holds"):
         previews.create(world.of("one.preview.other.example"), DAY, NOW)
     assert world.made() == world.site
+
+
+def test_what_no_preview_create_made_is_never_deleted_as_one(world: Previews) -> None:
+    """Below the previews' name, by another file of the account, or by hand."""
+    env = world.branch("demo")
+    create_site(env)
+    real = world.made()
+    with pytest.raises(ConflictError, match=r"demo\.preview\.example\.com is there, and no preview"):
+        previews.create(world.branch("demo"), DAY, NOW)
+    with pytest.raises(NotFoundError, match=r"there is no preview demo\.preview\.example\.com"):
+        previews.delete(world.branch("demo"))
+    assert world.prune(NOW + 9 * DAY) == []
+    assert world.made() == real
+
+
+def test_a_volume_that_was_kept_becomes_no_preview(world: Previews) -> None:
+    create_site(world.branch("demo"))
+    destroy.destroy(world.branch("demo"), volume=False, backups=False)
+    with pytest.raises(ConflictError, match="is there, and no preview"):
+        previews.create(world.branch("demo"), DAY, NOW)
+    assert world.cloud.volumes(name="bootstrap-demo-preview-example-com")
+
+
+def test_one_that_lives_on_meanwhile_is_not_pruned(world: Previews, monkeypatch: pytest.MonkeyPatch) -> None:
+    for branch in ("one", "two"):
+        previews.create(world.branch(branch), DAY, NOW)
+    previews.create(world.branch("three"), DAY, NOW)
+    over, real = NOW + DAY, destroy.destroy
+
+    def slow(env: Environment, **wanted: Any) -> destroy.Destroyed:
+        gone = real(env, **wanted)
+        # somebody works on it while the first one is deleted
+        if env.settings.domain.startswith("one."):
+            previews.create(world.branch("two"), DAY, over)
+            real(world.branch("three"), **wanted)
+        return gone
+
+    monkeypatch.setattr(destroy, "destroy", slow)
+    assert [one.domain for one in world.prune(over)] == [f"one.{BELOW}"]
+    assert [one.domain for one in world.listed(over)] == [f"two.{BELOW}"]
+    assert world.cloud.droplets("bootstrap:two_preview_example_com:live")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from bootstrap.deployment.lock import alone
-from bootstrap.errors import BootstrapError, CloudError, ConflictError, HostError, HostKeyError, UnhealthyError
+from bootstrap.errors import (
+    BootstrapError,
+    CloudError,
+    ConflictError,
+    CredentialsError,
+    HostError,
+    HostKeyError,
+    UnhealthyError,
+)
 from bootstrap.operations.create.run import create
 from bootstrap.operations.redeploy import replacement
 from bootstrap.operations.redeploy.run import Replaced, redeploy
@@ -414,3 +423,34 @@ def test_another_image_asked_for_before_anything_moved_replaces_the_candidate(wo
     newer = world.cloud.images()[0]
     assert run(world, newer.id).new.image == "newer"
     assert_whole(world, live="3")
+
+
+@pytest.mark.parametrize(("killed", "read"), [("1 handover 60", False), ("2 takeover", False), ("2 secrets put", True)])
+def test_values_are_read_for_a_candidate_only(world: World, killed: str, read: bool) -> None:
+    """A password manager that wants a fingerprint, or is away, keeps nobody waiting."""
+    asked: list[str] = []
+
+    def manager(command: str) -> str:
+        asked.append(command)
+        return ""
+
+    world.settings = world.settings.model_copy(update={"env_from": ("op inject",)})
+    env = replace(world.env(), output_of=manager)
+    world.effects.trips = lambda name: Killed() if name.startswith(killed) else None
+    with pytest.raises(Killed):
+        redeploy(env)
+    assert asked == ["op inject"]
+    world.effects.trips = lambda _: None
+    redeploy(env)
+    assert asked == ["op inject"] * (1 + read)
+
+
+def test_a_password_manager_that_is_away_is_found_out_before_anything_is_made(world: World) -> None:
+    def away(command: str) -> str:
+        raise CredentialsError("op inject: not signed in")
+
+    world.settings = world.settings.model_copy(update={"env_from": ("op inject",)})
+    before = world.effects.calls.count("create droplet")
+    with pytest.raises(CredentialsError, match="not signed in"):
+        redeploy(replace(world.env(), output_of=away))
+    assert world.effects.calls.count("create droplet") == before
