@@ -58,9 +58,10 @@ def prepare_candidate(work: Replacement) -> None:
     old, new = work.old_droplet(), work.new_droplet()
     new, host = machine.make_ready(work.env, new)
     work.made_ready(new, host)
-    secrets.deliver(work.env, work.stack, host, work.given, existing=secrets.read(work.host(old)))
     if work.wish.reuse or work.resumed:
+        # before there are secrets of today to read
         people.settle(work.env, host)
+    secrets.deliver(work.env, work.stack, host, work.given, existing=secrets.read(work.host(old)))
     # an image that cannot even read its stack is found out while the old one still serves
     seen = remote.agent(host, answers.STATUS)
     if seen.services_error is not None:
