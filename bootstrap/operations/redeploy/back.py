@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from bootstrap.deployment import find as finding
 from bootstrap.deployment import remote
-from bootstrap.errors import BootstrapError, UsageError
+from bootstrap.errors import BootstrapError, CloudError, UsageError
 from bootstrap.operations.redeploy import copies, exchange
 from bootstrap.operations.redeploy.forward import HEALTH_S, VOLUME_S
 from bootstrap.operations.redeploy.replacement import Replacement
@@ -32,7 +32,18 @@ def stop_candidate(work: Replacement) -> None:
 def return_volume(work: Replacement) -> None:
     """And the address, wherever it is: the old droplet holds who comes until it serves, and so did the candidate."""
     exchange.put_back(work)
+    if work.volume_at() == work.old_droplet().id:
+        _await_detachment(work)
     work.attach(work.old_droplet(), away_from=work.new, with_address=True)
+
+
+def _await_detachment(work: Replacement) -> None:
+    """One may have been asked for, and its answer lost: nobody is to serve on what is about to leave. Where the cloud
+    cannot say, people who wait count more."""
+    try:
+        work.env.cloud.wait_until_quiet([], work.volume.id)
+    except CloudError as error:
+        work.env.progress.warn(f"whether {work.volume.name} is about to leave is not known: {error.message}")
 
 
 def start_live(work: Replacement) -> None:
