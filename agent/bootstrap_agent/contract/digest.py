@@ -9,7 +9,7 @@ FIRST_PART = 8 << 20
 # 10,000 parts are allowed: parts double in size now and then, so that no media folder is too large
 PARTS_OF_A_SIZE = 1500
 NOW = (FIRST_PART, PARTS_OF_A_SIZE)
-# of objects from before 0.4.0, which memory held one part of
+# of what earlier releases stored, which memory held one part of
 BEFORE = (16 << 20, 2000)
 _PLAIN, _PARTS = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{32}-[0-9]+")
 
