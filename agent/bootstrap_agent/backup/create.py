@@ -19,6 +19,7 @@ from bootstrap_agent.backup.archive import Archiver
 from bootstrap_agent.backup.cluster import Cluster
 from bootstrap_agent.backup.database import Database, Lasting, by_size, version
 from bootstrap_agent.backup.recipient import recipient_of
+from bootstrap_agent.backup.rows import bounds
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.compose import Compose
 from bootstrap_agent.contract import manifest, retention, wal
@@ -131,7 +132,7 @@ class _Backup:
             restore_point=point,
             wal_from=begun.name(begun.first),
             wal_until=ended.name(ended.current - 1),
-            rows=bounds({name: before[name] for name in names}, after),
+            rows={name: bounds(before[name], after[name]) for name in names},
             ended_at=whole_at,
         )
         return part, {
@@ -167,18 +168,6 @@ class _Backup:
 
 def restore_point(backup_id: str) -> str:
     return f"bootstrap_{backup_id}"
-
-
-def bounds(before: Rows, after: Rows) -> dict[str, dict[str, tuple[int, int]]]:
-    """Fewest and most rows of each table; one that came or went in that moment is left out."""
-    return {
-        name: {
-            table: (min(rows, after[name][table]), max(rows, after[name][table]))
-            for table, rows in tables.items()
-            if table in after[name]
-        }
-        for name, tables in before.items()
-    }
 
 
 def prune(deployment: Deployment) -> Pruned:

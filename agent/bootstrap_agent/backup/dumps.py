@@ -17,6 +17,7 @@ from typing import IO
 from bootstrap_agent.backup import pipeline
 from bootstrap_agent.backup.evidence import Producer
 from bootstrap_agent.backup.pipeline import Identity, Running, Source
+from bootstrap_agent.backup.rows import bounds
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import UnreadError, child
 from bootstrap_agent.compose import Compose
@@ -41,8 +42,7 @@ def back_up(name: str, dump: Dump, compose: Compose, send: Callable[[Source], St
     before = _count(name, dump, compose)
     with _output(name, dump, compose) as running, _counted(name, running) as (source, written):
         part = send(source)
-    after = _count(name, dump, compose)
-    rows = {one: (min(before[one], after[one]), max(before[one], after[one])) for one in before if one in after}
+    rows = bounds(before, _count(name, dump, compose))
     return DumpPart(part.key, part.size, part.sha256, written(), rows)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,16 +187,3 @@ def _failed(why: str) -> BackupError:
 
 def _owned(path: Path, uid: int) -> None:
     run(["chown", "--recursive", f"{uid}:{uid}", str(path)])
-
-
-def rows_differ(expected: Mapping[str, tuple[int, int]], found: Mapping[str, int]) -> list[str]:
-    """Tables whose rows are not between the fewest and the most that the backup saw."""
-    return [
-        f"{table} has {found.get(table)} rows, not {_span(fewest, most)}"
-        for table, (fewest, most) in sorted(expected.items())
-        if table not in found or not fewest <= found[table] <= most
-    ]
-
-
-def _span(fewest: int, most: int) -> str:
-    return str(fewest) if fewest == most else f"{fewest} to {most}"

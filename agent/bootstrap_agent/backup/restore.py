@@ -20,7 +20,8 @@ from bootstrap_agent.backup.database import Database, Lasting
 from bootstrap_agent.backup.media import Staging
 from bootstrap_agent.backup.pipeline import Identity
 from bootstrap_agent.backup.recipient import recipient_of
-from bootstrap_agent.backup.recovery import Recovery, Server, rows_differ
+from bootstrap_agent.backup.recovery import Recovery, Server
+from bootstrap_agent.backup.rows import rows_differ
 from bootstrap_agent.backup.store import BackupStore
 from bootstrap_agent.backup.stream import source_of
 from bootstrap_agent.compose import Compose
@@ -175,6 +176,9 @@ class _Restore:
     def _one(self, name: str, part: ClusterPart, recovery: Recovery, database: Database) -> dict[str, RestoredDatabase]:
         """One database of the recovered cluster, into the one that serves the others."""
         assert self._x.databases is not None
+        if name not in self._x.databases.names:
+            # one that the stack dumps itself, of which this backup has nothing
+            raise BackupError(f"the backup holds no {name}", "bootstrap backup list")
         recovery.fetch(part, self._chosen.goal)
         with recovery.server(part, self._chosen.goal) as server:
             counts = self._counted(part, server, [name])

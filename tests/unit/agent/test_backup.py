@@ -14,8 +14,8 @@ from msgspec import structs
 
 from bootstrap.errors import BackupError, NotFoundError
 from bootstrap_agent.backup import choose, stream, version1
-from bootstrap_agent.backup.create import bounds
-from bootstrap_agent.backup.recovery import Goal, rows_differ
+from bootstrap_agent.backup.recovery import Goal
+from bootstrap_agent.backup.rows import bounds, rows_differ
 from bootstrap_agent.contract import answers, manifest, retention
 from bootstrap_agent.contract.deployment import Keep
 from bootstrap_agent.contract.digest import part_size
@@ -225,7 +225,7 @@ def test_rows_must_be_the_manifests() -> None:
 
 
 def test_rows_at_the_mark_are_between_what_was_seen_before_and_after_it() -> None:
-    expected = bounds({"d": {"a": 1, "b": 5, "gone": 1}}, {"d": {"a": 1, "b": 3, "new": 1}})["d"]
+    expected = bounds({"a": 1, "b": 5, "gone": 1}, {"a": 1, "b": 3, "new": 1})
     assert expected == {"a": (1, 1), "b": (3, 5)}
     assert rows_differ(expected, {"a": 1, "b": 4, "new": 1}) == []
     assert rows_differ(expected, {"a": 2, "b": 6}) == ["a has 2 rows, not 1", "b has 6 rows, not 3 to 5"]
