@@ -17,16 +17,17 @@ _SYSTEMD = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freede
 def step_back() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     run(["ionice", "--class=idle", f"--pid={os.getpid()}"], check=False)
+    behind_other_sessions("self")
     # set by systemd for what a unit starts
     if "INVOCATION_ID" not in os.environ:
         _of_little_weight()
 
 
-def behind_other_sessions(leader: int) -> None:
-    """Of a process that leads a session. Where the kernel shares the CPU among sessions, which it does with what is in
+def behind_other_sessions(process: int | str) -> None:
+    """The whole session of that process. Where the kernel shares the CPU among sessions, which it does with what is in
     no group, `nice` counts within one only, and each container is another."""
     try:
-        Path(f"/proc/{leader}/autogroup").write_text(str(NICE))
+        Path(f"/proc/{process}/autogroup").write_text(str(NICE))
     except OSError:
         return  # a kernel that does not, or the process is over: then it is as heavy as one container
 
