@@ -16,7 +16,8 @@ from common.logs import request_id
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 3
+# as patient as people are, below what nginx gives us: after a replacement all who waited ask at once
+TIMEOUT_S = 15
 
 
 def get(url: str, token: str) -> Any:
