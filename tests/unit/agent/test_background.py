@@ -1,5 +1,5 @@
-"""A backup waits behind people, also where the kernel shares the CPU among sessions: beside a container, which is one of
-its own, `nice` counts for nothing then."""
+"""A backup waits behind people, also where the kernel shares the CPU among sessions: beside a container, which is one
+of its own, `nice` counts for nothing then."""
 
 from __future__ import annotations
 
