@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from bootstrap.deployment import compose, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import UsageError
-from bootstrap.operations import keptlogs, levels
+from bootstrap.operations import keptlogs, levels, loglines
+from bootstrap.operations.loglines import Line
 from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers, units
 from bootstrap_agent.contract.release import Release
@@ -44,6 +45,9 @@ class Wanted:
         found += [["grep", "--extended-regexp", "--line-buffered", "-e", self.grep]] if self.grep is not None else []
         return found
 
+    # each line with its time and nothing else, for a program
+    plain: bool = False
+
     def holds(self, line: str) -> bool:
         """The same of one line, on this computer."""
         if self.request and self.request not in line:
@@ -56,13 +60,24 @@ class Wanted:
 def show(env: Environment, wanted: Wanted, *, terminal: bool) -> int:
     """Hands the terminal to the far side; returns its exit code."""
     with remote.live(env) as host:
-        if wanted.units:
-            return host.interactive(command(wanted, journal_argv(wanted)), terminal=terminal)
-        release = remote.agent(host, answers.INFO).release
-        line = command(wanted, compose_argv(wanted, release))
-        if wanted.request and not wanted.follow and (log := _access_log(host)):
-            line = f"{line}; {_of_request(log, wanted.request)}"
-        return host.interactive(line, terminal=terminal)
+        return host.interactive(_asked(host, wanted), terminal=terminal)
+
+
+def told(env: Environment, wanted: Wanted, heard: Callable[[Line], None]) -> int:
+    """For a program: each line as it comes. Returns the far side's exit code."""
+    read = loglines.of_journal if wanted.units else loglines.of_compose
+    with remote.live(env) as host:
+        return host.listen(_asked(host, replace(wanted, plain=True)), lambda line: heard(read(line)))
+
+
+def _asked(host: Host, wanted: Wanted) -> str:
+    if wanted.units:
+        return command(wanted, journal_argv(wanted))
+    release = remote.agent(host, answers.INFO).release
+    line = command(wanted, compose_argv(wanted, release))
+    if wanted.request and not wanted.follow and (log := _access_log(host)):
+        line = f"{line}; {_of_request(log, wanted.request)}"
+    return line
 
 
 def _access_log(host: Host) -> str | None:
@@ -113,6 +128,7 @@ def compose_argv(wanted: Wanted, release: Release) -> list[str]:
     return compose.argv(
         release,
         *("logs", "--tail", wanted.tail),
+        *(["--timestamps", "--no-color"] if wanted.plain else []),
         *(["--follow"] if wanted.follow else []),
         *(["--since", wanted.since] if wanted.since else []),
         *wanted.services,
@@ -122,6 +138,7 @@ def compose_argv(wanted: Wanted, release: Release) -> list[str]:
 def journal_argv(wanted: Wanted) -> list[str]:
     return [
         *("sudo", "-n", "journalctl", "--no-pager", "--unit", units.PATTERN, "--lines", wanted.tail),
+        *(["--output", "short-iso-precise"] if wanted.plain else []),
         *(["--follow"] if wanted.follow else []),
         *(["--since", _journal_time(wanted.since)] if wanted.since else []),
     ]
