@@ -6,6 +6,7 @@ it and `find` recognises a half-destroyed deployment by it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
@@ -40,15 +41,22 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 
 
 def destroy(
-    env: Environment, *, volume: bool, backups: bool, zones: bool = False, confirmed: find.Deployment | None = None
+    env: Environment,
+    *,
+    volume: bool,
+    backups: bool,
+    zones: bool = False,
+    confirmed: find.Deployment | None = None,
+    still: Callable[[], None] = lambda: None,
 ) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
-    there goes."""
+    there goes. `still` is asked when nobody else can work on it any more, and may raise."""
     zones = zones and not env.settings.dns_elsewhere
     asked = [(rights.DESTROY_VOLUME, volume), (rights.DESTROY_ZONES, zones), (rights.DESTROY, not (volume or zones))]
     for command in (command for command, wanted in asked if wanted):
         rights.check(env.cloud, command, records=not env.settings.dns_elsewhere)
     with alone(env, "destroy") as locked:
+        still()
         deployment = find.find_all(locked)
         if confirmed is not None:
             _check_unchanged(env, confirmed, deployment)
