@@ -69,6 +69,11 @@ def test_logs_of_several_services_are_searched(bootstrap: Bootstrap, site: Site)
     services = {line.partition("|")[0].strip().rpartition("-")[0] for line in found.out.splitlines()}
     assert services == {"db", "frontend"}, found.out
     assert bootstrap("logs", "--domain", DOMAIN, "db", "--grep", "no such line", check=False).out == ""
+    asked = ("logs", "--domain", DOMAIN, "db", "frontend", "--json")
+    told = [json.loads(line) for line in bootstrap(*asked, "--grep", pattern).out.splitlines()]
+    assert {one["service"] for one in told} == services and all(one["at"] and one["text"] for one in told), told
+    unit = bootstrap("logs", "--domain", DOMAIN, "--units", "-n", "1", "--json").json()
+    assert unit["service"] and unit["at"].endswith("Z"), unit
 
 
 def test_the_volume_grows_under_the_stack_that_runs(bootstrap: Bootstrap, site: Site) -> None:
