@@ -18,6 +18,9 @@ from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers, units
 from bootstrap_agent.contract.release import Release
 
+# of grep
+BUFFERED = "--line-buffered"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -40,9 +43,9 @@ class Wanted:
     @property
     def searches(self) -> list[list[str]]:
         """Each leaves fewer lines."""
-        found = [["grep", "--line-buffered", "--fixed-strings", "-e", self.request]] if self.request else []
-        found += [["grep", "--line-buffered", *levels.grep(self.level)]] if self.level not in (None, "debug") else []
-        found += [["grep", "--extended-regexp", "--line-buffered", "-e", self.grep]] if self.grep is not None else []
+        found = [["grep", BUFFERED, "--fixed-strings", "-e", self.request]] if self.request else []
+        found += [["grep", BUFFERED, *levels.grep(self.level)]] if self.level not in (None, "debug") else []
+        found += [["grep", "--extended-regexp", BUFFERED, "-e", self.grep]] if self.grep is not None else []
         return found
 
     # each line with its time and nothing else, for a program
@@ -76,7 +79,7 @@ def _asked(host: Host, wanted: Wanted) -> str:
     release = remote.agent(host, answers.INFO).release
     line = command(wanted, compose_argv(wanted, release))
     if wanted.request and not wanted.follow and (log := _access_log(host)):
-        line = f"{line}; {_of_request(log, wanted.request)}"
+        line = f"{line}; {_of_request(log, wanted)}"
     return line
 
 
@@ -89,9 +92,11 @@ def _access_log(host: Host) -> str | None:
         return None
 
 
-def _of_request(log: str, request: str) -> str:
-    search = shlex.join(["sudo", "-n", "grep", "--fixed-strings", "-e", request, "--", log])
-    return f"{search} | sed 's/^/access.log | /'"
+def _of_request(log: str, wanted: Wanted) -> str:
+    first, *others = wanted.searches
+    # one that may read the file; the others of what it finds
+    searches = [["sudo", "-n", *(word for word in first if word != BUFFERED), "--", log], *others]
+    return " | ".join([*map(shlex.join, searches), "sed 's/^/access.log | /'"])
 
 
 def before(env: Environment, wanted: Wanted) -> list[str]:
@@ -138,7 +143,8 @@ def compose_argv(wanted: Wanted, release: Release) -> list[str]:
 def journal_argv(wanted: Wanted) -> list[str]:
     return [
         *("sudo", "-n", "journalctl", "--no-pager", "--unit", units.PATTERN, "--lines", wanted.tail),
-        *(["--output", "short-iso-precise"] if wanted.plain else []),
+        # without the line that earlier versions begin with
+        *(["--quiet", "--output", "short-iso-precise"] if wanted.plain else []),
         *(["--follow"] if wanted.follow else []),
         *(["--since", _journal_time(wanted.since)] if wanted.since else []),
     ]

@@ -70,7 +70,9 @@ def test_words_arrive_as_they_are_and_the_web_servers_own_log_is_searched(world:
     line = world.effects.calls[-1]
     assert """grep --line-buffered --fixed-strings -e 'it'"'"'s $HOME'""" in line and "grep --extended-regexp" in line
     assert "--tail all app" in line and "| tail -n 200; sudo -n grep --fixed-strings" in line
-    assert line.endswith("-- /srv/data/nginx_logs/access.log | sed 's/^/access.log | /'")
+    found = line.partition("access.log | ")[2]
+    assert "--perl-regexp" in found and "grep --extended-regexp" in found, "what is asked for of services is of it, too"
+    assert "-- /srv/data/nginx_logs/access.log | grep" in line and line.endswith(" | sed 's/^/access.log | /'")
 
 
 def test_for_a_program_each_line_is_told_with_its_service_its_time_and_its_level(world: World) -> None:
@@ -95,7 +97,9 @@ def test_for_a_program_each_line_is_told_with_its_service_its_time_and_its_level
     asked = Wanted((), follow=True, since=None, lines=5, units=True)
     assert logs.told(world.env(), asked, heard.append) == 0
     assert heard[0] == loglines.Line("systemd", None, "2026-11-24T02:00:00.500000Z", "info", "Started: a backup")
-    assert heard[1].text == "-- No entries --" and "--output short-iso-precise --follow" in world.effects.calls[-1]
+    assert (
+        heard[1].text == "-- No entries --" and "--quiet --output short-iso-precise --follow" in world.effects.calls[-1]
+    )
 
 
 @pytest.mark.parametrize(("line", "level"), LINES.items(), ids=range(len(LINES)))
