@@ -98,6 +98,18 @@ class SSHHost:
         self._connect()
         return subprocess.call(self._argv(command, *(["-t"] if command and terminal else [])))
 
+    def listen(self, command: str, heard: Callable[[str], None]) -> int:
+        self._connect()
+        with subprocess.Popen(self._argv(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout is not None
+                # bytes: as text, a carriage return would end a line, too
+                for line in process.stdout:
+                    heard(line.decode(errors="replace").rstrip("\r\n"))
+                return process.wait()
+            finally:
+                process.terminate()
+
     def tunnel(self, local: int, address: str, port: int, ready: Callable[[], None]) -> int:
         _require_free(local)
         self._connect()

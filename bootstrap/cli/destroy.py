@@ -43,5 +43,7 @@ def destroy(
     context.console.print(f"{env.settings.domain} is gone: {done.droplets} droplet(s) deleted")
     if done.volume_kept:
         context.console.print(f"kept: data volume {done.volume_kept}, for the next `bootstrap create`")
+    if done.keys_deleted:
+        context.console.print(f"public keys taken out of the account: {', '.join(done.keys_deleted)}")
     for one in done.left:
         context.console.hint(f"left: {one}")

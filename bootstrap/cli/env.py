@@ -57,8 +57,9 @@ def list_(context: Context, domain: str | None, show: bool, as_json: bool) -> No
 @env.command()
 @click.argument("name")
 @domain_option
+@json_option
 @pass_context
-def get(context: Context, name: str, domain: str | None) -> None:
+def get(context: Context, name: str, domain: str | None, as_json: bool) -> None:
     """Print the value of one variable, and nothing else.
 
     \b
@@ -66,7 +67,8 @@ def get(context: Context, name: str, domain: str | None) -> None:
     """
     from bootstrap.operations.variables import value_of
 
-    context.console.print(value_of(context.environment(domain), name))
+    value = value_of(context.environment(domain), name)
+    context.console.json({"name": name, "value": value}) if as_json else context.console.print(value)
 
 
 @env.command("set")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
 from bootstrap.cli.context import Context, domain_option, has_terminal, pass_context
 from bootstrap.errors import UsageError
+
+if TYPE_CHECKING:
+    from bootstrap.operations.loglines import Line
 
 
 @click.command()
@@ -25,6 +32,7 @@ from bootstrap.errors import UsageError
 @click.option("--request", metavar="ID", help="Only lines with this, such as a request's id: through all services.")
 @click.option("--before", is_flag=True, help="Of the machines that redeploys replaced, of the last seven days.")
 @click.option("--units", is_flag=True, help="The journal of bootstrap's own units: backups, renewal.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an object a line, as lines come.")
 @click.pass_context
 @pass_context
 def logs(
@@ -40,6 +48,7 @@ def logs(
     request: str | None,
     before: bool,
     units: bool,
+    as_json: bool,
 ) -> None:
     """Show the logs of services, or of bootstrap's own units.
 
@@ -53,7 +62,9 @@ def logs(
     bootstrap logs --request 5f3a9c0e7d21
     bootstrap logs --before app -n 1000
     bootstrap logs --units --since 1h
+    bootstrap logs app --json -f | jq -r 'select(.level == "error") | .text'
     """
+    from bootstrap.operations import loglines
     from bootstrap.operations import logs as operation
 
     env = context.environment(domain)
@@ -64,6 +75,13 @@ def logs(
         if follow or units:
             raise UsageError("--before is of the stack on machines that are gone", "without --follow and --units")
         for line in operation.before(env, wanted):
-            context.console.print(line)
+            context.console.print(_object(loglines.of_compose(line)) if as_json else line)
         return
+    if as_json:
+        ctx.exit(operation.told(env, wanted, lambda line: context.console.print(_object(line))))
     ctx.exit(operation.show(env, wanted, terminal=has_terminal()))
+
+
+def _object(line: Line) -> str:
+    # escaped: whatever a service wrote, it is one line for everybody
+    return json.dumps(asdict(line))

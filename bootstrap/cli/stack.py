@@ -45,30 +45,36 @@ def adopt(context: Context, folder: Path, named: tuple[str, ...], as_json: bool)
     bootstrap stack adopt
     bootstrap stack adopt ~/shop -f compose.yaml -f compose.production.yaml
     """
-    adopted(context, folder, named, as_json=as_json)
+    made = adopted(folder, named)
+    context.console.json(plain(made)) if as_json else tell(context, made)
 
 
-def adopted(context: Context, folder: Path, named: tuple[str, ...], *, as_json: bool = False) -> Adopted:
+def adopted(folder: Path, named: tuple[str, ...]) -> Adopted:
     from bootstrap.stack.adopt.adoption import adopt as operation
     from bootstrap.stack.files import VARIABLE
-    from bootstrap_agent.contract.paths import ENV_EXAMPLE
     from bootstrap_agent.contract.release import SEPARATOR
 
     # Compose's own variable, which a person may have set for this very repository
     told = named or tuple(name for name in os.environ.get(VARIABLE, "").split(SEPARATOR) if name)
     made = operation(folder, told)
     made.write()
-    if as_json:
-        context.console.json(
-            {
-                "folder": str(made.folder),
-                "files": [*made.files, made.override],
-                "decided": [{"where": one.name, "why": one.why} for one in made.new],
-                "variables": [one.name for one in made.added],
-                "left": [asdict(one) for one in made.left],
-            }
-        )
-        return made
+    return made
+
+
+def plain(made: Adopted) -> dict[str, object]:
+    """For scripts."""
+    return {
+        "folder": str(made.folder),
+        "files": [*made.files, made.override],
+        "decided": [{"where": one.name, "why": one.why} for one in made.new],
+        "variables": [one.name for one in made.added],
+        "left": [asdict(one) for one in made.left],
+    }
+
+
+def tell(context: Context, made: Adopted) -> None:
+    from bootstrap_agent.contract.paths import ENV_EXAMPLE
+
     for one in made.new:
         context.console.print(f"decided: {one.name}{one.why and f': {one.why}'}")
     for told_one in made.left:
@@ -77,7 +83,6 @@ def adopted(context: Context, folder: Path, named: tuple[str, ...], *, as_json: 
     context.console.print(
         f"{written}: {len(made.new)} decided, {len(made.left)} left to you; your files are as they were"
     )
-    return made
 
 
 @stack.command()

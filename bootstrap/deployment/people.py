@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from bootstrap.deployment import find, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.sshkey import ensure, fingerprint
-from bootstrap.errors import UsageError
+from bootstrap.errors import CredentialsError, UsageError
 from bootstrap.ports.cloud import SSHKey
 from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers
@@ -98,6 +98,33 @@ def kept(env: Environment, keys: Sequence[SSHKey]) -> list[SSHKey]:
 
 def tag_of(env: Environment, md5: str) -> str:
     return find.tag(env.settings, f"{find.ACCESS}:{md5.replace(':', '-')}")
+
+
+def is_of_others(env: Environment, key: SSHKey) -> bool:
+    """It did not come by `access add`, or opens another deployment."""
+    own = tag_of(env, key.fingerprint)
+    end = own.removeprefix(find.tag(env.settings))
+    return not key.name.startswith(NAMED) or any(
+        tag.endswith(end) and tag != own for tag in env.cloud.tags("bootstrap:")
+    )
+
+
+def forget_all(env: Environment) -> list[str]:
+    """Nobody may log in any more, as nothing is left to log in to. Whose keys were taken out of the account. A key goes
+    before its tag, by which a run after a kill finds it."""
+    tags = env.cloud.tags(find.tag(env.settings, f"{find.ACCESS}:"))
+    gone = []
+    try:
+        for key in kept(env, env.cloud.ssh_keys()) if tags else []:
+            if not is_of_others(env, key):
+                env.cloud.delete_ssh_key(key.id)
+                gone.append(key.name.removeprefix(NAMED))
+    except CredentialsError as error:
+        what = f"people's public keys, {NAMED}… of the account's SSH keys, stay there"
+        env.progress.warn(f"{what}: {error.message}")
+    for tag in tags:
+        env.cloud.delete_tag(tag)
+    return gone
 
 
 def settle(env: Environment, host: Host) -> None:

@@ -87,8 +87,7 @@ def remove(env: Environment, who: str) -> list[Person]:
 def _forget(env: Environment, key: SSHKey) -> None:
     """The account's key goes too, if it came by `access add` and no other deployment lets it in."""
     env.cloud.delete_tag(people.tag_of(env, key.fingerprint))
-    end = f":{find.ACCESS}:{key.fingerprint.replace(':', '-')}"
-    if key.name.startswith(people.NAMED) and not any(tag.endswith(end) for tag in env.cloud.tags("bootstrap:")):
+    if not people.is_of_others(env, key):
         env.cloud.delete_ssh_key(key.id)
 
 

@@ -6,10 +6,11 @@ it and `find` recognises a half-destroyed deployment by it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, machine, remote, rights, snapshots, steps, watch
+from bootstrap.deployment import find, machine, people, remote, rights, snapshots, steps, watch
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.deployment.zones import place as place_of
@@ -25,6 +26,8 @@ class Destroyed:
     droplets: int
     volume_kept: str | None
     backups_deleted: int | None
+    # of people, which `access add` had put into the account: by name
+    keys_deleted: tuple[str, ...] = ()
     left: tuple[Left, ...] = ()
 
 
@@ -38,15 +41,22 @@ def plan_text(deployment: find.Deployment, env: Environment, volume: bool, backu
 
 
 def destroy(
-    env: Environment, *, volume: bool, backups: bool, zones: bool = False, confirmed: find.Deployment | None = None
+    env: Environment,
+    *,
+    volume: bool,
+    backups: bool,
+    zones: bool = False,
+    confirmed: find.Deployment | None = None,
+    still: Callable[[], None] = lambda: None,
 ) -> Destroyed:
     """`confirmed` is what a person agreed to: ConflictError when it is not what is there now. Without it, whatever is
-    there goes."""
+    there goes. `still` is asked when nobody else can work on it any more, and may raise."""
     zones = zones and not env.settings.dns_elsewhere
     asked = [(rights.DESTROY_VOLUME, volume), (rights.DESTROY_ZONES, zones), (rights.DESTROY, not (volume or zones))]
     for command in (command for command, wanted in asked if wanted):
         rights.check(env.cloud, command, records=not env.settings.dns_elsewhere)
     with alone(env, "destroy") as locked:
+        still()
         deployment = find.find_all(locked)
         if confirmed is not None:
             _check_unchanged(env, confirmed, deployment)
@@ -93,6 +103,7 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         _volume(env, deployment, volume)
     deleted = _backups(env) if backups else None
     with env.progress.step("tags and firewall"):
+        keys = people.forget_all(env)
         drop_tags(env)
         if deployment.firewall:
             env.cloud.delete_firewall(deployment.firewall.id)
@@ -109,7 +120,7 @@ def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backup
         # all is done, and only looking failed
         env.progress.warn(f"what is left is not known: {error.message}")
         rest = []
-    return Destroyed(len(deployment.droplets), kept.name if kept else None, deleted, tuple(rest))
+    return Destroyed(len(deployment.droplets), kept.name if kept else None, deleted, tuple(keys), tuple(rest))
 
 
 def check_exists(env: Environment, *, volume: bool, backups: bool, zones: bool = False) -> find.Deployment:
@@ -146,8 +157,6 @@ def drop_tags(env: Environment) -> None:
     if env.settings.dns_elsewhere:
         for left in env.cloud.tags(find.address_tag(env.settings)):
             env.cloud.delete_tag(left)
-    for key in env.cloud.tags(find.tag(env.settings, f"{find.ACCESS}:")):
-        env.cloud.delete_tag(key)
     # of a rollback with data that was interrupted
     for tag in env.cloud.tags(find.tag(env.settings, "data")):
         env.cloud.delete_tag(tag)

@@ -32,6 +32,11 @@ def reaches(line: str, level: str) -> bool:
     return (re.search(pattern, line, re.IGNORECASE) is not None) != ("--invert-match" in options)
 
 
+def of(line: str) -> str:
+    """The gravest that it reaches."""
+    return next(level for level in reversed(LEVELS) if reaches(line, level))
+
+
 def _of(levels: tuple[str, ...]) -> str:
     """Digits count in a field only."""
     words = "|".join(_WORDS[level] for level in levels)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from bootstrap.deployment import compose, remote
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import UsageError
-from bootstrap.operations import keptlogs, levels
+from bootstrap.operations import keptlogs, levels, loglines
+from bootstrap.operations.loglines import Line
 from bootstrap.ports.host import Host
 from bootstrap_agent.contract import answers, units
 from bootstrap_agent.contract.release import Release
+
+# of grep
+BUFFERED = "--line-buffered"
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,13 @@ class Wanted:
     @property
     def searches(self) -> list[list[str]]:
         """Each leaves fewer lines."""
-        found = [["grep", "--line-buffered", "--fixed-strings", "-e", self.request]] if self.request else []
-        found += [["grep", "--line-buffered", *levels.grep(self.level)]] if self.level not in (None, "debug") else []
-        found += [["grep", "--extended-regexp", "--line-buffered", "-e", self.grep]] if self.grep is not None else []
+        found = [["grep", BUFFERED, "--fixed-strings", "-e", self.request]] if self.request else []
+        found += [["grep", BUFFERED, *levels.grep(self.level)]] if self.level not in (None, "debug") else []
+        found += [["grep", "--extended-regexp", BUFFERED, "-e", self.grep]] if self.grep is not None else []
         return found
+
+    # each line with its time and nothing else, for a program
+    plain: bool = False
 
     def holds(self, line: str) -> bool:
         """The same of one line, on this computer."""
@@ -56,13 +63,24 @@ class Wanted:
 def show(env: Environment, wanted: Wanted, *, terminal: bool) -> int:
     """Hands the terminal to the far side; returns its exit code."""
     with remote.live(env) as host:
-        if wanted.units:
-            return host.interactive(command(wanted, journal_argv(wanted)), terminal=terminal)
-        release = remote.agent(host, answers.INFO).release
-        line = command(wanted, compose_argv(wanted, release))
-        if wanted.request and not wanted.follow and (log := _access_log(host)):
-            line = f"{line}; {_of_request(log, wanted.request)}"
-        return host.interactive(line, terminal=terminal)
+        return host.interactive(_asked(host, wanted), terminal=terminal)
+
+
+def told(env: Environment, wanted: Wanted, heard: Callable[[Line], None]) -> int:
+    """For a program: each line as it comes. Returns the far side's exit code."""
+    read = loglines.of_journal if wanted.units else loglines.of_compose
+    with remote.live(env) as host:
+        return host.listen(_asked(host, replace(wanted, plain=True)), lambda line: heard(read(line)))
+
+
+def _asked(host: Host, wanted: Wanted) -> str:
+    if wanted.units:
+        return command(wanted, journal_argv(wanted))
+    release = remote.agent(host, answers.INFO).release
+    line = command(wanted, compose_argv(wanted, release))
+    if wanted.request and not wanted.follow and (log := _access_log(host)):
+        line = f"{line}; {_of_request(log, wanted)}"
+    return line
 
 
 def _access_log(host: Host) -> str | None:
@@ -74,9 +92,11 @@ def _access_log(host: Host) -> str | None:
         return None
 
 
-def _of_request(log: str, request: str) -> str:
-    search = shlex.join(["sudo", "-n", "grep", "--fixed-strings", "-e", request, "--", log])
-    return f"{search} | sed 's/^/access.log | /'"
+def _of_request(log: str, wanted: Wanted) -> str:
+    first, *others = wanted.searches
+    # one that may read the file; the others of what it finds
+    searches = [["sudo", "-n", *(word for word in first if word != BUFFERED), "--", log], *others]
+    return " | ".join([*map(shlex.join, searches), "sed 's/^/access.log | /'"])
 
 
 def before(env: Environment, wanted: Wanted) -> list[str]:
@@ -113,6 +133,7 @@ def compose_argv(wanted: Wanted, release: Release) -> list[str]:
     return compose.argv(
         release,
         *("logs", "--tail", wanted.tail),
+        *(["--timestamps", "--no-color"] if wanted.plain else []),
         *(["--follow"] if wanted.follow else []),
         *(["--since", wanted.since] if wanted.since else []),
         *wanted.services,
@@ -122,6 +143,8 @@ def compose_argv(wanted: Wanted, release: Release) -> list[str]:
 def journal_argv(wanted: Wanted) -> list[str]:
     return [
         *("sudo", "-n", "journalctl", "--no-pager", "--unit", units.PATTERN, "--lines", wanted.tail),
+        # without the line that earlier versions begin with
+        *(["--quiet", "--output", "short-iso-precise"] if wanted.plain else []),
         *(["--follow"] if wanted.follow else []),
         *(["--since", _journal_time(wanted.since)] if wanted.since else []),
     ]

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from bootstrap.deployment import cost, find, zones
 from bootstrap.deployment.environment import Environment
+from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UsageError
 from bootstrap.operations import destroy
 from bootstrap.operations.create import plan
@@ -80,18 +81,36 @@ def listed(cloud: Cloud, of: Callable[[str], Environment], below: str, now: date
     return sorted((_preview(of(domain), until, now) for domain, until in found), key=lambda one: one.until)
 
 
-def delete(env: Environment) -> None:
-    """All of it, with its data. NotFoundError when there is none: what has the name of one alone is somebody's site."""
+class StillLives(ConflictError):
+    """Its time is not over: somebody prolonged it, or deleted it and made it anew."""
+
+
+class Gone(NotFoundError):
+    """There is no such preview, or none any more."""
+
+
+def delete(env: Environment, over_by: datetime | None = None) -> None:
+    """All of it, with its data. NotFoundError when there is none: what has the name of one alone is somebody's site.
+    `over_by`: only if its time is over then, whatever became of it before this had its turn."""
     domain = env.settings.domain
     if not env.settings.is_preview:
         raise UsageError(f"{domain} is no preview", f"bootstrap destroy {domain}")
-    if _until(env) is None:
-        raise NotFoundError(f"there is no preview {domain}", "bootstrap preview list")
+
+    def still() -> None:
+        until = _until(env)
+        if until is None:
+            raise Gone(f"there is no preview {domain}", "bootstrap preview list")
+        if over_by is not None and until > over_by:
+            raise StillLives(f"{domain} lives until {until:%Y-%m-%d %H:%M} UTC", "bootstrap preview list")
+
+    still()
     try:
-        destroy.destroy(env, volume=True, backups=False)
+        destroy.destroy(env, volume=True, backups=False, still=still)
     except NotFoundError:
         # its create ended before it made anything
-        find.forget_until(env)
+        with alone(env, "destroy"):
+            still()
+            find.forget_until(env)
 
 
 def prune(
@@ -107,13 +126,11 @@ def prune(
     gone = []
     for one in over:
         try:
-            env = of(one.domain)
-            until = _until(env)
-            if until is None or until > now:
-                # somebody else deleted it, or works with it again
-                continue
-            delete(env)
+            delete(of(one.domain), over_by=now)
             gone.append(one)
+        except (StillLives, Gone):
+            # somebody works with it again, or has deleted it
+            continue
         except BootstrapError as error:
             failed(error)
     return gone

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import msgspec
 
+from bootstrap.deployment import allowance, gate, recovery, remote, rights
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import gate, recovery, remote, rights
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
 from bootstrap.errors import BootstrapError, ConflictError, NotFoundError, UsageError
@@ -73,6 +73,7 @@ def restore(
             order = msgspec.structs.replace(order_of(locked, chosen, to, only), newest=stored_backups(locked)[0].id)
             if safely:
                 back_up_first(locked, host, "to restore all the same: --no-safety-backup")
+            allowance.check(locked.cloud, "a restore")
             restored = _replace_data(locked, host, wanted, order)
         address = deployment.reserved_ip.ip if deployment.reserved_ip else live.public_ip
         if address is not None:

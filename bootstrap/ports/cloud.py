@@ -30,6 +30,15 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Allowance:
+    """Requests that this token may still make. Each that was made comes back an hour later, the next one at
+    `more_at`."""
+
+    requests: int
+    more_at: datetime
+
+
+@dataclass(frozen=True)
 class Region:
     slug: str
     name: str
@@ -206,6 +215,9 @@ class Cloud(Protocol):
     """All times are seconds; all sizes GiB unless the name says otherwise."""
 
     def account(self) -> Account: ...
+    def allowance(self) -> Allowance | None:
+        """As it is now; None where the cloud does not tell."""
+
     def lacks(self, scopes: Sequence[str]) -> list[str]:
         """Which of these DigitalOcean scopes, such as `droplet:create`, the token may not use. Asked without any
         effect."""

@@ -48,6 +48,10 @@ class Host(Protocol):
         """Hands stdin, stdout and stderr to `command`, which the far side's shell reads, or to that shell when it is
         empty; returns the exit code. With `terminal` the far side has one, too."""
 
+    def listen(self, command: str, heard: Callable[[str], None]) -> int:
+        """Each line that `command`, which the far side's shell reads, writes to stdout, as it comes; its stderr is this
+        process's. Returns the exit code."""
+
     def tunnel(self, local: int, address: str, port: int, ready: Callable[[], None]) -> int:
         """127.0.0.1:`local` here is `address`:`port` as the far side reaches it, until this process is interrupted;
         `ready` is called as soon as it is. Returns the exit code of a tunnel that ended by itself; UsageError when the

@@ -163,6 +163,14 @@ class Settings(Strict):
         Field(ge=1, le=3600),
         about("How long a program in `hooks/` may take.", unit="seconds", example=60),
     ] = 300
+    audit_reasons: Annotated[
+        Path | None,
+        about(
+            "File that says why findings of `bootstrap audit` on your own stack are left: `docker: {finding: reason}`.",
+            example="audit-reasons.yaml",
+            otherwise="the ticket system's reasons alone",
+        ),
+    ] = None
     spaces: SpacesSettings = SpacesSettings()
     acme: AcmeSettings = AcmeSettings()
     backup: BackupSettings = BackupSettings()

@@ -133,7 +133,7 @@ def read(file: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise UsageError(f"{file}: must hold keys and values, such as `domain: example.com`")
-    paths = [(content, name) for name in ("stack", "ssh_key", "recovery_key", "env_file")]
+    paths = [(content, name) for name in ("stack", "ssh_key", "recovery_key", "env_file", "audit_reasons")]
     for section, name in (*paths, (content.get("acme"), "roots_file"), (content.get("preview"), "env_file")):
         if isinstance(section, dict) and isinstance(section.get(name), str):
             section[name] = str(file.parent / Path(section[name]).expanduser())

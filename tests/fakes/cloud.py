@@ -15,6 +15,7 @@ from bootstrap.ports.cloud import (
     VPC,
     Account,
     AlertPolicy,
+    Allowance,
     Carriers,
     Droplet,
     DropletSpec,
@@ -58,6 +59,7 @@ class FakeCloud:
         # told when somebody waits for that
         self.quiet: Callable[[Sequence[int], str | None], None] = lambda droplet_ids, volume_id: None
         self.droplet_limit = 10
+        self.requests_left = 5000
         self.lacking: set[str] = set()
         self._ids = itertools.count(1001)
         self._keys: dict[int, SSHKey] = {}
@@ -94,6 +96,9 @@ class FakeCloud:
 
     def account(self) -> Account:
         return Account("ops@example.com", self.droplet_limit, "active")
+
+    def allowance(self) -> Allowance | None:
+        return Allowance(self.requests_left, ago(-60))
 
     def lacks(self, scopes: Sequence[str]) -> list[str]:
         return [scope for scope in scopes if scope in self.lacking]

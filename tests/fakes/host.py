@@ -364,6 +364,12 @@ class FakeHost:
         self._world.effects.calls.append(command)
         return 0
 
+    def listen(self, command: str, heard: Callable[[str], None]) -> int:
+        self._world.effects.calls.append(command)
+        for line in self._world.said:
+            heard(line)
+        return 0
+
     def wait_until_reachable(self, timeout_s: float) -> None:
         self.run(["true"])
 

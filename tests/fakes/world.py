@@ -123,6 +123,8 @@ class Surroundings:
         self.kept: dict[str, str] = {}
         # what a program on a machine prints, or how it ends
         self.shell: dict[str, str | HostResult] = {}
+        # what `listen` hears
+        self.said: list[str] = []
         self.name_servers = ["ns1.digitalocean.com", "ns2.digitalocean.com"]
         self.closed = 0
         self.restored: answers.Restored | None = None

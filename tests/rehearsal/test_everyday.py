@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,21 @@ def test_logs_of_several_services_are_searched(bootstrap: Bootstrap, site: Site)
     services = {line.partition("|")[0].strip().rpartition("-")[0] for line in found.out.splitlines()}
     assert services == {"db", "frontend"}, found.out
     assert bootstrap("logs", "--domain", DOMAIN, "db", "--grep", "no such line", check=False).out == ""
+    asked = ("logs", "--domain", DOMAIN, "db", "frontend", "--json")
+    told = [json.loads(line) for line in bootstrap(*asked, "--grep", pattern).out.splitlines()]
+    assert {one["service"] for one in told} == services and all(one["at"] and one["text"] for one in told), told
+    unit = bootstrap("logs", "--domain", DOMAIN, "--units", "-n", "1", "--json").json()
+    assert unit["service"] and unit["at"].endswith("Z"), unit
+
+
+def test_one_request_is_followed_through_all_that_saw_it(bootstrap: Bootstrap, site: Site) -> None:
+    answer = site.request("GET", "/api/tickets/")
+    request = answer.headers["X-Request-ID"]
+    asked = ("logs", "--domain", DOMAIN, "--json", "--request", request)
+    told = [json.loads(line) for line in bootstrap(*asked).out.splitlines()]
+    assert answer.status_code == 401 and {one["service"] for one in told} >= {"ticket-service", "access.log"}, told
+    assert all(request in one["text"] for one in told)
+    assert bootstrap(*asked, "--level", "critical", "ticket-service").out == ""
 
 
 def test_the_volume_grows_under_the_stack_that_runs(bootstrap: Bootstrap, site: Site) -> None:
@@ -127,6 +143,11 @@ def test_a_value_reaches_the_services_that_use_it_and_nobody_fails(bootstrap: Bo
         "services": [],
         "held_s": None,
     }
+    editor = replace(
+        bootstrap, env={**bootstrap.env, "VISUAL": "sed -i s/^DJANGO_EMAIL_FROM=.*/DJANGO_EMAIL_FROM=me@example.org/"}
+    )
+    assert env(editor, "edit", "--json").json()["services"] == ["notification-worker"]
+    assert env(bootstrap, "get", "DJANGO_EMAIL_FROM").out == "me@example.org\n"
     env(bootstrap, "unset", "DJANGO_EMAIL_FROM")
     assert env(bootstrap, "get", "DJANGO_EMAIL_FROM").out == f"no-reply@{DOMAIN}\n"
 

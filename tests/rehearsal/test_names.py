@@ -65,6 +65,7 @@ def test_a_subdomain_lies_in_the_zone_that_is_there(
     assert records(cloud, ZONE) - before == {("A", "app", site.address), ("A", "api", site.address)}
     hello("create", "--domain", INSIDE)
     assert names_on_the_certificate(site) == {INSIDE}
+    assert records(cloud, ZONE) - before == {("A", "app", site.address)}, "and its record goes with it"
 
     hello("destroy", INSIDE, "--volume", "--backups", "--yes")
     assert records(cloud, ZONE) == before, "the zone is other people's, too"

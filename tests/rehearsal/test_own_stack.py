@@ -110,7 +110,12 @@ def test_a_staging_of_the_last_backup_is_nobodys(
 ) -> None:
     ssh_key = bootstrap.work / "ssh" / "digitalocean"
     (tmp_path / "bootstrap.yaml").write_text(f"domain: {OWN_DOMAIN}\nstack: {HELLO}\nssh_key: {ssh_key}\n")
-    (tmp_path / "bootstrap.staging.yaml").write_text(f"domain: {STAGING}\n")
+    (tmp_path / "bootstrap.staging.yaml").write_text(f"domain: {STAGING}\nenv_from: [cat vault]\n")
+    (tmp_path / "vault").write_text("GUESTBOOK_KEY=of-the-password-manager\n")
+    hook = tmp_path / "hooks" / "post-deploy"
+    hook.parent.mkdir()
+    hook.write_text('#!/bin/sh\necho "$BOOTSTRAP_COMMAND $BOOTSTRAP_DOMAIN $BOOTSTRAP_ADDRESS" >>told\n')
+    hook.chmod(0o755)
     operator = replace(bootstrap, work=tmp_path)
     book = GuestBook(guest_book, key_of(bootstrap, OWN_DOMAIN))
     assert book.write("Ada Lovelace") == 201
@@ -124,6 +129,8 @@ def test_a_staging_of_the_last_backup_is_nobodys(
         assert GuestBook(staged, "").lines() == ["somebody was here"] * len(lines)
         # the secrets are its own
         assert GuestBook(staged, book.key).write("with production's key") == 401
+        assert GuestBook(staged, "of-the-password-manager").write("with its own") == 201
+        assert (tmp_path / "told").read_text() == f"create {STAGING} {staged.address}\n"
         operator("-e", "staging", "backup", "now")
         listed = operator("backup", "list", "--json").json()
         assert listed[0]["id"] == backup and book.lines() == lines

@@ -39,11 +39,26 @@ KINDS = {
 Look = Callable[[], bool]
 
 
+def _own_token(bootstrap: Bootstrap) -> str:
+    """For one run: what other tests ask within the hour is not taken from its limit. It may do all, and the API says so
+    of it, as of the operator's."""
+    scopes = [word for scope in ("*:*", "read", "write") for word in ("--scope", scope)]
+    return bootstrap("cloud", "token", *scopes, unlogged=True).out.strip()
+
+
 class Verified:
     """The account, looked at from outside, and the program as `make` starts it."""
 
     def __init__(self, bootstrap: Bootstrap, cloud: dict[str, Any], folder: Path) -> None:
-        self._environment = {**bootstrap.env, "XDG_STATE_HOME": str(folder / "state")}
+        self.token = _own_token(bootstrap)
+        home = folder / "cloud"
+        home.mkdir(mode=0o700)
+        (home / "endpoints.json").write_text(json.dumps({**cloud, "token": self.token}))
+        self._environment = {
+            **bootstrap.env,
+            "XDG_STATE_HOME": str(folder / "state"),
+            "BOOTSTRAP_CLOUD_HOME": str(home),
+        }
         self._api = httpx.Client(
             base_url=cloud["api"], headers={"Authorization": f"Bearer {cloud['watcher_token']}"}, trust_env=False
         )
@@ -97,6 +112,8 @@ def verified(bootstrap: Bootstrap, cloud: dict[str, Any], tmp_path: Path) -> Ver
     return Verified(bootstrap, cloud, tmp_path)
 
 
+# `make test` has its halves: tests/contract/verify runs the suite, and the other rehearsals are many a life
+@pytest.mark.long
 def test_it_passes_differs_in_nothing_and_leaves_nothing(verified: Verified, cloud: dict[str, Any]) -> None:
     before = verified.holds()
     code, said = verified.run("--yes", "--report", str(verified.report))
@@ -108,7 +125,7 @@ def test_it_passes_differs_in_nothing_and_leaves_nothing(verified: Verified, clo
     )
     assert "FAILED" not in said and "0 failed" in said
     assert verified.holds() == before
-    secrets = (cloud["token"], cloud["spaces"]["access_key"], cloud["spaces"]["secret_key"])
+    secrets = (verified.token, cloud["token"], cloud["spaces"]["access_key"], cloud["spaces"]["secret_key"])
     assert not [secret for secret in secrets if secret in written + said]
 
 

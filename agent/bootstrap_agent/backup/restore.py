@@ -50,6 +50,7 @@ def restore(
     chosen = choose(store, wanted, order)
     check(chosen, x)
     _require_known(order.only, x)
+    _require_held(order.only, chosen, x)
     if order.settings and chosen.newest.settings:
         note("values and certificates")
         kept = settings.restore(store, chosen.newest.settings, _identity(order, chosen.newest))
@@ -81,6 +82,16 @@ def _require_known(only: str | None, x: XBootstrap) -> None:
     names = [*(x.databases.names if x.databases else ()), *x.dumps]
     if only not in (None, "media", *names):
         raise BackupError(f"there is no database {only}", f"one of {', '.join(names) or 'none'}")
+
+
+def _require_held(only: str | None, chosen: Chosen, x: XBootstrap) -> None:
+    """A backup of before may lack a database that the stack has today."""
+    found = chosen.databases
+    if only in (None, "media") or found is None:
+        return
+    in_cluster = found.cluster is not None and x.databases is not None and only in x.databases.names
+    if not (in_cluster or only in found.databases or only in found.dumped):
+        raise BackupError(f"the backup holds no {only}", "bootstrap backup list")
 
 
 class _Restore:
@@ -176,9 +187,6 @@ class _Restore:
     def _one(self, name: str, part: ClusterPart, recovery: Recovery, database: Database) -> dict[str, RestoredDatabase]:
         """One database of the recovered cluster, into the one that serves the others."""
         assert self._x.databases is not None
-        if name not in self._x.databases.names:
-            # one that the stack dumps itself, of which this backup has nothing
-            raise BackupError(f"the backup holds no {name}", "bootstrap backup list")
         recovery.fetch(part, self._chosen.goal)
         with recovery.server(part, self._chosen.goal) as server:
             counts = self._counted(part, server, [name])

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bootstrap.adapters.digitalocean import convert
 from bootstrap.adapters.digitalocean.resources import Resources
 from bootstrap.adapters.digitalocean.rights import PROBES
-from bootstrap.ports.cloud import Account, Image, Region, Size, SSHKey
+from bootstrap.ports.cloud import Account, Allowance, Image, Region, Size, SSHKey
 
 # side by side: 250 questions a minute are allowed, and nobody waits for them one by one
 AT_ONCE = 8
@@ -17,6 +17,10 @@ AT_ONCE = 8
 class AccountResources(Resources):
     def account(self) -> Account:
         return convert.account(self._api.get("account")["account"])
+
+    def allowance(self) -> Allowance | None:
+        # what every token of ours may ask
+        return convert.allowance(self._api.headers("droplets"))
 
     def lacks(self, scopes: Sequence[str]) -> list[str]:
         """A token with full access is known by what its issuer says of it; any other is tried, see `rights.py`."""

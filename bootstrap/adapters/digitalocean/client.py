@@ -41,6 +41,10 @@ class Client:
         """Every page; `query` without what is empty."""
         return _Content(path, self._transport.pages(path, {name: value for name, value in query.items() if value}))
 
+    def headers(self, path: str) -> Mapping[str, str]:
+        """What an answer says beside its content, such as how many requests are left; `path` is a list's."""
+        return self._transport.headers(path)
+
     def find(self, path: str) -> dict[str, Any] | None:
         try:
             return self.get(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,6 +14,7 @@ from bootstrap.ports.cloud import (
     VPC,
     Account,
     AlertPolicy,
+    Allowance,
     Droplet,
     Firewall,
     FirewallRule,
@@ -67,6 +68,14 @@ def account(item: Json) -> Account:
         # the library knows the older name of the same
         reserved_ip_limit=item.get("reserved_ip_limit", found.floating_ip_limit),
     )
+
+
+def allowance(headers: Mapping[str, str]) -> Allowance | None:
+    left, reset = headers.get("ratelimit-remaining", ""), headers.get("ratelimit-reset", "")
+    if not (left.isdigit() and reset.isdigit()):
+        # a proxy may keep them to itself
+        return None
+    return Allowance(int(left), datetime.fromtimestamp(int(reset), timezone.utc))
 
 
 def region(item: Json) -> Region:

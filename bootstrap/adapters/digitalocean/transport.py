@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -53,6 +53,13 @@ class Transport:
             with attempt:
                 self._send(method, path, payload)
 
+    def headers(self, path: str) -> Mapping[str, str]:
+        """Of the answer to a GET of one item of a list, whatever else it says."""
+        for attempt in self.attempts.of_request(uncertain):
+            with attempt:
+                return self._answer("GET", path, {"params": {"per_page": 1}}).headers
+        raise AssertionError("it returns or raises")
+
     def scopes_told(self) -> list[str]:
         """Those that the token's issuer tells: `read` and `write` of one with full access. Nothing when it does not
         answer, or otherwise: no document promises this."""
@@ -83,7 +90,7 @@ class Transport:
                 return self._send(method, path, payload)
         raise AssertionError("it returns or raises")
 
-    def _send(self, method: str, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, method: str, path: str, payload: dict[str, Any]) -> requests.Response:
         what = f"{method} {path}"
         times = (self._patience.connect_s, self._patience.read_s)
         try:
@@ -93,12 +100,16 @@ class Transport:
             raise unsent(what, error) from None
         if not answer.ok:
             raise failure(what, answer)
+        return answer
+
+    def _send(self, method: str, path: str, payload: dict[str, Any]) -> dict[str, Any]:
+        answer = self._answer(method, path, payload)
         if answer.status_code == 204:
             return {}
         content = None if answer.is_redirect else _json(answer)
         if not isinstance(content, dict):
             # a proxy's page; what it stands for may have happened
-            raise lost(f"{what}: the answer is no JSON (HTTP {answer.status_code})")
+            raise lost(f"{method} {path}: the answer is no JSON (HTTP {answer.status_code})")
         return content
 
 

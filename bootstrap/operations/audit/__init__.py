@@ -18,10 +18,12 @@ from bootstrap.operations.audit.report import AuditReport, ToolResult
 from bootstrap.ports.host import Host
 from bootstrap.ports.scanners import Scanners
 
-TOOLS = (lynis.TOOL, ssh.TOOL, tls.TOOL, docker.TOOL)
+TOOLS = reasons.TOOLS
 
 
 def audit(env: Environment, scanners: Scanners, tools: Collection[str] = TOOLS) -> AuditReport:
+    # before minutes go into it
+    known = reasons.load(env.settings.audit_reasons)
     deployment, live = find.find_live(env)
     if deployment.reserved_ip is None:
         raise HostError(f"{env.settings.domain} has no reserved ip", "bootstrap create completes it")
@@ -38,7 +40,7 @@ def audit(env: Environment, scanners: Scanners, tools: Collection[str] = TOOLS) 
         inside = [_inside(tool, host) for tool in chosen]
         parts = [part or future.result() for part, future in zip(inside, outside, strict=True)]
     found = [part for part in parts if part]
-    return reasons.explain(env.settings.domain, rehearsal, found, reasons.load())
+    return reasons.explain(env.settings.domain, rehearsal, found, known)
 
 
 def _inside(tool: str, host: Host) -> ToolResult | None:

@@ -1,4 +1,5 @@
-"""Why findings are left as they are: reasons.yaml, one line for each.
+"""Why findings are left as they are: reasons.yaml, one line for each, and before it a file of the same form of whoever
+has another stack (`audit_reasons`).
 
 tool:
   "id subject": reason            # in all deployments; * stands for anything in a subject
@@ -9,16 +10,19 @@ rehearsal:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
 
+from bootstrap.errors import UsageError
+from bootstrap.operations.audit import docker, lynis, ssh, tls
 from bootstrap.operations.audit.report import AuditReport, Explained, Finding, ToolResult
 
 FILE = Path(__file__).with_name("reasons.yaml")
 REHEARSAL = "rehearsal"
+TOOLS = (lynis.TOOL, ssh.TOOL, tls.TOOL, docker.TOOL)
 # What a tool calls a failure no reason excuses.
 FAILURE = "-fail"
 
@@ -29,6 +33,8 @@ class Reason:
     pattern: str
     text: str
     rehearsal_only: bool
+    # of the operator's own file
+    own: bool = False
 
     def fits(self, finding: Finding) -> bool:
         return (
@@ -42,9 +48,23 @@ class Reason:
         return f"{self.tool} {self.pattern}"
 
 
-def load(file: Path = FILE) -> list[Reason]:
-    table = yaml.safe_load(file.read_text())
-    return [*_reasons(table.pop(REHEARSAL), rehearsal_only=True), *_reasons(table, rehearsal_only=False)]
+def load(own: Path | None = None) -> list[Reason]:
+    """UsageError for a file of one's own that is none."""
+    return [*(replace(reason, own=True) for reason in (_read(own) if own else ())), *_read(FILE)]
+
+
+def _read(file: Path) -> list[Reason]:
+    try:
+        table = yaml.safe_load(file.read_text()) or {}
+        if not isinstance(table, dict):
+            raise ValueError("it is no mapping")
+        rehearsal = table.pop(REHEARSAL, None) or {}
+        return [*_reasons(rehearsal, rehearsal_only=True), *_reasons(table, rehearsal_only=False)]
+    except OSError as error:
+        raise UsageError(f"audit_reasons: {file}: {error.strerror}", "correct it in bootstrap.yaml") from None
+    except (yaml.YAMLError, AttributeError, ValueError) as error:
+        what = str(error).replace("\n", " ")
+        raise UsageError(f"{file} does not say `tool: {{finding: reason}}`: {what}", "docs/security.md") from None
 
 
 def explain(domain: str, rehearsal: bool, parts: Sequence[ToolResult], reasons: Sequence[Reason]) -> AuditReport:
@@ -53,19 +73,27 @@ def explain(domain: str, rehearsal: bool, parts: Sequence[ToolResult], reasons: 
     valid = [r for r in reasons if r.tool in asked and (rehearsal or not r.rehearsal_only)]
     found = [(finding, [reason for reason in valid if reason.fits(finding)]) for finding in findings]
     used = {reason for _, fitting in found for reason in fitting}
+    # who has reasons of their own is told of these: the others are of another stack
+    mine = [reason for reason in valid if reason.own] or valid
     return AuditReport(
         domain=domain,
         rehearsal=rehearsal,
         parts=parts,
         explained=[Explained(finding, fitting[0].text) for finding, fitting in found if fitting],
         unexplained=[finding for finding, fitting in found if not fitting],
-        unused=[reason.name for reason in valid if reason not in used],
+        unused=[reason.name for reason in mine if reason not in used],
     )
 
 
 def _reasons(table: Mapping[str, Mapping[str, str]], *, rehearsal_only: bool) -> list[Reason]:
-    return [
+    found = [
         Reason(tool, str(pattern), text, rehearsal_only)
         for tool, rows in table.items()
         for pattern, text in (rows or {}).items()
     ]
+    for reason in found:
+        if reason.tool not in TOOLS:
+            raise ValueError(f"{reason.tool} is none of {', '.join(TOOLS)}")
+        if not isinstance(reason.text, str) or not reason.text.strip():
+            raise ValueError(f"{reason.name} has no reason")
+    return found

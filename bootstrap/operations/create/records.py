@@ -28,6 +28,24 @@ def ensure(env: Environment, address: str) -> None:
             _put(env, zone, relative, address)
 
 
+def forget(env: Environment, names: Sequence[str], address: str) -> None:
+    """Of names that were taken away: their records, where they lead to the address still."""
+    if not names:
+        return
+    if env.settings.dns_elsewhere:
+        env.progress.note(f"delete the records of {', '.join(names)} where they are kept, if they lead to {address}")
+        return
+    known = env.cloud.domains()
+    for name in names:
+        place = zones.place(name, known)
+        if place is None:
+            continue
+        for record in env.cloud.records(place.zone):
+            if (record.type, record.name, record.data) == ("A", place.name, address):
+                env.cloud.delete_record(place.zone, record.id)
+                env.progress.note(f"the record of {name} is deleted: it is none of `names` any more")
+
+
 def write_down(env: Environment, address: str) -> None:
     """So that a next run finds it when no droplet holds it any more."""
     if env.settings.dns_elsewhere:

@@ -87,7 +87,7 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     records.ensure(env, address.ip)
     _mount(env, volume, droplet, host)
     if planned.deployment.live:
-        _describe(env, host, to_whom)
+        _describe(env, host, to_whom, address.ip)
     _deliver_secrets(env, planned, host)
     _restore_if_due(env, droplet, host, planned)
     _start(env, host)
@@ -247,12 +247,14 @@ def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> No
         remote.agent(host, answers.VOLUME_MOUNT, timeout_s=300)
 
 
-def _describe(env: Environment, host: Host, to_whom: str | None) -> None:
+def _describe(env: Environment, host: Host, to_whom: str | None, address: str) -> None:
     """What cloud-init wrote when the droplet was made may be of other settings: names, addresses, retention."""
     now = remote.agent(host, answers.INFO).deployment
     wanted = render.deployment_document(env.settings, to_whom)
     if now is None or now == wanted:
         return
+    # as long as the droplet knows them: killed here, the next run finds them again
+    records.forget(env, [name for name in now.names if name not in wanted.names], address)
     try:
         remote.agent(host, answers.DEPLOYMENT_PUT, stdin=wanted)
         env.progress.note("the droplet follows the changed settings")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-from bootstrap.deployment import find, remote, rights, secrets
+from bootstrap.deployment import allowance, find, remote, rights, secrets
 from bootstrap.deployment.environment import Environment
 from bootstrap.images import changed
 from bootstrap.images.bake import Workshop, build
@@ -71,6 +71,7 @@ def _check(env: Environment, deployment: find.Deployment) -> None:
     if serving := deployment.live or deployment.candidate:
         plan.check_stack(env, serving, stack.name)
     if deployment.droplets:
+        allowance.check(env.cloud, "a replacement")
         rights.check(env.cloud, rights.RESIZE if way.resizes(env, deployment) else rights.REDEPLOY)
     preflight.check_rights(env)
 

@@ -190,7 +190,10 @@ def volume_space(patient: Patient) -> str | Doubt:
     usage = patient.told.volume
     if not usage.mounted or not usage.size_bytes or usage.used_bytes is None:
         raise HostError("the data volume is not mounted", _create(patient))
-    return _full(int(100 * usage.used_bytes / usage.size_bytes), "make the volume larger in the control panel")
+    held = patient.deployment.volume
+    larger = max(held.size_gb + 1, held.size_gb * 3 // 2) if held else 0
+    grow = f"bootstrap volume grow {larger} --domain {_env(patient).settings.domain}, while it serves"
+    return _full(int(100 * usage.used_bytes / usage.size_bytes), grow)
 
 
 def root_space(patient: Patient) -> str | Doubt:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from bootstrap.deployment import allowance, machine, people, remote, secrets, snapshots, sshkey
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import machine, people, remote, secrets, snapshots, sshkey
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
 from bootstrap.errors import (
     BootstrapError,
@@ -70,8 +70,9 @@ def prepare_candidate(work: Replacement) -> None:
 
 def await_quiet(work: Replacement) -> None:
     """While an event of the provider's is pending, what is asked of a droplet is refused, for minutes: nobody is to
-    wait for that."""
+    wait for that, nor for requests that the token may not make."""
     work.env.cloud.wait_until_quiet([work.old_droplet().id, work.new_droplet().id], work.volume.id)
+    allowance.check(work.env.cloud, "a replacement")
 
 
 def stop_live(work: Replacement) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
+from bootstrap.deployment import allowance, remote, rights, snapshots
 from bootstrap.deployment import find as finding
-from bootstrap.deployment import remote, rights, snapshots
 from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
 from bootstrap.deployment.lock import alone
@@ -137,6 +137,9 @@ def state_of(env: Environment, deployment: finding.Deployment) -> State:
 def _replace(work: Replacement, image_id: int | None) -> Replaced:
     env, began_at = work.env, work.state
     work.resumed = began_at is not State.IDLE
+    if not work.resumed:
+        # asked again before anything stops; until then nothing has been made in vain
+        allowance.check(env.cloud, "a replacement")
     _settle_what_was_begun(work, image_id)
     prober = env.web.prober(f"https://{env.settings.domain}{_probed(work)}", address=work.address)
     prober.start()

@@ -191,11 +191,13 @@ def _certificate(home: Path) -> Files:
 
 
 @contextmanager
-def running(home: Path, contract: Contract | None, is_unfriendly: bool = False) -> Iterator[Cloud]:
+def running(
+    home: Path, contract: Contract | None, is_unfriendly: bool = False, limit: RateLimit | None = None
+) -> Iterator[Cloud]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DIGITALOCEAN_END_POINT", "")
         cloud = Cloud(home, contract, FakeDriver(home), FakeNetwork(), is_unfriendly=is_unfriendly)
-        cloud.start()
+        cloud.start(limit)
         yield cloud
         cloud.driver.gate.set()
         cloud.stop()

@@ -247,6 +247,22 @@ def test_one_by_its_name(site: Site) -> None:
     assert site.sql("SELECT count(*) FROM line") == [(ROWS,)]
 
 
+def test_one_that_an_older_backup_does_not_hold_is_refused_before_anything_stops(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack has learnt of a second one since."""
+    site.back_up()
+    site.sql("DELETE FROM line")
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(Compose, "run", lambda self, *words, **more: asked.append(words))
+    newer = msgspec.structs.replace(site.x(), dumps={"shop": site.hooks, "ledger": site.hooks})
+    with pytest.raises(BackupError, match="the backup holds no ledger"):
+        site.restore_as(newer, only="ledger")
+    assert not [words for words in asked if "stop" in words] and not restore.AFTER_RESTORE.exists()
+    site.restore_as(newer, only="shop")
+    assert site.sql("SELECT count(*) FROM line") == [(ROWS,)]
+
+
 def test_a_release_that_does_not_know_it_restores_nothing(site: Site) -> None:
     site.back_up()
     with pytest.raises(BackupError, match="holds shop, which this release does not know"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from datetime import datetime, timezone
 
 import digitalocean
 import httpx
@@ -44,6 +45,11 @@ def test_account_and_catalogue(subject: Subject) -> None:
     size = next(size for size in cloud.sizes() if size.slug == "s-2vcpu-2gb")
     assert (size.memory_mb, size.vcpus, size.price_monthly_usd) == (2048, 2, 18.0)
     assert subject.region in size.regions
+
+
+def test_the_token_s_allowance(subject: Subject) -> None:
+    left = subject.cloud.allowance()
+    assert left is not None and left.requests > 0 and left.more_at > datetime.now(timezone.utc)
 
 
 def test_a_lookup_that_finds_nothing_is_empty(subject: Subject) -> None:

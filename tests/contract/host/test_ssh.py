@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,21 @@ def test_every_failure_on_the_way_shows_what_failed(daemon: Daemon) -> None:
 def test_a_shell_over_there_reads_the_command(host: SSHHost, capfd: pytest.CaptureFixture[str]) -> None:
     assert host.interactive("echo one; echo two | tr o 0; echo $((1 + 2)) 'a  b'; exit 4", terminal=False) == 4
     assert capfd.readouterr().out == "one\ntw0\n3 a  b\n"
+
+
+def test_lines_are_heard_as_they_come_whatever_is_in_them(host: SSHHost, capfd: pytest.CaptureFixture[str]) -> None:
+    heard: list[str] = []
+    # the second is not said before the first was heard
+    with tempfile.TemporaryDirectory() as folder:
+
+        def hear(line: str) -> None:
+            heard.append(line)
+            Path(folder, "heard").touch()
+
+        wait = f"until [ -e {folder}/heard ]; do sleep 0.05; done"
+        say = r"printf 'a\rb\n'; echo aside >&2; " + wait + r"; printf '\377 | tail'; exit 3"
+        assert host.listen(say, hear) == 3
+    assert heard == ["a\rb", "\ufffd | tail"] and capfd.readouterr().err == "aside\n"
 
 
 def test_a_tunnel_ends_where_it_was_dug_to(host: SSHHost, daemon: Daemon) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from bootstrap.deployment import hostkeys, people
-from bootstrap.errors import ConflictError, NotFoundError, UsageError
+from bootstrap.errors import ConflictError, CredentialsError, NotFoundError, UsageError
 from bootstrap.operations import access, destroy, history
 from bootstrap.operations.create.run import create
 from bootstrap.operations.redeploy.rollback import rollback
 from bootstrap.operations.redeploy.run import redeploy
+from bootstrap.ports.cloud import SSHKey
 from tests.fakes.cloud import Killed
 from tests.fakes.world import World
 
@@ -125,9 +126,43 @@ def test_a_key_that_lets_into_another_deployment_stays_in_the_account(world: Wor
     assert [key.name for key in world.cloud.ssh_keys() if key.name.startswith(people.NAMED)] == ["bootstrap-access-ada"]
 
 
-def test_destroy_lets_nobody_in_any_more(world: World) -> None:
-    access.add(world.env(), keys(ADA, "ada"))
+def named(world: World) -> list[str]:
+    return [key.name for key in world.cloud.ssh_keys() if key.name.startswith(people.NAMED)]
+
+
+def test_destroy_lets_nobody_in_any_more_and_takes_their_keys_out_of_the_account(world: World) -> None:
+    others = {key.name for key in world.cloud.ssh_keys()}
+    access.add(world.env(), [*keys(ADA, "ada"), *keys(GRACE, "grace")])
+    md5 = keys(GRACE)[0].fingerprint.replace(":", "-")
+    world.cloud.create_tag(f"bootstrap:other_example:access:{md5}")
+    gone = destroy.destroy(world.env(), volume=True, backups=False)
+    assert gone.keys_deleted == ("ada",) and named(world) == ["bootstrap-access-grace"]
+    assert others < {key.name for key in world.cloud.ssh_keys()}, "what did not come by `access add` stays"
+    tags = [tag for tag in world.cloud.tags("bootstrap:") if ":access:" in tag]
+    assert tags == [f"bootstrap:other_example:access:{md5}"]
+
+
+def test_a_destroy_that_was_killed_between_key_and_tag_is_completed(world: World) -> None:
+    access.add(world.env(), [*keys(ADA, "ada"), *keys(GRACE, "grace")])
+    world.effects.trips = lambda name: Killed() if name.startswith("delete ssh key") else None
+    with pytest.raises(Killed):
+        destroy.destroy(world.env(), volume=True, backups=False)
+    world.effects.trips = lambda _: None
     destroy.destroy(world.env(), volume=True, backups=False)
+    assert named(world) == [] and not [tag for tag in world.cloud.tags("bootstrap:") if ":access:" in tag]
+
+
+def test_a_token_that_may_not_see_keys_destroys_all_the_same_and_says_what_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access.add(world.env(), keys(ADA, "ada"))
+
+    def forbidden() -> list[SSHKey]:
+        raise CredentialsError("GET account/keys: You are not authorized (HTTP 403)")
+
+    monkeypatch.setattr(world.cloud, "ssh_keys", forbidden)
+    assert destroy.destroy(world.env(), volume=True, backups=False).keys_deleted == ()
+    assert any("bootstrap-access-" in text and "HTTP 403" in text for text in world.progress.texts)
     assert [tag for tag in world.cloud.tags("bootstrap:") if ":access:" in tag] == []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.errors import HostError
+from bootstrap.errors import HostError, UsageError
 from bootstrap.operations.audit import docker, lynis, reasons, ssh, tls
 from bootstrap.operations.audit.inspection import Inspection, Mode
 from bootstrap.operations.audit.reasons import Reason
@@ -186,3 +186,35 @@ def test_a_reason_holds_for_its_subject_and_its_place_only() -> None:
 
 def test_the_page_says_what_the_audit_goes_by() -> None:
     assert SECURITY.read_text() == page.renewed(SECURITY.read_text()), "make docs"
+
+
+def test_reasons_of_ones_own_stack_come_first_and_are_those_that_are_told_when_unused(tmp_path: Path) -> None:
+    own = tmp_path / "audit-reasons.yaml"
+    own.write_text("docker:\n  5.12 shop: it unpacks there\n  9.9 shop: gone\nrehearsal:\n  lynis: {X-1: only here}\n")
+    found = [Finding("docker", "5.12", "shop", "root is writable"), Finding("docker", "5.12", "other", "writable")]
+    parts = [ToolResult("docker", "1", "0", True, found), ToolResult("lynis", "90", "80", True)]
+    report = reasons.explain("shop.example", False, parts, reasons.load(own))
+    assert [(one.finding.subject, one.reason) for one in report.explained][:1] == [("shop", "it unpacks there")]
+    assert report.unused == ["docker 9.9 shop"], "none of the rehearsal's on a droplet, and none of ours"
+    assert len(reasons.load(own)) == len(reasons.load()) + 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "audit_reasons: .*No such file"),
+        ("- a list", "does not say"),
+        ("docker: [5.12]", "does not say"),
+        ("doker: {5.12 shop: x}", "doker is none of lynis, ssh-audit, testssl.sh, docker"),
+        ("docker: {5.12 shop: }", "docker 5.12 shop has no reason"),
+        ("docker: {", "does not say"),
+    ],
+)
+def test_a_file_of_ones_own_that_is_none_is_refused_before_anything_is_asked(
+    tmp_path: Path, text: str | None, said: str
+) -> None:
+    own = tmp_path / "audit-reasons.yaml"
+    if text is not None:
+        own.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        reasons.load(own)

@@ -13,7 +13,7 @@ import pytest
 
 from bootstrap.deployment import recovery
 from bootstrap.errors import BackupError, CredentialsError, HostError, NotFoundError
-from bootstrap.operations import levels, logs
+from bootstrap.operations import levels, loglines, logs
 from bootstrap.operations.create.run import create
 from bootstrap.operations.logs import Wanted
 from bootstrap.operations.redeploy.run import redeploy
@@ -70,7 +70,41 @@ def test_words_arrive_as_they_are_and_the_web_servers_own_log_is_searched(world:
     line = world.effects.calls[-1]
     assert """grep --line-buffered --fixed-strings -e 'it'"'"'s $HOME'""" in line and "grep --extended-regexp" in line
     assert "--tail all app" in line and "| tail -n 200; sudo -n grep --fixed-strings" in line
-    assert line.endswith("-- /srv/data/nginx_logs/access.log | sed 's/^/access.log | /'")
+    found = line.partition("access.log | ")[2]
+    assert "--perl-regexp" in found and "grep --extended-regexp" in found, "what is asked for of services is of it, too"
+    assert "-- /srv/data/nginx_logs/access.log | grep" in line and line.endswith(" | sed 's/^/access.log | /'")
+
+
+def test_for_a_program_each_line_is_told_with_its_service_its_time_and_its_level(world: World) -> None:
+    at = "2026-11-24T02:00:00.123456789Z"
+    world.said = [
+        f"my-app-2  | {at} ERROR: a | b: c",
+        f"db-1      | {at} ",
+        'access.log | {"status": 500, "level": "error"}',
+        "WARNING: it is no line of Compose's",
+    ]
+    heard: list[loglines.Line] = []
+    assert logs.told(world.env(), wanted("my-app", level="info"), heard.append) == 0
+    assert heard == [
+        loglines.Line("my-app", 2, at, "error", "ERROR: a | b: c"),
+        loglines.Line("db", 1, at, "info", ""),
+        loglines.Line("access.log", None, None, "error", '{"status": 500, "level": "error"}'),
+        loglines.Line(None, None, None, "warning", "WARNING: it is no line of Compose's"),
+    ]
+    assert " --timestamps --no-color my-app" in world.effects.calls[-1]
+    world.said = ["2026-11-24T03:00:00.500000+0100 host systemd[1]: Started: a backup", "-- No entries --"]
+    heard.clear()
+    asked = Wanted((), follow=True, since=None, lines=5, units=True)
+    assert logs.told(world.env(), asked, heard.append) == 0
+    assert heard[0] == loglines.Line("systemd", None, "2026-11-24T02:00:00.500000Z", "info", "Started: a backup")
+    assert (
+        heard[1].text == "-- No entries --" and "--quiet --output short-iso-precise --follow" in world.effects.calls[-1]
+    )
+
+
+@pytest.mark.parametrize(("line", "level"), LINES.items(), ids=range(len(LINES)))
+def test_the_level_that_is_told_is_the_one_that_is_searched_for(line: str, level: str) -> None:
+    assert levels.of(line) == level
 
 
 def keep(world: World, at: datetime, *lines: str, to: str | None = None) -> str:

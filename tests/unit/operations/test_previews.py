@@ -149,14 +149,53 @@ def test_one_that_cannot_be_deleted_keeps_none_of_the_others(world: Previews, mo
         previews.create(world.branch(branch), DAY, NOW)
     delete, failed = previews.delete, list[BootstrapError]()
 
-    def busy(env: Environment) -> None:
+    def busy(env: Environment, over_by: datetime | None = None) -> None:
         if env.settings.domain.startswith("one."):
             raise ConflictError("another run works on it")
-        delete(env)
+        delete(env, over_by)
 
     monkeypatch.setattr(previews, "delete", busy)
     gone = previews.prune(world.cloud, world.of, BELOW, NOW + DAY, failed.append)
     assert [one.domain for one in gone] == [f"two.{BELOW}"] and len(failed) == 1
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["whole", "one whose create ended early"])
+def test_one_that_is_prolonged_before_prune_has_its_turn_lives_on(world: Previews, made: bool) -> None:
+    env = world.branch("one")
+    previews.create(env, DAY, NOW)
+    if not made:
+        destroy.destroy(env, volume=True, backups=False)
+        world.cloud.create_tag(f"bootstrap:one_preview_example_com:until:{NOW + DAY:%Y%m%d-%H%M%S}")
+    stands = world.made()
+
+    def prolong(what: str) -> None:
+        # the lock is taken: until then a `preview create` of somebody else may have ended
+        if what.startswith("create tag bootstrap:one_preview_example_com:lock:"):
+            world.effects.trips = lambda _: None
+            world.cloud.create_tag(f"bootstrap:one_preview_example_com:until:{NOW + 3 * DAY:%Y%m%d-%H%M%S}")
+
+    world.effects.trips = prolong
+    assert world.prune(NOW + 2 * DAY) == []
+    (lives,) = world.listed()
+    assert lives.until == NOW + 3 * DAY and world.made()["droplets"] == stands["droplets"]
+    world.prune(NOW + 3 * DAY)
+    assert world.made() == world.site
+
+
+def test_one_that_somebody_else_deletes_first_is_no_failure(world: Previews) -> None:
+    previews.create(world.branch("one"), DAY, NOW)
+
+    def gone(what: str) -> None:
+        if what.startswith("create tag bootstrap:one_preview_example_com:lock:"):
+            world.effects.trips = lambda _: None
+            previews.delete(replace(world.branch("one"), state_dir=world.folder / "elsewhere"))
+
+    listed = world.listed(NOW + DAY)
+    assert len(listed) == 1
+    world.effects.trips = gone
+    # the other one has the lock when this one asks for it, or has given it back
+    previews.prune(world.cloud, world.of, BELOW, NOW + DAY, lambda error: None)
+    assert world.made() == world.site
 
 
 def test_only_previews_are_deleted_and_only_where_a_zone_holds_them(world: Previews) -> None:
@@ -201,7 +240,7 @@ def test_one_that_lives_on_meanwhile_is_not_pruned(world: Previews, monkeypatch:
         # somebody works on it while the first one is deleted
         if env.settings.domain.startswith("one."):
             previews.create(world.branch("two"), DAY, over)
-            real(world.branch("three"), **wanted)
+            real(world.branch("three"), volume=True, backups=False)
         return gone
 
     monkeypatch.setattr(destroy, "destroy", slow)

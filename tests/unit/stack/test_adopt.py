@@ -3,6 +3,7 @@ each result. examples/desk is held against two golden files, which `python -m te
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -379,6 +380,9 @@ def test_by_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     capsys.readouterr()
     assert main.run(["stack", "adopt", "--json"]) == 0
     assert '"left": []' in capsys.readouterr().out
+    assert main.run(["init", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["settings"] == "bootstrap.yaml" and told["settings_written"] is False and told["decided"] == []
     Path("Docker/compose.bootstrap.yaml").unlink()
     assert main.run(["stack", "check", ".", "--fix"]) == 0 and Path("Docker/compose.bootstrap.yaml").is_file()
 

@@ -11,6 +11,7 @@ from bootstrap.errors import NotFoundError
 from bootstrap.operations.create import records
 from bootstrap.operations.create import run as create
 from bootstrap.operations.destroy import destroy
+from tests.fakes.cloud import Killed
 from tests.fakes.world import World
 
 
@@ -43,6 +44,33 @@ def test_each_name_lies_in_a_zone_of_its_own(tmp_path: Path) -> None:
     assert a_records(world, "other.example") == {"shop": created.address}
     destroy(world.env(), volume=True, backups=True)
     assert a_records(world, "other.example") == {}
+
+
+def test_the_record_of_a_name_that_was_taken_away_goes_and_no_other(tmp_path: Path) -> None:
+    world = World(tmp_path, names=["api.example.com", "shop.other.example", "old.example.com"])
+    world.cloud.create_domain("other.example")
+    created = create.create(world.env())
+    world.cloud.put_record("example.com", "A", "mine", created.address, 300)
+    world.cloud.put_record("example.com", "A", "old", "203.0.113.9", 300)
+    world.settings = world.settings.model_copy(update={"names": ("example.com", "api.example.com")})
+    # killed as soon as the first is gone
+    world.effects.trips = lambda name: Killed() if name.startswith("delete record") else None
+    with pytest.raises(Killed):
+        create.create(world.env())
+    world.effects.trips = lambda _: None
+    create.create(world.env())
+    assert a_records(world, "other.example") == {}
+    left = {"@": created.address, "api": created.address, "mine": created.address, "old": "203.0.113.9"}
+    assert a_records(world, "example.com") == left
+
+
+def test_of_a_name_that_was_taken_away_elsewhere_it_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, dns="external", names=["www.example.com"])
+    created = create.create(world.env())
+    world.settings = world.settings.model_copy(update={"names": ("example.com",)})
+    create.create(world.env())
+    told = f"delete the records of www.example.com where they are kept, if they lead to {created.address}"
+    assert any(text.endswith(told) for text in world.progress.texts)
 
 
 def test_a_name_that_no_zone_holds_is_refused(tmp_path: Path) -> None:
