@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.functions import Left
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -26,7 +27,15 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from tickets.models import Attachment, Status, Ticket, stored_name
-from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer, UploadSerializer
+from tickets.once import once
+from tickets.search import searched
+from tickets.serializers import (
+    AttachmentSerializer,
+    Filters,
+    ListedTicketSerializer,
+    TicketSerializer,
+    UploadSerializer,
+)
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +84,26 @@ class Tickets(ListCreateAPIView[Ticket]):
     serializer_class = TicketSerializer
     query_class = Filters
 
+    def get_serializer_class(self) -> type[BaseSerializer[Ticket]]:
+        return TicketSerializer if self.request.method == "POST" else ListedTicketSerializer
+
+    answer_class = property(get_serializer_class)
+
     def get_queryset(self) -> QuerySet[Ticket]:
         asked = Filters(data=self.request.query_params)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        found = visible(self.request).order_by(wanted["order"], "-pk")
+        found = visible(self.request).defer("description").annotate(excerpt=Left("description", EXCERPT))
+        found = found.order_by(wanted["order"], "-pk")
         found = found.filter(**{name: wanted[name] for name in ("status", "priority") if name in wanted})
         if wanted["mine"]:
             found = found.filter(owner_id=self.request.user.id)
         if "search" in wanted:
-            found = found.filter(Q(title__icontains=wanted["search"]) | Q(description__icontains=wanted["search"]))
+            found, self.paginator.django_paginator_class = searched(found, wanted["search"])
         return found
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return once(request, lambda: super(Tickets, self).create(request, *args, **kwargs))
 
     @transaction.atomic
     def perform_create(self, serializer: BaseSerializer[Ticket]) -> None:
