@@ -38,12 +38,15 @@ def test_a_worker_is_its_service_with_another_command(worker: str) -> None:
 
 
 def test_nginx_knows_each_service_at_the_port_it_listens_on() -> None:
-    server = (STACK / "nginx/conf.d/frontend.conf.template").read_text()
-    addresses = dict(re.findall(r"set \$\w+ http://([a-z-]+):(\d+);", server))
+    upstreams = (STACK / "nginx/snippets/upstreams.conf").read_text()
+    found = re.findall(r"upstream ([a-z-]+) {\s+zone \1 64k;\s+server \1:(\d+) resolve max_fails=0;", upstreams)
+    addresses = dict(found)
     ports = {name: str(body["environment"].get("PORT", 8000)) for name, body in DJANGO.items() if name in addresses}
     assert addresses == {**ports, "frontend": "1000"} and len(ports) == 5
-    one_service = dict(re.findall(r"http://([a-z-]+):(\d+);", (STACK / "nginx/nginx.conf").read_text()))
-    assert one_service == ports
+    one_service = re.findall(r"/\$ http://([a-z-]+);", (STACK / "nginx/nginx.conf").read_text())
+    assert sorted(one_service) == sorted(ports)
+    server = (STACK / "nginx/conf.d/frontend.conf.template").read_text()
+    assert set(re.findall(r"proxy_pass http://([a-z-]+)", server)) == addresses.keys()
 
 
 def test_the_tests_here_have_what_the_images_have() -> None:

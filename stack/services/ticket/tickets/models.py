@@ -72,6 +72,8 @@ class Attachment(models.Model):
     file = models.FileField(upload_to=stored_name)
     name = models.CharField(max_length=200)
     size = models.BigIntegerField()
+    # Whose quota it counts for; of files from before that is not known.
+    uploaded_by = models.BigIntegerField(null=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -36,6 +36,7 @@ from tickets.serializers import (
     TicketSerializer,
     UploadSerializer,
 )
+from tickets.uploads import refuse_too_much
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +163,7 @@ class Attachments(APIView):
             raise ValidationError({"file": ["send one as multipart/form-data"]})
         if (upload.size or 0) > settings.ATTACHMENT_BYTES:
             raise TooLarge
+        refuse_too_much(request.user, upload.size or 0)
         with kept_if_all_goes_well(pk) as files, transaction.atomic():
             # Locked, so that two uploads at once do not both become the last one allowed.
             ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk, deleted_at=None)
@@ -169,6 +171,7 @@ class Attachments(APIView):
             if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
                 raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
             kept = Attachment(ticket=ticket, name=shown_name(upload.name), size=upload.size)
+            kept.uploaded_by = request.user.id
             files.append(stored_name(kept, upload.name))
             kept.file.name = default_storage.save(files[-1], upload)
             kept.save()

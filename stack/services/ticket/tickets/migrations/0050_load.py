@@ -1,4 +1,5 @@
-"""What 100,000 tickets need: lists counted by their indexes, pg_trgm for searches, keys of creates that come again.
+"""What 100,000 tickets need: lists counted by their indexes, pg_trgm for searches, keys of creates that come again,
+and whose files are whose.
 
 pg_trgm is a trusted extension: the service's role may create it, as its database is its own."""
 
@@ -44,6 +45,7 @@ class Migration(migrations.Migration):
         migrations.RunPython(
             _on_postgresql(SEARCH), _on_postgresql("DROP INDEX ticket_title_says, ticket_description_says")
         ),
+        migrations.AddField("attachment", "uploaded_by", models.BigIntegerField(db_index=True, null=True)),
         migrations.CreateModel(
             "Once",
             [
