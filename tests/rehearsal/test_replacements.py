@@ -31,7 +31,7 @@ def operator(bootstrap: Bootstrap, site: Site, tmp_path_factory: pytest.TempPath
     mine = _with_limits(bootstrap, (100_000, 2000, 200, 200), tmp_path_factory.mktemp("ledger"))
     mine("create", "--domain", DOMAIN)
     yield mine
-    _with_limits(bootstrap, (30, 200, 16, 4), tmp_path_factory.mktemp("usual"))("create", "--domain", DOMAIN)
+    _with_limits(bootstrap, (30, 200, 8, 4), tmp_path_factory.mktemp("usual"))("create", "--domain", DOMAIN)
 
 
 LIMITS = ("NGINX_API_RATE", "NGINX_CONNECTIONS", "NGINX_UPLOADS", "NGINX_UPLOADS_OF_ONE")
