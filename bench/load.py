@@ -117,7 +117,7 @@ def result(output: bytes) -> dict[str, Any]:
 def raised_rate(droplet: Droplet) -> Iterator[None]:
     compose = "docker compose -f docker-compose.prod.yml --env-file .env.production up -d --no-deps --wait nginx"
     try:
-        droplet.run("sh", "-c", f"cd {STACK} && NGINX_API_RATE=100000 {compose}")
+        droplet.run("sh", "-c", f"cd {STACK} && NGINX_API_RATE=100000 NGINX_CONNECTIONS=1000 {compose}")
         yield
     finally:
         droplet.run("sh", "-c", f"cd {STACK} && {compose}")

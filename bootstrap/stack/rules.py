@@ -310,7 +310,7 @@ def _bind_problems(stack: StackView, mount: Mount) -> Iterator[tuple[str, str]]:
             yield "is outside of the stack: a new droplet does not have it", f"put it into the stack, or on {DATA}"
         return
     made = (stack.field.certificate.install if stack.field and stack.field.certificate else "", "logs")
-    if not mount.read_only and relative != "logs":
+    if not mount.read_only and PurePosixPath(relative).parts[:1] != ("logs",):
         yield "is writable, but what is written there is lost at the next redeploy", "add :ro, or use a named volume"
     if relative not in made and not exists(stack.folder / relative):
         yield "is not in the stack: Docker would make an empty folder of it", "add it, or correct the path"

@@ -26,3 +26,9 @@ SET log_min_error_statement = panic;
 \set database notification_db
 \getenv password NOTIFICATION_DB_PASSWORD
 \ir app/role-and-database.sql
+
+-- Extensions of the databases. A service whose role owns its database may create trusted ones too, and its migration
+-- does, for databases that were restored from before.
+\connect ticket_db
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+\connect postgres

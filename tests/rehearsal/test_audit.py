@@ -44,7 +44,7 @@ def loosened(bootstrap: Bootstrap) -> Iterator[None]:
         bootstrap("ssh", DOMAIN, f"sudo sh -c {shlex.quote(script)}")
 
     try:
-        on_droplet("docker run --detach --privileged --network host --name loose --entrypoint sleep nginx:1.26 600")
+        on_droplet("docker run --detach --privileged --network host --name loose --entrypoint sleep nginx:1.30 600")
         on_droplet(f"echo 'MACs hmac-sha1,hmac-sha2-256-etm@openssh.com' >{LOOSE} && systemctl reload ssh")
         yield
     finally:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
@@ -89,6 +94,80 @@ def test_who_asks_too_often_is_told_to_wait(site: Site) -> None:
     refused = [answer for answer in tried if answer.status_code == 429]
     assert refused and {answer.status_code for answer in tried} == {400, 429}
     assert refused[-1].json()["detail"].startswith("too many") and refused[-1].headers["retry-after"]
+
+
+CROWD = 191
+HALF_A_FILE = b"x" * (4 << 20)
+
+
+class Sender:
+    """One upload that has sent a part of its 9 MB and does not go on."""
+
+    def __init__(self, stack: ExitStack, site: Site, ticket: int, token: str, part: bytes) -> None:
+        raw = stack.enter_context(socket.create_connection((site.address, 443), timeout=30))
+        self._tls = stack.enter_context(site.tls.wrap_socket(raw, server_hostname=site.domain))
+        head = f"POST /api/tickets/{ticket}/attachments/ HTTP/1.1\r\nHost: {site.domain}\r\nContent-Length: 9000000\r\n"
+        who = f"Authorization: Bearer {token}\r\n" if token else ""
+        self._tls.sendall(f"{head}{who}Content-Type: multipart/form-data; boundary=cut\r\n\r\n".encode())
+        try:
+            self._tls.sendall(part)
+        except OSError:
+            return  # refused meanwhile: the answer is there
+
+    def answer(self, within_s: float) -> int | None:
+        """The status, None while nginx still listens."""
+        self._tls.settimeout(within_s)
+        try:
+            return int(self._tls.recv(64).split()[1])
+        except TimeoutError:
+            return None
+
+
+@contextmanager
+def senders(site: Site, ticket: int, token: str, part: bytes, many: int) -> Iterator[list[Sender]]:
+    with ExitStack() as stack, ThreadPoolExecutor(16) as pool:
+        yield list(pool.map(lambda _: Sender(stack, site, ticket, token, part), range(many)))
+
+
+def kept_by_nginx(bootstrap: Bootstrap) -> int:
+    """KiB of bodies that it holds meanwhile."""
+    du = ("docker", "exec", "ticket-tracking-nginx-1", "du", "-sk", "/var/cache/nginx", "/var/cache/uploads")
+    return sum(int(line.split()[0]) for line in bootstrap("ssh", DOMAIN, "--", *du).out.splitlines())
+
+
+def test_nothing_of_a_file_is_taken_in_before_it_is_known_who_sends_it(bootstrap: Bootstrap, site: Site) -> None:
+    before = kept_by_nginx(bootstrap)
+    with senders(site, 1, "", b"x" * 65536, CROWD) as crowd:
+        answers = Counter(one.answer(within_s=10) for one in crowd)
+        assert answers.keys() <= {401, 429} and answers[401], answers
+        assert kept_by_nginx(bootstrap) <= before + 1024
+    assert site.request("GET", "/api/auth/keys/").status_code == 200
+
+
+def test_files_that_are_being_sent_have_a_bounded_place(bootstrap: Bootstrap, site: Site, ada: Person) -> None:
+    with ada.log_in() as client:
+        ticket = client.post("/api/tickets/", json={"title": "Slow", "description": "files"}).json()["id"]
+        token = client.headers["Authorization"].removeprefix("Bearer ")
+        before = kept_by_nginx(bootstrap)
+        with senders(site, ticket, token, HALF_A_FILE, 12) as crowd:
+            answers = Counter(one.answer(within_s=3) for one in crowd)
+            assert answers == {None: 4, 429: 8}, "nginx listens to four of one address"
+            assert 8 * 1024 < kept_by_nginx(bootstrap) - before <= 4 * 9 * 1024
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=30, wait_max=1.0):
+            with attempt:
+                assert kept_by_nginx(bootstrap) <= before + 1024
+        sent = client.post(f"/api/tickets/{ticket}/attachments/", files={"file": ("a", b"x")})
+        assert sent.status_code == 201, sent.text
+
+
+def test_who_asks_for_healths_too_often_is_told_to_wait(site: Site) -> None:
+    for path in ("/health/", "/version/ticket/", "/admin/"):
+        with ThreadPoolExecutor(8) as pool:
+            answers = Counter(pool.map(lambda _, path=path: site.request("GET", path).status_code, range(200)))
+        assert answers.keys() <= {200, 302, 429} and answers[429], (path, answers)
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=30, wait_max=1.0):
+            with attempt:
+                assert site.request("GET", path).status_code in (200, 302)
 
 
 def test_while_a_service_is_away_the_rest_serves_and_it_is_found_again(bootstrap: Bootstrap, site: Site) -> None:

@@ -28,16 +28,19 @@ BACK_S = OWN_S = 5.0
 @pytest.fixture(scope="module")
 def operator(bootstrap: Bootstrap, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bootstrap]:
     """Of the shared deployment, but nginx lets one address ask without a limit: all visitors here have the same."""
-    mine = _with_rate(bootstrap, 100_000, tmp_path_factory.mktemp("ledger"))
+    mine = _with_limits(bootstrap, (100_000, 2000, 200, 200), tmp_path_factory.mktemp("ledger"))
     mine("create", "--domain", DOMAIN)
     yield mine
-    _with_rate(bootstrap, 30, tmp_path_factory.mktemp("usual"))("create", "--domain", DOMAIN)
+    _with_limits(bootstrap, (30, 200, 8, 4), tmp_path_factory.mktemp("usual"))("create", "--domain", DOMAIN)
 
 
-def _with_rate(bootstrap: Bootstrap, rate: int, work: Path) -> Bootstrap:
+LIMITS = ("NGINX_API_RATE", "NGINX_CONNECTIONS", "NGINX_UPLOADS", "NGINX_UPLOADS_OF_ONE")
+
+
+def _with_limits(bootstrap: Bootstrap, limits: tuple[int, ...], work: Path) -> Bootstrap:
     values = work / "values.env"
     values.touch(mode=0o600)
-    values.write_text(f"NGINX_API_RATE={rate}\n")
+    values.write_text("".join(f"{name}={limit}\n" for name, limit in zip(LIMITS, limits, strict=True)))
     settings = (bootstrap.work / "bootstrap.yaml").read_text()
     (work / "bootstrap.yaml").write_text(f"{settings}env_file: {values}\n")
     return replace(bootstrap, work=work)

@@ -18,7 +18,7 @@ from bootstrap.stack.adopt.source import Source
 from bootstrap.stack.compose_view import ServiceView, is_file, is_folder, mapping, sequence
 from bootstrap_agent.contract.paths import WEBROOT
 
-IMAGE = "nginx:1.26"
+IMAGE = "nginx:1.30"
 _SERVERS = ("nginx", "caddy", "traefik", "httpd", "apache", "haproxy", "openresty")
 _OWN_TLS = ("caddy", "traefik")
 _TOOLS = re.compile(

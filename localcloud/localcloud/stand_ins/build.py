@@ -52,7 +52,8 @@ IMAGES = (
     Image("rabbitmq", ("rabbitmq:4-management",)),
     Image("postgres", ("postgres:17",)),
     Image("python", ("python:3.13-slim",)),
-    Image("nginx", ("nginx:1.26", "nginx:stable")),
+    # 1.26 for stacks of before
+    Image("nginx", ("nginx:1.30", "nginx:1.26", "nginx:stable")),
     Image("node", ("node:22-slim",), needs="python"),
 )
 

@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from common import env
 from common.logs import configuration
+from common.patience import bound_statements
 
 bind = f"0.0.0.0:{env.optional('PORT', '8000')}"
 workers = int(env.optional("WEB_PROCESSES", "2"))
@@ -25,5 +26,6 @@ logconfig_dict = configuration(settings.SERVICE)
 
 def post_worker_init(worker: Any) -> None:
     """After the fork, as threads do not survive one."""
+    bound_statements()
     for start in settings.BACKGROUND:
         import_string(start)()

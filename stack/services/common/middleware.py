@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from psycopg.errors import QueryCanceled
 
 from common.logs import request_id
 
@@ -46,6 +47,10 @@ class RequestLog:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, (InterfaceError, OperationalError)):
             return None
+        if isinstance(exception.__cause__, QueryCanceled):
+            logging.getLogger(__name__).warning("the database worked too long: %s %s", request.method, request.path)
+            away = {"detail": "this takes the database too long; ask for less, or try again later"}
+            return JsonResponse(away, status=503, headers={"Retry-After": "30"})
         logging.getLogger(__name__).warning("the database went away: %s", exception)
         away = {"detail": "the database does not answer; try again in a moment"}
         return JsonResponse(away, status=503, headers={"Retry-After": "5"})

@@ -281,7 +281,7 @@ def test_the_registry_serves_what_the_cache_holds_and_takes_nothing_from_guests(
 
 
 def test_images_that_are_there_are_neither_copied_nor_built_again(layout: str, tmp_path: Path) -> None:
-    image, said = standins.Image("nginx", ("nginx:1.26", "nginx:stable")), list[str]()
+    image, said = standins.Image("nginx", ("nginx:1.30", "nginx:stable")), list[str]()
     (port,) = free_ports(1)
     filler = Supervisor([registry.service(tmp_path, tmp_path, ADDRESS, port=port, read_only=False)], tmp_path / "run")
     filler.start()

@@ -136,7 +136,7 @@ CASES = {
         files={"Dockerfile": "FROM node:22\nCOPY . /app\nUSER node\n"},
     ),
     "nginx that ends TLS": Case(
-        "services:\n  nginx:\n    image: nginx:1.26\n    ports: ['80:80', '443:443']\n"
+        "services:\n  nginx:\n    image: nginx:1.30\n    ports: ['80:80', '443:443']\n"
         "    volumes: ['./conf:/etc/nginx/conf.d:ro', './certs:/etc/nginx/ssl']\n",
         {
             "x-bootstrap.certificate": {"install": "certs", "reload": ["nginx", "nginx", "-s", "reload"]},
@@ -150,7 +150,7 @@ CASES = {
         files={"conf/a.conf": NGINX},
     ),
     "nginx whose certificate has other names": Case(
-        "services: {nginx: {image: 'nginx:1.26', ports: ['443:443'], volumes: ['./conf:/etc/nginx/conf.d:ro']}}\n",
+        "services: {nginx: {image: 'nginx:1.30', ports: ['443:443'], volumes: ['./conf:/etc/nginx/conf.d:ro']}}\n",
         {"x-bootstrap.certificate": None}, left=("name them so in its configuration",),
         files={"conf/a.conf": NGINX.replace("fullchain", "cert")},
     ),

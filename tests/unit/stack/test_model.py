@@ -53,7 +53,7 @@ def test_our_own_stack_loads_and_needs_nothing_from_the_operator() -> None:
     stack = load(OURS)
     assert stack.name == "ticket-tracking"
     images = {built: {one.image for one in stack.services if one.built is built} for built in (False, True)}
-    assert images[False] == {"nginx:1.26", "postgres:17", "rabbitmq:4-management"}
+    assert images[False] == {"nginx:1.30", "postgres:17", "rabbitmq:4-management"}
     assert {"ticket-tracking/auth-service:local", "ticket-tracking/frontend:local"} <= images[True]
     assert stack.env_template.required == ()
     env = stack.env_template.render("tickets.example", SECRETS, {})

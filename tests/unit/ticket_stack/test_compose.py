@@ -11,11 +11,13 @@ import pytest
 import yaml
 
 from bootstrap.deployment.secrets import compose
+from bootstrap.stack.check import memory
 from bootstrap.stack.loading import load
 
 ROOT = Path(__file__).resolve().parents[3]
 STACK = ROOT / "stack"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((STACK / "docker-compose.prod.yml").read_text())["services"]
+EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (STACK / ".env.production.example").read_text(), re.MULTILINE))
 DJANGO = {name: body for name, body in SERVICES.items() if "DATABASE_URL" in body.get("environment", {})}
 
 
@@ -27,23 +29,55 @@ def test_a_service_has_its_own_database_and_nobody_elses() -> None:
     assert len(set.union(*of_folder.values())) == len(of_folder) == 5
 
 
-@pytest.mark.parametrize("worker", ["workflow-worker", "notification-worker"])
+def test_all_memory_limits_fit_the_default_droplet_together() -> None:
+    of_all = memory(STACK)
+    left_for_the_droplet_mib = 200
+    assert of_all["without_limit"] == []
+    assert of_all["limits_mib"] + left_for_the_droplet_mib <= 2048, of_all
+    nginx = SERVICES["nginx"]
+    (uploads,) = (int(size) for size in re.findall(r"/var/cache/uploads:size=(\d+)m", str(nginx["tmpfs"])))
+    assert uploads >= int(EXAMPLE["NGINX_UPLOADS"]) * 9, "as many bodies fit as are taken in at once"
+    in_memory = sum(int(size) for size in re.findall(r"size=(\d+)m", str(nginx["tmpfs"])))
+    assert int(nginx["mem_limit"].removesuffix("m")) >= in_memory + 32
+
+
+def test_each_service_writes_a_log_in_the_folder_that_the_seed_names() -> None:
+    folders = {
+        name: next(mount for mount in body["volumes"] if mount.endswith(":/app/logs")).split(":")[0]
+        for name, body in DJANGO.items()
+        if not name.startswith("migrate")
+    }
+    names = {"auth", "ticket", "workflow", "messaging", "notification", "celery"}
+    assert {folder.removeprefix("./logs/") for folder in folders.values()} == names
+    assert {name for name, folder in folders.items() if folder == "./logs/celery"} == set(WORKERS)
+    assert all((STACK / folder / ".gitignore").read_text() == "*\n!.gitignore\n" for folder in folders.values())
+    files = [DJANGO[name]["environment"]["LOG_FILE"] for name in folders]
+    assert files == [f"/app/logs/{name}.log" for name in folders]
+
+
+WORKERS = ("workflow-worker", "notification-worker")
+
+
+@pytest.mark.parametrize("worker", WORKERS)
 def test_a_worker_is_its_service_with_another_command(worker: str) -> None:
     api = next(body for name, body in SERVICES.items() if body.get("image") == SERVICES[worker]["image"])
     different = {key for key in {*api, *SERVICES[worker]} if api.get(key) != SERVICES[worker].get(key)}
     mail = {name for name in SERVICES[worker]["environment"] if name.startswith("DJANGO_EMAIL_")}
     more = SERVICES[worker]["environment"].items() - api["environment"].items()
-    assert {name for name, _ in more} == (mail - api["environment"].keys())
-    assert different == {"command", "healthcheck"} | ({"environment"} if mail else set())
+    assert {name for name, _ in more} == (mail - api["environment"].keys()) | {"LOG_FILE"}
+    assert different == {"command", "healthcheck", "environment", "volumes", "mem_limit"}
 
 
 def test_nginx_knows_each_service_at_the_port_it_listens_on() -> None:
-    server = (STACK / "nginx/conf.d/frontend.conf.template").read_text()
-    addresses = dict(re.findall(r"set \$\w+ http://([a-z-]+):(\d+);", server))
+    upstreams = (STACK / "nginx/snippets/upstreams.conf").read_text()
+    found = re.findall(r"upstream ([a-z-]+) {\s+zone \1 64k;\s+server \1:(\d+) resolve max_fails=0;", upstreams)
+    addresses = dict(found)
     ports = {name: str(body["environment"].get("PORT", 8000)) for name, body in DJANGO.items() if name in addresses}
     assert addresses == {**ports, "frontend": "1000"} and len(ports) == 5
-    one_service = dict(re.findall(r"http://([a-z-]+):(\d+);", (STACK / "nginx/nginx.conf").read_text()))
-    assert one_service == ports
+    one_service = re.findall(r"/\$ http://([a-z-]+);", (STACK / "nginx/nginx.conf").read_text())
+    assert sorted(one_service) == sorted(ports)
+    server = (STACK / "nginx/conf.d/frontend.conf.template").read_text()
+    assert set(re.findall(r"proxy_pass http://([a-z-]+)", server)) == addresses.keys()
 
 
 def test_the_tests_here_have_what_the_images_have() -> None:

@@ -29,7 +29,9 @@ export type NewTicket = Pick<Ticket, "title" | "description" | "priority">;
 export const tickets = {
   list: (query: URLSearchParams, signal: AbortSignal) => call<Page<Ticket>>(`/api/tickets/?${query}`, { signal }),
   get: (id: number, signal: AbortSignal) => call<Ticket>(`/api/tickets/${id}/`, { signal }),
-  create: (ticket: NewTicket) => post<Ticket>("/api/tickets/", ticket),
+  /** `key` is the form's: sent again, it opens no second ticket. */
+  create: (ticket: NewTicket, key: string) =>
+    call<Ticket>("/api/tickets/", { method: "POST", body: ticket, headers: { "Idempotency-Key": key } }),
   attach: (id: number, file: File) => {
     const form = new FormData();
     form.append("file", file);

@@ -24,7 +24,7 @@ const CALM: Record<number, string> = {
   504: "The site is held for a moment. Try again shortly.",
 };
 // The services word these themselves, and better than a table could.
-const WORDED_BY_SERVICES = new Set([400, 401, 403, 409, 413]);
+const WORDED_BY_SERVICES = new Set([400, 401, 403, 409, 413, 422, 507]);
 
 /** From an answer of Django REST framework: {"detail": …} or {"field": ["…"]}. */
 export function errorFrom(status: number, body: unknown): ApiError {

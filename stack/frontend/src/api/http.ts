@@ -17,10 +17,10 @@ export function onSessionEnd(listener: () => void): void {
   sessionEnded = listener;
 }
 
-export type Call = { method?: string; body?: unknown; signal?: AbortSignal };
+export type Call = { method?: string; body?: unknown; signal?: AbortSignal; headers?: Record<string, string> };
 
-export async function call<T>(path: string, { method = "GET", body, signal }: Call = {}): Promise<T> {
-  const once = () => send(path, method, body, signal);
+export async function call<T>(path: string, { method = "GET", body, signal, headers }: Call = {}): Promise<T> {
+  const once = () => send(path, method, body, signal, headers);
   const response = method === "GET" ? await patiently(once, signal) : await once();
   if (response.status === 401 && needsSession(path)) sessionEnded();
   if (!response.ok) throw errorFrom(response.status, await json(response));
@@ -28,19 +28,19 @@ export async function call<T>(path: string, { method = "GET", body, signal }: Ca
 }
 
 /** Asks again with what has been renewed; a session that cannot be renewed is the caller's 401. */
-async function send(path: string, method: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+async function send(...[path, method, body, signal, headers]: Parameters<typeof attempt>): Promise<Response> {
   const asked = Date.now();
-  const response = await attempt(path, method, body, signal);
+  const response = await attempt(path, method, body, signal, headers);
   if (response.status !== 401 || !needsSession(path)) return response;
-  return (await renewSession(asked)) ? attempt(path, method, body, signal) : response;
+  return (await renewSession(asked)) ? attempt(path, method, body, signal, headers) : response;
 }
 
 function needsSession(path: string): boolean {
   return !WITHOUT_SESSION.test(path);
 }
 
-async function attempt(path: string, method: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-  const init: RequestInit = { method, headers: { Accept: "application/json" }, credentials: "same-origin" };
+async function attempt(path: string, method: string, body: unknown, signal?: AbortSignal, headers?: Record<string, string>): Promise<Response> {
+  const init: RequestInit = { method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin" };
   if (signal) init.signal = signal;
   if (body instanceof FormData) {
     init.body = body;

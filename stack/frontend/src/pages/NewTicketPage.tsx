@@ -12,12 +12,13 @@ import { Page } from "../parts/Page.tsx";
 export function NewTicketPage() {
   const [, navigate] = useLocation();
   const [progress, setProgress] = useState("");
+  const [key] = useState(() => crypto.randomUUID());
   const open = useAction(async (values: FormData) => {
     const ticket = await tickets.create({
       title: text(values, "title"),
       description: text(values, "description"),
       priority: text(values, "priority") as Priority,
-    });
+    }, key);
     const files = chosen(values, "files");
     const { failures } = await upload(ticket.id, files, (done) => setProgress(`Sending file ${done + 1} of ${files.length} …`));
     // The ticket is there: what could not be attached is told on its own page, where it can be tried again.

@@ -99,12 +99,12 @@ PASSWORDS = PasswordLimit("password", at_most=10, within=timedelta(minutes=15), 
 # Of a place to whomever; of a place to an address; then of the address from wherever, as a stranger must not fill
 # somebody's inbox. In this order: what is counted for an address was sent. Links live at least as long as that counts,
 # so whoever's mails were used up has one that works.
-_PLACE = Limit("place", at_most=30, within=HOUR, of=Of.PLACE)
-SIGN_UP_MAILS = (_PLACE, Limit("mail", 3, HOUR), Limit("mails", 10, DAY, Of.ADDRESS))
-RESET_MAILS = (_PLACE, Limit("reset", 3, HOUR), Limit("resets", 10, DAY, Of.ADDRESS))
+_PLACE = (Limit("place", at_most=30, within=HOUR, of=Of.PLACE), Limit("place, a day", 100, DAY, of=Of.PLACE))
+SIGN_UP_MAILS = (*_PLACE, Limit("mail", 3, HOUR), Limit("mails", 10, DAY, Of.ADDRESS))
+RESET_MAILS = (*_PLACE, Limit("reset", 3, HOUR), Limit("resets", 10, DAY, Of.ADDRESS))
 # The link is of the account that asks, so each has its own, and the address a ceiling over all.
 ADDRESS_MAILS = (
-    _PLACE,
+    *_PLACE,
     Limit("address", 3, HOUR),
     Limit("addresses", 10, DAY),
     Limit("addresses of all", 50, DAY, Of.ADDRESS),

@@ -9,7 +9,7 @@ from common.events.outbox import emit
 from django.conf import settings
 from rest_framework.exceptions import APIException, Throttled
 
-from accounts.attempts import Limit
+from accounts.attempts import Limit, Of
 from accounts.models import User
 
 
@@ -37,11 +37,13 @@ def tell(user: User, about: str, **more: Any) -> None:
 def allowed(limits: tuple[Limit, ...], email: str, place: str, asker: str = "") -> bool:
     """Whether one more mail may go there. Nobody is told that it did not; but a place that asked for too many, whoever
     they would go to, is (Throttled). `asker`: the account, where only who has one may ask."""
-    of_place, *of_address = limits
-    of_place.take(email, place)
+    for limit in limits:
+        if limit.of is Of.PLACE:
+            limit.take(email, place)
     try:
-        for limit in of_address:
-            limit.take(email, asker or place)
+        for limit in limits:
+            if limit.of is not Of.PLACE:
+                limit.take(email, asker or place)
     except Throttled:
         return False
     return True

@@ -12,6 +12,7 @@ from accounts.links import ADDRESS, fingerprint
 from accounts.models import Attempt, SignIn, User
 from common.testing import browser
 from django.core import signing
+from django.db.models import F
 from django.utils import timezone
 
 from tests.test_accounts import EMAIL, PASSWORD, AccountTest, with_mail
@@ -140,6 +141,15 @@ class SignUp(MailedTest):
         elsewhere = {"x-forwarded-for": "192.0.2.1"}
         self.page.post(f"{AT}register/", {"email": "eve@example.org"}, format="json", headers=elsewhere)
         self.assertEqual(self.mails()[-1]["to"], "eve@example.org", "and what was refused cost nobody a mail")
+
+    def test_and_a_hundred_a_day(self) -> None:
+        for hour in range(3):
+            for number in range(30):
+                self.post("register", email=f"{hour}-{number}@example.org")
+            Attempt.objects.update(at=F("at") - timedelta(hours=2))
+        codes = [self.post("register", email=f"{number}@example.org").status_code for number in range(12)]
+        self.assertEqual(codes, [202] * 10 + [429] * 2)
+        self.assertEqual(len(self.mails("sign_up")), 100)
 
     def test_the_mail_and_what_it_is_about_are_one(self) -> None:
         with mock.patch("accounts.mails.emit", side_effect=OSError), self.assertRaises(OSError):

@@ -13,6 +13,7 @@ from kombu import Connection, Consumer
 from kombu.exceptions import KombuError
 
 from common.events import delivery, inbox, topology
+from common.patience import in_background
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def start() -> None:
 
 
 def _run() -> None:
+    in_background()
     while True:
         try:
             _consume()

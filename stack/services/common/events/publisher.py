@@ -19,6 +19,7 @@ from kombu.exceptions import KombuError
 
 from common.events import topology
 from common.events.models import Outbox
+from common.patience import in_background
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ def _alone() -> bool:
 
 
 def _run() -> None:
+    in_background()
     while True:
         try:
             _publish_forever()

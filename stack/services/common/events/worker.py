@@ -26,8 +26,10 @@ django.setup()
 from django.db import close_old_connections, connection  # noqa: E402
 
 from common.events import delivery, inbox, publisher, topology  # noqa: E402
+from common.patience import BACKGROUND_MS, bound_statements  # noqa: E402
 
 log = logging.getLogger(__name__)
+bound_statements(BACKGROUND_MS)
 
 ALIVE = Path("/tmp/consuming")  # noqa: S108 - the container's own
 BEAT_S = 10.0

@@ -23,6 +23,9 @@ class Status(models.TextChoices):
     CLOSED = "closed"
 
 
+THERE = Q(deleted_at=None)
+
+
 class Ticket(HasPeople):
     title = models.CharField(max_length=200)
     description = models.TextField(max_length=20_000, blank=True)
@@ -47,12 +50,14 @@ class Ticket(HasPeople):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="ticket_status_known"),
             models.CheckConstraint(condition=ASSIGNEE_WHOLE, name="ticket_assignee_whole"),
         )
-        # What lists are asked for: everybody's and one's own, by both orders. A page is read off, not sorted.
+        # What lists are asked for: everybody's and one's own, by both orders. A page is read off, not sorted; and as
+        # deleted ones are in none of them, tickets are counted without being read. What a search reads, PostgreSQL's
+        # own, is made by migration 0050.
         indexes = (
-            models.Index(fields=("-created_at", "-id"), name="ticket_newest"),
-            models.Index(fields=("-updated_at", "-id"), name="ticket_changed"),
-            models.Index(fields=("owner_id", "-created_at", "-id"), name="ticket_of_owner"),
-            models.Index(fields=("status", "-created_at", "-id"), name="ticket_of_status"),
+            models.Index(fields=("-created_at", "-id"), name="ticket_newest_there", condition=THERE),
+            models.Index(fields=("-updated_at", "-id"), name="ticket_changed_there", condition=THERE),
+            models.Index(fields=("owner_id", "-created_at", "-id"), name="ticket_of_owner_there", condition=THERE),
+            models.Index(fields=("status", "-created_at", "-id"), name="ticket_of_status_there", condition=THERE),
             models.Index(fields=("assignee_id",), name="ticket_of_assignee", condition=~Q(assignee_id=None)),
         )
 
@@ -67,7 +72,23 @@ class Attachment(models.Model):
     file = models.FileField(upload_to=stored_name)
     name = models.CharField(max_length=200)
     size = models.BigIntegerField()
+    # Whose quota it counts for; of files from before that is not known.
+    uploaded_by = models.BigIntegerField(null=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = (models.CheckConstraint(condition=Q(size__gte=0), name="attachment_size_real"),)
+
+
+class Once(models.Model):
+    """A create that a client may send again, and how it was answered: see once.py."""
+
+    person_id = models.BigIntegerField()
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, null=True, related_name="+")
+    answer = models.TextField(default="")
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("person_id", "key"), name="once_of_a_person"),)

@@ -44,6 +44,15 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         read_only_fields = ("status",)
 
 
+class ListedTicketSerializer(TicketSerializer):
+    """Of a description the beginning: a page of whole ones would be half a megabyte."""
+
+    excerpt = serializers.CharField(read_only=True)
+
+    class Meta(TicketSerializer.Meta):
+        fields = tuple("excerpt" if name == "description" else name for name in TicketSerializer.Meta.fields)
+
+
 class Filters(serializers.Serializer[None]):
     """What a list can be asked for; anything else of these names is a 400, never a surprise."""
 

@@ -1,3 +1,4 @@
+from common import env
 from common.logs import configuration
 from common.service import *  # noqa: F403
 from common.service import ALLOWED_HOSTS, BACKGROUND, INSTALLED_APPS
@@ -20,6 +21,10 @@ EVENT_HANDLERS = {
 
 ATTACHMENT_BYTES = 8 * 1024 * 1024
 ATTACHMENTS_PER_TICKET = 20
+UPLOADS_PER_PERSON_MB = int(env.optional("UPLOADS_PER_PERSON_MB", "500"))
+UPLOADS_TOTAL_MB = int(env.optional("UPLOADS_TOTAL_MB", "4000"))
+# Of the disk that files share with the databases.
+UPLOADS_LEAVE_FREE_MB = 512
 # nginx reads the files, as another user.
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.functions import Left
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -26,7 +27,16 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from tickets.models import Attachment, Status, Ticket, stored_name
-from tickets.serializers import AttachmentSerializer, Filters, TicketSerializer, UploadSerializer
+from tickets.once import once
+from tickets.search import searched
+from tickets.serializers import (
+    AttachmentSerializer,
+    Filters,
+    ListedTicketSerializer,
+    TicketSerializer,
+    UploadSerializer,
+)
+from tickets.uploads import refuse_too_much
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +85,26 @@ class Tickets(ListCreateAPIView[Ticket]):
     serializer_class = TicketSerializer
     query_class = Filters
 
+    def get_serializer_class(self) -> type[BaseSerializer[Ticket]]:
+        return TicketSerializer if self.request.method == "POST" else ListedTicketSerializer
+
+    answer_class = property(get_serializer_class)
+
     def get_queryset(self) -> QuerySet[Ticket]:
         asked = Filters(data=self.request.query_params)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        found = visible(self.request).order_by(wanted["order"], "-pk")
+        found = visible(self.request).defer("description").annotate(excerpt=Left("description", EXCERPT))
+        found = found.order_by(wanted["order"], "-pk")
         found = found.filter(**{name: wanted[name] for name in ("status", "priority") if name in wanted})
         if wanted["mine"]:
             found = found.filter(owner_id=self.request.user.id)
         if "search" in wanted:
-            found = found.filter(Q(title__icontains=wanted["search"]) | Q(description__icontains=wanted["search"]))
+            found, self.paginator.django_paginator_class = searched(found, wanted["search"])
         return found
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return once(request, lambda: super(Tickets, self).create(request, *args, **kwargs))
 
     @transaction.atomic
     def perform_create(self, serializer: BaseSerializer[Ticket]) -> None:
@@ -144,6 +163,7 @@ class Attachments(APIView):
             raise ValidationError({"file": ["send one as multipart/form-data"]})
         if (upload.size or 0) > settings.ATTACHMENT_BYTES:
             raise TooLarge
+        refuse_too_much(request.user, upload.size or 0)
         with kept_if_all_goes_well(pk) as files, transaction.atomic():
             # Locked, so that two uploads at once do not both become the last one allowed.
             ticket = get_object_or_404(Ticket.objects.select_for_update(), pk=pk, deleted_at=None)
@@ -151,6 +171,7 @@ class Attachments(APIView):
             if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
                 raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
             kept = Attachment(ticket=ticket, name=shown_name(upload.name), size=upload.size)
+            kept.uploaded_by = request.user.id
             files.append(stored_name(kept, upload.name))
             kept.file.name = default_storage.save(files[-1], upload)
             kept.save()
