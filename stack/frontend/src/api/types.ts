@@ -1,7 +1,8 @@
 /** What the services answer, as far as this front end reads it. */
 
 export type User = { id: number; email: string; first_name: string; last_name: string; is_staff: boolean };
-export type Someone = { id: number; email: string };
+/** A customer is told no address but their own: then `email` is empty. `people.ts` says how somebody is called. */
+export type Someone = { id: number; email: string; name?: string };
 export type StaffMember = Someone & { name: string };
 
 export const STATUSES = ["open", "in_progress", "resolved", "closed"] as const;

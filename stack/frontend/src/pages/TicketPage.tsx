@@ -1,5 +1,5 @@
 import { tickets } from "../api/calls.ts";
-import type { Flow, Ticket } from "../api/types.ts";
+import type { Flow, Someone, Ticket } from "../api/types.ts";
 import { useFlow } from "../hooks/useFlow.ts";
 import { useLoad } from "../hooks/useLoad.ts";
 import { Attachments } from "../parts/Attachments.tsx";
@@ -9,6 +9,8 @@ import { FlowPanel } from "../parts/FlowPanel.tsx";
 import { Loading } from "../parts/Loading.tsx";
 import { Message } from "../parts/Message.tsx";
 import { Page } from "../parts/Page.tsx";
+import { called } from "../people.ts";
+import { useUser } from "../session.tsx";
 import { NotFoundPage } from "./NotFoundPage.tsx";
 
 export function TicketPage({ id }: { id: number }) {
@@ -37,6 +39,18 @@ function OneTicket({ ticket, reload }: { ticket: Ticket; reload: () => void }) {
   );
 }
 
+/** The name is what somebody chose; staff may have to know the address. */
+function Owner({ person }: { person: Someone }) {
+  const { is_staff } = useUser();
+  const name = called(person);
+  return (
+    <span className="address">
+      {name}
+      {is_staff && person.email !== name && ` (${person.email})`}
+    </span>
+  );
+}
+
 function Facts({ ticket, flow }: { ticket: Ticket; flow: Flow | undefined }) {
   return (
     <p className="facts">
@@ -44,7 +58,7 @@ function Facts({ ticket, flow }: { ticket: Ticket; flow: Flow | undefined }) {
       <StatusBadge status={flow?.step.key ?? ticket.status} name={flow?.step.name} />
       <PriorityBadge priority={ticket.priority} />
       <span>#{ticket.id}</span>
-      <span className="address">{ticket.owner.email}</span>
+      <Owner person={ticket.owner} />
       <Time at={ticket.created_at} />
     </p>
   );

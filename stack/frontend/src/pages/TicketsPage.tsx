@@ -8,6 +8,7 @@ import { Message } from "../parts/Message.tsx";
 import { Page } from "../parts/Page.tsx";
 import { Pager } from "../parts/Pager.tsx";
 import { TicketFilters } from "../parts/TicketFilters.tsx";
+import { called } from "../people.ts";
 import { useUser } from "../session.tsx";
 
 const PAGE_SIZE = 20;
@@ -68,7 +69,7 @@ function List({ tickets }: { tickets: Ticket[] }) {
             <StatusBadge status={ticket.status} />
             <PriorityBadge priority={ticket.priority} />
             <span>#{ticket.id}</span>
-            {ticket.owner.id !== id && <span className="address">{ticket.owner.email}</span>}
+            {ticket.owner.id !== id && <span className="address">{called(ticket.owner)}</span>}
             <Time at={ticket.created_at} />
           </p>
         </li>

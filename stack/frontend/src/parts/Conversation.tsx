@@ -4,6 +4,7 @@ import type { Comment } from "../api/types.ts";
 import type { State } from "../live/connection.ts";
 import type { Outgoing } from "../live/thread.ts";
 import { useThread } from "../live/useThread.ts";
+import { called } from "../people.ts";
 import { useUser } from "../session.tsx";
 import { Time } from "./Badges.tsx";
 import { Message } from "./Message.tsx";
@@ -54,7 +55,7 @@ function Said({ comment }: { comment: Comment }) {
   return (
     <li className={mine ? "mine" : undefined}>
       <p className="facts">
-        <strong className="address">{mine ? "You" : comment.author.email}</strong>
+        <strong className="address">{mine ? "You" : called(comment.author)}</strong>
         <Time at={comment.created_at} />
       </p>
       <p className="prose">{comment.body}</p>
@@ -95,7 +96,7 @@ function Announcer({ comments, settled }: { comments: readonly Comment[]; settle
     heard.current = comments.at(-1)?.id ?? 0;
     if (since === undefined) return;
     const fresh = comments.filter((comment) => comment.id > since && comment.author.id !== id);
-    if (fresh.length > 0) setWords(fresh.map((comment) => `${comment.author.email} says: ${comment.body}`).join("\n"));
+    if (fresh.length > 0) setWords(fresh.map((comment) => `${called(comment.author)} says: ${comment.body}`).join("\n"));
   }, [comments, settled, id]);
 
   return (

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.events.outbox import emit
 from common.locks import one_at_a_time
+from common.people import somebody
 from common.tokens import Person
 from django.db import connection, transaction
 
@@ -25,9 +26,8 @@ def post(ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID
         one_at_a_time(ticket["id"])
         if client_id and (known := _sent_before(ticket["id"], author, client_id)):
             return known, False
-        comment = Comment.objects.create(
-            ticket_id=ticket["id"], author_id=author.id, author_email=author.email, body=body, client_id=client_id
-        )
+        said_by = {f"author_{name}": value for name, value in author.brief().items()}
+        comment = Comment.objects.create(ticket_id=ticket["id"], **said_by, body=body, client_id=client_id)
         _notify(comment)
         emit(
             "comment.created",
@@ -50,5 +50,7 @@ def _notify(comment: Comment) -> None:
 
 
 def _participants(ticket: int) -> list[dict[str, Any]]:
-    said = Comment.objects.filter(ticket_id=ticket).order_by("author_id").values_list("author_id", "author_email")
-    return [{"id": person, "email": email} for person, email in dict(said.distinct()).items()]
+    """Each once."""
+    columns = ("author_id", "author_email", "author_name")
+    said = Comment.objects.filter(ticket_id=ticket).order_by("author_id").values_list(*columns).distinct()
+    return list({number: somebody(number, email, name) for number, email, name in said}.values())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.shown import PersonSerializer
 from rest_framework import serializers
 
 from messaging.models import Comment
@@ -9,14 +10,9 @@ from messaging.models import Comment
 LARGEST_ID = 2**63 - 1
 
 
-class Author(serializers.Serializer[Comment]):
-    id = serializers.IntegerField(source="author_id")
-    email = serializers.EmailField(source="author_email")
-
-
 class CommentSerializer(serializers.ModelSerializer[Comment]):
     ticket = serializers.IntegerField(source="ticket_id", read_only=True)
-    author = Author(source="*", read_only=True)
+    author = PersonSerializer(read_only=True)
     body = serializers.CharField(max_length=10_000)
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 

@@ -62,6 +62,23 @@ class Rights(CommentTest):
         self.assertEqual((self.say().status_code, self.api(OWNER).get(PATH).status_code), (503, 503))
 
 
+class Names(CommentTest):
+    def test_customers_read_names_and_staff_addresses_as_well(self) -> None:
+        self.say(person=COLLEAGUE, staff=True)
+        self.say()
+        mine = {"id": OWNER, "email": "1@example.org", "name": "Person 1"}
+        theirs = {"id": COLLEAGUE, "email": "3@example.org", "name": "Person 3"}
+        to_staff = self.api(COLLEAGUE, staff=True).get(PATH).json()["results"]
+        self.assertEqual([comment["author"] for comment in to_staff], [theirs, mine])
+        to_customer = self.api(OWNER).get(PATH).json()["results"]
+        self.assertEqual([comment["author"] for comment in to_customer], [{**theirs, "email": ""}, mine])
+
+    def test_who_wrote_before_there_were_names_is_still_somebody(self) -> None:
+        Comment.objects.create(ticket_id=7, author_id=COLLEAGUE, author_email="3@example.org", body="Hi")
+        seen = [client.get(PATH).json()["results"][0] for client in (self.api(OWNER), self.api(9, staff=True))]
+        self.assertEqual([comment["author"]["name"] for comment in seen], ["Support", "3@example.org"])
+
+
 class Talking(CommentTest):
     def test_the_same_client_id_is_the_same_comment(self) -> None:
         mine = str(uuid.uuid4())
@@ -86,7 +103,7 @@ class Talking(CommentTest):
         self.say()
         self.say("x" * 300, person=COLLEAGUE, staff=True)
         event = self.events("comment.created")[-1]
-        self.assertEqual(event["actor"], {"id": COLLEAGUE, "email": "3@example.org"})
+        self.assertEqual(event["actor"], {"id": COLLEAGUE, "email": "3@example.org", "name": "Person 3"})
         self.assertEqual([person["id"] for person in event["data"]["participants"]], [OWNER, COLLEAGUE])
         self.assertEqual(event["data"]["comment"]["excerpt"], "x" * 200)
         self.assertEqual(event["data"]["ticket"], {name: TICKET[name] for name in ("id", "title", "owner")})

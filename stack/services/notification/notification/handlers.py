@@ -8,6 +8,7 @@ from typing import Any
 
 from common.events import accounts
 from common.locks import one_at_a_time
+from common.people import HELP_DESK, called
 
 from notification import account_mails, texts
 from notification.models import Assignment, Gone, Mail, Notification
@@ -55,28 +56,36 @@ def workflow_started(event: Event) -> None:
 def workflow_moved(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
-    message = texts.moved(data["ticket"], event["actor"]["email"], data["step"])
-    for person in _others(event, data["ticket"], data["assignee"]):
-        tell(event, person, message)
+    ticket = data["ticket"]
+    for person in _others(event, ticket, data["assignee"]):
+        tell(event, person, texts.moved(ticket, _called(event["actor"], person, ticket), data["step"]))
 
 
 def workflow_assigned(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
-    ticket, actor, assignee = data["ticket"], event["actor"]["email"], data["assignee"]
+    ticket, assignee = data["ticket"], data["assignee"]
     for person in _others(event, ticket, assignee):
-        to_them = assignee is not None and person["id"] == assignee["id"]
-        tell(
-            event, person, texts.assigned_to_you(ticket, actor) if to_them else texts.assigned(ticket, actor, assignee)
-        )
+        actor = _called(event["actor"], person, ticket)
+        if assignee is not None and person["id"] == assignee["id"]:
+            tell(event, person, texts.assigned_to_you(ticket, actor))
+        else:
+            who = assignee and _called(assignee, person, ticket)
+            tell(event, person, texts.assigned(ticket, actor, who))
 
 
 def comment_created(event: Event) -> None:
     data = event["data"]
     ticket = data["ticket"]
-    message = texts.commented(ticket, event["actor"]["email"], data["comment"]["excerpt"])
     for person in _others(event, ticket, _assignee(ticket["id"]), *data["participants"]):
-        tell(event, person, message)
+        actor = _called(event["actor"], person, ticket)
+        tell(event, person, texts.commented(ticket, actor, data["comment"]["excerpt"]))
+
+
+def _called(who: Person, reader: Person, ticket: dict[str, Any]) -> str:
+    """A ticket's owner reads no address of the staff; whoever else is told is staff."""
+    name = called(who, to_staff=reader["id"] != ticket["owner"]["id"])
+    return texts.one_line(name) or HELP_DESK  # people choose names, and it becomes a mail's subject
 
 
 def _others(event: Event, ticket: dict[str, Any], *people: Person | None) -> list[Person]:

@@ -42,9 +42,9 @@ def assigned_to_you(ticket: dict[str, Any], actor: str) -> Message:
     return _about(ticket, "workflow.assigned", f"{_title(ticket)} is now yours to work on", f"Assigned by {actor}.")
 
 
-def assigned(ticket: dict[str, Any], actor: str, assignee: dict[str, Any] | None) -> Message:
-    who = f"{assignee['email']} now works on {_title(ticket)}" if assignee else f"Nobody works on {_title(ticket)} now"
-    return _about(ticket, "workflow.assigned", who, f"Changed by {actor}.")
+def assigned(ticket: dict[str, Any], actor: str, assignee: str | None) -> Message:
+    text = f"{assignee} now works on {_title(ticket)}" if assignee else f"Nobody works on {_title(ticket)} now"
+    return _about(ticket, "workflow.assigned", text, f"Changed by {actor}.")
 
 
 def commented(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:

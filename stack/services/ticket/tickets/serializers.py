@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
-
+from common.shown import PersonSerializer
 from rest_framework import serializers
 
 from tickets.models import Attachment, Priority, Status, Ticket
@@ -15,11 +14,6 @@ class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
 
 class UploadSerializer(serializers.Serializer[None]):
     file = serializers.FileField()
-
-
-class PersonSerializer(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    email = serializers.EmailField()
 
 
 class TicketSerializer(serializers.ModelSerializer[Ticket]):

@@ -14,6 +14,7 @@ BACKGROUND = [*BACKGROUND, "common.events.consumer.start"]
 EVENT_QUEUE = "ticket-events"
 EVENT_HANDLERS = {
     "account.changed": "tickets.handlers.account_changed",
+    "account.renamed": "tickets.handlers.account_renamed",
     "workflow.started": "tickets.handlers.follow",
     "workflow.moved": "tickets.handlers.follow",
     "workflow.assigned": "tickets.handlers.follow",

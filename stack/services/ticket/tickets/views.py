@@ -109,7 +109,7 @@ class Tickets(ListCreateAPIView[Ticket]):
     @transaction.atomic
     def perform_create(self, serializer: BaseSerializer[Ticket]) -> None:
         person = self.request.user
-        ticket = serializer.save(owner_id=person.id, owner_email=person.email)
+        ticket = serializer.save(owner_id=person.id, owner_email=person.email, owner_name=person.brief()["name"])
         emit("ticket.created", person, **facts(ticket))
 
 

@@ -1,0 +1,14 @@
+from django.db import migrations, models
+
+
+def name() -> models.CharField:
+    return models.CharField(blank=True, db_default="", default="", max_length=150)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tickets", "0004_indexes")]
+
+    operations = [
+        migrations.AddField("ticket", "owner_name", name()),
+        migrations.AddField("ticket", "assignee_name", name()),
+    ]
