@@ -51,8 +51,8 @@ export const workflow = {
 export const messaging = {
   comments: (id: number, after: number, signal: AbortSignal) =>
     call<{ results: Comment[] }>(`/api/messaging/tickets/${id}/comments/?after=${after}`, { signal }),
-  send: (id: number, body: string, client_id: string) =>
-    post<Comment>(`/api/messaging/tickets/${id}/comments/`, { body, client_id }),
+  send: (id: number, body: string, internal: boolean, client_id: string) =>
+    post<Comment>(`/api/messaging/tickets/${id}/comments/`, { body, internal, client_id }),
   socket: (id: number, after: number) =>
     new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/tickets/${id}/?after=${after}`),
 };

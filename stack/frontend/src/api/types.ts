@@ -52,6 +52,8 @@ export type Comment = {
   ticket: number;
   author: Someone;
   body: string;
+  /** Staff write and read these among themselves. */
+  internal?: boolean;
   created_at: string;
   client_id: string | null;
 };

@@ -33,10 +33,10 @@ export function useThread(ticket: number, onEnd: (error: ApiError) => void) {
 
   /** Shown at once. Sent again under the same id, a comment that did arrive the first time is not doubled. */
   const send = useCallback(
-    async (body: string, client_id: string = crypto.randomUUID()) => {
-      change({ type: "sending", client_id, body });
+    async (body: string, internal: boolean, client_id: string = crypto.randomUUID()) => {
+      change({ type: "sending", client_id, body, internal });
       try {
-        const comment = await messaging.send(ticket, body, client_id);
+        const comment = await messaging.send(ticket, body, internal, client_id);
         change({ type: "arrived", comments: [comment] });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;

@@ -25,11 +25,11 @@ export function Conversation({ ticket }: { ticket: number }) {
           <Said key={comment.id} comment={comment} />
         ))}
         {thread.outgoing.map((one) => (
-          <OnItsWay key={one.client_id} outgoing={one} again={() => void send(one.body, one.client_id)} />
+          <OnItsWay key={one.client_id} outgoing={one} again={() => void send(one.body, one.internal, one.client_id)} />
         ))}
       </ol>
       <Announcer comments={thread.comments} settled={state === "live" || state === "interrupted"} />
-      {ended ? <Message kind="error">{ended.message}</Message> : <Composer send={(body) => void send(body)} />}
+      {ended ? <Message kind="error">{ended.message}</Message> : <Composer send={(body, internal) => void send(body, internal)} />}
     </section>
   );
 }
@@ -53,9 +53,10 @@ function Said({ comment }: { comment: Comment }) {
   const { id } = useUser();
   const mine = comment.author.id === id;
   return (
-    <li className={mine ? "mine" : undefined}>
+    <li className={classes(mine && "mine", comment.internal && "internal")}>
       <p className="facts">
         <strong className="address">{mine ? "You" : called(comment.author)}</strong>
+        {comment.internal && <Internal />}
         <Time at={comment.created_at} />
       </p>
       <p className="prose">{comment.body}</p>
@@ -63,12 +64,21 @@ function Said({ comment }: { comment: Comment }) {
   );
 }
 
+function Internal() {
+  return <span className="badge status-in_progress">Internal note</span>;
+}
+
+function classes(...names: (string | false | undefined)[]): string | undefined {
+  return names.filter(Boolean).join(" ") || undefined;
+}
+
 function OnItsWay({ outgoing, again }: { outgoing: Outgoing; again: () => void }) {
-  const { body, failure } = outgoing;
+  const { body, internal, failure } = outgoing;
   return (
-    <li className="mine pending">
+    <li className={classes("mine pending", internal && "internal")}>
       <p className="facts">
         <strong>You</strong>
+        {internal && <Internal />}
         <span>{failure ? "not sent" : "sending …"}</span>
       </p>
       <p className="prose">{body}</p>
@@ -106,13 +116,15 @@ function Announcer({ comments, settled }: { comments: readonly Comment[]; settle
   );
 }
 
-function Composer({ send }: { send: (body: string) => void }) {
+function Composer({ send }: { send: (body: string, internal: boolean) => void }) {
+  const { is_staff } = useUser();
   const [body, setBody] = useState("");
+  const [internal, setInternal] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const submitted = (event: FormEvent) => {
     event.preventDefault();
     if (!body.trim()) return;
-    send(body.trim());
+    send(body.trim(), internal);
     setBody("");
   };
   const pressed = (event: KeyboardEvent) => {
@@ -135,6 +147,12 @@ function Composer({ send }: { send: (body: string) => void }) {
       </div>
       <div className="send">
         <button className="primary">Send</button>
+        {is_staff && (
+          <label className="check">
+            <input type="checkbox" checked={internal} onChange={(event) => setInternal(event.target.checked)} />
+            Internal note, only staff see it
+          </label>
+        )}
         <span className="quiet" id="comment-hint">
           Ctrl + Enter sends
         </span>

@@ -10,27 +10,42 @@ from common.locks import one_at_a_time
 from common.people import somebody
 from common.tokens import Person
 from django.db import connection, transaction
+from rest_framework.exceptions import APIException
 
-from messaging.models import Comment
+from messaging.models import Comment, for_reader
 
 # The channel of PostgreSQL's NOTIFY, listened to by live/hub.py.
 CHANNEL = "comments"
 EXCERPT = 200
+# Not the topic of what everybody reads: whoever does not know of notes, the release before as well, tells nobody.
+NOTED = "comment.noted"
 
 
-def post(ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID | None) -> tuple[Comment, bool]:
+class AnotherComment(APIException):
+    status_code = 409
+    default_detail = "another comment was sent under this client_id"
+    default_code = "conflict"
+
+
+def post(
+    ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID | None, internal: bool = False
+) -> tuple[Comment, bool]:
     """The comment, and False when it was there already."""
     with transaction.atomic():
         # Otherwise a comment could become visible after one with a later id, and whoever reads on from the last id that
         # they know would miss it.
         one_at_a_time(ticket["id"])
-        if client_id and (known := _sent_before(ticket["id"], author, client_id)):
+        mine = for_reader(ticket["id"], author).filter(author_id=author.id)
+        if client_id and (known := mine.filter(client_id=client_id).first()):
+            if known.internal != internal:
+                raise AnotherComment
             return known, False
         said_by = {f"author_{name}": value for name, value in author.brief().items()}
-        comment = Comment.objects.create(ticket_id=ticket["id"], **said_by, body=body, client_id=client_id)
+        place = -ticket["id"] if internal else ticket["id"]
+        comment = Comment.objects.create(ticket_id=place, **said_by, body=body, client_id=client_id)
         _notify(comment)
         emit(
-            "comment.created",
+            NOTED if internal else "comment.created",
             author,
             comment={"id": comment.pk, "excerpt": body[:EXCERPT]},
             ticket={name: ticket[name] for name in ("id", "title", "owner")},
@@ -39,18 +54,16 @@ def post(ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID
     return comment, True
 
 
-def _sent_before(ticket: int, author: Person, client_id: uuid.UUID) -> Comment | None:
-    return Comment.objects.filter(ticket_id=ticket, author_id=author.id, client_id=client_id).first()
-
-
 def _notify(comment: Comment) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{comment.ticket_id} {comment.pk}"])
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{comment.ticket} {comment.pk}"])
 
 
 def _participants(ticket: int) -> list[dict[str, Any]]:
-    """Each once."""
+    """Each once, whoever wrote an internal note too: they are staff, and told as such."""
     columns = ("author_id", "author_email", "author_name")
-    said = Comment.objects.filter(ticket_id=ticket).order_by("author_id").values_list(*columns).distinct()
+    said = (
+        Comment.objects.filter(ticket_id__in=(ticket, -ticket)).order_by("author_id").values_list(*columns).distinct()
+    )
     return list({number: somebody(number, email, name) for number, email, name in said}.values())

@@ -2,13 +2,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.people import name_field, somebody
+from common.people import Reader, name_field, somebody
 from django.db import models
+
+
+def for_reader(ticket: int, reader: Reader) -> models.QuerySet[Comment]:
+    """What somebody who may see the ticket may read of what was said about it. Every way out leads through here."""
+    return Comment.objects.filter(ticket_id__in=(ticket, -ticket) if reader.is_staff else (ticket,))
 
 
 class Comment(models.Model):
     """Within a ticket the ids grow in the order in which comments became visible: see comments.post."""
 
+    # Of an internal note its negative: so the release before, which would show it to everybody, never finds it after a
+    # rollback, and neither does any query that forgot that there are notes.
     ticket_id = models.BigIntegerField()
     author_id = models.BigIntegerField()
     author_email = models.EmailField()
@@ -23,6 +30,14 @@ class Comment(models.Model):
             models.UniqueConstraint(fields=("ticket_id", "author_id", "client_id"), name="comment_sent_once"),
         )
         indexes = (models.Index(fields=("ticket_id", "id"), name="comments_of_a_ticket"),)
+
+    @property
+    def ticket(self) -> int:
+        return abs(self.ticket_id)
+
+    @property
+    def internal(self) -> bool:
+        return self.ticket_id < 0
 
     @property
     def author(self) -> dict[str, Any]:

@@ -11,14 +11,15 @@ LARGEST_ID = 2**63 - 1
 
 
 class CommentSerializer(serializers.ModelSerializer[Comment]):
-    ticket = serializers.IntegerField(source="ticket_id", read_only=True)
+    ticket = serializers.IntegerField(read_only=True)
     author = PersonSerializer(read_only=True)
     body = serializers.CharField(max_length=10_000)
+    internal = serializers.BooleanField(default=False, help_text="Only staff write and read these.")
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 
     class Meta:
         model = Comment
-        fields = ("id", "ticket", "author", "body", "created_at", "client_id")
+        fields = ("id", "ticket", "author", "body", "internal", "created_at", "client_id")
 
 
 class After(serializers.Serializer[Any]):

@@ -79,6 +79,45 @@ class Names(CommentTest):
         self.assertEqual([comment["author"]["name"] for comment in seen], ["Support", "3@example.org"])
 
 
+class Notes(CommentTest):
+    def test_staff_alone_write_and_read_them(self) -> None:
+        answer = self.say("he is angry", COLLEAGUE, staff=True, internal=True)
+        self.assertEqual((answer.status_code, answer.json()["internal"]), (201, True))
+        self.say("hello", COLLEAGUE, staff=True)
+        self.assertEqual(self.say("mine", internal=True).status_code, 403)
+        self.assertEqual(self.say("mine", STRANGER, internal=True).status_code, 404)
+        self.assertEqual(self.api().post(PATH, {"body": "x", "internal": True}, format="json").status_code, 401)
+        readers = {"staff": self.api(9, staff=True), "customer": self.api(OWNER)}
+        seen = {who: [one["body"] for one in api.get(PATH).json()["results"]] for who, api in readers.items()}
+        self.assertEqual(seen, {"staff": ["he is angry", "hello"], "customer": ["hello"]})
+        self.assertEqual(self.api(OWNER).get(PATH).json()["results"][0]["internal"], False)
+
+    def test_the_release_before_finds_none_after_a_rollback(self) -> None:
+        """It asks for the ticket's number alone, and shows all that it finds to everybody."""
+        answer = self.say("he is angry", COLLEAGUE, staff=True, internal=True).json()
+        self.assertEqual((answer["ticket"], Comment.objects.filter(ticket_id=7).count()), (7, 0))
+
+    def test_a_page_full_of_them_hides_nothing_else(self) -> None:
+        facts: dict[str, Any] = {"ticket_id": -7, "author_id": COLLEAGUE, "author_email": "3@example.org"}
+        for number in range(110):
+            Comment.objects.create(**facts, body=str(number))
+        self.say("the only one")
+        page = self.api(OWNER).get(PATH).json()
+        self.assertEqual(([one["body"] for one in page["results"]], page["more"]), (["the only one"], False))
+
+    def test_they_are_told_under_a_topic_that_mails_to_customers_do_not_follow(self) -> None:
+        self.say("he is angry", COLLEAGUE, staff=True, internal=True)
+        self.assertEqual(self.topics(), ["comment.noted"])
+
+    def test_one_that_is_sent_again_does_not_become_a_comment_for_all(self) -> None:
+        mine = {"client_id": str(uuid.uuid4())}
+        first = self.say("he is angry", COLLEAGUE, staff=True, internal=True, **mine)
+        again = self.say("he is angry", COLLEAGUE, staff=True, internal=True, **mine)
+        self.assertEqual((again.status_code, first.json()), (200, again.json()))
+        self.assertEqual(self.say("he is angry", COLLEAGUE, staff=True, **mine).status_code, 409)
+        self.assertEqual(self.api(OWNER).get(PATH).json()["results"], [])
+
+
 class Talking(CommentTest):
     def test_the_same_client_id_is_the_same_comment(self) -> None:
         mine = str(uuid.uuid4())
@@ -120,6 +159,6 @@ class Talking(CommentTest):
         for after in ("-1", "x", "9" * 30, "1e3", "\0"):
             with self.subTest(after=after):
                 self.assertEqual(self.api(OWNER).get(PATH, {"after": after}).status_code, 400)
-        self.hostile(self.api(OWNER), "POST", PATH, {"body": "Hi", "client_id": str(uuid.uuid4())})
+        self.hostile(self.api(OWNER), "POST", PATH, {"body": "Hi", "client_id": str(uuid.uuid4()), "internal": False})
         for path in (PATH.replace("7", "9" * 40), PATH.replace("7", "-7"), PATH.replace("7", "7'--")):
             self.assertEqual(self.api(OWNER).get(path).status_code, 404)

@@ -82,6 +82,20 @@ def comment_created(event: Event) -> None:
         tell(event, person, texts.commented(ticket, actor, data["comment"]["excerpt"]))
 
 
+def comment_noted(event: Event) -> None:
+    """An internal note: its ticket's owner is never told, nor is whoever is no staff any more."""
+    data = event["data"]
+    ticket = data["ticket"]
+    staff = {person["id"]: person for person in (_assignee(ticket["id"]), *data["participants"]) if person is not None}
+    for number in (event["actor"]["id"], ticket["owner"]["id"]):
+        staff.pop(number, None)
+    for number in sorted(staff):
+        person = accounts.reachable(staff[number], as_staff=True)
+        if person is not None:
+            actor = _called(event["actor"], person, ticket)
+            tell(event, person, texts.noted(ticket, actor, data["comment"]["excerpt"]))
+
+
 def _called(who: Person, reader: Person, ticket: dict[str, Any]) -> str:
     """A ticket's owner reads no address of the staff; whoever else is told is staff."""
     name = called(who, to_staff=reader["id"] != ticket["owner"]["id"])

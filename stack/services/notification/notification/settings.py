@@ -25,6 +25,7 @@ EVENT_HANDLERS = {
     "workflow.moved": "notification.handlers.workflow_moved",
     "workflow.assigned": "notification.handlers.workflow_assigned",
     "comment.created": "notification.handlers.comment_created",
+    "comment.noted": "notification.handlers.comment_noted",
 }
 WORKER_BACKGROUND = [*WORKER_BACKGROUND, "notification.sender.start"]
 

@@ -48,8 +48,15 @@ def assigned(ticket: dict[str, Any], actor: str, assignee: str | None) -> Messag
 
 
 def commented(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:
-    quoted = "\n".join(f"> {line}" for line in plain(excerpt).splitlines())
-    return _about(ticket, "comment.created", f"{actor} wrote about {_title(ticket)}", quoted)
+    return _about(ticket, "comment.created", f"{actor} wrote about {_title(ticket)}", _quoted(excerpt))
+
+
+def noted(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:
+    return _about(ticket, "comment.noted", f"{actor} noted, for staff only, about {_title(ticket)}", _quoted(excerpt))
+
+
+def _quoted(excerpt: str) -> str:
+    return "\n".join(f"> {line}" for line in plain(excerpt).splitlines())
 
 
 def _about(ticket: dict[str, Any], kind: str, text: str, more: str) -> Message:

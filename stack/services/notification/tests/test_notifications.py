@@ -59,6 +59,21 @@ class WhoIsTold(NotificationTest):
         self.assertEqual(self.told(commented(TALKER)), [1, 2])
         self.assertEqual(self.told(commented(OWNER)), [2, 3])
 
+    def test_of_an_internal_note_staff_alone_are_told(self) -> None:
+        def noted(actor: dict[str, Any]) -> dict[str, Any]:
+            return {**commented(actor, "he is angry"), "topic": "comment.noted"}
+
+        inbox.handle(assigned(ASSIGNEE, 1))
+        self.assertEqual(self.told(noted(TALKER)), [2])
+        self.assertEqual(self.told(noted(STRANGER)), [2, 3])
+        account = {**TALKER, "is_staff": False, "is_active": True}
+        inbox.handle(event("account.changed", TALKER, account=account))
+        self.assertEqual(self.told(noted(STRANGER)), [2])
+        inbox.handle(assigned(OWNER, 2))  # staff who opened it may read notes there; no mail brings them
+        self.assertEqual(self.told(noted(STRANGER)), [])
+        self.assertFalse(Mail.objects.filter(to="1@example.org", body__contains="angry").exists())
+        self.assertIn("for staff only", Notification.objects.filter(kind="comment.noted").first().text)
+
     def test_whoever_left_or_lost_the_right_is_told_nothing_and_others_at_their_new_address(self) -> None:
         def changed(person: dict[str, Any], at: str = "2026-11-24T20:00:00+00:00", **now: Any) -> None:
             account = {**person, "is_staff": True, "is_active": True, **now}

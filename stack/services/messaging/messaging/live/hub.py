@@ -21,7 +21,7 @@ from django.db import close_old_connections
 from rest_framework.utils.encoders import JSONEncoder
 
 from messaging.comments import CHANNEL
-from messaging.models import Comment
+from messaging.models import for_reader
 from messaging.pages import PAGE, newer
 from messaging.serializers import CommentSerializer
 
@@ -156,7 +156,7 @@ class Hub:
 def frames(ticket: int, after: int, reader: Audience) -> list[Frame]:
     """In the reader's thread."""
     close_old_connections()
-    comments = newer(Comment.objects.filter(ticket_id=ticket), after, PAGE)
+    comments = newer(for_reader(ticket, reader), after, PAGE)
     written = CommentSerializer(comments, many=True, context={"reader": reader})
     return [Frame(said["id"], _written(said)) for said in written.data]
 
