@@ -69,6 +69,7 @@ function List({ tickets }: { tickets: Ticket[] }) {
             <StatusBadge status={ticket.status} />
             <PriorityBadge priority={ticket.priority} />
             <span>#{ticket.id}</span>
+            {ticket.assignee && <span className="address">{`→ ${ticket.assignee.id === id ? "You" : called(ticket.assignee)}`}</span>}
             {ticket.owner.id !== id && <span className="address">{called(ticket.owner)}</span>}
             <Time at={ticket.created_at} />
           </p>

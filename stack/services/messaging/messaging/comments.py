@@ -42,7 +42,9 @@ def post(
             return known, False
         said_by = {f"author_{name}": value for name, value in author.brief().items()}
         place = -ticket["id"] if internal else ticket["id"]
-        comment = Comment.objects.create(ticket_id=place, **said_by, body=body, client_id=client_id)
+        comment = Comment.objects.create(
+            ticket_id=place, owner_id=ticket["owner"]["id"], **said_by, body=body, client_id=client_id
+        )
         _notify(comment)
         emit(
             NOTED if internal else "comment.created",

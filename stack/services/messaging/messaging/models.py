@@ -17,6 +17,8 @@ class Comment(models.Model):
     # Of an internal note its negative: so the release before, which would show it to everybody, never finds it after a
     # rollback, and neither does any query that forgot that there are notes.
     ticket_id = models.BigIntegerField()
+    # Whose ticket it is, for whoever searches in their own; of before this was kept, once somebody opens the ticket.
+    owner_id = models.BigIntegerField(null=True)
     author_id = models.BigIntegerField()
     author_email = models.EmailField()
     author_name = name_field()
@@ -29,7 +31,11 @@ class Comment(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("ticket_id", "author_id", "client_id"), name="comment_sent_once"),
         )
-        indexes = (models.Index(fields=("ticket_id", "id"), name="comments_of_a_ticket"),)
+        # Another, for search, is in the migration: it needs an extension of PostgreSQL.
+        indexes = (
+            models.Index(fields=("ticket_id", "id"), name="comments_of_a_ticket"),
+            models.Index(fields=("owner_id", "-id"), name="comments_of_an_owner"),
+        )
 
     @property
     def ticket(self) -> int:

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from messaging import comments
 from messaging.models import Comment, for_reader
 from messaging.pages import Newer
+from messaging.search import learn_owner
 from messaging.serializers import After, CommentSerializer
 
 
@@ -29,6 +30,10 @@ class Comments(ListCreateAPIView[Comment]):
 
     def filter_queryset(self, queryset: QuerySet[Comment]) -> QuerySet[Comment]:
         return for_reader(self._ticket["id"], self.request.user)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        learn_owner(self._ticket)
+        return super().list(request, *args, **kwargs)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         given = self.get_serializer(data=request.data)

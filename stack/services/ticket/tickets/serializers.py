@@ -3,6 +3,7 @@ from __future__ import annotations
 from common.shown import PersonSerializer
 from rest_framework import serializers
 
+from tickets import found
 from tickets.models import Attachment, Priority, Status, Ticket
 
 
@@ -52,6 +53,9 @@ class Filters(serializers.Serializer[None]):
 
     status = serializers.ChoiceField(Status.choices, required=False)
     priority = serializers.ChoiceField(Priority.choices, required=False)
+    assignee = serializers.RegexField(
+        found.ASSIGNEE, required=False, help_text=f"Somebody's number, `{found.ME}` or `{found.NOBODY}`."
+    )
     search = serializers.CharField(max_length=200, required=False)
     mine = serializers.BooleanField(required=False, default=False)
     order = serializers.ChoiceField(("created_at", "-created_at", "updated_at", "-updated_at"), default="-created_at")

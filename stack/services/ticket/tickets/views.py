@@ -26,6 +26,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from tickets.found import assigned_to, elsewhere
 from tickets.models import Attachment, Status, Ticket, stored_name
 from tickets.once import once
 from tickets.search import searched
@@ -99,8 +100,11 @@ class Tickets(ListCreateAPIView[Ticket]):
         found = found.filter(**{name: wanted[name] for name in ("status", "priority") if name in wanted})
         if wanted["mine"]:
             found = found.filter(owner_id=self.request.user.id)
+        if "assignee" in wanted:
+            found = found.filter(assigned_to(wanted["assignee"], self.request.user))
         if "search" in wanted:
-            found, self.paginator.django_paginator_class = searched(found, wanted["search"])
+            also = elsewhere(wanted["search"], self.request.auth)
+            found, self.paginator.django_paginator_class = searched(found, wanted["search"], also)
         return found
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
