@@ -1,13 +1,24 @@
 import type { Entry, Flow, Someone } from "./api/types.ts";
 import { label } from "./format.ts";
 
-export type Happening = { at: string; by: Someone; what: string };
+/** `texts`: what a long one was and became, as far as it is kept. */
+export type Happening = { at: string; by: Someone; what: string; texts?: { from: string; to: string } };
 
 /** Moves and all else, in the order of time. `called`: how somebody is shown. */
 export function happenings(flow: Flow, called: (person: Someone) => string): Happening[] {
   const moves = flow.history.map(({ at, by, from, to }) => ({ at, by, what: `${label(from)} → ${label(to)}` }));
-  const others = flow.entries.map((entry) => ({ at: entry.at, by: entry.by, what: inWords(entry, called) }));
+  const others = flow.entries.map((entry) => ({ at: entry.at, by: entry.by, what: inWords(entry, called), ...longOnes(entry) }));
   return [...moves, ...others].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+}
+
+function longOnes(entry: Entry): Pick<Happening, "texts"> {
+  const change = entry.kind === "edited" ? entry.data.description : undefined;
+  if (!change) return {};
+  return { texts: { from: cut(change.from, change.from_length), to: cut(change.to, change.to_length) } };
+}
+
+function cut(text: string, length: number | undefined): string {
+  return length && length > text.length ? `${text} …` : text;
 }
 
 function inWords(entry: Entry, called: (person: Someone) => string): string {

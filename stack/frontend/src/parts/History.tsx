@@ -14,9 +14,16 @@ export function History({ flow }: { flow: Flow }) {
     <>
       <h3>History</h3>
       <ol className="history">
-        {happened.map(({ at, by, what }, number) => (
+        {happened.map(({ at, by, what, texts }, number) => (
           <li key={number}>
             <span>{what}</span>
+            {texts && (
+              <details>
+                <summary>Before and after</summary>
+                <del className="prose">{texts.from || "Nothing"}</del>
+                <ins className="prose">{texts.to || "Nothing"}</ins>
+              </details>
+            )}
             <span className="facts">
               <span className="address">{shown(by)}</span>
               <Time at={at} />
