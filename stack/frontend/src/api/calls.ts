@@ -1,7 +1,7 @@
 /** Every request this front end makes, by name. All same-origin: one build serves any domain. */
 
 import { call } from "./http.ts";
-import type { Attachment, Comment, Flow, Notifications, Page, StaffMember, Ticket, User } from "./types.ts";
+import type { Attachment, Comment, Flow, Notifications, Page, Said, StaffMember, Ticket, User } from "./types.ts";
 
 const post = <T>(path: string, body?: unknown) => call<T>(path, { method: "POST", body });
 
@@ -51,8 +51,8 @@ export const workflow = {
 export const messaging = {
   comments: (id: number, after: number, signal: AbortSignal) =>
     call<{ results: Comment[] }>(`/api/messaging/tickets/${id}/comments/?after=${after}`, { signal }),
-  send: (id: number, body: string, internal: boolean, client_id: string) =>
-    post<Comment>(`/api/messaging/tickets/${id}/comments/`, { body, internal, client_id }),
+  send: (id: number, { body, internal, files }: Said, client_id: string) =>
+    post<Comment>(`/api/messaging/tickets/${id}/comments/`, { body, internal, attachments: files.map((file) => file.id), client_id }),
   socket: (id: number, after: number) =>
     new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/tickets/${id}/?after=${after}`),
 };

@@ -10,7 +10,9 @@ export const PRIORITIES = ["low", "normal", "high", "urgent"] as const;
 export type Status = (typeof STATUSES)[number];
 export type Priority = (typeof PRIORITIES)[number];
 
-export type Attachment = { id: number; name: string; size: number; created_at: string };
+/** `image`: it may be shown in the page. A service of the release before does not say. */
+export type File = { id: number; name: string; size: number; image?: boolean };
+export type Attachment = File & { created_at: string };
 export type Ticket = {
   id: number;
   title: string;
@@ -54,9 +56,13 @@ export type Comment = {
   body: string;
   /** Staff write and read these among themselves. */
   internal?: boolean;
+  attachments?: File[];
   created_at: string;
   client_id: string | null;
 };
+
+/** What one says; files are the ticket's already. */
+export type Said = { body: string; internal: boolean; files: readonly File[] };
 
 export type Notification = {
   id: number;

@@ -33,7 +33,7 @@ function OneTicket({ ticket, reload }: { ticket: Ticket; reload: () => void }) {
         <aside>
           <FlowPanel flow={flow} error={error} reload={reloadFlow} setFlow={setFlow} />
         </aside>
-        <Conversation ticket={ticket.id} />
+        <Conversation ticket={ticket.id} filesChanged={reload} />
       </div>
     </Page>
   );

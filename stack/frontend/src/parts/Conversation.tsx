@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { ApiError } from "../api/errors.ts";
 import type { Comment } from "../api/types.ts";
 import type { State } from "../live/connection.ts";
@@ -7,9 +7,12 @@ import { useThread } from "../live/useThread.ts";
 import { called } from "../people.ts";
 import { useUser } from "../session.tsx";
 import { Time } from "./Badges.tsx";
+import { Composer } from "./Composer.tsx";
+import { FileList } from "./FileList.tsx";
 import { Message } from "./Message.tsx";
 
-export function Conversation({ ticket }: { ticket: number }) {
+/** `filesChanged`: a comment brought some, which are the ticket's. */
+export function Conversation({ ticket, filesChanged }: { ticket: number; filesChanged: () => void }) {
   const [ended, setEnded] = useState<ApiError>();
   const { thread, state, send } = useThread(ticket, setEnded);
   const empty = thread.comments.length + thread.outgoing.length === 0;
@@ -25,11 +28,11 @@ export function Conversation({ ticket }: { ticket: number }) {
           <Said key={comment.id} comment={comment} />
         ))}
         {thread.outgoing.map((one) => (
-          <OnItsWay key={one.client_id} outgoing={one} again={() => void send(one.body, one.internal, one.client_id)} />
+          <OnItsWay key={one.client_id} outgoing={one} again={() => void send(one, one.client_id)} />
         ))}
       </ol>
       <Announcer comments={thread.comments} settled={state === "live" || state === "interrupted"} />
-      {ended ? <Message kind="error">{ended.message}</Message> : <Composer send={(body, internal) => void send(body, internal)} />}
+      {ended ? <Message kind="error">{ended.message}</Message> : <Composer ticket={ticket} send={(said) => void send(said)} filesChanged={filesChanged} />}
     </section>
   );
 }
@@ -59,7 +62,8 @@ function Said({ comment }: { comment: Comment }) {
         {comment.internal && <Internal />}
         <Time at={comment.created_at} />
       </p>
-      <p className="prose">{comment.body}</p>
+      {comment.body && <p className="prose">{comment.body}</p>}
+      <FileList ticket={comment.ticket} files={comment.attachments ?? []} />
     </li>
   );
 }
@@ -73,7 +77,7 @@ function classes(...names: (string | false | undefined)[]): string | undefined {
 }
 
 function OnItsWay({ outgoing, again }: { outgoing: Outgoing; again: () => void }) {
-  const { body, internal, failure } = outgoing;
+  const { body, internal, files, failure } = outgoing;
   return (
     <li className={classes("mine pending", internal && "internal")}>
       <p className="facts">
@@ -81,7 +85,10 @@ function OnItsWay({ outgoing, again }: { outgoing: Outgoing; again: () => void }
         {internal && <Internal />}
         <span>{failure ? "not sent" : "sending …"}</span>
       </p>
-      <p className="prose">{body}</p>
+      {body && <p className="prose">{body}</p>}
+      {files.map(({ id, name }) => (
+        <p key={id}>{name}</p>
+      ))}
       {failure && (
         <Message kind="error">
           {failure}{" "}
@@ -113,50 +120,5 @@ function Announcer({ comments, settled }: { comments: readonly Comment[]; settle
     <div className="hidden" aria-live="polite">
       {words}
     </div>
-  );
-}
-
-function Composer({ send }: { send: (body: string, internal: boolean) => void }) {
-  const { is_staff } = useUser();
-  const [body, setBody] = useState("");
-  const [internal, setInternal] = useState(false);
-  const form = useRef<HTMLFormElement>(null);
-  const submitted = (event: FormEvent) => {
-    event.preventDefault();
-    if (!body.trim()) return;
-    send(body.trim(), internal);
-    setBody("");
-  };
-  const pressed = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
-  };
-  return (
-    <form ref={form} onSubmit={submitted}>
-      <div className="field">
-        <label htmlFor="comment">Your comment</label>
-        <textarea
-          id="comment"
-          name="comment"
-          rows={3}
-          maxLength={10_000}
-          value={body}
-          onChange={(event) => setBody(event.target.value)}
-          onKeyDown={pressed}
-          aria-describedby="comment-hint"
-        />
-      </div>
-      <div className="send">
-        <button className="primary">Send</button>
-        {is_staff && (
-          <label className="check">
-            <input type="checkbox" checked={internal} onChange={(event) => setInternal(event.target.checked)} />
-            Internal note, only staff see it
-          </label>
-        )}
-        <span className="quiet" id="comment-hint">
-          Ctrl + Enter sends
-        </span>
-      </div>
-    </form>
   );
 }

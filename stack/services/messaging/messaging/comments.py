@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from common.events.outbox import emit
@@ -10,7 +11,7 @@ from common.locks import one_at_a_time
 from common.people import somebody
 from common.tokens import Person
 from django.db import connection, transaction
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 from messaging.models import Comment, for_reader
 
@@ -28,9 +29,15 @@ class AnotherComment(APIException):
 
 
 def post(
-    ticket: dict[str, Any], author: Person, body: str, client_id: uuid.UUID | None, internal: bool = False
+    ticket: dict[str, Any],
+    author: Person,
+    body: str,
+    client_id: uuid.UUID | None,
+    internal: bool = False,
+    attachments: Sequence[int] = (),
 ) -> tuple[Comment, bool]:
     """The comment, and False when it was there already."""
+    files = files_of(ticket, attachments)
     with transaction.atomic():
         # Otherwise a comment could become visible after one with a later id, and whoever reads on from the last id that
         # they know would miss it.
@@ -43,17 +50,31 @@ def post(
         said_by = {f"author_{name}": value for name, value in author.brief().items()}
         place = -ticket["id"] if internal else ticket["id"]
         comment = Comment.objects.create(
-            ticket_id=place, owner_id=ticket["owner"]["id"], **said_by, body=body, client_id=client_id
+            ticket_id=place,
+            owner_id=ticket["owner"]["id"],
+            **said_by,
+            body=body,
+            attachments=files or None,
+            client_id=client_id,
         )
         _notify(comment)
         emit(
             NOTED if internal else "comment.created",
             author,
-            comment={"id": comment.pk, "excerpt": body[:EXCERPT]},
+            comment={"id": comment.pk, "excerpt": (body or ", ".join(file["name"] for file in files))[:EXCERPT]},
             ticket={name: ticket[name] for name in ("id", "title", "owner")},
             participants=_participants(ticket["id"]),
         )
     return comment, True
+
+
+def files_of(ticket: dict[str, Any], wanted: Sequence[int]) -> list[dict[str, Any]]:
+    """Each once; raises ValidationError for one that is not this ticket's."""
+    known = {file["id"]: file for file in ticket.get("attachments", [])}
+    if not known.keys() >= set(wanted):
+        raise ValidationError({"attachments": ["this ticket has no such file"]})
+    names = ("id", "name", "size", "image")
+    return [{name: known[number].get(name, False) for name in names} for number in dict.fromkeys(wanted)]
 
 
 def _notify(comment: Comment) -> None:

@@ -23,6 +23,8 @@ class Comment(models.Model):
     author_email = models.EmailField()
     author_name = name_field()
     body = models.TextField()
+    # Files of the ticket that are shown with it, as ticket-service said: [{"id", "name", "size", "image"}].
+    attachments = models.JSONField(null=True)
     # The sender's own name for it: sent again after a lost answer, it is the same comment.
     client_id = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -40,6 +42,10 @@ class Comment(models.Model):
     @property
     def ticket(self) -> int:
         return abs(self.ticket_id)
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        return self.attachments or []
 
     @property
     def internal(self) -> bool:

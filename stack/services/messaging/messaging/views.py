@@ -13,16 +13,20 @@ from messaging import comments
 from messaging.models import Comment, for_reader
 from messaging.pages import Newer
 from messaging.search import learn_owner
-from messaging.serializers import After, CommentSerializer
+from messaging.serializers import After, CommentSerializer, Saying
 
 
 class Comments(ListCreateAPIView[Comment]):
     """Whoever sees the ticket may read and write; internal notes, staff alone."""
 
     queryset = Comment.objects.all()
-    serializer_class = CommentSerializer
+    serializer_class = Saying
+    answer_class = CommentSerializer
     query_class = After
     pagination_class = Newer
+
+    def get_serializer_class(self) -> type[CommentSerializer]:
+        return CommentSerializer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -36,7 +40,7 @@ class Comments(ListCreateAPIView[Comment]):
         return super().list(request, *args, **kwargs)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        given = self.get_serializer(data=request.data)
+        given = Saying(data=request.data)
         given.is_valid(raise_exception=True)
         said = given.validated_data
         if said["internal"] and not request.user.is_staff:

@@ -118,6 +118,44 @@ class Notes(CommentTest):
         self.assertEqual(self.api(OWNER).get(PATH).json()["results"], [])
 
 
+class Files(CommentTest):
+    def setUp(self) -> None:
+        super().setUp()
+        files = [
+            {"id": 4, "name": "a.png", "size": 9, "image": True, "created_at": "x"},
+            {"id": 5, "name": "b", "size": 1},
+        ]
+        self.asked.side_effect = lambda ticket, token: {**visible(ticket, token), "attachments": files}
+
+    def test_files_of_the_ticket_are_shown_with_a_comment(self) -> None:
+        answer = self.say("Look", attachments=[5, 4, 5])
+        self.assertEqual(answer.status_code, 201, answer.content)
+        first, second = (
+            {"id": 4, "name": "a.png", "size": 9, "image": True},
+            {"id": 5, "name": "b", "size": 1, "image": False},
+        )
+        self.assertEqual(answer.json()["attachments"], [second, first])
+        for reader in (self.api(OWNER), self.api(COLLEAGUE, staff=True)):
+            self.assertEqual(reader.get(PATH).json()["results"][0]["attachments"], [second, first])
+        self.assertEqual(self.say("none").json()["attachments"], [])
+
+    def test_a_file_alone_says_enough(self) -> None:
+        self.assertEqual(self.say("", attachments=[4]).status_code, 201)
+        self.assertEqual(self.events("comment.created")[0]["data"]["comment"]["excerpt"], "a.png")
+
+    def test_what_is_no_file_of_this_ticket_is_refused(self) -> None:
+        for wrong in ([6], [4, 6], [0], ["x"], [2**70], 4, "4", None, [4] * 11):
+            with self.subTest(wrong=wrong):
+                self.assertEqual(self.say("Look", attachments=wrong).status_code, 400)
+        self.assertEqual(self.say("Look", STRANGER, attachments=[4]).status_code, 404)
+        self.assertEqual(self.api().post(PATH, {"body": "x", "attachments": [4]}, format="json").status_code, 401)
+        self.assertEqual(Comment.objects.count(), 0)
+
+    def test_a_note_has_none_as_customers_see_the_tickets_files(self) -> None:
+        answer = self.say("Look", COLLEAGUE, staff=True, internal=True, attachments=[4])
+        self.assertEqual((answer.status_code, list(answer.json())), (400, ["attachments"]))
+
+
 class Talking(CommentTest):
     def test_the_same_client_id_is_the_same_comment(self) -> None:
         mine = str(uuid.uuid4())
@@ -159,6 +197,11 @@ class Talking(CommentTest):
         for after in ("-1", "x", "9" * 30, "1e3", "\0"):
             with self.subTest(after=after):
                 self.assertEqual(self.api(OWNER).get(PATH, {"after": after}).status_code, 400)
-        self.hostile(self.api(OWNER), "POST", PATH, {"body": "Hi", "client_id": str(uuid.uuid4()), "internal": False})
+        self.hostile(
+            self.api(OWNER),
+            "POST",
+            PATH,
+            {"body": "Hi", "client_id": str(uuid.uuid4()), "internal": False, "attachments": []},
+        )
         for path in (PATH.replace("7", "9" * 40), PATH.replace("7", "-7"), PATH.replace("7", "7'--")):
             self.assertEqual(self.api(OWNER).get(path).status_code, 404)

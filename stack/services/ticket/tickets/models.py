@@ -74,10 +74,16 @@ class Attachment(models.Model):
     size = models.BigIntegerField()
     # Whose quota it counts for; of files from before that is not known.
     uploaded_by = models.BigIntegerField(null=True, db_index=True)
+    # Of a picture that may be shown in the page, else empty: see images.py.
+    content_type = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = (models.CheckConstraint(condition=Q(size__gte=0), name="attachment_size_real"),)
+
+    @property
+    def image(self) -> bool:
+        return bool(self.content_type)
 
 
 class Once(models.Model):

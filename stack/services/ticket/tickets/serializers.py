@@ -8,9 +8,15 @@ from tickets.models import Attachment, Priority, Status, Ticket
 
 
 class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    image = serializers.BooleanField(read_only=True, help_text="With `inline` it is sent to be shown in a page.")
+
     class Meta:
         model = Attachment
-        fields = ("id", "name", "size", "created_at")
+        fields = ("id", "name", "size", "image", "created_at")
+
+
+class HowSent(serializers.Serializer[None]):
+    inline = serializers.BooleanField(default=False, help_text="To be shown in a page, if it is an image.")
 
 
 class UploadSerializer(serializers.Serializer[None]):

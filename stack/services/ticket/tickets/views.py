@@ -27,12 +27,14 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from tickets.found import assigned_to, elsewhere
+from tickets.images import kind_of
 from tickets.models import Attachment, Status, Ticket, stored_name
 from tickets.once import once
 from tickets.search import searched
 from tickets.serializers import (
     AttachmentSerializer,
     Filters,
+    HowSent,
     ListedTicketSerializer,
     TicketSerializer,
     UploadSerializer,
@@ -174,7 +176,8 @@ class Attachments(APIView):
             refuse_closed(request, ticket)
             if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
                 raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
-            kept = Attachment(ticket=ticket, name=shown_name(upload.name), size=upload.size)
+            name, kind = shown_name(upload.name), kind_of(upload)
+            kept = Attachment(ticket=ticket, name=name, size=upload.size, content_type=kind)
             kept.uploaded_by = request.user.id
             files.append(stored_name(kept, upload.name))
             kept.file.name = default_storage.save(files[-1], upload)
@@ -210,17 +213,24 @@ def _may_be_kept(ticket: int, name: str) -> bool:
 
 
 class OneAttachment(APIView):
+    query_class = HowSent
+    answer_class = None
+
     def get(self, request: Request, pk: int, attachment: int) -> HttpResponse:
         ticket = get_object_or_404(visible(request), pk=pk)
         kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
         if kept is None:
             raise Http404
-        # nginx sends the file; whoever asks for its place directly gets 404. Never shown in the page: it may be HTML.
+        asked = HowSent(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        # nginx sends the file, and says that nothing in it may run; whoever asks for its place directly gets 404. Only
+        # pictures are shown in the page: anything else may be HTML.
+        inline = asked.validated_data["inline"] and kept.image
         return HttpResponse(
-            content_type="application/octet-stream",
+            content_type=kept.content_type if inline else "application/octet-stream",
             headers={
                 "X-Accel-Redirect": f"/_media/{kept.file.name}",
-                "Content-Disposition": content_disposition_header(True, kept.name) or "attachment",
+                "Content-Disposition": content_disposition_header(not inline, kept.name) or "attachment",
                 "Cache-Control": "private, no-store",
             },
         )

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
             "comment", "author_name", models.CharField(blank=True, db_default="", default="", max_length=150)
         ),
         migrations.AddField("comment", "owner_id", models.BigIntegerField(null=True)),
+        migrations.AddField("comment", "attachments", models.JSONField(null=True)),
         migrations.AddIndex("comment", models.Index(fields=["owner_id", "-id"], name="comments_of_an_owner")),
         migrations.RunPython(index_bodies, drop_index),
     ]

@@ -11,4 +11,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("ticket", "owner_name", name()),
         migrations.AddField("ticket", "assignee_name", name()),
+        migrations.AddField(
+            "attachment", "content_type", models.CharField(blank=True, db_default="", default="", max_length=40)
+        ),
     ]
