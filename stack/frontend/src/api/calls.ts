@@ -1,7 +1,7 @@
 /** Every request this front end makes, by name. All same-origin: one build serves any domain. */
 
 import { call } from "./http.ts";
-import type { Attachment, Comment, Flow, Notifications, Page, Said, StaffMember, Ticket, User } from "./types.ts";
+import type { Attachment, Comment, Flow, Notifications, Page, Said, StaffMember, Switch, Ticket, User } from "./types.ts";
 
 const post = <T>(path: string, body?: unknown) => call<T>(path, { method: "POST", body });
 
@@ -63,6 +63,8 @@ export const notifications = {
   unread: (signal: AbortSignal) => call<Notifications>("/api/notifications/?unread=true&page_size=1", { signal }),
   read: (id: number) => post<void>(`/api/notifications/${id}/read/`),
   readAll: () => post<void>("/api/notifications/read/"),
+  switches: (signal: AbortSignal) => call<{ switches: Switch[] }>("/api/notifications/preferences/", { signal }),
+  set: (one: Switch) => call<{ switches: Switch[] }>("/api/notifications/preferences/", { method: "PUT", body: one }),
 };
 
 export const release = (signal: AbortSignal) => call<{ release: string }>("/version/", { signal });

@@ -72,4 +72,6 @@ export type Notification = {
   created_at: string;
   read_at: string | null;
 };
+/** What one is told of, in the app and by mail. */
+export type Switch = { kind: string; app: boolean; mail: boolean };
 export type Notifications = Page<Notification> & { unread: number };

@@ -83,6 +83,8 @@ class User(AbstractUser):
         self.email = normalised(self.email)
         if self._state.adding:
             super().save(*args, **kwargs)
+            if self.is_staff:  # whom others tell of what customers do
+                emit("account.joined", self.person(), account=self.told())
         else:
             if kwargs.get("update_fields") is None:
                 kwargs["update_fields"] = self._changed()

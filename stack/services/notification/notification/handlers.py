@@ -4,14 +4,17 @@ Each runs in the transaction that notes its event as handled: see common/events/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from common.events import accounts
 from common.locks import one_at_a_time
 from common.people import HELP_DESK, called
+from django.db.models import Q
 
 from notification import account_mails, texts
 from notification.models import Assignment, Gone, Mail, Notification
+from notification.preferences import UNASSIGNED
 from notification.telling import mail, tell
 
 Event = dict[str, Any]
@@ -36,6 +39,8 @@ def ticket_created(event: Event) -> None:
     ticket = event["data"]["ticket"]
     for person in _reachable([ticket["owner"]], ticket["owner"]):
         tell(event, person, texts.received(ticket))
+    for person in _rest_of_staff(event, ticket):
+        tell(event, person, texts.opened(ticket, _called(event["actor"], person, ticket)))
 
 
 def ticket_deleted(event: Event) -> None:
@@ -45,7 +50,8 @@ def ticket_deleted(event: Event) -> None:
     Gone.objects.get_or_create(pk=ticket)
     Assignment.objects.filter(pk=ticket).delete()
     told = Notification.objects.filter(ticket_id=ticket)
-    Mail.objects.filter(state=Mail.State.WAITING, event_id__in=told.values("event_id")).delete()
+    waiting = Mail.objects.filter(state=Mail.State.WAITING)
+    waiting.filter(Q(ticket_id=ticket) | Q(event_id__in=told.values("event_id"))).delete()
     told.delete()
 
 
@@ -77,9 +83,14 @@ def workflow_assigned(event: Event) -> None:
 def comment_created(event: Event) -> None:
     data = event["data"]
     ticket = data["ticket"]
-    for person in _others(event, ticket, _assignee(ticket["id"]), *data["participants"]):
-        actor = _called(event["actor"], person, ticket)
-        tell(event, person, texts.commented(ticket, actor, data["comment"]["excerpt"]))
+    assignee, excerpt = _assignee(ticket["id"]), data["comment"]["excerpt"]
+    others = _others(event, ticket, assignee, *data["participants"])
+    for person in others:
+        tell(event, person, texts.commented(ticket, _called(event["actor"], person, ticket), excerpt))
+    if assignee is None and event["actor"]["id"] == ticket["owner"]["id"]:
+        for person in _rest_of_staff(event, ticket, others):
+            actor = _called(event["actor"], person, ticket)
+            tell(event, person, texts.commented(ticket, actor, excerpt)._replace(kind=UNASSIGNED))
 
 
 def comment_noted(event: Event) -> None:
@@ -100,6 +111,12 @@ def _called(who: Person, reader: Person, ticket: dict[str, Any]) -> str:
     """A ticket's owner reads no address of the staff; whoever else is told is staff."""
     name = called(who, to_staff=reader["id"] != ticket["owner"]["id"])
     return texts.one_line(name) or HELP_DESK  # people choose names, and it becomes a mail's subject
+
+
+def _rest_of_staff(event: Event, ticket: dict[str, Any], told: Sequence[Person] = ()) -> list[Person]:
+    """Of a customer's ticket that is nobody's yet all of the staff hear."""
+    known = {ticket["owner"]["id"], event["actor"]["id"], *(person["id"] for person in told)}
+    return [person for person in accounts.staff() if person["id"] not in known]
 
 
 def _others(event: Event, ticket: dict[str, Any], *people: Person | None) -> list[Person]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from notification.preferences import NEW_TICKET, NOTED
+
 _SUBJECT = 150
 
 
@@ -34,6 +36,11 @@ def received(ticket: dict[str, Any]) -> Message:
     return _about(ticket, "ticket.created", text, "You will hear from us as soon as somebody works on it.")
 
 
+def opened(ticket: dict[str, Any], actor: str) -> Message:
+    """For staff."""
+    return _about(ticket, NEW_TICKET, f"{actor} opened {_title(ticket)}", "Nobody works on it yet.")
+
+
 def moved(ticket: dict[str, Any], actor: str, step: str) -> Message:
     return _about(ticket, "workflow.moved", f"{_title(ticket)} is now {step.replace('_', ' ')}", f"Changed by {actor}.")
 
@@ -52,7 +59,7 @@ def commented(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:
 
 
 def noted(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:
-    return _about(ticket, "comment.noted", f"{actor} noted, for staff only, about {_title(ticket)}", _quoted(excerpt))
+    return _about(ticket, NOTED, f"{actor} noted, for staff only, about {_title(ticket)}", _quoted(excerpt))
 
 
 def _quoted(excerpt: str) -> str:

@@ -162,7 +162,7 @@ class WhoIsTold(NotificationTest):
         ):
             kind = "workflow.assigned" if "works" in text else "comment.created"
             Notification.objects.create(event_id=uuid.uuid4(), person_id=1, kind=kind, text=text)
-        import_module("notification.migrations.0003_names").unnamed(apps, None)
+        import_module("notification.migrations.0003_whole").unnamed(apps, None)
         told = list(Notification.objects.order_by("pk").values_list("text", flat=True))
         self.assertEqual(
             told, ["Somebody wrote about “A wrote about “B””", "Somebody now works on “C”", "Ada wrote about “D”"]
