@@ -1,5 +1,5 @@
 import type { Entry, Flow, Someone } from "./api/types.ts";
-import { label } from "./format.ts";
+import { day, label } from "./format.ts";
 
 /** `texts`: what a long one was and became, as far as it is kept. */
 export type Happening = { at: string; by: Someone; what: string; texts?: { from: string; to: string } };
@@ -21,6 +21,12 @@ function cut(text: string, length: number | undefined): string {
   return length && length > text.length ? `${text} …` : text;
 }
 
+function inOneLine(field: string, from: string, to: string): string {
+  if (field === "description") return "Description changed";
+  if (field === "due_at") return to ? `Due: ${day(to)}` : "No longer due";
+  return `${label(field)}: ${from} → ${to}`;
+}
+
 function inWords(entry: Entry, called: (person: Someone) => string): string {
   switch (entry.kind) {
     case "opened":
@@ -33,7 +39,7 @@ function inWords(entry: Entry, called: (person: Someone) => string): string {
       return entry.data.to ? `Assigned to ${called(entry.data.to)}` : "Assigned to nobody";
     case "edited":
       return Object.entries(entry.data)
-        .map(([field, { from, to }]) => (field === "description" ? "Description changed" : `${label(field)}: ${from} → ${to}`))
+        .map(([field, { from, to }]) => inOneLine(field, from, to))
         .join("; ");
   }
 }

@@ -1,7 +1,7 @@
 /** Every request this front end makes, by name. All same-origin: one build serves any domain. */
 
 import { call } from "./http.ts";
-import type { Attachment, Comment, Flow, Notifications, Page, Said, StaffMember, Switch, Ticket, User } from "./types.ts";
+import type { Attachment, Comment, Flow, Notifications, Outcome, Page, Said, StaffMember, Switch, Ticket, User } from "./types.ts";
 
 const post = <T>(path: string, body?: unknown) => call<T>(path, { method: "POST", body });
 
@@ -26,12 +26,19 @@ export const auth = {
 
 export type NewTicket = Pick<Ticket, "title" | "description" | "priority">;
 
+/** Staff alone say when it is due. */
+export type TicketChange = NewTicket & { due_at?: string | null };
+/** What is done to many tickets: a person, or nobody, gets them, or they go to a step. */
+export type Bulk = { assignee: number | null } | { to: string };
+
 export const tickets = {
   list: (query: URLSearchParams, signal: AbortSignal) => call<Page<Ticket>>(`/api/tickets/?${query}`, { signal }),
   get: (id: number, signal: AbortSignal) => call<Ticket>(`/api/tickets/${id}/`, { signal }),
   /** `key` is the form's: sent again, it opens no second ticket. */
   create: (ticket: NewTicket, key: string) =>
     call<Ticket>("/api/tickets/", { method: "POST", body: ticket, headers: { "Idempotency-Key": key } }),
+  change: (id: number, change: TicketChange) => call<Ticket>(`/api/tickets/${id}/`, { method: "PATCH", body: change }),
+  exportPath: (query: URLSearchParams) => `/api/tickets/export/?${query}`,
   attach: (id: number, file: File) => {
     const form = new FormData();
     form.append("file", file);
@@ -47,6 +54,9 @@ export const workflow = {
   assign: (id: number, person: number | null, version: number) =>
     call<Flow>(`/api/workflow/tickets/${id}/assignee/`, { method: "PUT", body: { id: person, version } }),
 };
+
+export const bulk = (ids: number[], what: Bulk) =>
+  post<{ results: Outcome[] }>("/api/workflow/bulk/", { tickets: ids, ...what });
 
 export const messaging = {
   comments: (id: number, after: number, signal: AbortSignal) =>

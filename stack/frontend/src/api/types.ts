@@ -22,6 +22,8 @@ export type Ticket = {
   owner: Someone;
   assignee: Someone | null;
   attachments: Attachment[];
+  due_at?: string | null;
+  overdue?: boolean;
   created_at: string;
   updated_at: string;
 };
@@ -29,6 +31,7 @@ export type Ticket = {
 export type Page<T> = { count: number; next: string | null; previous: string | null; results: T[] };
 
 export type Step = { key: string; name: string; final: boolean };
+export type Outcome = { ticket: number; done: boolean; detail: string };
 export type Transition = { key: string; name: string; to: string };
 export type Move = { at: string; by: Someone; transition: string; from: string; to: string };
 /** Of a long text, its beginning and how long it was. */

@@ -3,8 +3,9 @@ import type { Flow, Someone, Ticket } from "../api/types.ts";
 import { useFlow } from "../hooks/useFlow.ts";
 import { useLoad } from "../hooks/useLoad.ts";
 import { Attachments } from "../parts/Attachments.tsx";
-import { PriorityBadge, StatusBadge, Time } from "../parts/Badges.tsx";
+import { Due, PriorityBadge, StatusBadge, Time } from "../parts/Badges.tsx";
 import { Conversation } from "../parts/Conversation.tsx";
+import { EditTicket } from "../parts/EditTicket.tsx";
 import { FlowPanel } from "../parts/FlowPanel.tsx";
 import { Loading } from "../parts/Loading.tsx";
 import { Message } from "../parts/Message.tsx";
@@ -22,12 +23,17 @@ export function TicketPage({ id }: { id: number }) {
 
 function OneTicket({ ticket, reload }: { ticket: Ticket; reload: () => void }) {
   const { flow, error, reload: reloadFlow, setFlow } = useFlow(ticket.id);
+  const changed = () => {
+    reload();
+    reloadFlow(); // the history tells of it
+  };
   return (
     <Page title={ticket.title}>
       <Facts ticket={ticket} flow={flow} />
       <div className="ticket">
         <section className="details" aria-label="Description">
           {ticket.description ? <p className="prose">{ticket.description}</p> : <p className="quiet">No description.</p>}
+          <EditTicket ticket={ticket} closed={(flow?.step.key ?? ticket.status) === "closed"} done={changed} />
           <Attachments ticket={ticket} reload={reload} />
         </section>
         <aside>
@@ -57,6 +63,7 @@ function Facts({ ticket, flow }: { ticket: Ticket; flow: Flow | undefined }) {
       {/* The workflow decides; the ticket's own status follows it a moment later. */}
       <StatusBadge status={flow?.step.key ?? ticket.status} name={flow?.step.name} />
       <PriorityBadge priority={ticket.priority} />
+      <Due ticket={ticket} />
       <span>#{ticket.id}</span>
       <Owner person={ticket.owner} />
       <Time at={ticket.created_at} />

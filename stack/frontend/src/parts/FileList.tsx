@@ -32,7 +32,7 @@ function Preview({ path, name }: { path: string; name: string }) {
 }
 
 /** A download is no request that could renew the session, so one that can goes before it. */
-function Download({ path, name }: { path: string; name: string }) {
+export function Download({ path, name, label = name }: { path: string; name: string; label?: string }) {
   const fetchIt = useAction(async () => {
     await auth.me();
     location.assign(path);
@@ -45,7 +45,7 @@ function Download({ path, name }: { path: string; name: string }) {
   return (
     <>
       <a href={path} download={name} onClick={clicked}>
-        {name}
+        {label}
       </a>
       {fetchIt.error && <span className="wrong"> {fetchIt.error.message}</span>}
     </>

@@ -9,7 +9,7 @@ import { text } from "./Form.tsx";
 
 type Props = { params: URLSearchParams; change: (name: string, value: string) => void };
 
-const ORDERS = { "": "Newest first", created_at: "Oldest first", "-updated_at": "Last changed first" };
+const ORDERS = { "": "Newest first", created_at: "Oldest first", "-updated_at": "Last changed first", due_at: "Soonest due first" };
 
 export function TicketFilters({ params, change }: Props) {
   const { is_staff } = useUser();
@@ -38,6 +38,7 @@ export function TicketFilters({ params, change }: Props) {
       {choice("priority", "Priority", { "": "Any priority", ...named(PRIORITIES) })}
       {is_staff && choice("mine", "Whose", { "": "Everybody's", true: "My own" })}
       {is_staff && <AssigneeFilter value={params.get("assignee") ?? ""} change={(value) => change("assignee", value)} />}
+      {choice("overdue", "Due", { "": "At any time", true: "Overdue" })}
       {choice("order", "Order", ORDERS)}
     </search>
   );

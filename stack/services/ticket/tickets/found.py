@@ -11,6 +11,9 @@ from common.tokens import Person
 from django.conf import settings
 from django.db.models import Q
 from django.http import Http404
+from django.utils import timezone
+
+from tickets.models import DONE
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,10 @@ def assigned_to(wanted: str, person: Person) -> Q:
     if wanted == NOBODY:
         return Q(assignee_id=None)
     return Q(assignee_id=person.id if wanted == ME else int(wanted))
+
+
+def overdue() -> Q:
+    return Q(due_at__lt=timezone.now()) & ~Q(status__in=DONE)
 
 
 def elsewhere(text: str, token: str) -> Q:
