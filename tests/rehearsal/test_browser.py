@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import secrets
@@ -176,6 +177,9 @@ def forgets_the_password(ada: Person, inbox: Inbox, album: Album) -> None:
     again.logs_in()
     again.page.get_by_role("link", name="Your account").click()
     again.reads("Your account")
+    again.page.get_by_role("checkbox", name="My ticket was received: by mail").uncheck()
+    again.page.reload()
+    expect(again.page.get_by_role("checkbox", name="My ticket was received: by mail")).not_to_be_checked()
     album.take(again.page, "account")
 
 
@@ -210,9 +214,30 @@ def talk(ada: Person, colleague: Person, album: Album) -> None:
     ada.fills(Your_comment="Thank you! It is the one beside the kitchen.")
     ada.page.keyboard.press("Control+Enter")
     colleague.sees("Thank you! It is the one beside the kitchen.")
-    for person in (ada, colleague):
+    colleague.page.get_by_role("checkbox", name="Internal note").check()
+    colleague.fills(Your_comment="She rings twice a day.")
+    colleague.clicks("Send")
+    colleague.sees("Internal note")
+    for person, comments in ((ada, 2), (colleague, 3)):
         person.page.reload()
-        expect(person.page.get_by_label("Conversation").get_by_role("listitem")).to_have_count(2)
+        expect(person.page.get_by_label("Conversation").get_by_role("listitem")).to_have_count(comments)
+    attaches_a_picture(ada, colleague)
+    colleague.sees(f"Ada Lovelace ({ada.email})")
+    ada.sees("Support")
+    assert colleague.email not in ada.page.content(), "customers read no address of the staff"
+
+
+def attaches_a_picture(ada: Person, colleague: Person) -> None:
+    pixel = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    )
+    talk = ada.page.get_by_label("Conversation")
+    talk.get_by_label("Attach files").set_input_files({"name": "jam.png", "mimeType": "image/png", "buffer": pixel})
+    expect(talk.get_by_role("status").filter(has_text="jam.png")).to_be_visible()
+    ada.clicks("Send")
+    shown = colleague.page.get_by_label("Conversation").get_by_role("img", name="jam.png")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("async (image) => (await image.decode(), image.naturalWidth)") == 1
 
 
 def moves_on(ada: Person, colleague: Person, inbox: Inbox, album: Album) -> None:
@@ -234,10 +259,29 @@ def moves_on(ada: Person, colleague: Person, inbox: Inbox, album: Album) -> None
     ada.clicks("Mark all as read")
     expect(ada.page.get_by_role("link", name="Notifications", exact=True)).to_be_visible()
     assert TITLE in inbox.newest(ada.email, "is now in progress")["text"]
+    works_through_the_list(colleague, album)
 
     ada.page.get_by_role("link", name="Tickets", exact=True).click()
     expect(ada.page.get_by_role("listitem").filter(has_text=TITLE)).to_contain_text("In progress")
     album.take(ada.page, "tickets")
+
+
+def works_through_the_list(colleague: Person, album: Album) -> None:
+    colleague.clicks("Edit")
+    colleague.page.get_by_label("Due").fill("2020-01-31")
+    colleague.clicks("Save")
+    colleague.sees("Overdue since")
+    colleague.sees("Due: ")  # in the history
+    colleague.opens("/tickets?overdue=true&assignee=me")
+    with colleague.page.expect_download() as download:
+        colleague.page.get_by_role("link", name="Export as CSV").click()
+    assert TITLE in Path(download.value.path()).read_text()
+    colleague.page.get_by_role("checkbox", name=f"Choose {TITLE}").check()
+    album.take(colleague.page, "tickets-staff")
+    colleague.clicks("Close")
+    colleague.sees("no way leads there from In progress")
+    colleague.clicks("Assign")
+    colleague.sees("No ticket is like this.")
 
 
 def stays_logged_in_until_told(ada: Person) -> None:

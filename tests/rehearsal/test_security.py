@@ -500,6 +500,21 @@ def test_a_hostile_file_name_stays_a_name(world: World, files_of: int, what: str
     assert "no-store" in got.headers["cache-control"]
     assert not {"x-evil", "x-accel-redirect"} & set(got.headers)
     has_security_headers(got)
+    assert got.headers["content-security-policy"].endswith("; sandbox")
+    # nor is it shown in a page when that is asked for
+    shown = world.owner.api.get(f"{path}{sent.json()['id']}/", params={"inline": "true"})
+    assert shown.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_picture_is_shown_in_a_page_where_nothing_of_it_runs(world: World, files_of: int) -> None:
+    path = f"/api/tickets/{files_of}/attachments/"
+    picture = b"\x89PNG\r\n\x1a\n" + SCRIPT
+    sent = world.owner.api.post(path, files={"file": ("a.html", picture, "text/html")}).json()
+    got = world.owner.api.get(f"{path}{sent['id']}/", params={"inline": "true"})
+    assert (got.status_code, got.headers["content-type"], got.content) == (200, "image/png", picture)
+    assert got.headers["content-disposition"].startswith("inline")
+    assert got.headers["content-security-policy"].endswith("; sandbox")
+    has_security_headers(got)
 
 
 @pytest.fixture(scope="module")

@@ -29,3 +29,11 @@ test("moves and all else are one history, in the order of time and in words", ()
     ],
   );
 });
+
+test("of a description that was edited the history keeps what it was and what it became", () => {
+  const edit = (data: object) => ({ history: [], entries: [{ at: "2026-01-01T10:00:00Z", by: ada, kind: "edited", data }] }) as unknown as Flow;
+  const [long] = happenings(edit({ description: { from: "x", from_length: 300, to: "" } }), () => "");
+  assert.deepEqual(long?.texts, { from: "x …", to: "" });
+  const [title] = happenings(edit({ title: { from: "A", to: "B" } }), () => "");
+  assert.equal(title?.texts, undefined);
+});

@@ -13,7 +13,7 @@ const comment = (id: number, client_id: string | null = null): Comment => ({
 });
 const after = (...changes: Change[]) => changes.reduce(changed, EMPTY);
 const arrived = (...comments: Comment[]): Change => ({ type: "arrived", comments });
-const sending = (client_id: string): Change => ({ type: "sending", client_id, body: "hello" });
+const sending = (client_id: string): Change => ({ type: "sending", client_id, said: { body: "hello", internal: false, files: [] } });
 const ids = (thread: typeof EMPTY) => thread.comments.map(({ id }) => id);
 
 test("a comment that comes by several ways is shown once, in the server's order", () => {
@@ -33,7 +33,7 @@ test("one that failed can be sent again under its id", () => {
   const failed = after(sending("a"), { type: "failed", client_id: "a", reason: "held" });
   assert.equal(failed.outgoing[0]?.failure, "held");
   const again = changed(failed, sending("a"));
-  assert.deepEqual(again.outgoing, [{ client_id: "a", body: "hello", failure: null }]);
+  assert.deepEqual(again.outgoing, [{ client_id: "a", body: "hello", internal: false, files: [], failure: null }]);
 });
 
 test("an answer that was lost is made up for by catching up", () => {

@@ -39,10 +39,10 @@ def words_for(field: str) -> Any:
 
 
 def forget_people(model: type[Model], *roles: str) -> None:
-    """Of rows that keep `<role>_id` and `<role>_email`; where there is nobody, there stays nobody."""
+    """Of rows that keep `<role>_id`, `<role>_email` and `<role>_name`; where there is nobody, there stays nobody."""
     for role in roles:
         known = model._default_manager.exclude(**{f"{role}_id": None})
-        known.update(**{f"{role}_email": address_of(f"{role}_id")})
+        known.update(**{f"{role}_email": address_of(f"{role}_id"), f"{role}_name": ""})
 
 
 def forget_events() -> None:

@@ -39,7 +39,8 @@ class Person:
         return self.id
 
     def brief(self) -> dict[str, Any]:
-        return {"id": self.id, "email": self.email}
+        """Without a name where there is none: a token then says the address again."""
+        return {"id": self.id, "email": self.email, "name": "" if self.name == self.email else self.name}
 
 
 class _Keys:

@@ -154,8 +154,8 @@ def test_links_that_open_an_account_reach_whoever_mails_them_alone() -> None:
     }
     assert of_accounts.pop("notification-events") == {"account.*", "comment.*"}
     assert {name: keys for name, keys in of_accounts.items() if keys} == {
-        "workflow-events": {"account.changed"},
-        "ticket-events": {"account.changed"},
+        "workflow-events": {"account.changed", "account.renamed"},
+        "ticket-events": {"account.changed", "account.renamed"},
     }
 
 

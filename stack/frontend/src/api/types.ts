@@ -1,7 +1,8 @@
 /** What the services answer, as far as this front end reads it. */
 
 export type User = { id: number; email: string; first_name: string; last_name: string; is_staff: boolean };
-export type Someone = { id: number; email: string };
+/** A customer is told no address but their own: then `email` is empty. `people.ts` says how somebody is called. */
+export type Someone = { id: number; email: string; name?: string };
 export type StaffMember = Someone & { name: string };
 
 export const STATUSES = ["open", "in_progress", "resolved", "closed"] as const;
@@ -9,7 +10,9 @@ export const PRIORITIES = ["low", "normal", "high", "urgent"] as const;
 export type Status = (typeof STATUSES)[number];
 export type Priority = (typeof PRIORITIES)[number];
 
-export type Attachment = { id: number; name: string; size: number; created_at: string };
+/** `image`: it may be shown in the page. A service of the release before does not say. */
+export type File = { id: number; name: string; size: number; image?: boolean };
+export type Attachment = File & { created_at: string };
 export type Ticket = {
   id: number;
   title: string;
@@ -19,6 +22,8 @@ export type Ticket = {
   owner: Someone;
   assignee: Someone | null;
   attachments: Attachment[];
+  due_at?: string | null;
+  overdue?: boolean;
   created_at: string;
   updated_at: string;
 };
@@ -26,6 +31,7 @@ export type Ticket = {
 export type Page<T> = { count: number; next: string | null; previous: string | null; results: T[] };
 
 export type Step = { key: string; name: string; final: boolean };
+export type Outcome = { ticket: number; done: boolean; detail: string };
 export type Transition = { key: string; name: string; to: string };
 export type Move = { at: string; by: Someone; transition: string; from: string; to: string };
 /** Of a long text, its beginning and how long it was. */
@@ -51,9 +57,15 @@ export type Comment = {
   ticket: number;
   author: Someone;
   body: string;
+  /** Staff write and read these among themselves. */
+  internal?: boolean;
+  attachments?: File[];
   created_at: string;
   client_id: string | null;
 };
+
+/** What one says; files are the ticket's already. */
+export type Said = { body: string; internal: boolean; files: readonly File[] };
 
 export type Notification = {
   id: number;
@@ -63,4 +75,6 @@ export type Notification = {
   created_at: string;
   read_at: string | null;
 };
+/** What one is told of, in the app and by mail. */
+export type Switch = { kind: string; app: boolean; mail: boolean };
 export type Notifications = Page<Notification> & { unread: number };

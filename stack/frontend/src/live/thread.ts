@@ -1,13 +1,13 @@
 /** What a conversation shows: comments the server has, each once and in its order, and one's own that are on their way. */
 
-import type { Comment } from "../api/types.ts";
+import type { Comment, Said } from "../api/types.ts";
 
-export type Outgoing = { client_id: string; body: string; failure: string | null };
+export type Outgoing = Said & { client_id: string; failure: string | null };
 export type Thread = { comments: readonly Comment[]; outgoing: readonly Outgoing[] };
 
 export type Change =
   | { type: "arrived"; comments: readonly Comment[] }
-  | { type: "sending"; client_id: string; body: string }
+  | { type: "sending"; client_id: string; said: Said }
   | { type: "failed"; client_id: string; reason: string };
 
 export const EMPTY: Thread = { comments: [], outgoing: [] };
@@ -18,7 +18,8 @@ export function changed(thread: Thread, change: Change): Thread {
       return arrived(thread, change.comments);
     case "sending": {
       const others = thread.outgoing.filter((one) => one.client_id !== change.client_id);
-      return { ...thread, outgoing: [...others, { client_id: change.client_id, body: change.body, failure: null }] };
+      const { client_id, said } = change;
+      return { ...thread, outgoing: [...others, { ...said, client_id, failure: null }] };
     }
     case "failed": {
       const outgoing = thread.outgoing.map((one) =>

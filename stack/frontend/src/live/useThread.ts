@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useReducer, useRef, useState } from "react";
 import { messaging } from "../api/calls.ts";
 import { ApiError } from "../api/errors.ts";
+import type { Said } from "../api/types.ts";
 import { follow, type State } from "./connection.ts";
 import { changed, EMPTY } from "./thread.ts";
 
@@ -33,14 +34,14 @@ export function useThread(ticket: number, onEnd: (error: ApiError) => void) {
 
   /** Shown at once. Sent again under the same id, a comment that did arrive the first time is not doubled. */
   const send = useCallback(
-    async (body: string, client_id: string = crypto.randomUUID()) => {
-      change({ type: "sending", client_id, body });
+    async (said: Said, client_id: string = crypto.randomUUID()) => {
+      change({ type: "sending", client_id, said });
       try {
-        const comment = await messaging.send(ticket, body, client_id);
+        const comment = await messaging.send(ticket, said, client_id);
         change({ type: "arrived", comments: [comment] });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        change({ type: "failed", client_id, reason: error.fields.body ?? error.message });
+        change({ type: "failed", client_id, reason: error.fields.body ?? error.fields.attachments ?? error.message });
       }
     },
     [ticket],

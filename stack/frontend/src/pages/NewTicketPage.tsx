@@ -1,13 +1,13 @@
-import { useId, useState } from "react";
+import { useState } from "react";
 import { useLocation } from "wouter";
 import { tickets } from "../api/calls.ts";
-import { PRIORITIES, type Priority } from "../api/types.ts";
+import type { Priority } from "../api/types.ts";
 import { chosen, upload } from "../files.ts";
-import { label } from "../format.ts";
 import { useAction } from "../hooks/useAction.ts";
 import { Field, TextArea } from "../parts/Field.tsx";
 import { Form, text } from "../parts/Form.tsx";
 import { Page } from "../parts/Page.tsx";
+import { PriorityChoice } from "../parts/PriorityChoice.tsx";
 
 export function NewTicketPage() {
   const [, navigate] = useLocation();
@@ -29,28 +29,12 @@ export function NewTicketPage() {
       <Form submit="Open the ticket" busy={open.busy} error={open.error} onSubmit={open.run}>
         <Field label="Title" name="title" required maxLength={200} error={open.error} />
         <TextArea label="Description" name="description" rows={8} maxLength={20_000} error={open.error} />
-        <PriorityChoice />
+        <PriorityChoice chosen="normal" />
         <Field label="Files" name="files" type="file" multiple hint="Up to 8 MB each." error={open.error} />
         <p className="quiet" role="status">
           {progress}
         </p>
       </Form>
     </Page>
-  );
-}
-
-function PriorityChoice() {
-  const id = useId();
-  return (
-    <div className="field">
-      <label htmlFor={id}>Priority</label>
-      <select id={id} name="priority" defaultValue="normal">
-        {PRIORITIES.map((key) => (
-          <option key={key} value={key}>
-            {label(key)}
-          </option>
-        ))}
-      </select>
-    </div>
   );
 }

@@ -6,6 +6,7 @@ import { Form, text } from "../parts/Form.tsx";
 import { Message } from "../parts/Message.tsx";
 import { NewPassword } from "../parts/NewPassword.tsx";
 import { Page } from "../parts/Page.tsx";
+import { Switches } from "../parts/Switches.tsx";
 import { useSession, useUser } from "../session.tsx";
 
 export function ProfilePage() {
@@ -14,6 +15,7 @@ export function ProfilePage() {
       <Names />
       <Address />
       <Password />
+      <Switches />
     </Page>
   );
 }

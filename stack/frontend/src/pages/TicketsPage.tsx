@@ -1,14 +1,13 @@
 import { Link, useSearchParams } from "wouter";
 import { tickets } from "../api/calls.ts";
-import type { Ticket } from "../api/types.ts";
 import { useLoad } from "../hooks/useLoad.ts";
-import { PriorityBadge, StatusBadge, Time } from "../parts/Badges.tsx";
+import { Download } from "../parts/FileList.tsx";
 import { Loading } from "../parts/Loading.tsx";
 import { Message } from "../parts/Message.tsx";
 import { Page } from "../parts/Page.tsx";
 import { Pager } from "../parts/Pager.tsx";
 import { TicketFilters } from "../parts/TicketFilters.tsx";
-import { useUser } from "../session.tsx";
+import { TicketList } from "../parts/TicketList.tsx";
 
 const PAGE_SIZE = 20;
 
@@ -17,7 +16,7 @@ export function TicketsPage() {
   const [params, setParams] = useSearchParams();
   const query = new URLSearchParams(params);
   query.set("page_size", String(PAGE_SIZE));
-  const { data, error, loading } = useLoad((signal) => tickets.list(query, signal), query.toString());
+  const { data, error, loading, reload } = useLoad((signal) => tickets.list(query, signal), query.toString());
 
   const change = (name: string, value: string) =>
     setParams((now) => {
@@ -38,7 +37,12 @@ export function TicketsPage() {
           <p className="quiet" role="status">
             {data.count === 1 ? "1 ticket" : `${data.count} tickets`}
           </p>
-          {data.count === 0 ? <Nothing filtered={params.size > 0} /> : <List tickets={data.results} />}
+          {data.count > 0 && (
+            <p>
+              <Download path={tickets.exportPath(params)} name="tickets.csv" label="Export as CSV" />
+            </p>
+          )}
+          {data.count === 0 ? <Nothing filtered={params.size > 0} /> : <TicketList key={query.toString()} tickets={data.results} reload={reload} />}
           <Pager page={page} pages={Math.ceil(data.count / PAGE_SIZE)} go={(to) => change("page", String(to))} />
         </section>
       )}
@@ -54,25 +58,5 @@ function Nothing({ filtered }: { filtered: boolean }) {
         Open a ticket
       </Link>
     </div>
-  );
-}
-
-function List({ tickets }: { tickets: Ticket[] }) {
-  const { id } = useUser();
-  return (
-    <ul className="tickets">
-      {tickets.map((ticket) => (
-        <li key={ticket.id}>
-          <Link href={`/tickets/${ticket.id}`}>{ticket.title}</Link>
-          <p className="facts">
-            <StatusBadge status={ticket.status} />
-            <PriorityBadge priority={ticket.priority} />
-            <span>#{ticket.id}</span>
-            {ticket.owner.id !== id && <span className="address">{ticket.owner.email}</span>}
-            <Time at={ticket.created_at} />
-          </p>
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -2,6 +2,7 @@ import { useId } from "react";
 import { auth } from "../api/calls.ts";
 import type { Flow } from "../api/types.ts";
 import { useLoad } from "../hooks/useLoad.ts";
+import { called } from "../people.ts";
 import { useUser } from "../session.tsx";
 
 type Props = { flow: Flow; busy: boolean; assign: (person: number | null) => void };
@@ -13,7 +14,7 @@ export function Assignee(props: Props) {
   return (
     <p className="assignee">
       <span className="quiet">Assigned to</span>{" "}
-      <span className="address">{assignee ? (assignee.id === id ? "you" : assignee.email) : "nobody yet"}</span>
+      <span className="address">{assignee ? (assignee.id === id ? "you" : called(assignee)) : "nobody yet"}</span>
     </p>
   );
 }
@@ -23,7 +24,7 @@ function AssigneeChoice({ flow, busy, assign }: Props) {
   const { data } = useLoad(auth.staff, "staff");
   const { assignee } = flow;
   // Also shown while the others load, and when the assignee is no longer among them.
-  const missing = assignee && !data?.some((person) => person.id === assignee.id) ? [{ ...assignee, name: "" }] : [];
+  const missing = assignee && !data?.some((person) => person.id === assignee.id) ? [{ ...assignee, name: called(assignee) }] : [];
   return (
     <div className="field">
       <label htmlFor={fieldId}>Assigned to</label>
@@ -36,7 +37,7 @@ function AssigneeChoice({ flow, busy, assign }: Props) {
         <option value="">Nobody</option>
         {[...missing, ...(data ?? [])].map((person) => (
           <option key={person.id} value={person.id}>
-            {person.name || person.email}
+            {called(person)}
           </option>
         ))}
       </select>

@@ -1,9 +1,8 @@
-import { useEffect, useId, useState, type ChangeEvent, type MouseEvent } from "react";
-import { auth, tickets } from "../api/calls.ts";
+import { useEffect, useId, useState, type ChangeEvent } from "react";
 import type { Ticket } from "../api/types.ts";
 import { upload } from "../files.ts";
-import { bytes } from "../format.ts";
 import { useAction } from "../hooks/useAction.ts";
+import { FileList } from "./FileList.tsx";
 import { Message } from "./Message.tsx";
 
 export function Attachments({ ticket, reload }: { ticket: Ticket; reload: () => void }) {
@@ -20,16 +19,8 @@ export function Attachments({ ticket, reload }: { ticket: Ticket; reload: () => 
   return (
     <div className="attachments">
       <h2>Files</h2>
-      {ticket.attachments.length > 0 && (
-        <ul>
-          {ticket.attachments.map(({ id, name, size }) => (
-            <li key={id}>
-              <Download path={tickets.attachmentPath(ticket.id, id)} name={name} /> <span className="quiet">{bytes(size)}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-      <Chooser busy={add.busy} chosen={(files) => void add.run(files)} />
+      <FileList ticket={ticket.id} files={ticket.attachments} />
+      <Chooser label="Add files" busy={add.busy} chosen={(files) => void add.run(files)} />
       <p className="quiet" role="status">
         {progress}
       </p>
@@ -53,28 +44,9 @@ function leftFromOpening(): string[] {
   return Array.isArray(failures) ? failures.map(String) : [];
 }
 
-/** A download is no request that could renew the session, so one that can goes before it. */
-function Download({ path, name }: { path: string; name: string }) {
-  const fetchIt = useAction(async () => {
-    await auth.me();
-    location.assign(path);
-  });
-  const clicked = (event: MouseEvent) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    void fetchIt.run();
-  };
-  return (
-    <>
-      <a href={path} download={name} onClick={clicked}>
-        {name}
-      </a>
-      {fetchIt.error && <span className="wrong"> {fetchIt.error.message}</span>}
-    </>
-  );
-}
+type ChooserProps = { label: string; busy: boolean; chosen: (files: File[]) => void };
 
-function Chooser({ busy, chosen }: { busy: boolean; chosen: (files: File[]) => void }) {
+export function Chooser({ label, busy, chosen }: ChooserProps) {
   const id = useId();
   const changed = (event: ChangeEvent<HTMLInputElement>) => {
     const files = [...(event.target.files ?? [])];
@@ -85,7 +57,7 @@ function Chooser({ busy, chosen }: { busy: boolean; chosen: (files: File[]) => v
     <p className="chooser">
       <input className="hidden" id={id} type="file" multiple disabled={busy} onChange={changed} />
       <label className="button" htmlFor={id}>
-        Add files
+        {label}
       </label>
     </p>
   );

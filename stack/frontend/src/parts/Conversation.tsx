@@ -1,14 +1,18 @@
-import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { ApiError } from "../api/errors.ts";
 import type { Comment } from "../api/types.ts";
 import type { State } from "../live/connection.ts";
 import type { Outgoing } from "../live/thread.ts";
 import { useThread } from "../live/useThread.ts";
+import { called } from "../people.ts";
 import { useUser } from "../session.tsx";
 import { Time } from "./Badges.tsx";
+import { Composer } from "./Composer.tsx";
+import { FileList } from "./FileList.tsx";
 import { Message } from "./Message.tsx";
 
-export function Conversation({ ticket }: { ticket: number }) {
+/** `filesChanged`: a comment brought some, which are the ticket's. */
+export function Conversation({ ticket, filesChanged }: { ticket: number; filesChanged: () => void }) {
   const [ended, setEnded] = useState<ApiError>();
   const { thread, state, send } = useThread(ticket, setEnded);
   const empty = thread.comments.length + thread.outgoing.length === 0;
@@ -24,11 +28,11 @@ export function Conversation({ ticket }: { ticket: number }) {
           <Said key={comment.id} comment={comment} />
         ))}
         {thread.outgoing.map((one) => (
-          <OnItsWay key={one.client_id} outgoing={one} again={() => void send(one.body, one.client_id)} />
+          <OnItsWay key={one.client_id} outgoing={one} again={() => void send(one, one.client_id)} />
         ))}
       </ol>
       <Announcer comments={thread.comments} settled={state === "live" || state === "interrupted"} />
-      {ended ? <Message kind="error">{ended.message}</Message> : <Composer send={(body) => void send(body)} />}
+      {ended ? <Message kind="error">{ended.message}</Message> : <Composer ticket={ticket} send={(said) => void send(said)} filesChanged={filesChanged} />}
     </section>
   );
 }
@@ -52,25 +56,39 @@ function Said({ comment }: { comment: Comment }) {
   const { id } = useUser();
   const mine = comment.author.id === id;
   return (
-    <li className={mine ? "mine" : undefined}>
+    <li className={classes(mine && "mine", comment.internal && "internal")}>
       <p className="facts">
-        <strong className="address">{mine ? "You" : comment.author.email}</strong>
+        <strong className="address">{mine ? "You" : called(comment.author)}</strong>
+        {comment.internal && <Internal />}
         <Time at={comment.created_at} />
       </p>
-      <p className="prose">{comment.body}</p>
+      {comment.body && <p className="prose">{comment.body}</p>}
+      <FileList ticket={comment.ticket} files={comment.attachments ?? []} />
     </li>
   );
 }
 
+function Internal() {
+  return <span className="badge status-in_progress">Internal note</span>;
+}
+
+function classes(...names: (string | false | undefined)[]): string | undefined {
+  return names.filter(Boolean).join(" ") || undefined;
+}
+
 function OnItsWay({ outgoing, again }: { outgoing: Outgoing; again: () => void }) {
-  const { body, failure } = outgoing;
+  const { body, internal, files, failure } = outgoing;
   return (
-    <li className="mine pending">
+    <li className={classes("mine pending", internal && "internal")}>
       <p className="facts">
         <strong>You</strong>
+        {internal && <Internal />}
         <span>{failure ? "not sent" : "sending …"}</span>
       </p>
-      <p className="prose">{body}</p>
+      {body && <p className="prose">{body}</p>}
+      {files.map(({ id, name }) => (
+        <p key={id}>{name}</p>
+      ))}
       {failure && (
         <Message kind="error">
           {failure}{" "}
@@ -95,49 +113,12 @@ function Announcer({ comments, settled }: { comments: readonly Comment[]; settle
     heard.current = comments.at(-1)?.id ?? 0;
     if (since === undefined) return;
     const fresh = comments.filter((comment) => comment.id > since && comment.author.id !== id);
-    if (fresh.length > 0) setWords(fresh.map((comment) => `${comment.author.email} says: ${comment.body}`).join("\n"));
+    if (fresh.length > 0) setWords(fresh.map((comment) => `${called(comment.author)} says: ${comment.body}`).join("\n"));
   }, [comments, settled, id]);
 
   return (
     <div className="hidden" aria-live="polite">
       {words}
     </div>
-  );
-}
-
-function Composer({ send }: { send: (body: string) => void }) {
-  const [body, setBody] = useState("");
-  const form = useRef<HTMLFormElement>(null);
-  const submitted = (event: FormEvent) => {
-    event.preventDefault();
-    if (!body.trim()) return;
-    send(body.trim());
-    setBody("");
-  };
-  const pressed = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.current?.requestSubmit();
-  };
-  return (
-    <form ref={form} onSubmit={submitted}>
-      <div className="field">
-        <label htmlFor="comment">Your comment</label>
-        <textarea
-          id="comment"
-          name="comment"
-          rows={3}
-          maxLength={10_000}
-          value={body}
-          onChange={(event) => setBody(event.target.value)}
-          onKeyDown={pressed}
-          aria-describedby="comment-hint"
-        />
-      </div>
-      <div className="send">
-        <button className="primary">Send</button>
-        <span className="quiet" id="comment-hint">
-          Ctrl + Enter sends
-        </span>
-      </div>
-    </form>
   );
 }

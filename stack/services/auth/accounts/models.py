@@ -16,6 +16,7 @@ from accounts.names import shortened
 
 # What other services keep of an account.
 TOLD = ("email", "is_staff", "is_active")
+NAMES = ("first_name", "last_name")
 
 
 def normalised(email: str) -> str:
@@ -82,6 +83,8 @@ class User(AbstractUser):
         self.email = normalised(self.email)
         if self._state.adding:
             super().save(*args, **kwargs)
+            if self.is_staff:  # whom others tell of what customers do
+                emit("account.joined", self.person(), account=self.told())
         else:
             if kwargs.get("update_fields") is None:
                 kwargs["update_fields"] = self._changed()
@@ -89,17 +92,19 @@ class User(AbstractUser):
         self._remember(kwargs.get("update_fields"))
 
     def _save_and_tell(self, *args: Any, **kwargs: Any) -> None:
-        before = self._told() if set(TOLD) & set(kwargs["update_fields"]) else None
+        changed = set(kwargs["update_fields"])
+        before = self._as_kept() if changed & {*TOLD, *NAMES} else None
         super().save(*args, **kwargs)
         if before is not None:
             now = User.objects.get(pk=self.pk)
-            if before != now.told():
+            if before.told() != now.told():
                 emit("account.changed", now.person(), account=now.told())
+            if before.own_name != now.own_name:
+                emit("account.renamed", now.person(), account={"id": now.pk, "name": now.own_name})
 
-    def _told(self) -> dict[str, Any] | None:
-        """Of the row as it is, locked until the commit."""
-        kept = User.objects.select_for_update().filter(pk=self.pk).first()
-        return kept and kept.told()
+    def _as_kept(self) -> User | None:
+        """The row as it is, locked until the commit."""
+        return User.objects.select_for_update().filter(pk=self.pk).first()
 
     def _remember(self, only: Collection[str] | None = None) -> None:
         held = self._held()
@@ -119,7 +124,12 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        return shortened(self.get_full_name()) or self.email
+        return self.own_name or self.email
+
+    @property
+    def own_name(self) -> str:
+        """Empty where they gave none."""
+        return shortened(self.get_full_name())
 
     def person(self) -> Person:
         """As other services see them."""

@@ -111,6 +111,13 @@ class Admin(AccountTest):
             ],
         )
 
+    def test_they_hear_of_new_staff_and_not_of_new_customers(self) -> None:
+        User.objects.create_user("customer@example.org", PASSWORD)
+        agent = User.objects.create_user("agent@example.org", PASSWORD, is_staff=True)
+        said = self.events("account.joined")[-1]["data"]["account"]
+        self.assertEqual(said, {"id": agent.pk, "email": "agent@example.org", "is_staff": True, "is_active": True})
+        self.assertNotIn("customer@example.org", str(self.events("account.joined")))
+
     def test_a_name_that_no_cookie_could_carry_is_refused_here_too(self) -> None:
         self.assertEqual(self.change(self.root, self.customer, first_name="\U0001f600" * 150), 200)
         self.assertEqual(User.objects.get(email=EMAIL).first_name, "")

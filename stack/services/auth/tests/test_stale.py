@@ -79,6 +79,14 @@ class Meanwhile(AccountTest):
         said = {"id": stale.pk, "email": "other@example.org", "is_staff": False, "is_active": True}
         self.assertEqual(told["data"]["account"], said)
 
+    def test_another_name_is_told_once(self) -> None:
+        self.user.first_name, self.user.last_name = "Ada", "Lovelace"
+        self.user.save()
+        self.user.save()
+        (told,) = self.events("account.renamed")
+        self.assertEqual(told["data"], {"account": {"id": self.user.pk, "name": "Ada Lovelace"}})
+        self.assertEqual(told["actor"]["name"], "Ada Lovelace")
+
     def test_what_was_changed_is_written_sooner_or_later(self) -> None:
         user = User.objects.defer("last_name").get(pk=self.user.pk)
         user.first_name, user.is_staff = "Ada", False

@@ -21,6 +21,12 @@ def note(event: dict[str, Any]) -> Account | None:
     return account
 
 
+def staff() -> list[dict[str, Any]]:
+    """All who are known: who was told of since their service hears of accounts, or at the upgrade."""
+    known = Account.objects.filter(is_staff=True, is_active=True).order_by("pk")
+    return [{"id": account.pk, "email": account.email} for account in known]
+
+
 def reachable(person: dict[str, Any], *, as_staff: bool) -> dict[str, Any] | None:
     """With the address of now; None for who left, or is asked `as_staff` and no longer is."""
     known = Account.objects.filter(pk=person["id"]).first()

@@ -62,6 +62,100 @@ class Rights(CommentTest):
         self.assertEqual((self.say().status_code, self.api(OWNER).get(PATH).status_code), (503, 503))
 
 
+class Names(CommentTest):
+    def test_customers_read_names_and_staff_addresses_as_well(self) -> None:
+        self.say(person=COLLEAGUE, staff=True)
+        self.say()
+        mine = {"id": OWNER, "email": "1@example.org", "name": "Person 1"}
+        theirs = {"id": COLLEAGUE, "email": "3@example.org", "name": "Person 3"}
+        to_staff = self.api(COLLEAGUE, staff=True).get(PATH).json()["results"]
+        self.assertEqual([comment["author"] for comment in to_staff], [theirs, mine])
+        to_customer = self.api(OWNER).get(PATH).json()["results"]
+        self.assertEqual([comment["author"] for comment in to_customer], [{**theirs, "email": ""}, mine])
+
+    def test_who_wrote_before_there_were_names_is_still_somebody(self) -> None:
+        Comment.objects.create(ticket_id=7, author_id=COLLEAGUE, author_email="3@example.org", body="Hi")
+        seen = [client.get(PATH).json()["results"][0] for client in (self.api(OWNER), self.api(9, staff=True))]
+        self.assertEqual([comment["author"]["name"] for comment in seen], ["Support", "3@example.org"])
+
+
+class Notes(CommentTest):
+    def test_staff_alone_write_and_read_them(self) -> None:
+        answer = self.say("he is angry", COLLEAGUE, staff=True, internal=True)
+        self.assertEqual((answer.status_code, answer.json()["internal"]), (201, True))
+        self.say("hello", COLLEAGUE, staff=True)
+        self.assertEqual(self.say("mine", internal=True).status_code, 403)
+        self.assertEqual(self.say("mine", STRANGER, internal=True).status_code, 404)
+        self.assertEqual(self.api().post(PATH, {"body": "x", "internal": True}, format="json").status_code, 401)
+        readers = {"staff": self.api(9, staff=True), "customer": self.api(OWNER)}
+        seen = {who: [one["body"] for one in api.get(PATH).json()["results"]] for who, api in readers.items()}
+        self.assertEqual(seen, {"staff": ["he is angry", "hello"], "customer": ["hello"]})
+        self.assertEqual(self.api(OWNER).get(PATH).json()["results"][0]["internal"], False)
+
+    def test_the_release_before_finds_none_after_a_rollback(self) -> None:
+        """It asks for the ticket's number alone, and shows all that it finds to everybody."""
+        answer = self.say("he is angry", COLLEAGUE, staff=True, internal=True).json()
+        self.assertEqual((answer["ticket"], Comment.objects.filter(ticket_id=7).count()), (7, 0))
+
+    def test_a_page_full_of_them_hides_nothing_else(self) -> None:
+        facts: dict[str, Any] = {"ticket_id": -7, "author_id": COLLEAGUE, "author_email": "3@example.org"}
+        for number in range(110):
+            Comment.objects.create(**facts, body=str(number))
+        self.say("the only one")
+        page = self.api(OWNER).get(PATH).json()
+        self.assertEqual(([one["body"] for one in page["results"]], page["more"]), (["the only one"], False))
+
+    def test_they_are_told_under_a_topic_that_mails_to_customers_do_not_follow(self) -> None:
+        self.say("he is angry", COLLEAGUE, staff=True, internal=True)
+        self.assertEqual(self.topics(), ["comment.noted"])
+
+    def test_one_that_is_sent_again_does_not_become_a_comment_for_all(self) -> None:
+        mine = {"client_id": str(uuid.uuid4())}
+        first = self.say("he is angry", COLLEAGUE, staff=True, internal=True, **mine)
+        again = self.say("he is angry", COLLEAGUE, staff=True, internal=True, **mine)
+        self.assertEqual((again.status_code, first.json()), (200, again.json()))
+        self.assertEqual(self.say("he is angry", COLLEAGUE, staff=True, **mine).status_code, 409)
+        self.assertEqual(self.api(OWNER).get(PATH).json()["results"], [])
+
+
+class Files(CommentTest):
+    def setUp(self) -> None:
+        super().setUp()
+        files = [
+            {"id": 4, "name": "a.png", "size": 9, "image": True, "created_at": "x"},
+            {"id": 5, "name": "b", "size": 1},
+        ]
+        self.asked.side_effect = lambda ticket, token: {**visible(ticket, token), "attachments": files}
+
+    def test_files_of_the_ticket_are_shown_with_a_comment(self) -> None:
+        answer = self.say("Look", attachments=[5, 4, 5])
+        self.assertEqual(answer.status_code, 201, answer.content)
+        first, second = (
+            {"id": 4, "name": "a.png", "size": 9, "image": True},
+            {"id": 5, "name": "b", "size": 1, "image": False},
+        )
+        self.assertEqual(answer.json()["attachments"], [second, first])
+        for reader in (self.api(OWNER), self.api(COLLEAGUE, staff=True)):
+            self.assertEqual(reader.get(PATH).json()["results"][0]["attachments"], [second, first])
+        self.assertEqual(self.say("none").json()["attachments"], [])
+
+    def test_a_file_alone_says_enough(self) -> None:
+        self.assertEqual(self.say("", attachments=[4]).status_code, 201)
+        self.assertEqual(self.events("comment.created")[0]["data"]["comment"]["excerpt"], "a.png")
+
+    def test_what_is_no_file_of_this_ticket_is_refused(self) -> None:
+        for wrong in ([6], [4, 6], [0], ["x"], [2**70], 4, "4", None, [4] * 11):
+            with self.subTest(wrong=wrong):
+                self.assertEqual(self.say("Look", attachments=wrong).status_code, 400)
+        self.assertEqual(self.say("Look", STRANGER, attachments=[4]).status_code, 404)
+        self.assertEqual(self.api().post(PATH, {"body": "x", "attachments": [4]}, format="json").status_code, 401)
+        self.assertEqual(Comment.objects.count(), 0)
+
+    def test_a_note_has_none_as_customers_see_the_tickets_files(self) -> None:
+        answer = self.say("Look", COLLEAGUE, staff=True, internal=True, attachments=[4])
+        self.assertEqual((answer.status_code, list(answer.json())), (400, ["attachments"]))
+
+
 class Talking(CommentTest):
     def test_the_same_client_id_is_the_same_comment(self) -> None:
         mine = str(uuid.uuid4())
@@ -86,7 +180,7 @@ class Talking(CommentTest):
         self.say()
         self.say("x" * 300, person=COLLEAGUE, staff=True)
         event = self.events("comment.created")[-1]
-        self.assertEqual(event["actor"], {"id": COLLEAGUE, "email": "3@example.org"})
+        self.assertEqual(event["actor"], {"id": COLLEAGUE, "email": "3@example.org", "name": "Person 3"})
         self.assertEqual([person["id"] for person in event["data"]["participants"]], [OWNER, COLLEAGUE])
         self.assertEqual(event["data"]["comment"]["excerpt"], "x" * 200)
         self.assertEqual(event["data"]["ticket"], {name: TICKET[name] for name in ("id", "title", "owner")})
@@ -103,6 +197,11 @@ class Talking(CommentTest):
         for after in ("-1", "x", "9" * 30, "1e3", "\0"):
             with self.subTest(after=after):
                 self.assertEqual(self.api(OWNER).get(PATH, {"after": after}).status_code, 400)
-        self.hostile(self.api(OWNER), "POST", PATH, {"body": "Hi", "client_id": str(uuid.uuid4())})
+        self.hostile(
+            self.api(OWNER),
+            "POST",
+            PATH,
+            {"body": "Hi", "client_id": str(uuid.uuid4()), "internal": False, "attachments": []},
+        )
         for path in (PATH.replace("7", "9" * 40), PATH.replace("7", "-7"), PATH.replace("7", "7'--")):
             self.assertEqual(self.api(OWNER).get(path).status_code, 404)

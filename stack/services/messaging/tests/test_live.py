@@ -149,6 +149,29 @@ class Live(unittest.TestCase):
             self.assertEqual(self.ended(connection), 4404)
         self.assertEqual(self.ended(self.listen("after=x")), 4400)
 
+    def test_customers_hear_no_address_of_the_staff(self) -> None:
+        before = self.say("who are you?")["id"]
+        self.say("I am here", COLLEAGUE)
+        heard = []
+        for person, staff in ((OWNER, False), (COLLEAGUE, True)):
+            headers = {"authorization": f"Bearer {token(person, staff=staff)}"}
+            heard.append(json.loads(self.listen(f"after={before}", **headers).recv(timeout=10))["comment"]["author"])
+        named = {"id": COLLEAGUE, "email": "3@example.org", "name": "Person 3"}
+        self.assertEqual(heard, [{**named, "email": ""}, named])
+
+    def test_customers_hear_no_internal_notes(self) -> None:
+        last = self.say("before the note")["id"]
+        customer = self.listen(f"after={last}")
+        agent = self.listen(f"after={last}", authorization=f"Bearer {token(COLLEAGUE, staff=True)}")
+        said = {"body": "for us", "internal": True}
+        note = self.service.request(COMMENTS, token(COLLEAGUE, staff=True), said)[1]
+        public = self.say("for all", COLLEAGUE)
+        heard = [json.loads(agent.recv(timeout=10))["comment"]["id"] for _ in range(2)]
+        self.assertEqual(heard, [note["id"], public["id"]])
+        self.assertEqual(json.loads(customer.recv(timeout=10))["comment"]["id"], public["id"])
+        again = self.listen(f"after={last}")  # and whoever comes back reads them as little
+        self.assertEqual(json.loads(again.recv(timeout=10))["comment"]["id"], public["id"])
+
     def test_a_cookie_opens_the_door_to_our_own_pages_only(self) -> None:
         cookie = f"{ACCESS_COOKIE}={token(OWNER)}"
         for origin in ("https://evil.example", "null", f"{ORIGIN}.evil.example"):

@@ -4,13 +4,17 @@ Each runs in the transaction that notes its event as handled: see common/events/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from common.events import accounts
 from common.locks import one_at_a_time
+from common.people import HELP_DESK, called
+from django.db.models import Q
 
 from notification import account_mails, texts
 from notification.models import Assignment, Gone, Mail, Notification
+from notification.preferences import UNASSIGNED
 from notification.telling import mail, tell
 
 Event = dict[str, Any]
@@ -35,6 +39,8 @@ def ticket_created(event: Event) -> None:
     ticket = event["data"]["ticket"]
     for person in _reachable([ticket["owner"]], ticket["owner"]):
         tell(event, person, texts.received(ticket))
+    for person in _rest_of_staff(event, ticket):
+        tell(event, person, texts.opened(ticket, _called(event["actor"], person, ticket)))
 
 
 def ticket_deleted(event: Event) -> None:
@@ -44,7 +50,8 @@ def ticket_deleted(event: Event) -> None:
     Gone.objects.get_or_create(pk=ticket)
     Assignment.objects.filter(pk=ticket).delete()
     told = Notification.objects.filter(ticket_id=ticket)
-    Mail.objects.filter(state=Mail.State.WAITING, event_id__in=told.values("event_id")).delete()
+    waiting = Mail.objects.filter(state=Mail.State.WAITING)
+    waiting.filter(Q(ticket_id=ticket) | Q(event_id__in=told.values("event_id"))).delete()
     told.delete()
 
 
@@ -55,28 +62,61 @@ def workflow_started(event: Event) -> None:
 def workflow_moved(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
-    message = texts.moved(data["ticket"], event["actor"]["email"], data["step"])
-    for person in _others(event, data["ticket"], data["assignee"]):
-        tell(event, person, message)
+    ticket = data["ticket"]
+    for person in _others(event, ticket, data["assignee"]):
+        tell(event, person, texts.moved(ticket, _called(event["actor"], person, ticket), data["step"]))
 
 
 def workflow_assigned(event: Event) -> None:
     data = event["data"]
     _remember_assignee(data)
-    ticket, actor, assignee = data["ticket"], event["actor"]["email"], data["assignee"]
+    ticket, assignee = data["ticket"], data["assignee"]
     for person in _others(event, ticket, assignee):
-        to_them = assignee is not None and person["id"] == assignee["id"]
-        tell(
-            event, person, texts.assigned_to_you(ticket, actor) if to_them else texts.assigned(ticket, actor, assignee)
-        )
+        actor = _called(event["actor"], person, ticket)
+        if assignee is not None and person["id"] == assignee["id"]:
+            tell(event, person, texts.assigned_to_you(ticket, actor))
+        else:
+            who = assignee and _called(assignee, person, ticket)
+            tell(event, person, texts.assigned(ticket, actor, who))
 
 
 def comment_created(event: Event) -> None:
     data = event["data"]
     ticket = data["ticket"]
-    message = texts.commented(ticket, event["actor"]["email"], data["comment"]["excerpt"])
-    for person in _others(event, ticket, _assignee(ticket["id"]), *data["participants"]):
-        tell(event, person, message)
+    assignee, excerpt = _assignee(ticket["id"]), data["comment"]["excerpt"]
+    others = _others(event, ticket, assignee, *data["participants"])
+    for person in others:
+        tell(event, person, texts.commented(ticket, _called(event["actor"], person, ticket), excerpt))
+    if assignee is None and event["actor"]["id"] == ticket["owner"]["id"]:
+        for person in _rest_of_staff(event, ticket, others):
+            actor = _called(event["actor"], person, ticket)
+            tell(event, person, texts.commented(ticket, actor, excerpt)._replace(kind=UNASSIGNED))
+
+
+def comment_noted(event: Event) -> None:
+    """An internal note: its ticket's owner is never told, nor is whoever is no staff any more."""
+    data = event["data"]
+    ticket = data["ticket"]
+    staff = {person["id"]: person for person in (_assignee(ticket["id"]), *data["participants"]) if person is not None}
+    for number in (event["actor"]["id"], ticket["owner"]["id"]):
+        staff.pop(number, None)
+    for number in sorted(staff):
+        person = accounts.reachable(staff[number], as_staff=True)
+        if person is not None:
+            actor = _called(event["actor"], person, ticket)
+            tell(event, person, texts.noted(ticket, actor, data["comment"]["excerpt"]))
+
+
+def _called(who: Person, reader: Person, ticket: dict[str, Any]) -> str:
+    """A ticket's owner reads no address of the staff; whoever else is told is staff."""
+    name = called(who, to_staff=reader["id"] != ticket["owner"]["id"])
+    return texts.one_line(name) or HELP_DESK  # people choose names, and it becomes a mail's subject
+
+
+def _rest_of_staff(event: Event, ticket: dict[str, Any], told: Sequence[Person] = ()) -> list[Person]:
+    """Of a customer's ticket that is nobody's yet all of the staff hear."""
+    known = {ticket["owner"]["id"], event["actor"]["id"], *(person["id"] for person in told)}
+    return [person for person in accounts.staff() if person["id"] not in known]
 
 
 def _others(event: Event, ticket: dict[str, Any], *people: Person | None) -> list[Person]:

@@ -35,6 +35,8 @@ class Mail(models.Model):
     # Also the name of the mail: sent again after a lost answer, it is the same one.
     message_id = models.CharField(max_length=255, unique=True)
     to = models.CharField(max_length=254)
+    # Gone with the ticket while it waits, also where nothing was told in the app.
+    ticket_id = models.BigIntegerField(null=True)
     subject = models.CharField(max_length=200)
     # Empty once nobody needs it: it may hold a link that opens an account.
     body = models.TextField()
@@ -47,7 +49,22 @@ class Mail(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("event_id", "to"), name="mailed_once"),)
-        indexes = (models.Index(fields=("due_at", "id"), name="due", condition=models.Q(state="waiting")),)
+        indexes = (
+            models.Index(fields=("due_at", "id"), name="due", condition=models.Q(state="waiting")),
+            models.Index(fields=("ticket_id",), name="waiting_of_a_ticket", condition=models.Q(state="waiting")),
+        )
+
+
+class Preference(models.Model):
+    """A switch that somebody has set; what they have not is on: see preferences.py."""
+
+    person_id = models.BigIntegerField()
+    kind = models.CharField(max_length=64)
+    app = models.BooleanField()
+    mail = models.BooleanField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("person_id", "kind"), name="one_switch_of_a_kind"),)
 
 
 class Gone(models.Model):

@@ -17,6 +17,7 @@ FRONTEND_URL = env.required("DJANGO_FRONTEND_URL").rstrip("/")
 EVENT_QUEUE = "notification-events"
 EVENT_HANDLERS = {
     "account.changed": "notification.handlers.account_changed",
+    "account.joined": "notification.handlers.account_changed",
     "account.mail_wanted": "notification.handlers.account_mail_wanted",
     "account.verification_wanted": "notification.handlers.verification_wanted",
     "ticket.created": "notification.handlers.ticket_created",
@@ -25,6 +26,7 @@ EVENT_HANDLERS = {
     "workflow.moved": "notification.handlers.workflow_moved",
     "workflow.assigned": "notification.handlers.workflow_assigned",
     "comment.created": "notification.handlers.comment_created",
+    "comment.noted": "notification.handlers.comment_noted",
 }
 WORKER_BACKGROUND = [*WORKER_BACKGROUND, "notification.sender.start"]
 

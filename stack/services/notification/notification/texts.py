@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from notification.preferences import NEW_TICKET, NOTED
+
 _SUBJECT = 150
 
 
@@ -34,6 +36,11 @@ def received(ticket: dict[str, Any]) -> Message:
     return _about(ticket, "ticket.created", text, "You will hear from us as soon as somebody works on it.")
 
 
+def opened(ticket: dict[str, Any], actor: str) -> Message:
+    """For staff."""
+    return _about(ticket, NEW_TICKET, f"{actor} opened {_title(ticket)}", "Nobody works on it yet.")
+
+
 def moved(ticket: dict[str, Any], actor: str, step: str) -> Message:
     return _about(ticket, "workflow.moved", f"{_title(ticket)} is now {step.replace('_', ' ')}", f"Changed by {actor}.")
 
@@ -42,14 +49,21 @@ def assigned_to_you(ticket: dict[str, Any], actor: str) -> Message:
     return _about(ticket, "workflow.assigned", f"{_title(ticket)} is now yours to work on", f"Assigned by {actor}.")
 
 
-def assigned(ticket: dict[str, Any], actor: str, assignee: dict[str, Any] | None) -> Message:
-    who = f"{assignee['email']} now works on {_title(ticket)}" if assignee else f"Nobody works on {_title(ticket)} now"
-    return _about(ticket, "workflow.assigned", who, f"Changed by {actor}.")
+def assigned(ticket: dict[str, Any], actor: str, assignee: str | None) -> Message:
+    text = f"{assignee} now works on {_title(ticket)}" if assignee else f"Nobody works on {_title(ticket)} now"
+    return _about(ticket, "workflow.assigned", text, f"Changed by {actor}.")
 
 
 def commented(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:
-    quoted = "\n".join(f"> {line}" for line in plain(excerpt).splitlines())
-    return _about(ticket, "comment.created", f"{actor} wrote about {_title(ticket)}", quoted)
+    return _about(ticket, "comment.created", f"{actor} wrote about {_title(ticket)}", _quoted(excerpt))
+
+
+def noted(ticket: dict[str, Any], actor: str, excerpt: str) -> Message:
+    return _about(ticket, NOTED, f"{actor} noted, for staff only, about {_title(ticket)}", _quoted(excerpt))
+
+
+def _quoted(excerpt: str) -> str:
+    return "\n".join(f"> {line}" for line in plain(excerpt).splitlines())
 
 
 def _about(ticket: dict[str, Any], kind: str, text: str, more: str) -> Message:

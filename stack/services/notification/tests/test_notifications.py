@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from importlib import import_module
 from typing import Any
 
 from common.events import inbox
 from common.testing import ServiceTest, forged_tokens
+from django.apps import apps
 from django.test import override_settings
 from notification import account_mails
 from notification.models import Mail, Notification
@@ -56,6 +58,21 @@ class WhoIsTold(NotificationTest):
         self.assertEqual(self.told(assigned(ASSIGNEE, 4, ASSIGNEE)), [1])
         self.assertEqual(self.told(commented(TALKER)), [1, 2])
         self.assertEqual(self.told(commented(OWNER)), [2, 3])
+
+    def test_of_an_internal_note_staff_alone_are_told(self) -> None:
+        def noted(actor: dict[str, Any]) -> dict[str, Any]:
+            return {**commented(actor, "he is angry"), "topic": "comment.noted"}
+
+        inbox.handle(assigned(ASSIGNEE, 1))
+        self.assertEqual(self.told(noted(TALKER)), [2])
+        self.assertEqual(self.told(noted(STRANGER)), [2, 3])
+        account = {**TALKER, "is_staff": False, "is_active": True}
+        inbox.handle(event("account.changed", TALKER, account=account))
+        self.assertEqual(self.told(noted(STRANGER)), [2])
+        inbox.handle(assigned(OWNER, 2))  # staff who opened it may read notes there; no mail brings them
+        self.assertEqual(self.told(noted(STRANGER)), [])
+        self.assertFalse(Mail.objects.filter(to="1@example.org", body__contains="angry").exists())
+        self.assertIn("for staff only", Notification.objects.filter(kind="comment.noted").first().text)
 
     def test_whoever_left_or_lost_the_right_is_told_nothing_and_others_at_their_new_address(self) -> None:
         def changed(person: dict[str, Any], at: str = "2026-11-24T20:00:00+00:00", **now: Any) -> None:
@@ -110,11 +127,46 @@ class WhoIsTold(NotificationTest):
         happened = assigned(ASSIGNEE, 2)
         inbox.handle(happened)
         texts = dict(Notification.objects.values_list("person_id", "text"))
-        self.assertEqual(texts, {1: "2@example.org now works on “Printer”", 2: "“Printer” is now yours to work on"})
+        self.assertEqual(texts, {1: "Support now works on “Printer”", 2: "“Printer” is now yours to work on"})
         mail = Mail.objects.get(to="2@example.org")
         self.assertEqual(mail.subject, texts[2])
         self.assertIn("https://tickets.example/tickets/7", mail.body)
         self.assertEqual(mail.message_id, f"<{happened['id']}.2@tickets.example>")
+
+    def test_customers_read_names_and_no_address_of_the_staff(self) -> None:
+        named, nameless = {**STRANGER, "name": "Grace\r\nBcc: Hopper"}, {**TALKER, "name": "3@example.org"}
+        for number, actor in enumerate((named, nameless)):
+            ticket = {**TICKET, "id": 7 + number}
+            for topic, more in (
+                ("workflow.moved", {"step": "open", "assignee": {**ASSIGNEE, "name": "Bob"}, "version": 2}),
+                ("workflow.assigned", {"step": "open", "assignee": ASSIGNEE, "version": 3}),
+                ("comment.created", {"comment": {"id": 1, "excerpt": "Hi"}, "participants": [TALKER]}),
+            ):
+                inbox.handle(event(topic, actor, ticket=ticket, **more))
+        said = [f"{mail.subject} {mail.body}" for mail in Mail.objects.filter(to="1@example.org")]
+        said += Notification.objects.filter(person_id=1).values_list("text", flat=True)
+        self.assertEqual(len(said), 12)
+        for text in said:
+            self.assertNotRegex(text, "[234]@example.org")
+        subjects = list(Mail.objects.filter(to="1@example.org").order_by("pk").values_list("subject", flat=True))
+        self.assertEqual(subjects[2::3], ["Grace Bcc: Hopper wrote about “Printer”", "Support wrote about “Printer”"])
+        to_staff = Mail.objects.filter(to="2@example.org", subject__contains="wrote").order_by("pk").last()
+        assert to_staff is not None
+        self.assertEqual(to_staff.subject, "3@example.org wrote about “Printer”")
+
+    def test_what_was_told_before_names_nobody_by_an_address(self) -> None:
+        for text in (
+            "9@example.org wrote about “A wrote about “B””",
+            "x@y.org now works on “C”",
+            "Ada wrote about “D”",
+        ):
+            kind = "workflow.assigned" if "works" in text else "comment.created"
+            Notification.objects.create(event_id=uuid.uuid4(), person_id=1, kind=kind, text=text)
+        import_module("notification.migrations.0003_whole").unnamed(apps, None)
+        told = list(Notification.objects.order_by("pk").values_list("text", flat=True))
+        self.assertEqual(
+            told, ["Somebody wrote about “A wrote about “B””", "Somebody now works on “C”", "Ada wrote about “D”"]
+        )
 
     def test_a_new_address_gets_its_link_by_mail_only(self) -> None:
         link = "https://tickets.example/verify?token=abc"

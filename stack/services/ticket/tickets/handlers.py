@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.events import accounts
+from common.people import correct, name_of
 from django.utils import timezone
 
 from tickets.models import Ticket
@@ -18,6 +19,7 @@ def follow(event: dict[str, Any]) -> None:
         status=said["step"],
         assignee_id=assignee["id"],
         assignee_email=assignee["email"],
+        assignee_name=name_of(assignee),
         workflow_version=said["version"],
         updated_at=timezone.now(),
     )
@@ -26,7 +28,9 @@ def follow(event: dict[str, Any]) -> None:
 def account_changed(event: dict[str, Any]) -> None:
     account = accounts.note(event)
     if account is not None:
-        # most of what is told at an upgrade is known already
-        email = account.email
-        Ticket.objects.filter(owner_id=account.pk).exclude(owner_email=email).update(owner_email=email)
-        Ticket.objects.filter(assignee_id=account.pk).exclude(assignee_email=email).update(assignee_email=email)
+        correct(Ticket.objects.all(), account.pk, "email", account.email)
+
+
+def account_renamed(event: dict[str, Any]) -> None:
+    account = event["data"]["account"]
+    correct(Ticket.objects.all(), account["id"], "name", account["name"])

@@ -5,6 +5,7 @@ import uuid
 from common.people import ASSIGNEE_WHOLE, HasPeople
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 
 class Priority(models.TextChoices):
@@ -24,6 +25,7 @@ class Status(models.TextChoices):
 
 
 THERE = Q(deleted_at=None)
+DONE = (Status.RESOLVED, Status.CLOSED)
 
 
 class Ticket(HasPeople):
@@ -38,6 +40,8 @@ class Ticket(HasPeople):
     workflow_version = models.PositiveIntegerField(default=0, db_default=0)
     owner_id = models.BigIntegerField(db_index=True)
     owner_email = models.EmailField()
+    # Set by staff: until when it is promised.
+    due_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     # By staff. Who, is in its history; the row and its files stay, and nobody sees them.
@@ -58,8 +62,13 @@ class Ticket(HasPeople):
             models.Index(fields=("-updated_at", "-id"), name="ticket_changed_there", condition=THERE),
             models.Index(fields=("owner_id", "-created_at", "-id"), name="ticket_of_owner_there", condition=THERE),
             models.Index(fields=("status", "-created_at", "-id"), name="ticket_of_status_there", condition=THERE),
+            models.Index(fields=("due_at", "-id"), name="ticket_due"),
             models.Index(fields=("assignee_id",), name="ticket_of_assignee", condition=~Q(assignee_id=None)),
         )
+
+    @property
+    def overdue(self) -> bool:
+        return self.due_at is not None and self.status not in DONE and self.due_at < timezone.now()
 
 
 def stored_name(attachment: Attachment, filename: str) -> str:
@@ -74,10 +83,16 @@ class Attachment(models.Model):
     size = models.BigIntegerField()
     # Whose quota it counts for; of files from before that is not known.
     uploaded_by = models.BigIntegerField(null=True, db_index=True)
+    # Of a picture that may be shown in the page, else empty: see images.py.
+    content_type = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = (models.CheckConstraint(condition=Q(size__gte=0), name="attachment_size_real"),)
+
+    @property
+    def image(self) -> bool:
+        return bool(self.content_type)
 
 
 class Once(models.Model):

@@ -22,12 +22,12 @@ class OfMany(Paginator):
     count = COUNTED
 
 
-def searched(tickets: QuerySet[Ticket], text: str) -> tuple[QuerySet[Ticket], type[Paginator]]:
-    """Those of `tickets` that say `text`, in their order, and what counts them.
+def searched(tickets: QuerySet[Ticket], text: str, also: Q) -> tuple[QuerySet[Ticket], type[Paginator]]:
+    """Those of `tickets` that say `text`, or are in `also`, in their order, and what counts them.
 
     In two steps, as one query would be planned for a number of hits that PostgreSQL cannot know: a rare word would be
     looked for in every ticket from the newest on, a common one be sorted as a whole."""
-    saying = tickets.filter(_says(text))
+    saying = tickets.filter(_says(text) | also)
     hits = list(saying.order_by().values_list("pk", flat=True)[: COUNTED + 1])
     if len(hits) > COUNTED:
         return saying, OfMany

@@ -10,10 +10,14 @@ LOGGING = configuration(SERVICE)
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, SERVICE]
 INSTALLED_APPS = [*INSTALLED_APPS, "tickets"]
 
+# Of a deployment whose settings were made before it was one of them, the name that the Compose file gives it.
+MESSAGING_SERVICE_URL = env.optional("DJANGO_MESSAGING_SERVICE_URL", "http://messaging-service:8001")
+
 BACKGROUND = [*BACKGROUND, "common.events.consumer.start"]
 EVENT_QUEUE = "ticket-events"
 EVENT_HANDLERS = {
     "account.changed": "tickets.handlers.account_changed",
+    "account.renamed": "tickets.handlers.account_renamed",
     "workflow.started": "tickets.handlers.follow",
     "workflow.moved": "tickets.handlers.follow",
     "workflow.assigned": "tickets.handlers.follow",

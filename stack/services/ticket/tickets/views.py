@@ -4,6 +4,7 @@ import logging
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from common.events.outbox import emit
@@ -26,12 +27,15 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from tickets.found import assigned_to, elsewhere, overdue
+from tickets.images import kind_of
 from tickets.models import Attachment, Status, Ticket, stored_name
 from tickets.once import once
 from tickets.search import searched
 from tickets.serializers import (
     AttachmentSerializer,
     Filters,
+    HowSent,
     ListedTicketSerializer,
     TicketSerializer,
     UploadSerializer,
@@ -58,14 +62,15 @@ def facts(ticket: Ticket) -> dict[str, Any]:
 
 
 # What a PATCH may change; each change is told, so that it stands in the history.
-EDITABLE = ("title", "description", "priority")
+EDITABLE = ("title", "description", "priority", "due_at")
 
 
 EXCERPT = 200
 
 
-def excerpt(name: str, text: str) -> dict[str, Any]:
+def excerpt(name: str, value: str | datetime | None) -> dict[str, Any]:
     """What is kept of it for ever: of a long one the beginning, and how long it was."""
+    text = value.isoformat() if isinstance(value, datetime) else value or ""
     return {name: text} if len(text) <= EXCERPT else {name: text[:EXCERPT], f"{name}_length": len(text)}
 
 
@@ -99,8 +104,15 @@ class Tickets(ListCreateAPIView[Ticket]):
         found = found.filter(**{name: wanted[name] for name in ("status", "priority") if name in wanted})
         if wanted["mine"]:
             found = found.filter(owner_id=self.request.user.id)
+        if wanted["overdue"]:
+            found = found.filter(overdue())
+        if "assignee" in wanted:
+            found = found.filter(assigned_to(wanted["assignee"], self.request.user))
         if "search" in wanted:
-            found, self.paginator.django_paginator_class = searched(found, wanted["search"])
+            also = elsewhere(wanted["search"], self.request.auth)
+            found, counted = searched(found, wanted["search"], also)
+            if self.paginator is not None:  # there is none for export.py
+                self.paginator.django_paginator_class = counted
         return found
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -109,7 +121,7 @@ class Tickets(ListCreateAPIView[Ticket]):
     @transaction.atomic
     def perform_create(self, serializer: BaseSerializer[Ticket]) -> None:
         person = self.request.user
-        ticket = serializer.save(owner_id=person.id, owner_email=person.email)
+        ticket = serializer.save(owner_id=person.id, owner_email=person.email, owner_name=person.brief()["name"])
         emit("ticket.created", person, **facts(ticket))
 
 
@@ -170,7 +182,8 @@ class Attachments(APIView):
             refuse_closed(request, ticket)
             if ticket.attachments.count() >= settings.ATTACHMENTS_PER_TICKET:
                 raise ValidationError({"file": [f"a ticket has {settings.ATTACHMENTS_PER_TICKET} files at most"]})
-            kept = Attachment(ticket=ticket, name=shown_name(upload.name), size=upload.size)
+            name, kind = shown_name(upload.name), kind_of(upload)
+            kept = Attachment(ticket=ticket, name=name, size=upload.size, content_type=kind)
             kept.uploaded_by = request.user.id
             files.append(stored_name(kept, upload.name))
             kept.file.name = default_storage.save(files[-1], upload)
@@ -206,17 +219,24 @@ def _may_be_kept(ticket: int, name: str) -> bool:
 
 
 class OneAttachment(APIView):
+    query_class = HowSent
+    answer_class: Any = {(200, "application/octet-stream"): bytes}  # noqa: RUF012
+
     def get(self, request: Request, pk: int, attachment: int) -> HttpResponse:
         ticket = get_object_or_404(visible(request), pk=pk)
         kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
         if kept is None:
             raise Http404
-        # nginx sends the file; whoever asks for its place directly gets 404. Never shown in the page: it may be HTML.
+        asked = HowSent(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        # nginx sends the file, and says that nothing in it may run; whoever asks for its place directly gets 404. Only
+        # pictures are shown in the page: anything else may be HTML.
+        inline = asked.validated_data["inline"] and kept.image
         return HttpResponse(
-            content_type="application/octet-stream",
+            content_type=kept.content_type if inline else "application/octet-stream",
             headers={
                 "X-Accel-Redirect": f"/_media/{kept.file.name}",
-                "Content-Disposition": content_disposition_header(True, kept.name) or "attachment",
+                "Content-Disposition": content_disposition_header(not inline, kept.name) or "attachment",
                 "Cache-Control": "private, no-store",
             },
         )

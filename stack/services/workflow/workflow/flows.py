@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from common.events.outbox import emit
+from common.people import correct, name_of
 from common.tokens import Person
 from django.db import transaction
 from django.http import Http404
@@ -43,10 +44,9 @@ def ended(ticket: dict[str, Any], at: datetime) -> None:
 
 
 @transaction.atomic
-def moved_to(person: int, email: str) -> None:
-    """Somebody has another address. No change of a ticket: who keeps it as well is told by auth-service, too."""
-    Flow.objects.filter(owner_id=person).exclude(owner_email=email).update(owner_email=email)
-    Flow.objects.filter(assignee_id=person).exclude(assignee_email=email).update(assignee_email=email)
+def corrected(person: int, what: str, now: str) -> None:
+    """Somebody has another `email` or `name`. No change of a ticket: others that keep it hear of it themselves."""
+    correct(Flow.objects.all(), person, what, now)
 
 
 def possible(flow: Flow, person: Person) -> list[Transition]:
@@ -72,6 +72,7 @@ def move(ticket: int, person: Person, key: str, version: int | None) -> Flow:
         version=flow.version,
         by_id=person.id,
         by_email=person.email,
+        by_name=person.brief()["name"],
         transition=key,
         source_id=transition.source_id,
         target=transition.target,
@@ -85,17 +86,18 @@ def assign(ticket: int, person: Person, assignee: dict[str, Any] | None, version
     flow = _locked(ticket)
     if version not in (None, flow.version):
         raise Conflict
-    wanted = assignee or {"id": None, "email": ""}
+    wanted = assignee or {"id": None, "email": "", "name": ""}
     if (flow.assignee_id, flow.assignee_email) != (wanted["id"], wanted["email"]):
         noted(ticket, person.brief(), timezone.now(), "assigned", {"from": flow.assignee, "to": assignee})
-        flow.assignee_id, flow.assignee_email = wanted["id"], wanted["email"]
+        flow.assignee_id, flow.assignee_email, flow.assignee_name = wanted["id"], wanted["email"], wanted["name"]
         _count(flow)
         _tell("workflow.assigned", flow, person)
     return flow
 
 
 def noted(ticket: int, by: dict[str, Any], at: datetime, kind: str, data: dict[str, Any]) -> None:
-    Entry.objects.create(ticket=ticket, by_id=by["id"], by_email=by["email"], at=at, kind=kind, data=data)
+    who = {"by_id": by["id"], "by_email": by["email"], "by_name": name_of(by)}
+    Entry.objects.create(ticket=ticket, **who, at=at, kind=kind, data=data)
 
 
 def _found_or_made(ticket: dict[str, Any], at: datetime) -> tuple[Flow, bool]:
@@ -106,6 +108,7 @@ def _found_or_made(ticket: dict[str, Any], at: datetime) -> tuple[Flow, bool]:
             "title_at": at,
             "owner_id": ticket["owner"]["id"],
             "owner_email": ticket["owner"]["email"],
+            "owner_name": name_of(ticket["owner"]),
             "step_id": ticket["status"],
         },
     )

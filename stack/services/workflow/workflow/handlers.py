@@ -34,7 +34,12 @@ def ticket_deleted(event: dict[str, Any]) -> None:
 def account_changed(event: dict[str, Any]) -> None:
     account = accounts.note(event)
     if account is not None:
-        flows.moved_to(account.pk, account.email)
+        flows.corrected(account.pk, "email", account.email)
+
+
+def account_renamed(event: dict[str, Any]) -> None:
+    account = event["data"]["account"]
+    flows.corrected(account["id"], "name", account["name"])
 
 
 def _note(event: dict[str, Any], kind: str, data: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.people import ASSIGNEE_WHOLE, HasPeople
+from common.people import ASSIGNEE_WHOLE, HasPeople, name_field, somebody
 from common.tokens import Person
 from django.db import models
 from django.db.models import F, Q
@@ -84,6 +84,7 @@ class Move(models.Model):
     at = models.DateTimeField(auto_now_add=True)
     by_id = models.BigIntegerField()
     by_email = models.EmailField()
+    by_name = name_field()
     transition = models.SlugField(max_length=16)
     source = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
     target = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="+")
@@ -94,7 +95,7 @@ class Move(models.Model):
 
     @property
     def by(self) -> dict[str, Any]:
-        return {"id": self.by_id, "email": self.by_email}
+        return somebody(self.by_id, self.by_email, self.by_name)
 
 
 class Entry(models.Model):
@@ -104,6 +105,7 @@ class Entry(models.Model):
     at = models.DateTimeField()
     by_id = models.BigIntegerField()
     by_email = models.EmailField()
+    by_name = name_field()
     kind = models.SlugField(max_length=16)
     # Of an edit: field → {"from", "to"}, of long texts the beginning and {"from_length", "to_length"};
     # of an assignment: {"from", "to"}, people or null; of a file: {"name"}.
@@ -115,4 +117,4 @@ class Entry(models.Model):
 
     @property
     def by(self) -> dict[str, Any]:
-        return {"id": self.by_id, "email": self.by_email}
+        return somebody(self.by_id, self.by_email, self.by_name)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.people import shown
+from common.shown import PersonSerializer
 from rest_framework import serializers
 
 from workflow import flows
@@ -26,11 +28,6 @@ class MoveRequest(serializers.Serializer[None]):
 class AssigneeRequest(serializers.Serializer[None]):
     id = serializers.IntegerField(allow_null=True, min_value=1)
     version = serializers.IntegerField(required=False, min_value=1)
-
-
-class PersonSerializer(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    email = serializers.EmailField()
 
 
 class TransitionSerializer(serializers.ModelSerializer[Transition]):
@@ -64,12 +61,15 @@ class EntrySerializer(serializers.ModelSerializer[Entry]):
 
     def get_data(self, entry: Entry) -> dict[str, Any]:
         """Long texts as their beginning: a page asks for this every few seconds."""
-        return {name: _shown(value) for name, value in entry.data.items()}
+        if entry.kind == "assigned":
+            reader = self.context["request"].user
+            return {name: person and shown(person, reader) for name, person in entry.data.items()}
+        return {name: _shortened(value) for name, value in entry.data.items()}
 
 
-def _shown(value: Any) -> Any:
+def _shortened(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _shown(one) for name, one in value.items()}
+        return {name: _shortened(one) for name, one in value.items()}
     return value[:_EXCERPT] if isinstance(value, str) else value
 
 

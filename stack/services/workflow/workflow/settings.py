@@ -12,6 +12,7 @@ INSTALLED_APPS = [*INSTALLED_APPS, "workflow"]
 EVENT_QUEUE = "workflow-events"
 EVENT_HANDLERS = {
     "account.changed": "workflow.handlers.account_changed",
+    "account.renamed": "workflow.handlers.account_renamed",
     "ticket.created": "workflow.handlers.ticket_created",
     "ticket.attached": "workflow.handlers.ticket_attached",
     "ticket.updated": "workflow.handlers.ticket_updated",

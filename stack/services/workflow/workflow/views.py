@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from common import remote
+from common.people import name_of, somebody
 from common.tickets import visible_ticket
 from django.conf import settings
 from django.http import Http404
@@ -76,5 +77,5 @@ def colleague(person: int | None, token: str) -> dict[str, Any] | None:
         return None
     for one in remote.get(f"{settings.AUTH_SERVICE_URL}/api/auth/staff/", token):
         if one["id"] == person:
-            return {"id": one["id"], "email": one["email"]}
+            return somebody(one["id"], one["email"], name_of(one))
     raise ValidationError({"id": ["a ticket can be assigned to staff only"]})

@@ -1,2 +1,3 @@
-INSERT INTO messaging_comment (ticket_id, author_id, author_email, body, created_at)
-VALUES (7, 2, 'ada@navy.example', 'cobol, says Grace Hopper', now());
+INSERT INTO messaging_comment (ticket_id, author_id, author_email, author_name, body, attachments, created_at)
+VALUES (7, 2, 'ada@navy.example', 'Ada Hopper', 'cobol, says Grace Hopper',
+        '[{"id": 1, "name": "grace-hopper.txt", "size": 5, "image": false}]', now());

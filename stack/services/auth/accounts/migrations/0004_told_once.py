@@ -24,7 +24,7 @@ def said(Outbox: Any, account: dict[str, Any], at: str) -> Any:
     """As common/events/outbox.py says it today."""
     event_id, topic = uuid.uuid4(), "account.changed"
     event = {"id": str(event_id), "topic": topic, "at": at, "request_id": None}
-    actor = {"id": account["id"], "email": account["email"]}
+    actor = {"id": account["id"], "email": account["email"], "name": ""}
     return Outbox(event_id=event_id, topic=topic, event={**event, "actor": actor, "data": {"account": account}})
 
 

@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 
 from messaging.live import handshake
 from messaging.live.handshake import Ending, Guest, Refused
-from messaging.live.hub import RETRY_S, Full, Hub, Room
+from messaging.live.hub import RETRY_S, Full, Hub, Room, audience
 from messaging.pages import PAGE
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Connection:
             guest = await asyncio.to_thread(handshake.admit, self._scope)
             with self._hub.seat(guest.ticket, guest.person.id) as (room, bell):
                 log.info("connection", extra={"data": {"path": self._scope["path"], "person": guest.person.id}})
-                return await self._until_first_ends(guest, self._hear(), self._tell(room, bell, guest.after))
+                return await self._until_first_ends(guest, self._hear(), self._tell(room, bell, guest))
         except Refused as refused:
             return refused.ending
         except Full:
@@ -93,12 +93,13 @@ class Connection:
             elif kind != "pong":
                 return handshake.NOT_UNDERSTOOD
 
-    async def _tell(self, room: Room, bell: asyncio.Event, last: int) -> Ending:
+    async def _tell(self, room: Room, bell: asyncio.Event, guest: Guest) -> Ending:
+        last, reader = guest.after, audience(guest.person)
         while True:
             await bell.wait()
             bell.clear()
             try:
-                frames = await room.after(last)
+                frames = await room.after(last, reader)
             except DatabaseError as error:
                 log.warning("comments not read: %s", error)
                 await asyncio.sleep(RETRY_S)

@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
+from common.tokens import Person
 from django.conf import settings
 from django.db import close_old_connections
 from rest_framework.utils.encoders import JSONEncoder
 
 from messaging.comments import CHANNEL
-from messaging.models import Comment
+from messaging.models import for_reader
 from messaging.pages import PAGE, newer
 from messaging.serializers import CommentSerializer
 
@@ -44,6 +45,17 @@ class Frame(NamedTuple):
     text: str
 
 
+class Audience(NamedTuple):
+    """Who is shown the same: all of the staff, or one customer."""
+
+    id: int
+    is_staff: bool
+
+
+def audience(person: Person) -> Audience:
+    return Audience(0, True) if person.is_staff else Audience(person.id, False)
+
+
 class Room:
     """The connections that follow one ticket."""
 
@@ -52,20 +64,21 @@ class Room:
         self.seats: set[asyncio.Event] = set()
         self._reader = reader
         self._version = 0
-        self._under_way: dict[tuple[int, int], asyncio.Future[list[Frame]]] = {}
+        self._under_way: dict[tuple[int, int, Audience], asyncio.Future[list[Frame]]] = {}
 
     def wake(self) -> None:
         self._version += 1
         for seat in self.seats:
             seat.set()
 
-    async def after(self, comment: int) -> list[Frame]:
-        """Those who ask the same share one read, if it began after the notification that made them ask."""
-        key = (comment, self._version)
+    async def after(self, comment: int, reader: Audience) -> list[Frame]:
+        """Those who ask the same, and may see the same, share one read, if it began after the notification that made
+        them ask."""
+        key = (comment, self._version, reader)
         reading = self._under_way.get(key)
         if reading is None:
             loop = asyncio.get_running_loop()
-            reading = loop.run_in_executor(self._reader, frames, self.ticket, comment)
+            reading = loop.run_in_executor(self._reader, frames, self.ticket, comment, reader)
             self._under_way[key] = reading
             reading.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(reading)
@@ -140,11 +153,12 @@ class Hub:
             room.wake()
 
 
-def frames(ticket: int, after: int) -> list[Frame]:
+def frames(ticket: int, after: int, reader: Audience) -> list[Frame]:
     """In the reader's thread."""
     close_old_connections()
-    comments = newer(Comment.objects.filter(ticket_id=ticket), after, PAGE)
-    return [Frame(said["id"], _written(said)) for said in CommentSerializer(comments, many=True).data]
+    comments = newer(for_reader(ticket, reader), after, PAGE)
+    written = CommentSerializer(comments, many=True, context={"reader": reader})
+    return [Frame(said["id"], _written(said)) for said in written.data]
 
 
 def _written(comment: dict[str, Any]) -> str:

@@ -16,5 +16,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sanitising.forget_events()
         sanitising.forget_people(Comment, "author")
-        count = Comment.objects.update(body=sanitising.words_for("body"))
+        count = Comment.objects.update(body=sanitising.words_for("body"), attachments=None)
         self.stdout.write(f"{count} comments without their words")

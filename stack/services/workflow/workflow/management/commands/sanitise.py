@@ -14,7 +14,7 @@ from workflow.models import Entry, Flow, Move
 
 AT_ONCE = 500
 # What an edit may hold that says nothing of a person.
-WORDS_OF_OURS = ("priority",)
+WORDS_OF_OURS = ("priority", "due_at")
 
 
 class Command(BaseCommand):
