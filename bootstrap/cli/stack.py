@@ -105,7 +105,7 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
     from bootstrap.settings.parts import one_or_many
     from bootstrap.stack.check import check as operation
     from bootstrap.stack.check import memory
-    from bootstrap.stack.findings import ERROR
+    from bootstrap.stack.findings import ERROR, grouped
 
     if fix:
         from bootstrap.stack.adopt.adoption import adopt as adoption
@@ -119,7 +119,7 @@ def check(context: Context, folder: Path, strict: bool, fix: bool, as_json: bool
         report = {"errors": errors, "warnings": warnings, "findings": [asdict(finding) for finding in findings]}
         context.console.json({**report, "memory": wanted})
     elif findings:
-        for finding in findings:
+        for finding in grouped(findings):
             context.console.print(finding.line)
     else:
         context.console.print(f"{folder}: nothing to report")

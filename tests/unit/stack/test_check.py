@@ -237,3 +237,16 @@ def test_the_command_fails_on_errors_and_when_strict_on_warnings(
     assert report["memory"] == {"limits_mib": 0, "without_limit": ["app", "nginx"]}
     assert (report["errors"], report["warnings"]) == (1, 1)
     assert report["findings"][0].keys() == {"severity", "where", "what", "remedy", "at"}
+
+
+def test_what_has_one_cause_is_said_once_with_its_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    services = "".join(f"  s{at}: {{image: 'a:1', restart: always, user: '1'}}\n" for at in range(17))
+    (tmp_path / "compose.yaml").write_text(f"x-bootstrap: {{name: a, health: [/]}}\nservices:\n{services}")
+    (tmp_path / ".env.production.example").write_text("")
+    main.run(["stack", "check", str(tmp_path)])
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "has no health check" in line]
+    assert said.startswith("warning: services.s0, services.s1, ") and "services.s16 (17 places): has no" in said
+    assert "(compose.yaml, lines 3, 4, 5, " in said and said.count("compose.yaml") == 1
+    main.run(["stack", "check", str(tmp_path), "--json"])
+    told = json.loads(capsys.readouterr().out)["findings"]
+    assert len([one for one in told if "has no health check" in one["what"]]) == 17

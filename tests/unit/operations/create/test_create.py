@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -28,6 +29,7 @@ from bootstrap.operations.create import run as operation
 from bootstrap.ports.cloud import Carriers
 from bootstrap.ports.dns import Answer, Caa
 from bootstrap.settings import Settings
+from bootstrap.stack import loading as stacks
 from bootstrap_agent.contract import answers, form, manifest
 from bootstrap_agent.contract.deployment import Spaces
 from tests.fakes.cloud import EPOCH, Killed, Trip
@@ -273,7 +275,13 @@ def test_a_staging_is_made_of_another_deployments_backup(world: World, monkeypat
     theirs, before = world.env(), world.live().env
     assert before["DJANGO_EMAIL_HOST"] == "smtp.example.net"
     staging_of(world)
-    with pytest.raises(UsageError, match=r"no x-bootstrap.sanitise: staging.example.com would serve the data of"):
+    own = stacks.load(world.settings.stack)
+    bare = replace(own, bootstrap=msgspec.structs.replace(own.bootstrap, sanitise=()))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(UsageError, match=r"no x-bootstrap.sanitise: staging.example.com would serve the data of"),
+    ):
+        patch.setattr(stacks, "load", lambda *_: bare)
         operation.create(world.env(), from_backup="latest", source=plan.Source(theirs, sanitise=True))
     assert len(world.cloud.droplets()) == 1
     operation.create(world.env(), from_backup="latest", source=plan.Source(theirs, sanitise=False))
