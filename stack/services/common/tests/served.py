@@ -58,7 +58,11 @@ class Served:
         command = [*TIED, sys.executable, "-m", "gunicorn", "--config=python:common.gunicorn"]
         command += [f"--bind=127.0.0.1:{self.port}", "common.wsgi"]
         self._process = subprocess.Popen(command, cwd=folder, env=self._env, stderr=self._log)
-        eventually("gunicorn answers", self._alive)
+        try:
+            eventually("gunicorn answers", self._alive)
+        except AssertionError:
+            self._process.kill()
+            raise
 
     def stop(self) -> str:
         """What it logged."""
