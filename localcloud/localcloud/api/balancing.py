@@ -105,8 +105,13 @@ def _sources(body: Body, name: str) -> tuple[str, ...]:
     for source in found:
         kind, _, value = source.partition(":")
         try:
-            {"ip": ipaddress.ip_address, "cidr": ipaddress.ip_network}[kind](value)
-        except (KeyError, ValueError):
+            if kind == "ip":
+                ipaddress.ip_address(value)
+            elif kind == "cidr":
+                ipaddress.ip_network(value)
+            else:
+                raise ValueError(kind)
+        except ValueError:
             raise unprocessable(f"firewall.{name}: {source} is no ip:ADDRESS and no cidr:NETWORK") from None
     return found
 

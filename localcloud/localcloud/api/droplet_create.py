@@ -17,7 +17,7 @@ from localcloud.state.catalog import (
     VOLUMES_PER_DROPLET,
 )
 from localcloud.state.database import Transaction
-from localcloud.state.model import VPC, Action, BackupPolicy, Counter, Droplet, Image, LoadBalancer, Volume
+from localcloud.state.model import VPC, Action, BackupPolicy, Counter, Droplet, Image, Volume
 from localcloud.wire import HOSTNAME, Body, now, unprocessable
 from localcloud.work.guests import PublicNetwork
 
@@ -200,13 +200,12 @@ def _public_keys(tx: Transaction, body: Body) -> tuple[str, ...]:
 
 def take_public_ip(call: Call) -> str:
     """One that no droplet and no load balancer has."""
-    taken = {machine.public_ip for machine in (*call.tx.all(Droplet), *call.tx.all(LoadBalancer))}
+    taken = {machine.public_ip for machine in lookup.machines(call.tx)}
     return take_address(call.tx, "public_ip", call.public_net.cidr, taken, *PUBLIC_HOSTS)
 
 
 def take_private_ip(tx: Transaction, vpc: VPC) -> str:
-    machines = (*tx.all(Droplet), *tx.all(LoadBalancer))
-    taken = {machine.private_ip for machine in machines if machine.vpc_uuid == vpc.id}
+    taken = {machine.private_ip for machine in lookup.machines(tx) if machine.vpc_uuid == vpc.id}
     return take_address(tx, f"private_ip:{vpc.id}", vpc.ip_range, taken, 2, 14 if vpc.ip_range.endswith("/28") else 250)
 
 

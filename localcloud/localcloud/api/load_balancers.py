@@ -13,7 +13,7 @@ from localcloud.state import lookup
 from localcloud.state.balancing import ForwardingRule
 from localcloud.state.database import Transaction
 from localcloud.state.model import Job, LoadBalancer
-from localcloud.wire import TAG, TIME_FORMAT, ApiError, Body, not_found, now, unprocessable
+from localcloud.wire import TAG, TIME_FORMAT, ApiError, Body, Json, not_found, now, unprocessable
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]{0,254}")
 # in those words: digitalocean/openapi#1173, ansible-collections/community.digitalocean#185
@@ -54,7 +54,7 @@ def create(call: Call) -> Answer:
     return call.one("load_balancer", row, balancer_view.view, 202)
 
 
-def _settings(tx: Transaction, body: Body, own: LoadBalancer | None) -> dict[str, object]:
+def _settings(tx: Transaction, body: Body, own: LoadBalancer | None) -> Json:
     """What both a create and an update say. What is not said is the default again, as the document has it."""
     rules = balancing.rules(body)
     if not rules:

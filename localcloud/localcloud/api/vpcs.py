@@ -8,7 +8,7 @@ import re
 from localcloud.api import balancer_view, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.network.range import ANCHORS
-from localcloud.state import vpcs
+from localcloud.state import lookup, vpcs
 from localcloud.state.database import Transaction
 from localcloud.state.model import VPC, Droplet, LoadBalancer
 from localcloud.wire import ApiError, Json, conflict, not_found, unprocessable
@@ -71,7 +71,7 @@ def delete(call: Call) -> Answer:
     if row.default:
         raise ApiError(403, "forbidden", "The default VPC of a region can not be deleted")
     # also those on their way out: their machine is still in it
-    if any(member.vpc_uuid == row.id for member in (*call.tx.all(Droplet), *call.tx.all(LoadBalancer))):
+    if any(member.vpc_uuid == row.id for member in lookup.machines(call.tx)):
         raise ApiError(403, "forbidden", "Can not delete VPC with members")
     call.tx.delete(row)
     return GONE

@@ -59,6 +59,11 @@ def firewalls_of(tx: Transaction, droplet: Droplet) -> list[Firewall]:
     return [fw for fw in tx.all(Firewall) if droplet.id in fw.droplet_ids or set(fw.tags) & set(droplet.tags)]
 
 
+def machines(tx: Transaction) -> list[Droplet | LoadBalancer]:
+    """All that has a place in the network, also what is on its way out."""
+    return [*tx.all(Droplet), *tx.all(LoadBalancer)]
+
+
 def load_balancers(tx: Transaction) -> list[LoadBalancer]:
     return [balancer for balancer in tx.all(LoadBalancer) if not balancer.deleted]
 
