@@ -114,6 +114,7 @@ def _networks(sources: Sequence[str]) -> str:
 def _http(row: LoadBalancer, rule: ForwardingRule) -> Iterator[str]:
     if row.redirect_http_to_https and rule.entry_port == 80:
         yield "  http-request redirect scheme https code 307"
+        return
     yield "  option forwardfor"
     yield "  http-request set-header X-Forwarded-Proto http"
     yield f"  http-request set-header X-Forwarded-Port {rule.entry_port}"
