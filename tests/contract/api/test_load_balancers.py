@@ -87,7 +87,7 @@ def test_the_life_of_one_by_python_digitalocean(cloud: Cloud) -> None:
     front.destroy()
     assert cloud.manager().get_all_load_balancers() == []
     until(lambda: not cloud.balancers.up)
-    assert len(cloud.network.plan.guests) == 2, "and its place in the network"
+    until(lambda: len(cloud.network.plan.guests) == 2)
 
 
 def targets_when_done(cloud: Cloud) -> list[int]:

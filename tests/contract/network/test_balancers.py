@@ -63,6 +63,7 @@ FAST = HealthCheck(
 
 @dataclass
 class Lab:
+    home: Path
     net: Network
     balancers: Balancers
     ending: ExitStack
@@ -152,23 +153,35 @@ def says(connection: socket.socket, line: str = "hello") -> str:
     return connection.recv(1000).decode().strip()
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    with own_network(tmp_path) as net, ExitStack() as ending:
-        balancers = Balancers(tmp_path, net)
-        ending.callback(balancers.stop)
-        lab = Lab(net, balancers, ending)
+@pytest.fixture(scope="module")
+def droplets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    home = tmp_path_factory.mktemp("lb")
+    with own_network(home) as net, ExitStack() as ending:
+        lab = Lab(home, net, Balancers(home, net), ending)
         lab.plan()
         for machine in (11, 12):
             lab.droplet(machine)
         yield lab
 
 
+@pytest.fixture
+def lab(droplets: Lab) -> Iterator[Lab]:
+    """Both droplets serve, and no firewall covers them."""
+    droplets.guarded.clear()
+    droplets.plan()
+    for machine, server in list(droplets.servers.items()):
+        if server.poll() is not None:
+            droplets.serve(machine)
+    yield droplets
+    droplets.balancers.stop()
+    droplets.balancers.remove(BALANCER)
+
+
 def processes(home: Path) -> list[int]:
     return [process.pid for process in with_setting(MARK, str(home / "balancers" / str(BALANCER)))]
 
 
-def test_droplets_share_the_requests_and_one_that_dies_gets_no_more(lab: Lab, tmp_path: Path) -> None:
+def test_droplets_share_the_requests_and_one_that_dies_gets_no_more(lab: Lab) -> None:
     lab.apply(11, 12)
     until(lambda: lab.seen() == {"m11", "m12"}, "both answer")
     lab.kill(12)
@@ -177,7 +190,7 @@ def test_droplets_share_the_requests_and_one_that_dies_gets_no_more(lab: Lab, tm
     lab.serve(12)
     until(lambda: lab.seen() == {"m11", "m12"}, "it is back")
     lab.balancers.remove(BALANCER)
-    assert not processes(tmp_path) and not (tmp_path / "balancers" / str(BALANCER)).exists()
+    assert not processes(lab.home) and not (lab.home / "balancers" / str(BALANCER)).exists()
     assert lab.net.machine_namespace(BALANCER) not in run(["ip", "netns", "list"])
     assert lab.get() == ""
 
@@ -241,25 +254,25 @@ def test_its_own_firewall_and_those_of_droplets_decide(lab: Lab) -> None:
     assert lab.who() == "m11"
 
 
-def test_it_outlives_its_daemon_and_comes_back_when_it_was_killed(lab: Lab, tmp_path: Path) -> None:
+def test_it_outlives_its_daemon_and_comes_back_when_it_was_killed(lab: Lab) -> None:
     lab.apply(11)
     wanted = lab.wanted(11)
-    next_daemon = Balancers(tmp_path, lab.net)
-    before = processes(tmp_path)
+    next_daemon = Balancers(lab.home, lab.net)
+    before = processes(lab.home)
     assert next_daemon.agree(wanted) and not next_daemon.agree(lab.wanted(12))
     next_daemon.apply(wanted)
-    assert set(before) & set(processes(tmp_path)), "the same one goes on"
-    for pid in processes(tmp_path):
+    assert set(before) & set(processes(lab.home)), "the same one goes on"
+    for pid in processes(lab.home):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not next_daemon.agree(wanted), "it is missed")
     next_daemon.apply(wanted)
     until(lambda: lab.who() == "m11", "it answers again")
     # of a daemon that was killed before it had written down whom it started
-    (tmp_path / "balancers" / str(BALANCER) / "run.json").unlink()
+    (lab.home / "balancers" / str(BALANCER) / "run.json").unlink()
     next_daemon.apply(wanted)
-    assert len([pid for pid in processes(tmp_path) if _parent(pid) not in processes(tmp_path)]) == 1
+    assert len([pid for pid in processes(lab.home) if _parent(pid) not in processes(lab.home)]) == 1
     next_daemon.stop()
-    assert not processes(tmp_path) and not next_daemon.running()
+    assert not processes(lab.home) and not next_daemon.running()
 
 
 def _parent(pid: int) -> int:
