@@ -25,6 +25,7 @@ from localcloud.host.files import chosen_once, write_atomically
 from localcloud.host.home import Home, LocalCloudError
 from localcloud.host.waiting import until
 from localcloud.machines import BaseImage, NspawnDriver
+from localcloud.machines.balancers import Balancers
 from localcloud.network import ipv6
 from localcloud.network.namespace import Network
 from localcloud.network.plan import SMTP_PORTS, Doors
@@ -120,7 +121,7 @@ def _serve(home: Home, ended: threading.Event) -> None:
     supervisor.start()
     faults = Faults()
     faults.unfriendly.switch(unfriendly.OF_THE_API.keys() - left, on=False)
-    worker = Worker(state, driver, network, public_net, faults)
+    worker = Worker(state, driver, network, public_net, faults, Balancers(home.path, network))
     api = Api(state, worker, public_net, home.token(), RateLimit(), home.scopes_of)
     app = contract.checked(api.app(), home.path)
     files = acme.Files(home.path / "acme")

@@ -22,6 +22,7 @@ LOCAL_TOOLS = (
     "openssl",
     "pebble",
     "docker-registry",
+    "haproxy",
     "skopeo",
 )
 

@@ -123,7 +123,7 @@ def _template(call: Call, volumes: tuple[str, ...]) -> Droplet:
         created_at=now(),
         public_ip="",
         private_ip="",
-        vpc_uuid=_vpc(call, region).id,
+        vpc_uuid=named_vpc(call, region).id,
         features=tuple(name for name, there in features.items() if there),
         tags=tags.ensure(tx, body.tags()),
         public_keys=_public_keys(tx, body),
@@ -147,9 +147,9 @@ def _make(call: Call, template: Droplet, name: str, volumes: tuple[str, ...]) ->
     tx = call.tx
     vpc = tx.get(VPC, template.vpc_uuid)
     assert vpc is not None, "it was found a moment ago, in this transaction"
-    public_ip = _public_ip(call)
+    public_ip = take_public_ip(call)
     ipv6 = call.public_net.ipv6_of(public_ip) if "ipv6" in template.features else None
-    addresses = {"public_ip": public_ip, "private_ip": _private_ip(tx, vpc), "ipv6": ipv6}
+    addresses = {"public_ip": public_ip, "private_ip": take_private_ip(tx, vpc), "ipv6": ipv6}
     row = tx.put(template.model_copy(update={"id": tx.next_number("droplet"), "name": name, **addresses}))
     _attach(tx, row, volumes)
     action = actions.begin(tx, "create", "droplet", row.id, row.region, row.id)
@@ -179,7 +179,8 @@ def _image(call: Call, region: str, size: str) -> Image:
     return image
 
 
-def _vpc(call: Call, region: str) -> VPC:
+def named_vpc(call: Call, region: str) -> VPC:
+    """By the body's `vpc_uuid`, or the region's default."""
     uuid = call.body.optional_text("vpc_uuid")
     vpc = call.tx.get(VPC, uuid) if uuid else lookup.default_vpc(call.tx, region)
     if vpc is None or vpc.region != region:
@@ -197,14 +198,14 @@ def _public_keys(tx: Transaction, body: Body) -> tuple[str, ...]:
     return tuple(dict.fromkeys(keys))
 
 
-def _public_ip(call: Call) -> str:
-    return take_address(
-        call.tx, "public_ip", call.public_net.cidr, {d.public_ip for d in call.tx.all(Droplet)}, *PUBLIC_HOSTS
-    )
+def take_public_ip(call: Call) -> str:
+    """One that no droplet and no load balancer has."""
+    taken = {machine.public_ip for machine in lookup.machines(call.tx)}
+    return take_address(call.tx, "public_ip", call.public_net.cidr, taken, *PUBLIC_HOSTS)
 
 
-def _private_ip(tx: Transaction, vpc: VPC) -> str:
-    taken = {d.private_ip for d in tx.all(Droplet) if d.vpc_uuid == vpc.id}
+def take_private_ip(tx: Transaction, vpc: VPC) -> str:
+    taken = {machine.private_ip for machine in lookup.machines(tx) if machine.vpc_uuid == vpc.id}
     return take_address(tx, f"private_ip:{vpc.id}", vpc.ip_range, taken, 2, 14 if vpc.ip_range.endswith("/28") else 250)
 
 

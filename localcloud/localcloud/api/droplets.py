@@ -8,7 +8,7 @@ from localcloud.api import actions, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
 from localcloud.state.database import Transaction
-from localcloud.state.model import Droplet, Firewall, Image, Volume
+from localcloud.state.model import Droplet, Firewall, Image, LoadBalancer, Volume
 from localcloud.wire import Json, unprocessable
 
 
@@ -76,6 +76,9 @@ def remove(tx: Transaction, row: Droplet) -> None:
     for firewall in tx.all(Firewall):
         if row.id in firewall.droplet_ids:
             tx.update(firewall, droplet_ids=tuple(id for id in firewall.droplet_ids if id != row.id))
+    for balancer in tx.all(LoadBalancer):
+        if row.id in balancer.droplet_ids:
+            tx.update(balancer, droplet_ids=tuple(id for id in balancer.droplet_ids if id != row.id))
     tx.update(row, deleted=True)
     action = actions.begin(tx, "destroy", "droplet", row.id, row.region, row.id)
     holds = [f"droplet:{row.id}", *(f"volume:{volume.id}" for volume in volumes)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import uuid4
 
-from localcloud.api import views
+from localcloud.api import balancer_view, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.state import lookup
 from localcloud.state.database import Transaction
@@ -118,6 +118,7 @@ def _existing(tx: Transaction) -> dict[str, tuple[str, str]]:
         **{f"do:droplet:{d.id}": (d.created_at, f"/v2/droplets/{d.id}") for d in lookup.droplets(tx)},
         **{f"do:volume:{v.id}": (v.created_at, f"/v2/volumes/{v.id}") for v in tx.all(Volume)},
         **{f"do:floatingip:{i.ip}": (born, f"/v2/floating_ips/{i.ip}") for i in tx.all(ReservedIP)},
+        **{balancer_view.urn(b): (b.created_at, f"/v2/load_balancers/{b.id}") for b in lookup.load_balancers(tx)},
         **{f"do:domain:{d.name}": (born, f"/v2/domains/{d.name}") for d in tx.all(Domain)},
     }
 

@@ -21,6 +21,7 @@ _RESOURCES = {
     "firewalls": "firewall",
     "floating_ips": "reserved_ip",
     "images": "image",
+    "load_balancers": "load_balancer",
     "monitoring": "monitoring",
     "projects": "project",
     "regions": "regions",
@@ -48,6 +49,7 @@ _CHANGES = {
     ("floating_ips", "actions"),
     ("domains", "records"),
     *(("firewalls", part) for part in ("droplets", "rules", "tags")),
+    *(("load_balancers", part) for part in ("droplets", "forwarding_rules")),
 }
 # others that are needed as well
 _MORE = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from localcloud.api import views
+from localcloud.api import balancer_view, views
 from localcloud.api.call import GONE, Answer, Call, Route
 from localcloud.network.range import ANCHORS
-from localcloud.state import vpcs
+from localcloud.state import lookup, vpcs
 from localcloud.state.database import Transaction
-from localcloud.state.model import VPC, Droplet
+from localcloud.state.model import VPC, Droplet, LoadBalancer
 from localcloud.wire import ApiError, Json, conflict, not_found, unprocessable
 
 NAME = re.compile(r"[a-zA-Z0-9.-]{1,255}")
@@ -71,7 +71,7 @@ def delete(call: Call) -> Answer:
     if row.default:
         raise ApiError(403, "forbidden", "The default VPC of a region can not be deleted")
     # also those on their way out: their machine is still in it
-    if any(droplet.vpc_uuid == row.id for droplet in call.tx.all(Droplet)):
+    if any(member.vpc_uuid == row.id for member in lookup.machines(call.tx)):
         raise ApiError(403, "forbidden", "Can not delete VPC with members")
     call.tx.delete(row)
     return GONE
@@ -85,6 +85,11 @@ def members(call: Call) -> Answer:
         {"name": d.name, "urn": f"do:droplet:{d.id}", "created_at": d.created_at}
         for d in droplets
         if call.query.get("resource_type") in (None, "droplet")
+    ]
+    entries += [
+        {"name": b.name, "urn": balancer_view.urn(b), "created_at": b.created_at}
+        for b in call.tx.all(LoadBalancer)
+        if b.vpc_uuid == row.id and call.query.get("resource_type") in (None, "load_balancer")
     ]
     return call.paged("members", entries)
 

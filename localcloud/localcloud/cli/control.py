@@ -19,6 +19,7 @@ from localcloud.host.processes import Process
 from localcloud.host.program import program
 from localcloud.host.waiting import until
 from localcloud.machines import NspawnDriver
+from localcloud.machines.balancers import Balancers
 from localcloud.machines.pool import Pool
 from localcloud.machines.record import machine_records
 from localcloud.network.namespace import Network
@@ -39,6 +40,7 @@ TOOLS = (
     "openssl",
     "pebble",
     "docker-registry",
+    "haproxy",
     "skopeo",
 )
 START_DEADLINE_S = 300.0
@@ -101,6 +103,7 @@ def _give_back(home: Home) -> None:
     if home.daemon() is not None or any(driver.running(record.machine) for record in machine_records(home.path)):
         return
     stop_leftovers(home.run)
+    Balancers(home.path, network).stop()
     driver.close()
     network.down()
     claims.release(home.name)
@@ -201,6 +204,7 @@ def _stop(home: Home, progress: Progress) -> None:
     stop_leftovers(home.run)
     network = network_of(home)
     driver = driver_of(home, network)
+    Balancers(home.path, network).stop()
     _power_off(home, driver, progress)
     driver.close()
     network.down()

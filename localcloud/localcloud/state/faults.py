@@ -73,6 +73,8 @@ REALISTIC = {
     "transfer": 60.0,
     "assign_ip": 3.0,
     "unassign_ip": 3.0,
+    "create_load_balancer": 60.0,
+    "update_load_balancer": 5.0,
 }
 PROFILES: dict[str, dict[str, float]] = {"fast": {}, "realistic": REALISTIC}
 # of the logarithm: two of three are within 16 % of the median

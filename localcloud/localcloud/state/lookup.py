@@ -7,7 +7,18 @@ import time
 
 from localcloud.state.catalog import SIZES
 from localcloud.state.database import Transaction
-from localcloud.state.model import VPC, Action, Assignment, Droplet, Firewall, Image, Project, ReservedIP, Volume
+from localcloud.state.model import (
+    VPC,
+    Action,
+    Assignment,
+    Droplet,
+    Firewall,
+    Image,
+    LoadBalancer,
+    Project,
+    ReservedIP,
+    Volume,
+)
 
 
 def droplets(tx: Transaction) -> list[Droplet]:
@@ -46,6 +57,21 @@ def project_id(tx: Transaction, urn: str) -> str:
 
 def firewalls_of(tx: Transaction, droplet: Droplet) -> list[Firewall]:
     return [fw for fw in tx.all(Firewall) if droplet.id in fw.droplet_ids or set(fw.tags) & set(droplet.tags)]
+
+
+def machines(tx: Transaction) -> list[Droplet | LoadBalancer]:
+    """All that has a place in the network, also what is on its way out."""
+    return [*tx.all(Droplet), *tx.all(LoadBalancer)]
+
+
+def load_balancers(tx: Transaction) -> list[LoadBalancer]:
+    return [balancer for balancer in tx.all(LoadBalancer) if not balancer.deleted]
+
+
+def balanced(tx: Transaction, row: LoadBalancer) -> list[Droplet]:
+    """Its droplets as they are now: those of its tag, or those it was given. Only those of its VPC can be reached."""
+    there = [droplet for droplet in droplets(tx) if droplet.vpc_uuid == row.vpc_uuid]
+    return [d for d in there if (row.tag in d.tags if row.tag else d.id in row.droplet_ids)]
 
 
 def busy(tx: Transaction, droplet_id: int) -> bool:

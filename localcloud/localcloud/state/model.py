@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from localcloud.state.balancing import ForwardingRule, HealthCheck, LoadBalancerFirewall, StickySessions
+
 
 class Row(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -149,6 +151,38 @@ class Firewall(Row):
     outbound: tuple[FirewallRule, ...] = ()
     droplet_ids: tuple[int, ...] = ()
     tags: tuple[str, ...] = ()
+
+
+class LoadBalancer(Row):
+    """`machine` is its place in the network, a number of the droplets' own, and it has both of a machine's addresses.
+    A `deleted` one is gone for every reader of the API; it holds its addresses until its process has ended."""
+
+    id: str
+    name: str
+    machine: int
+    region: str
+    vpc_uuid: str
+    public_ip: str
+    private_ip: str
+    status: str = "new"
+    created_at: str
+    nodes: int = 1
+    # when there were last made more or fewer of them
+    sized_at: str
+    algorithm: str = "round_robin"
+    rules: tuple[ForwardingRule, ...]
+    health: HealthCheck
+    sticky: StickySessions
+    firewall: LoadBalancerFirewall
+    redirect_http_to_https: bool = False
+    enable_proxy_protocol: bool = False
+    enable_backend_keepalive: bool = False
+    disable_lets_encrypt_dns_records: bool = False
+    http_idle_timeout_seconds: int = 60
+    tls_cipher_policy: str = "DEFAULT"
+    droplet_ids: tuple[int, ...] = ()
+    tag: str = ""
+    deleted: bool = False
 
 
 class Domain(Row):
@@ -338,6 +372,7 @@ KINDS: tuple[type[Row], ...] = (
     VolumeSnapshot,
     ReservedIP,
     Firewall,
+    LoadBalancer,
     Domain,
     DomainRecord,
     Tag,

@@ -7,13 +7,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from localcloud.machines.balancers import Balanced
 from localcloud.machines.driver import MachineSpec
 from localcloud.network.plan import Guest, Interface, NetworkPlan, Rule
 from localcloud.network.range import ANCHORS, Range
 from localcloud.state import lookup
 from localcloud.state.catalog import SIZES
 from localcloud.state.database import Transaction
-from localcloud.state.model import VPC, Droplet, Firewall, FirewallPeers, FirewallRule, ReservedIP
+from localcloud.state.model import VPC, Droplet, Firewall, FirewallPeers, FirewallRule, LoadBalancer, ReservedIP
 from localcloud.work.vendor import vendor_data
 
 EVERYWHERE = {"network": "0.0.0.0", "netmask": "0.0.0.0"}  # noqa: S104 (a route, no bind)
@@ -141,7 +142,10 @@ def vendor_data_of(droplet: Droplet, public_net: PublicNetwork) -> str:
 def network_plan(tx: Transaction) -> NetworkPlan:
     reserved = tx.all(ReservedIP)
     return NetworkPlan(
-        guests=tuple(_guest(tx, droplet) for droplet in tx.all(Droplet)),
+        guests=(
+            *(_guest(tx, droplet) for droplet in tx.all(Droplet)),
+            *(_unguarded(balancer) for balancer in tx.all(LoadBalancer)),
+        ),
         idle_reserved_ips=tuple(ip.ip for ip in reserved if ip.droplet_id is None),
     )
 
@@ -162,6 +166,20 @@ def _guest(tx: Transaction, droplet: Droplet) -> Guest:
     )
 
 
+def _unguarded(row: LoadBalancer) -> Guest:
+    """No firewall covers a load balancer: who may come in is its own affair."""
+    return Guest(row.machine, row.public_ip, row.private_ip, row.vpc_uuid, guarded=False)
+
+
+def balanced(tx: Transaction, row: LoadBalancer, public_net: PublicNetwork) -> Balanced:
+    vpc = tx.get(VPC, row.vpc_uuid)
+    assert vpc is not None, "a VPC with members cannot be deleted"
+    public = Interface("eth0", mac(row.machine, 0), row.public_ip, _prefix(public_net.cidr), public_net.gateway)
+    private = Interface("eth1", mac(row.machine, 1), row.private_ip, _prefix(vpc.ip_range), None)
+    targets = tuple((droplet.id, droplet.private_ip) for droplet in lookup.balanced(tx, row))
+    return Balanced(row, (public, private), targets)
+
+
 def _rules(tx: Transaction, rules: Iterable[FirewallRule]) -> Iterable[Rule]:
     for rule in dict.fromkeys(rules):
         if peers := _peers(tx, rule.peers):
@@ -172,6 +190,8 @@ def _peers(tx: Transaction, peers: FirewallPeers) -> tuple[str, ...]:
     named = [d for d in lookup.droplets(tx) if d.id in peers.droplet_ids or set(d.tags) & set(peers.tags)]
     hosts = [f"{address}/32" for droplet in named for address in (droplet.public_ip, droplet.private_ip)]
     hosts += [f"{droplet.ipv6}/128" for droplet in named if droplet.ipv6]
+    balancers = [b for b in lookup.load_balancers(tx) if b.id in peers.load_balancer_uids]
+    hosts += [f"{address}/32" for balancer in balancers for address in (balancer.public_ip, balancer.private_ip)]
     return tuple(dict.fromkeys([*(str(ipaddress.ip_network(a, strict=False)) for a in peers.addresses), *hosts]))
 
 

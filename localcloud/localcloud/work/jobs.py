@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from localcloud.machines.balancers import Balanced
 from localcloud.machines.driver import MachineDriver, MachineError, MachineSpec
 from localcloud.network.plan import NetworkPlan
 from localcloud.state import lookup
 from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
-from localcloud.state.model import Droplet, Image, Job, ReservedIP, Row, Volume, VolumeSnapshot
+from localcloud.state.model import Droplet, Image, Job, LoadBalancer, ReservedIP, Row, Volume, VolumeSnapshot
 from localcloud.work import guests
 from localcloud.work.guests import PublicNetwork
 
@@ -27,14 +28,29 @@ class Network(Protocol):
     def flush_connections(self, ip: str) -> None: ...
 
 
+class Balancers(Protocol):
+    """What `machines.balancers.Balancers` gives."""
+
+    def apply(self, wanted: Balanced) -> None: ...
+    def remove(self, machine: int) -> None: ...
+    def agree(self, wanted: Balanced) -> bool: ...
+
+
 class Jobs:
     """A step drives the machine and returns what records its effect: the transaction that ends the job does that."""
 
     def __init__(
-        self, state: State, driver: MachineDriver, network: Network, public_net: PublicNetwork, faults: Faults
+        self,
+        state: State,
+        driver: MachineDriver,
+        network: Network,
+        public_net: PublicNetwork,
+        faults: Faults,
+        balancers: Balancers,
     ) -> None:
         self._state = state
         self._driver = driver
+        self._balancers = balancers
         self._network = network
         self._public_net = public_net
         self._faults = faults
@@ -67,6 +83,8 @@ class Jobs:
             "volume_snapshot.delete": self._delete_volume_snapshot,
             "network.apply": self._apply_network,
             "reserved_ip.point": self._point,
+            "load_balancer.apply": self._balance,
+            "load_balancer.remove": self._remove_balancer,
         }
 
     def do(self, job: Job) -> Finish | None:
@@ -80,6 +98,8 @@ class Jobs:
             tx.delete(volume)
         elif job.kind == "volume.snapshot" and (snapshot := tx.get(VolumeSnapshot, job.args["snapshot"])):
             tx.delete(snapshot)
+        elif job.kind == "load_balancer.apply" and (row := tx.get(LoadBalancer, job.args["balancer"])):
+            tx.update(row, status="errored")
 
     # --- droplets
 
@@ -257,6 +277,36 @@ class Jobs:
         applied = self._apply_network()
         self._network.flush_connections(ip)
         return applied
+
+    # --- load balancers
+
+    def _balance(self, balancer: str) -> Finish | None:
+        with self._state.change() as tx:
+            row = tx.get(LoadBalancer, balancer)
+            if row is None or row.deleted:
+                return None
+            wanted = guests.balanced(tx, row, self._public_net)
+        self._apply_network()
+        self._balancers.apply(wanted)
+
+        def record(tx: Transaction) -> None:
+            if now := tx.get(LoadBalancer, balancer):
+                tx.update(now, status="active")
+
+        return record
+
+    def _remove_balancer(self, balancer: str) -> Finish | None:
+        with self._state.change() as tx:
+            row = tx.get(LoadBalancer, balancer)
+        if row is None:
+            return None
+        self._balancers.remove(row.machine)
+
+        def forget(tx: Transaction) -> None:
+            tx.delete(row)
+            tx.enqueue("network.apply", "network")
+
+        return forget
 
 
 def set_status(tx: Transaction, droplet: int, status: str) -> None:

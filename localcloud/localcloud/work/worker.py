@@ -19,8 +19,9 @@ from localcloud.state.database import State, Transaction
 from localcloud.state.faults import Faults
 from localcloud.state.model import Action, Droplet, Job, Row
 from localcloud.wire import now
+from localcloud.work.balancing import Balancing
 from localcloud.work.guests import PublicNetwork
-from localcloud.work.jobs import Finish, Jobs, Network, set_status
+from localcloud.work.jobs import Balancers, Finish, Jobs, Network, set_status
 from localcloud.work.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,20 @@ WATCH_EVERY_S = 2.0
 
 class Worker:
     def __init__(
-        self, state: State, driver: MachineDriver, network: Network, public_net: PublicNetwork, faults: Faults
+        self,
+        state: State,
+        driver: MachineDriver,
+        network: Network,
+        public_net: PublicNetwork,
+        faults: Faults,
+        balancers: Balancers,
     ) -> None:
         self._state = state
         self._driver = driver
         self.faults = faults
         self._pace = Pace(faults)
-        self._steps = Jobs(state, driver, network, public_net, faults)
+        self._steps = Jobs(state, driver, network, public_net, faults, balancers)
+        self._balancing = Balancing(state, balancers, public_net)
         self._pool = ThreadPoolExecutor(PARALLEL_JOBS, thread_name_prefix="job")
         self._wake = threading.Event()
         self._ended = threading.Condition()
@@ -103,6 +111,7 @@ class Worker:
             try:
                 pause = min(WATCH_EVERY_S, self._dispatch())
                 self._watch()
+                self._balancing.look()
             except Exception:
                 # without this thread nothing ever happens again: say so and go on
                 log.exception("the worker met an error")
@@ -125,6 +134,8 @@ class Worker:
         return soonest
 
     def _pause(self, job: Job) -> float:
+        if job.kind == "load_balancer.apply":
+            return self._pace.wait(job.id, self._balancing.action(job), "")
         if job.action_id is None:
             return 0
         with self._state.change() as tx:
@@ -183,6 +194,7 @@ class Worker:
                 if f"droplet:{droplet.id}" not in held:
                     self._agree(tx, droplet)
             tx.enqueue("network.apply", "network")
+        self._balancing.look()
 
     def _agree(self, tx: Transaction, droplet: Droplet) -> None:
         hold = f"droplet:{droplet.id}"

@@ -30,7 +30,7 @@ from localcloud.state.seed import plant
 from localcloud.state.unfriendly import HABITS
 from localcloud.work.guests import PublicNetwork
 from localcloud.work.worker import Worker
-from tests.contract.api.fake_driver import FakeDriver, FakeNetwork
+from tests.contract.api.fake_driver import FakeBalancers, FakeDriver, FakeNetwork
 from tests.waiting import until
 
 TOKEN = "test-token"
@@ -110,6 +110,7 @@ class Cloud:
     contract: Contract | None
     driver: FakeDriver
     network: FakeNetwork
+    balancers: FakeBalancers = field(default_factory=FakeBalancers)
     # of tokens that may not do everything
     tokens: dict[str, list[str]] = field(default_factory=dict)
     # what the real one does unasked: off where a test is about something else
@@ -134,7 +135,7 @@ class Cloud:
         )
         self.faults = Faults()
         self.faults.unfriendly.switch(HABITS, self.is_unfriendly)
-        self.worker = Worker(self.state, self.driver, self.network, public_net, self.faults)
+        self.worker = Worker(self.state, self.driver, self.network, public_net, self.faults, self.balancers)
         self.worker.start()
         api = Api(self.state, self.worker, public_net, TOKEN, limit or RateLimit(10**6, 10**6), self.tokens.get)
         self.judge = Judge(api.app(), self.contract)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from localcloud.machines.balancers import Balanced
 from localcloud.machines.driver import MachineError, MachineSpec
 from localcloud.network.plan import NetworkPlan
 
@@ -113,3 +114,23 @@ class FakeNetwork:
 
     def flush_connections(self, ip: str) -> None:
         self.flushed.append(ip)
+
+
+class FakeBalancers:
+    """`broken` ones do not start."""
+
+    def __init__(self) -> None:
+        self.up: dict[int, Balanced] = {}
+        self.broken = False
+
+    def apply(self, wanted: Balanced) -> None:
+        if self.broken:
+            raise MachineError("load balancer: broken by the test")
+        self.up[wanted.row.machine] = wanted
+
+    def remove(self, machine: int) -> None:
+        self.up.pop(machine, None)
+
+    def agree(self, wanted: Balanced) -> bool:
+        there = self.up.get(wanted.row.machine)
+        return there is not None and (there.targets, there.row.rules) == (wanted.targets, wanted.row.rules)

@@ -24,6 +24,7 @@ from tests.waiting import until
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKBAdCSz4jIEG0QZRNsZP4BTiPtLXfDqhWEpVRIDQZuL me@here"
 DROPLET = {"name": "new", "region": "nyc3", "size": "s-1vcpu-1gb", "image": "ubuntu-22-04-x64"}
 RULE = {"protocol": "tcp", "ports": "22", "sources": {"addresses": ["0.0.0.0/0"]}}
+FORWARDED = {"entry_protocol": "tcp", "entry_port": 443, "target_protocol": "tcp", "target_port": 443}
 NOT_THERE = "The resource you were accessing could not be found."
 PENDING = "Droplet already has a pending event."
 
@@ -433,6 +434,7 @@ class _Anything(dict[str, Any]):
         ("/v2/reserved_ips", {"region": "nyc3"}),
         ("/v2/firewalls", {"name": "twice", "inbound_rules": [RULE]}),
         ("/v2/vpcs", {"name": "twice", "region": "nyc3"}),
+        ("/v2/load_balancers", {"name": "twice", "region": "nyc3", "forwarding_rules": [FORWARDED]}),
         ("/v2/domains", {"name": "twice.test"}),
         ("/v2/domains/taken.test/records", {"type": "A", "name": "twice", "data": "198.51.100.10"}),
         ("/v2/tags", {"name": "twice"}),

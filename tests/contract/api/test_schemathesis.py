@@ -19,7 +19,7 @@ from tests.contract.api.conftest import CONTRACT, TOKEN, Cloud, running
 from tests.waiting import until
 
 # the products that the local cloud does not have
-ABSENT = r"^/v2/(load_balancers|certificates|databases)"
+ABSENT = r"^/v2/(certificates|databases)"
 HEADERS = {"authorization": f"Bearer {TOKEN}"}
 CHECKS = (not_a_server_error, response_schema_conformance)
 # the same few requests in every run; FUZZ_EXAMPLES=100 looks for new ones, edge cases of every parameter included
@@ -60,6 +60,10 @@ def there(fuzzed: Cloud) -> dict[str, Any]:
     record = client.domains.create_record(f"{name}.test", {"type": "A", "name": "www", "data": "198.51.100.10"})
     address = client.reserved_ips.create({"region": "nyc3"})["reserved_ip"]["ip"]
     client.tags.create({"name": name})
+    forwarded = {"entry_protocol": "tcp", "entry_port": 443, "target_protocol": "tcp", "target_port": 443}
+    front = {"name": name, "region": "nyc3", "forwarding_rules": [forwarded], "droplet_ids": [droplet]}
+    balancer = client.load_balancers.create(front)["load_balancer"]["id"]
+    until(lambda: client.load_balancers.get(balancer)["load_balancer"]["status"] == "active")
     told = {"email": ["operator@local.test"], "slack": []}
     check = client.uptime.create_check({"name": name, "type": "ping", "target": "198.51.100.10"})["check"]["id"]
     alert = {"name": name, "type": "down", "period": "2m", "notifications": told}
@@ -71,6 +75,7 @@ def there(fuzzed: Cloud) -> dict[str, Any]:
         "image_id": client.droplets.list_snapshots(droplet)["snapshots"][0]["id"],
         "volume_id": volume,
         "snapshot_id": client.volume_snapshots.create(volume, {"name": name})["snapshot"]["id"],
+        "lb_id": balancer,
         "firewall_id": client.firewalls.create({"name": name, "inbound_rules": [rule]})["firewall"]["id"],
         "domain_name": f"{name}.test",
         "domain_record_id": record["domain_record"]["id"],
@@ -93,6 +98,8 @@ def _clear(cloud: Cloud) -> None:
     until(lambda: not cloud.driver.roots and not cloud.worker._jobs())
     for address in client.reserved_ips.list()["reserved_ips"]:
         client.reserved_ips.delete(address["ip"])
+    for balancer in client.load_balancers.list(per_page=200)["load_balancers"]:
+        client.load_balancers.delete(balancer["id"])
     for volume in client.volumes.list(per_page=200)["volumes"]:
         client.volumes.delete(volume["id"])
 
