@@ -23,6 +23,7 @@ APART = frozenset(
         "first_boot",
         "kill",
         "kill_replacement",
+        "load_balancer",
         "machines",
         "mishaps",
         "mishaps_host",
