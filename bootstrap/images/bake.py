@@ -81,6 +81,8 @@ def build(
             return Built(newest, None)
         if newest and (told := changed.since(shop.state_dir, stack.name, newest, inputs)):
             shop.progress.note(f"changed since {newest.name}: {told}")
+        if inputs.leave_out:
+            shop.progress.note(f"left out of the builds is what these say: {', '.join(inputs.leave_out)}")
         image = _build(shop, stack, inputs, work, region, size, base)
         changed.remember(shop.state_dir, stack.name, inputs)
     return Built(image, time.monotonic() - started)

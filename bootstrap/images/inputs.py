@@ -40,6 +40,12 @@ class Inputs:
             for name, path in self.files.items()
         }
 
+    @property
+    def leave_out(self) -> list[str]:
+        """By what these say, BuildKit leaves files of the stack out of its builds: `.dockerignore` of a context, or
+        `<Dockerfile>.dockerignore`."""
+        return sorted(name.removeprefix("stack/") for name in self.under("stack") if name.endswith(".dockerignore"))
+
     def under(self, folder: str) -> dict[str, Path]:
         return {name: path for name, path in self.files.items() if name.startswith(f"{folder}/")}
 

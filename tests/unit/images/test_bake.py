@@ -152,6 +152,17 @@ def test_if_changed_builds_only_for_what_is_baked(shop: images.Workshop, root: P
     assert build(shop, root, region="fra1", if_changed=True).seconds is not None, "no image there yet"
 
 
+def test_what_says_that_files_stay_out_of_a_build_is_told(shop: images.Workshop, root: Path) -> None:
+    said = Telling()
+    shop = replace(shop, progress=said)
+    build(shop, root)
+    assert not [line for line in said.said if "left out" in line]
+    write(root, {"stack/web/.dockerignore": "tests\n", "stack/web/Prod.dockerignore": "docs\n"})
+    build(shop, root)
+    told = "left out of the builds is what these say: web/.dockerignore, web/Prod.dockerignore"
+    assert [line for line in said.said if "left out" in line] == [told]
+
+
 def test_what_changed_since_the_last_image_is_told(shop: images.Workshop, root: Path) -> None:
     said = Telling()
     shop = replace(shop, progress=said)
