@@ -15,6 +15,8 @@ class Operation:
     service: str
     method: str
     path: str
+    # what its query must have
+    needs: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -38,5 +40,6 @@ class Operation:
 
 def operations(service: str, document: Mapping[str, Any]) -> Iterator[Operation]:
     for path, methods in document["paths"].items():
-        for method in methods:
-            yield Operation(service, method.upper(), path)
+        for method, about in methods.items():
+            asked = [one for one in about.get("parameters", []) if one["in"] == "query" and one.get("required")]
+            yield Operation(service, method.upper(), path, tuple(one["name"] for one in asked))

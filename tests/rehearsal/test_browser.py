@@ -178,6 +178,7 @@ def forgets_the_password(ada: Person, inbox: Inbox, album: Album) -> None:
     again.page.get_by_role("link", name="Your account").click()
     again.reads("Your account")
     again.page.get_by_role("checkbox", name="My ticket was received: by mail").uncheck()
+    expect(again.page.get_by_role("table")).to_have_attribute("aria-busy", "false")
     again.page.reload()
     expect(again.page.get_by_role("checkbox", name="My ticket was received: by mail")).not_to_be_checked()
     album.take(again.page, "account")

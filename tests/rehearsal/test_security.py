@@ -95,7 +95,7 @@ class World:
 
     def protected(self, service: str) -> Operation:
         """One operation of it that only looks, and asks who is there."""
-        mine = (one for one in self.operations if one.service == service and not one.unsafe)
+        mine = (one for one in self.operations if one.service == service and not one.unsafe and not one.needs)
         return next(one for one in mine if str(one) not in PUBLIC and one.method == "GET")
 
     def objects(self, title: str = "printer") -> dict[str, dict[str, int]]:

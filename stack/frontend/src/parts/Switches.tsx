@@ -18,7 +18,18 @@ const NAMES: Record<string, string> = {
 /** What one wants to be told of; each is kept as soon as it is set. */
 export function Switches() {
   const { data, error, setData } = useLoad(notifications.switches, "switches");
-  const change = useAction(async (one: Switch) => setData(await notifications.set(one)));
+  // seen as set at once; as it was, if that fails
+  const change = useAction(async (one: Switch) => {
+    const before = data;
+    if (!before) return;
+    setData({ ...before, switches: before.switches.map((other) => (other.kind === one.kind ? one : other)) });
+    try {
+      setData(await notifications.set(one));
+    } catch (error) {
+      setData(before);
+      throw error;
+    }
+  });
   return (
     <section aria-labelledby="told">
       <h2 id="told">Notifications</h2>
