@@ -61,13 +61,14 @@ def recorded(store: BackupStore | None, kind: str, command: str, image: str) -> 
 
 
 def write(store: BackupStore | None, events: Iterable[Event]) -> None:
+    """Each by itself: what is said once, as the end of an alarm is, is not lost with the one before it."""
     if store is None:
         return
-    try:
-        for event in events:
+    for event in events:
+        try:
             store.put(history.event_key(store.prefix, event.id), form.encode(event, indent=1).encode())
-    except BootstrapError as error:
-        note(f"not in the history: {error.message}")
+        except BootstrapError as error:
+            note(f"{event.id} is not in the history: {error.message}")
 
 
 def prune(store: BackupStore | None) -> None:

@@ -15,6 +15,7 @@ from bootstrap_agent.contract import form
 from bootstrap_agent.contract import history as contract
 from bootstrap_agent.contract.history import Event
 from bootstrap_agent.contract.manifest import Manifest, StoredPart
+from tests.contract.object_store.between import Between, Fault
 from tests.contract.object_store.server import AT_ONCE, Key, Server
 from tests.fakes.world import Quiet
 
@@ -68,6 +69,17 @@ def test_a_bucket_that_refuses_or_is_gone_fails_no_backup(server: Server, capsys
     assert capsys.readouterr().err.count("not in the history: ") == 6
     with history.recorded(None, "backup", "", "image"):
         pass
+
+
+def test_what_is_said_with_one_that_is_not_taken_is_kept(
+    server: Server, between: Between, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket, now = server.new_bucket(), datetime.now(timezone.utc)
+    said = [Event(id=contract.alarm_id(key, now), kind=contract.ALARM, by="d", began=now) for key in ("disk", "memory")]
+    between.rule = lambda request: Fault(503) if said[0].id in request.path else None
+    history.write(server.agent(bucket, endpoint=between.endpoint, patience=AT_ONCE), said)
+    assert [one.id for one in events(server.agent(bucket))] == [said[1].id]
+    assert f"{said[0].id} is not in the history: " in capsys.readouterr().err
 
 
 def test_old_events_go_with_their_pages_and_nothing_else(store: BackupStore) -> None:
