@@ -224,6 +224,10 @@ def test_an_update_that_leaves_something_out_sets_it_back(cloud: Cloud) -> None:
         ({"health_check": {"check_interval_seconds": 2}}, "check_interval_seconds must be between 3 and 300"),
         ({"sticky_sessions": {"type": "cookies"}}, "cookie_name can't be blank"),
         ({"firewall": {"deny": ["1.2.3.4"]}}, "1.2.3.4 is no ip:ADDRESS"),
+        # what comes after the percent sign may be any text, and this one goes on in HAProxy's configuration
+        ({"firewall": {"deny": ["ip:fe80::1%x }\nglobal\n  user root"]}}, "global"),
+        ({"firewall": {"allow": ["cidr:fe80::%x }\nglobal/64"]}}, "global"),
+        ({"firewall": {"allow": ["ip:2001:db8::1"]}}, "2001:db8::1 is no ip:ADDRESS"),
         ({"redirect_http_to_https": True}, "redirect_http_to_https needs a rule"),
         ({"size_unit": 101}, "size_unit must be between 1 and 100"),
         ({"http_idle_timeout_seconds": 10}, "must be between 30 and 600"),
@@ -236,6 +240,12 @@ def test_a_refusal(cloud: Cloud, values: dict[str, Any], message: str) -> None:
     answer = ask(cloud, "POST", ROOT, body)
     assert answer.status_code == 422 and message in answer.json()["message"], answer.text
     assert len(ask(cloud, "GET", ROOT).json()["load_balancers"]) == 1
+
+
+def test_its_firewall_keeps_addresses_and_no_texts(cloud: Cloud) -> None:
+    sources = ["cidr:10.0.0.0/255.0.0.0", "cidr:10.0.0.0/8", "ip:192.0.2.1"]
+    front = made(cloud, firewall={"allow": sources})
+    assert front["firewall"] == {"deny": [], "allow": ["cidr:10.0.0.0/8", "ip:192.0.2.1"]}
 
 
 def test_a_token_without_the_right_hears_403(cloud: Cloud) -> None:
