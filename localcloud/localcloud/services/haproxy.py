@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 from localcloud.state.balancing import ForwardingRule
 from localcloud.state.model import LoadBalancer
@@ -39,8 +40,9 @@ def _global(folder: Path, mark: str) -> Iterator[str]:
     yield "  log stdout format raw daemon notice"
     yield f"  user {USER}"
     yield f"  group {GROUP}"
-    yield f"  stats socket {folder}/socket mode 600 level admin expose-fd listeners"
-    yield f"  server-state-file {folder}/servers"
+    # the cloud's home is whatever somebody called it
+    yield f"  stats socket {quote(f'{folder}/socket')} mode 600 level admin expose-fd listeners"
+    yield f"  server-state-file {quote(f'{folder}/servers')}"
     yield f"  hard-stop-after {DRAIN_S}s"
 
 

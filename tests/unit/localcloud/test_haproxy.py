@@ -59,8 +59,9 @@ def test_who_asked_is_told_where_it_was_wanted_and_in_checks_too() -> None:
 )
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="HAProxy is not installed: run `make setup` as root")
 def test_haproxy_takes_all_of_it(tmp_path: Path, values: dict[str, Any]) -> None:
-    text = configuration(balancer("plain", "inner", "tcp", **values), TARGETS, tmp_path, "mark")
-    (tmp_path / "servers").write_text("1\n")
-    (tmp_path / "cfg").write_text(text)
-    done = subprocess.run(["haproxy", "-c", "-f", str(tmp_path / "cfg")], capture_output=True, text=True)
+    (home := tmp_path / 'it\'s a "home"').mkdir()
+    text = configuration(balancer("plain", "inner", "tcp", **values), TARGETS, home, "mark")
+    (home / "servers").write_text("1\n")
+    (home / "cfg").write_text(text)
+    done = subprocess.run(["haproxy", "-c", "-f", str(home / "cfg")], capture_output=True, text=True)
     assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr
