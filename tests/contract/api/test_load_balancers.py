@@ -8,7 +8,9 @@ import digitalocean
 import pytest
 import requests
 
+from localcloud.machines.balancers import Balanced
 from localcloud.state.faults import Fault
+from localcloud.work import balancing
 from tests.contract.api.conftest import TOKEN, Cloud
 from tests.waiting import until
 
@@ -145,6 +147,52 @@ def test_one_that_does_not_come_up_is_errored_and_can_be_tried_again(cloud: Clou
     cloud.balancers.broken = False
     assert change(cloud, front["id"]).status_code == 200
     assert settled(cloud, front["id"])["status"] == "active"
+
+
+def looked_at(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Their names, each time that one is asked how it is; it goes on growing."""
+    agree, names = cloud.balancers.agree, list[str]()
+
+    def noted(wanted: Balanced) -> bool:
+        names.append(wanted.row.name)
+        return agree(wanted)
+
+    monkeypatch.setattr(cloud.balancers, "agree", noted)
+    return names
+
+
+def test_a_change_that_fails_is_tried_again_and_what_was_active_stays(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balancing, "AGAIN_S", 3600.0)
+    front, droplet = made(cloud), cloud.droplet().id
+    names, tries = looked_at(cloud, monkeypatch), cloud.balancers.tries
+    cloud.balancers.broken, before = True, len(tries)
+    assert change(cloud, front["id"], droplet_ids=[droplet]).status_code == 200
+    until(lambda: len(tries) == before + 2)
+    looks = len(names)
+    until(lambda: len(names) >= looks + 3)
+    assert len(tries) == before + 2, "once more, and then with a pause"
+    monkeypatch.setattr(balancing, "AGAIN_S", 0.0)
+    until(lambda: len(tries) > before + 2)
+    assert shown(cloud, front["id"])["status"] == "active"
+    cloud.stop()
+    cloud.balancers.broken = False
+    cloud.start()
+    until(lambda: targets(cloud) == [droplet])
+    assert settled(cloud, front["id"])["status"] == "active"
+
+
+def test_one_that_is_being_changed_is_not_asked_how_it_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    front, _ = made(cloud), made(cloud, name="other")
+    names = looked_at(cloud, monkeypatch)
+    cloud.faults.add(Fault(kind="stuck-action", action="update_load_balancer"))
+    assert change(cloud, front["id"]).status_code == 200
+    # a look may just have begun
+    before = len(names)
+    until(lambda: len(names) >= before + 5)
+    assert set(names[-2:]) == {"other"}
+    cloud.faults.clear()
 
 
 def test_what_was_under_way_is_done_by_the_next_daemon(cloud: Cloud) -> None:
