@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
 
 from localcloud.state.balancing import ForwardingRule, HealthCheck, LoadBalancerFirewall, StickySessions
 from localcloud.wire import Body, unprocessable
@@ -101,19 +101,20 @@ def firewall(body: Body) -> LoadBalancerFirewall:
 
 
 def _sources(body: Body, name: str) -> tuple[str, ...]:
-    found = body.texts(name)
-    for source in found:
-        kind, _, value = source.partition(":")
-        try:
-            if kind == "ip":
-                ipaddress.ip_address(value)
-            elif kind == "cidr":
-                ipaddress.ip_network(value)
-            else:
-                raise ValueError(kind)
-        except ValueError:
-            raise unprocessable(f"firewall.{name}: {source} is no ip:ADDRESS and no cidr:NETWORK") from None
-    return found
+    """As they were understood, not as they were sent: they too end up in HAProxy's configuration."""
+    return tuple(dict.fromkeys(_source(name, source) for source in body.texts(name)))
+
+
+def _source(name: str, source: str) -> str:
+    kind, _, value = source.partition(":")
+    try:
+        if kind == "ip":
+            return f"ip:{IPv4Address(value)}"
+        if kind == "cidr":
+            return f"cidr:{IPv4Network(value)}"
+        raise ValueError(kind)
+    except ValueError:
+        raise unprocessable(f"firewall.{name}: {source} is no ip:ADDRESS and no cidr:NETWORK of IPv4") from None
 
 
 def _part(body: Body, name: str) -> Body:

@@ -72,9 +72,9 @@ class Balancers:
         until(lambda: _told(folder) == mark, timeout_s=START_S, pause_s=0.05, late=late)
 
     def agree(self, wanted: Balanced) -> bool:
-        """Whether it runs, and so."""
+        """Whether it runs, and so. One that lives and is too busy to say it is left alone."""
         machine = wanted.row.machine
-        return self._running(machine) is not None and _told(self._folder(machine)) == _mark(wanted)
+        return self._running(machine) is not None and _told(self._folder(machine)) in (_mark(wanted), None)
 
     def remove(self, machine: int) -> None:
         self._end(machine)
@@ -153,25 +153,31 @@ def _mark(wanted: Balanced) -> str:
     return hashlib.sha256(f"{wanted.interfaces}{text}".encode()).hexdigest()[:16]
 
 
-def _ask(folder: Path, command: str) -> Sequence[str]:
-    """Of the process that listens now; nothing where none does."""
-    with socket.socket(socket.AF_UNIX) as asked, suppress(OSError):
-        asked.settimeout(PATIENCE_S)
-        asked.connect(str(folder / "socket"))
-        asked.sendall(f"{command}\n".encode())
-        with asked.makefile() as answer:
-            return answer.read().splitlines()
-    return ()
+def _ask(folder: Path, command: str, patience_s: float = PATIENCE_S) -> Sequence[str] | None:
+    """Of the process that listens now; nothing where none does, None where one does and says nothing in time."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(patience_s)
+        try:
+            asked.connect(str(folder / "socket"))
+            asked.sendall(f"{command}\n".encode())
+            with asked.makefile() as answer:
+                return answer.read().splitlines() or None
+        except (FileNotFoundError, ConnectionRefusedError):
+            return ()
+        except OSError:
+            return None
 
 
-def _told(folder: Path) -> str:
-    lines = dict(line.partition(": ")[::2] for line in _ask(folder, "show info"))
-    return lines.get("description", "")
+def _told(folder: Path) -> str | None:
+    """The mark of what is at work; empty where nobody listens, None where nobody answers."""
+    if (lines := _ask(folder, "show info")) is None:
+        return None
+    return dict(line.partition(": ")[::2] for line in lines).get("description", "")
 
 
 def _servers(folder: Path) -> dict[str, str]:
     """What is known of each droplet's health, by its server's name, in HAProxy's own words."""
-    lines = _ask(folder, "show servers state health")
+    lines = _ask(folder, "show servers state health", START_S) or ()
     return {words[3]: line for line in lines if len(words := line.split()) > 4 and words[1] == "health"}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 from localcloud.state.balancing import ForwardingRule
 from localcloud.state.model import LoadBalancer
@@ -39,8 +40,9 @@ def _global(folder: Path, mark: str) -> Iterator[str]:
     yield "  log stdout format raw daemon notice"
     yield f"  user {USER}"
     yield f"  group {GROUP}"
-    yield f"  stats socket {folder}/socket mode 600 level admin expose-fd listeners"
-    yield f"  server-state-file {folder}/servers"
+    # the cloud's home is whatever somebody called it
+    yield f"  stats socket {quote(f'{folder}/socket')} mode 600 level admin expose-fd listeners"
+    yield f"  server-state-file {quote(f'{folder}/servers')}"
     yield f"  hard-stop-after {DRAIN_S}s"
 
 
@@ -100,15 +102,13 @@ def _words(row: LoadBalancer, rule: ForwardingRule, droplet: int) -> Iterator[st
 
 
 def _gate(row: LoadBalancer) -> Iterator[str]:
-    """Who is denied is; where somebody is allowed, nobody else is."""
-    if denied := _networks(row.firewall.deny):
-        yield f"  tcp-request connection reject if {{ src {denied} }}"
-    if allowed := _networks(row.firewall.allow):
-        yield f"  tcp-request connection reject unless {{ src {allowed} }}"
-
-
-def _networks(sources: Sequence[str]) -> str:
-    return " ".join(source.partition(":")[2] for source in sources)
+    """Who is denied is; where somebody is allowed, nobody else is. A line each, as it takes 64 words at most."""
+    for name, sources in (("denied", row.firewall.deny), ("allowed", row.firewall.allow)):
+        yield from (f"  acl {name} src {source.partition(':')[2]}" for source in sources)
+    if row.firewall.deny:
+        yield "  tcp-request connection reject if denied"
+    if row.firewall.allow:
+        yield "  tcp-request connection reject unless allowed"
 
 
 def _http(row: LoadBalancer, rule: ForwardingRule) -> Iterator[str]:

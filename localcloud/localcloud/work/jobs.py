@@ -99,7 +99,8 @@ class Jobs:
         elif job.kind == "volume.snapshot" and (snapshot := tx.get(VolumeSnapshot, job.args["snapshot"])):
             tx.delete(snapshot)
         elif job.kind == "load_balancer.apply" and (row := tx.get(LoadBalancer, job.args["balancer"])):
-            tx.update(row, status="errored")
+            # one that was active goes on as it was, and `Balancing` tries again
+            tx.update(row, status="errored" if row.status == "new" else row.status)
 
     # --- droplets
 

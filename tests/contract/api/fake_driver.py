@@ -117,13 +117,15 @@ class FakeNetwork:
 
 
 class FakeBalancers:
-    """`broken` ones do not start."""
+    """`broken` ones do not start; `tries` says which were to."""
 
     def __init__(self) -> None:
         self.up: dict[int, Balanced] = {}
         self.broken = False
+        self.tries: list[int] = []
 
     def apply(self, wanted: Balanced) -> None:
+        self.tries.append(wanted.row.machine)
         if self.broken:
             raise MachineError("load balancer: broken by the test")
         self.up[wanted.row.machine] = wanted

@@ -8,7 +8,9 @@ import digitalocean
 import pytest
 import requests
 
+from localcloud.machines.balancers import Balanced
 from localcloud.state.faults import Fault
+from localcloud.work import balancing
 from tests.contract.api.conftest import TOKEN, Cloud
 from tests.waiting import until
 
@@ -147,6 +149,52 @@ def test_one_that_does_not_come_up_is_errored_and_can_be_tried_again(cloud: Clou
     assert settled(cloud, front["id"])["status"] == "active"
 
 
+def looked_at(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Their names, each time that one is asked how it is; it goes on growing."""
+    agree, names = cloud.balancers.agree, list[str]()
+
+    def noted(wanted: Balanced) -> bool:
+        names.append(wanted.row.name)
+        return agree(wanted)
+
+    monkeypatch.setattr(cloud.balancers, "agree", noted)
+    return names
+
+
+def test_a_change_that_fails_is_tried_again_and_what_was_active_stays(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balancing, "AGAIN_S", 3600.0)
+    front, droplet = made(cloud), cloud.droplet().id
+    names, tries = looked_at(cloud, monkeypatch), cloud.balancers.tries
+    cloud.balancers.broken, before = True, len(tries)
+    assert change(cloud, front["id"], droplet_ids=[droplet]).status_code == 200
+    until(lambda: len(tries) == before + 2)
+    looks = len(names)
+    until(lambda: len(names) >= looks + 3)
+    assert len(tries) == before + 2, "once more, and then with a pause"
+    monkeypatch.setattr(balancing, "AGAIN_S", 0.0)
+    until(lambda: len(tries) > before + 2)
+    assert shown(cloud, front["id"])["status"] == "active"
+    cloud.stop()
+    cloud.balancers.broken = False
+    cloud.start()
+    until(lambda: targets(cloud) == [droplet])
+    assert settled(cloud, front["id"])["status"] == "active"
+
+
+def test_one_that_is_being_changed_is_not_asked_how_it_is(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    front, _ = made(cloud), made(cloud, name="other")
+    names = looked_at(cloud, monkeypatch)
+    cloud.faults.add(Fault(kind="stuck-action", action="update_load_balancer"))
+    assert change(cloud, front["id"]).status_code == 200
+    # a look may just have begun
+    before = len(names)
+    until(lambda: len(names) >= before + 5)
+    assert set(names[-2:]) == {"other"}
+    cloud.faults.clear()
+
+
 def test_what_was_under_way_is_done_by_the_next_daemon(cloud: Cloud) -> None:
     front = made(cloud)
     droplet = cloud.droplet().id
@@ -224,6 +272,10 @@ def test_an_update_that_leaves_something_out_sets_it_back(cloud: Cloud) -> None:
         ({"health_check": {"check_interval_seconds": 2}}, "check_interval_seconds must be between 3 and 300"),
         ({"sticky_sessions": {"type": "cookies"}}, "cookie_name can't be blank"),
         ({"firewall": {"deny": ["1.2.3.4"]}}, "1.2.3.4 is no ip:ADDRESS"),
+        # what comes after the percent sign may be any text, and this one goes on in HAProxy's configuration
+        ({"firewall": {"deny": ["ip:fe80::1%x }\nglobal\n  user root"]}}, "global"),
+        ({"firewall": {"allow": ["cidr:fe80::%x }\nglobal/64"]}}, "global"),
+        ({"firewall": {"allow": ["ip:2001:db8::1"]}}, "2001:db8::1 is no ip:ADDRESS"),
         ({"redirect_http_to_https": True}, "redirect_http_to_https needs a rule"),
         ({"size_unit": 101}, "size_unit must be between 1 and 100"),
         ({"http_idle_timeout_seconds": 10}, "must be between 30 and 600"),
@@ -236,6 +288,12 @@ def test_a_refusal(cloud: Cloud, values: dict[str, Any], message: str) -> None:
     answer = ask(cloud, "POST", ROOT, body)
     assert answer.status_code == 422 and message in answer.json()["message"], answer.text
     assert len(ask(cloud, "GET", ROOT).json()["load_balancers"]) == 1
+
+
+def test_its_firewall_keeps_addresses_and_no_texts(cloud: Cloud) -> None:
+    sources = ["cidr:10.0.0.0/255.0.0.0", "cidr:10.0.0.0/8", "ip:192.0.2.1"]
+    front = made(cloud, firewall={"allow": sources})
+    assert front["firewall"] == {"deny": [], "allow": ["cidr:10.0.0.0/8", "ip:192.0.2.1"]}
 
 
 def test_a_token_without_the_right_hears_403(cloud: Cloud) -> None:

@@ -275,5 +275,17 @@ def test_it_outlives_its_daemon_and_comes_back_when_it_was_killed(lab: Lab) -> N
     assert not processes(lab.home) and not next_daemon.running()
 
 
+def test_one_that_is_too_busy_to_answer_is_left_alone(lab: Lab) -> None:
+    lab.apply(11)
+    until(lambda: lab.who() == "m11", "it answers")
+    held = processes(lab.home)
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
+    assert lab.balancers.agree(lab.wanted(11))
+    for pid in held:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: not lab.balancers.agree(lab.wanted(12)), "it says what it is")
+
+
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -16,6 +16,7 @@ RULES = {
     "inner": ForwardingRule(entry_protocol="http", entry_port=81, target_protocol="https", target_port=8443),
     "tcp": ForwardingRule(entry_protocol="tcp", entry_port=443, target_protocol="tcp", target_port=443),
 }
+MANY = tuple(f"ip:192.0.2.{host}" for host in range(200))
 TARGETS = [(7, "10.0.0.7"), (8, "10.0.0.8")]
 
 
@@ -52,15 +53,17 @@ def test_who_asked_is_told_where_it_was_wanted_and_in_checks_too() -> None:
         {"health": HealthCheck(protocol="https", path="/a?b=$c&d=(x)")},
         {"sticky": StickySessions(type="cookies", cookie_name="DO-LB", cookie_ttl_seconds=60)},
         {"firewall": LoadBalancerFirewall(deny=("ip:192.0.2.1",), allow=("cidr:10.0.0.0/8", "ip:2001:db8::1"))},
+        {"firewall": LoadBalancerFirewall(deny=MANY, allow=MANY)},
         {"redirect_http_to_https": True, "enable_proxy_protocol": True, "enable_backend_keepalive": True},
         {"algorithm": "least_connections"},
     ],
-    ids=["plain", "https-check", "sticky", "firewall", "flags", "least"],
+    ids=["plain", "https-check", "sticky", "firewall", "many", "flags", "least"],
 )
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="HAProxy is not installed: run `make setup` as root")
 def test_haproxy_takes_all_of_it(tmp_path: Path, values: dict[str, Any]) -> None:
-    text = configuration(balancer("plain", "inner", "tcp", **values), TARGETS, tmp_path, "mark")
-    (tmp_path / "servers").write_text("1\n")
-    (tmp_path / "cfg").write_text(text)
-    done = subprocess.run(["haproxy", "-c", "-f", str(tmp_path / "cfg")], capture_output=True, text=True)
+    (home := tmp_path / 'it\'s a "home"').mkdir()
+    text = configuration(balancer("plain", "inner", "tcp", **values), TARGETS, home, "mark")
+    (home / "servers").write_text("1\n")
+    (home / "cfg").write_text(text)
+    done = subprocess.run(["haproxy", "-c", "-f", str(home / "cfg")], capture_output=True, text=True)
     assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr
