@@ -35,7 +35,12 @@ def get(url: str, token: str, timeout_s: float = TIMEOUT_S) -> Any:
             raise AuthenticationFailed from None
         if error.code == 403:
             raise PermissionDenied from None
-        log.warning("%s answered %d", url, error.code)
+        log.warning("%s answered %d", _place(url), error.code)
     except (OSError, ValueError) as error:
-        log.warning("%s does not answer: %s", url, error)
+        log.warning("%s does not answer: %s", _place(url), error)
     raise Unavailable
+
+
+def _place(url: str) -> str:
+    """Without what follows `?`: what people search for is in no log."""
+    return url.partition("?")[0]
