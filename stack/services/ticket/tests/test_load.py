@@ -112,6 +112,14 @@ class Creates(OnPostgres):
         self.assertEqual(sum("Idempotent-Replayed" in headers for _, _, headers in answers), 7)
         self.assertEqual(self.get("search=Once")["count"], 1)
 
+    def test_a_ticket_that_the_release_before_deletes_goes_and_is_not_answered(self) -> None:
+        """After a rollback: it deletes the row, and knows nothing of keys."""
+        key = {"Idempotency_Key": "gone"}
+        _, made, _ = self.service.ask("/api/tickets/", token(OWNER), {"title": "Gone"}, **key)
+        with psycopg.connect(self.url) as connection:
+            connection.execute("DELETE FROM tickets_ticket WHERE id = %s", (made["id"],))
+        self.assertEqual(self.service.ask("/api/tickets/", token(OWNER), {"title": "Gone"}, **key)[0], 404)
+
 
 class Statements(OnPostgres):
     """A lock that nobody gives back stands for whatever takes too long."""
