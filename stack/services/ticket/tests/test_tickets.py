@@ -116,6 +116,25 @@ class Files(TicketTest):
         self.assertEqual(shown_name("../x/\u202egnp.\x00exe"), "gnp.exe")
         self.assertEqual(shown_name(".."), "file")
 
+    def test_staff_delete_one_and_it_is_told(self) -> None:
+        ticket = self.opened()
+        path = f"/api/tickets/{ticket}/attachments/{self.attach(ticket).json()['id']}/"
+        staff = self.api(COLLEAGUE, staff=True)
+        refused = [client.delete(path).status_code for client in (self.api(OWNER), self.api(STRANGER), self.api())]
+        self.assertEqual(refused, [403, 404, 401])
+        another = self.opened()
+        self.assertEqual(staff.delete(path.replace(f"/{ticket}/", f"/{another}/", 1)).status_code, 404)
+        kept = Path(self.media) / Attachment.objects.get().file.name
+        with mock.patch("tickets.views.emit", side_effect=OSError), self.assertRaises(OSError):
+            staff.delete(path)
+        with self.captureOnCommitCallbacks(execute=True):
+            self.assertEqual(staff.delete(path).status_code, 204)
+            self.assertTrue(kept.exists(), "until nothing can bring its row back")
+        self.assertEqual((kept.exists(), staff.delete(path).status_code), (False, 404))
+        self.assertEqual(self.api(OWNER).get(f"/api/tickets/{ticket}/").json()["attachments"], [])
+        (told,) = self.events("ticket.detached")
+        self.assertEqual((told["actor"]["id"], told["data"]["attachment"]["name"]), (COLLEAGUE, "a.txt"))
+
     @override_settings(ATTACHMENT_BYTES=4)
     def test_too_much_is_refused(self) -> None:
         self.assertEqual(self.attach(self.opened()).status_code, 413)

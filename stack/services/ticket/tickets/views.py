@@ -220,13 +220,13 @@ def _may_be_kept(ticket: int, name: str) -> bool:
 
 class OneAttachment(APIView):
     query_class = HowSent
-    answer_class: Any = {(200, "application/octet-stream"): bytes}  # noqa: RUF012
+
+    @property
+    def answer_class(self) -> Any:
+        return None if self.request.method == "DELETE" else {(200, "application/octet-stream"): bytes}
 
     def get(self, request: Request, pk: int, attachment: int) -> HttpResponse:
-        ticket = get_object_or_404(visible(request), pk=pk)
-        kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
-        if kept is None:
-            raise Http404
+        kept = _attachment(visible(request), pk, attachment)
         asked = HowSent(data=request.query_params)
         asked.is_valid(raise_exception=True)
         # nginx sends the file, and says that nothing in it may run; whoever asks for its place directly gets 404. Only
@@ -240,6 +240,28 @@ class OneAttachment(APIView):
                 "Cache-Control": "private, no-store",
             },
         )
+
+    @transaction.atomic
+    def delete(self, request: Request, pk: int, attachment: int) -> Response:
+        """By staff, who make room, or take away what should not have been sent. Its name stays in the history."""
+        kept = _attachment(visible(request).select_for_update(), pk, attachment)
+        if not request.user.is_staff:
+            raise PermissionDenied("only staff delete a file")
+        name = kept.file.name
+        told = {"id": kept.pk, "name": kept.name}
+        kept.delete()
+        emit("ticket.detached", request.user, **facts(kept.ticket), attachment=told)
+        # only once nothing can bring its row back
+        transaction.on_commit(lambda: default_storage.delete(name), robust=True)
+        return Response(status=204)
+
+
+def _attachment(tickets: QuerySet[Ticket], pk: int, attachment: int) -> Attachment:
+    ticket = get_object_or_404(tickets, pk=pk)
+    kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
+    if kept is None:
+        raise Http404
+    return kept
 
 
 def shown_name(given: str) -> str:
