@@ -35,6 +35,8 @@ function inWords(entry: Entry, called: (person: Someone) => string): string {
       return "Deleted";
     case "attached":
       return `File ${entry.data.name}`;
+    case "detached":
+      return `File ${entry.data.name} deleted`;
     case "assigned":
       return entry.data.to ? `Assigned to ${called(entry.data.to)}` : "Assigned to nobody";
     case "edited":

@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 TIMEOUT_S = 15
 
 
-def get(url: str, token: str) -> Any:
+def get(url: str, token: str, timeout_s: float = TIMEOUT_S) -> Any:
     """Blocks. Raises Http404, PermissionDenied, AuthenticationFailed (the token ended meanwhile) or Unavailable."""
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": request_id.get() or ""}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - a setting of ours and numbers
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
         error.close()
@@ -35,7 +35,12 @@ def get(url: str, token: str) -> Any:
             raise AuthenticationFailed from None
         if error.code == 403:
             raise PermissionDenied from None
-        log.warning("%s answered %d", url, error.code)
+        log.warning("%s answered %d", _place(url), error.code)
     except (OSError, ValueError) as error:
-        log.warning("%s does not answer: %s", url, error)
+        log.warning("%s does not answer: %s", _place(url), error)
     raise Unavailable
+
+
+def _place(url: str) -> str:
+    """Without what follows `?`: what people search for is in no log."""
+    return url.partition("?")[0]

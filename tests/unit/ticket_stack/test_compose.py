@@ -40,6 +40,18 @@ def test_all_memory_limits_fit_the_default_droplet_together() -> None:
     assert int(nginx["mem_limit"].removesuffix("m")) >= in_memory + 32
 
 
+def test_answers_to_slow_visitors_fit_where_nginx_keeps_them() -> None:
+    """Without a bound an export takes a GiB: see proxy_max_temp_file_size. The rest waits in the service."""
+    of_api, of_pages = (
+        re.findall(r"^\s*proxy_max_temp_file_size (\w+);$", (STACK / "nginx" / name).read_text(), re.MULTILINE)
+        for name in ("snippets/api.conf", "nginx.conf")
+    )
+    assert (of_api, of_pages) == (["512k"], ["0"])
+    (kept,) = (int(size) for size in re.findall(r"/var/cache/nginx:size=(\d+)m", str(SERVICES["nginx"]["tmpfs"])))
+    threads = 5 * 2 * 4  # of five services, as many answers at once
+    assert kept * 1024 >= threads * 512
+
+
 def test_each_service_writes_a_log_in_the_folder_that_the_seed_names() -> None:
     folders = {
         name: next(mount for mount in body["volumes"] if mount.endswith(":/app/logs")).split(":")[0]

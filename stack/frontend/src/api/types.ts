@@ -39,7 +39,7 @@ export type Change = { from: string; to: string; from_length?: number; to_length
 export type Entry = { at: string; by: Someone } & (
   | { kind: "opened" | "deleted"; data: object }
   | { kind: "edited"; data: Record<string, Change> }
-  | { kind: "attached"; data: { name: string } }
+  | { kind: "attached" | "detached"; data: { name: string } }
   | { kind: "assigned"; data: { from: Someone | null; to: Someone | null } }
 );
 export type Flow = {

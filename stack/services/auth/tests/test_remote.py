@@ -16,6 +16,14 @@ from common.authentication import Unavailable
 BUSY_S = 4
 
 
+class Broken(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(500)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 class Busy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         time.sleep(BUSY_S)
@@ -28,8 +36,8 @@ class Busy(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def busy() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Busy)
+def busy(service: type[BaseHTTPRequestHandler] = Busy) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), service)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -52,3 +60,14 @@ class Remote(unittest.TestCase):
         with self.assertLogs("common.remote", "WARNING"), self.assertRaises(Unavailable):
             remote.get(url, "token")
         self.assertLess(time.monotonic() - began, 1)
+
+    def test_what_people_search_for_is_in_no_log(self) -> None:
+        with busy(Broken) as url:
+            self._fails_without_saying("secret", f"{url}search/", "answered 500")
+        self._fails_without_saying("secret", f"{url}search/", "does not answer")
+
+    def _fails_without_saying(self, words: str, url: str, how: str) -> None:
+        with self.assertLogs("common.remote", "WARNING") as said, self.assertRaises(Unavailable):
+            remote.get(f"{url}?text={words}", "token")
+        self.assertIn(f"{url} {how}", said.output[0])
+        self.assertNotIn(words, said.output[0])

@@ -87,7 +87,9 @@ def comment_created(event: Event) -> None:
     others = _others(event, ticket, assignee, *data["participants"])
     for person in others:
         tell(event, person, texts.commented(ticket, _called(event["actor"], person, ticket), excerpt))
-    if assignee is None and event["actor"]["id"] == ticket["owner"]["id"]:
+    # an assignee who left hears nothing of it
+    nobodys = assignee is None or not _reachable([assignee], ticket["owner"])
+    if nobodys and event["actor"]["id"] == ticket["owner"]["id"]:
         for person in _rest_of_staff(event, ticket, others):
             actor = _called(event["actor"], person, ticket)
             tell(event, person, texts.commented(ticket, actor, excerpt)._replace(kind=UNASSIGNED))

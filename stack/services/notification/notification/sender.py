@@ -54,7 +54,9 @@ def send_due() -> bool:
     """One mail; False when none is due, or none can be sent at the moment."""
     with transaction.atomic():
         due = Mail.objects.filter(state=Mail.State.WAITING, due_at__lte=timezone.now()).order_by("due_at", "pk")
-        mail = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).first()
+        free = due.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+        # Those about no ticket first: somebody waits for a link, however much is told of tickets.
+        mail = free.filter(ticket_id=None).first() or free.first()
         if mail is None:
             return False
         return _tried(mail)

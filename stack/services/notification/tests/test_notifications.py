@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from common.events import inbox
 from common.testing import ServiceTest, forged_tokens
 from django.apps import apps
+from django.db import connection
 from django.test import override_settings
 from notification import account_mails
 from notification.models import Mail, Notification
@@ -162,7 +164,7 @@ class WhoIsTold(NotificationTest):
         ):
             kind = "workflow.assigned" if "works" in text else "comment.created"
             Notification.objects.create(event_id=uuid.uuid4(), person_id=1, kind=kind, text=text)
-        import_module("notification.migrations.0003_whole").unnamed(apps, None)
+        import_module("notification.migrations.0003_whole").unnamed(apps, SimpleNamespace(connection=connection))
         told = list(Notification.objects.order_by("pk").values_list("text", flat=True))
         self.assertEqual(
             told, ["Somebody wrote about “A wrote about “B””", "Somebody now works on “C”", "Ada wrote about “D”"]

@@ -108,5 +108,17 @@ class Staff(NotificationTest):
         again["data"] = {**again["data"], "participants": [OWNER]}
         self.assertEqual(self.told(again), [2])
 
+    def test_of_one_whose_assignee_left_all_hear_too(self) -> None:
+        inbox.handle(assigned(ASSIGNEE, 1))
+        for number, now in enumerate(({"is_staff": True, "is_active": False}, {"is_staff": False, "is_active": True})):
+            later = {"at": f"2026-11-24T2{number + 1}:00:00+00:00"}
+            inbox.handle({**event("account.changed", ASSIGNEE, account={**ASSIGNEE, **now}), **later})
+            happened = commented(OWNER)
+            happened["data"] = {**happened["data"], "participants": [OWNER]}
+            self.assertEqual(self.told(happened), [3])
+        self.assertEqual(
+            set(Notification.objects.filter(person_id=3).values_list("kind", flat=True)), {"comment.unassigned"}
+        )
+
     def test_among_themselves_they_do_not_tell_all(self) -> None:
         self.assertEqual(self.told(commented(TALKER)), [1])

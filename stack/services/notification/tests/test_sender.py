@@ -75,6 +75,14 @@ class Sending(TestCase):
         self.assertIn(f"Message-ID: {mail.message_id}", taken.content.decode())
         self.assertIn("From: no-reply@tickets.example", taken.content.decode())
 
+    def test_what_somebody_waits_for_goes_before_what_is_told_of_tickets(self) -> None:
+        told = [self.waiting(ticket_id=number) for number in (1, 2)]
+        link = self.waiting()
+        self.assertTrue(sender.send_due())
+        self.assertEqual([self.state(mail) for mail in (link, *told)], ["sent", "waiting", "waiting"])
+        self.send_all()
+        self.assertEqual([self.state(mail) for mail in told], ["sent", "sent"])
+
     def test_a_refusal_is_final_and_holds_up_nobody(self) -> None:
         refused = self.waiting()
         self.server.to_recipient = "550 no such mailbox"

@@ -57,7 +57,7 @@ class Search(ListTest):
         self.remote.return_value = {"tickets": [ticket, other, 999]}
         self.assertEqual(self.found(search="toner & co"), {ticket, other})
         self.assertEqual(self.found(OWNER, staff=False, search="toner & co"), {ticket})
-        url, token = self.remote.call_args.args
+        url, token, _ = self.remote.call_args.args
         self.assertTrue(url.endswith("/api/messaging/search/?text=toner+%26+co"), url)
         self.assertTrue(token, "in the name of who asks")
         self.api(COLLEAGUE, staff=True).delete(f"/api/tickets/{ticket}/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import psycopg
@@ -31,6 +32,8 @@ ANALYZE tickets_ticket;
 
 @unittest.skipIf(PROGRAMS is None, "no PostgreSQL here")
 class OnPostgres(unittest.TestCase):
+    more: ClassVar[dict[str, str]] = {}
+
     @classmethod
     def setUpClass(cls) -> None:
         assert PROGRAMS is not None
@@ -42,7 +45,7 @@ class OnPostgres(unittest.TestCase):
         cls.url = f"postgresql://{ROLE}@127.0.0.1:{cls.postgres.port}/ticket_db"
         keys = Keys()
         cls.addClassCleanup(keys.stop)
-        cls.service = Served(FOLDER, cls.url, keys)
+        cls.service = Served(FOLDER, cls.url, keys, **cls.more)
         cls.addClassCleanup(cls.service.stop)
 
     def get(self, query: str) -> Any:
@@ -109,6 +112,14 @@ class Creates(OnPostgres):
         self.assertEqual(sum("Idempotent-Replayed" in headers for _, _, headers in answers), 7)
         self.assertEqual(self.get("search=Once")["count"], 1)
 
+    def test_a_ticket_that_the_release_before_deletes_goes_and_is_not_answered(self) -> None:
+        """After a rollback: it deletes the row, and knows nothing of keys."""
+        key = {"Idempotency_Key": "gone"}
+        _, made, _ = self.service.ask("/api/tickets/", token(OWNER), {"title": "Gone"}, **key)
+        with psycopg.connect(self.url) as connection:
+            connection.execute("DELETE FROM tickets_ticket WHERE id = %s", (made["id"],))
+        self.assertEqual(self.service.ask("/api/tickets/", token(OWNER), {"title": "Gone"}, **key)[0], 404)
+
 
 class Statements(OnPostgres):
     """A lock that nobody gives back stands for whatever takes too long."""
@@ -127,3 +138,30 @@ class Statements(OnPostgres):
         with psycopg.connect(self.url) as connection:
             (limit,) = connection.execute("SHOW statement_timeout").fetchone() or ("",)
         self.assertEqual(limit, "0", "the role has no limit of its own")
+
+
+class Comments(OnPostgres):
+    """messaging-service, all of whose threads wait for us, takes requests and answers none."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        silent = socket.create_server(("127.0.0.1", 0), backlog=64)
+        cls.addClassCleanup(silent.close)
+        cls.more = {"DJANGO_MESSAGING_SERVICE_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        super().setUpClass()
+
+    def test_searches_do_not_hold_up_what_messaging_waits_for(self) -> None:
+        def found(_: int) -> Any:
+            return self.get("search=toner")["count"]
+
+        status, made, _ = self.service.ask("/api/tickets/", token(OWNER), {"title": "Toner"})
+        self.assertEqual(status, 201)
+        began = time.monotonic()
+        with ThreadPoolExecutor(32) as pool:
+            searches = pool.map(found, range(32))
+            for _ in range(5):
+                self.assertEqual(self.service.ask(f"/api/tickets/{made['id']}/", token(OWNER))[0], 200)
+            answered = time.monotonic() - began
+            self.assertEqual(set(searches), {1}, "without comments the rest is found")
+        self.assertLess(answered, 5)
+        self.assertLess(time.monotonic() - began, 10)

@@ -116,6 +116,25 @@ class Files(TicketTest):
         self.assertEqual(shown_name("../x/\u202egnp.\x00exe"), "gnp.exe")
         self.assertEqual(shown_name(".."), "file")
 
+    def test_staff_delete_one_and_it_is_told(self) -> None:
+        ticket = self.opened()
+        path = f"/api/tickets/{ticket}/attachments/{self.attach(ticket).json()['id']}/"
+        staff = self.api(COLLEAGUE, staff=True)
+        refused = [client.delete(path).status_code for client in (self.api(OWNER), self.api(STRANGER), self.api())]
+        self.assertEqual(refused, [403, 404, 401])
+        another = self.opened()
+        self.assertEqual(staff.delete(path.replace(f"/{ticket}/", f"/{another}/", 1)).status_code, 404)
+        kept = Path(self.media) / Attachment.objects.get().file.name
+        with mock.patch("tickets.views.emit", side_effect=OSError), self.assertRaises(OSError):
+            staff.delete(path)
+        with self.captureOnCommitCallbacks(execute=True):
+            self.assertEqual(staff.delete(path).status_code, 204)
+            self.assertTrue(kept.exists(), "until nothing can bring its row back")
+        self.assertEqual((kept.exists(), staff.delete(path).status_code), (False, 404))
+        self.assertEqual(self.api(OWNER).get(f"/api/tickets/{ticket}/").json()["attachments"], [])
+        (told,) = self.events("ticket.detached")
+        self.assertEqual((told["actor"]["id"], told["data"]["attachment"]["name"]), (COLLEAGUE, "a.txt"))
+
     @override_settings(ATTACHMENT_BYTES=4)
     def test_too_much_is_refused(self) -> None:
         self.assertEqual(self.attach(self.opened()).status_code, 413)
@@ -196,6 +215,23 @@ class Records(TicketTest):
         self.assertEqual(self.api(OWNER).delete(path).status_code, 403)
         self.assertEqual(self.api(OWNER).get(path).json()["title"], "Printer")
         self.assertEqual(self.api(COLLEAGUE, staff=True).patch(path, change, format="json").status_code, 200)
+
+    def test_nobody_undoes_what_another_did_meanwhile(self) -> None:
+        path = f"/api/tickets/{self.opened()}/"
+        read = self.api(OWNER).get(path).json()
+        change = {"title": "Scanner", "updated_at": read["updated_at"]}
+        self.assertEqual(self.api(COLLEAGUE, staff=True).patch(path, change, format="json").status_code, 200)
+        late = self.api(OWNER).patch(path, {**change, "title": "Fax"}, format="json")
+        self.assertEqual((late.status_code, "changed meanwhile" in late.json()["detail"]), (409, True))
+        now = self.api(OWNER).get(path).json()
+        self.assertEqual((now["title"], len(self.events("ticket.updated"))), ("Scanner", 1))
+        for more in ({"updated_at": now["updated_at"]}, {}):
+            self.assertEqual(self.api(OWNER).patch(path, {"title": "Fax", **more}, format="json").status_code, 200)
+        for moment in (None, "then", 7):
+            answer = self.api(OWNER).patch(path, {"title": "Fax", "updated_at": moment}, format="json")
+            self.assertEqual(answer.status_code, 400)
+        created = self.api(OWNER).post("/api/tickets/", {"title": "x", "updated_at": "2001-01-01"}, format="json")
+        self.assertEqual(created.status_code, 201)
 
     def test_what_was_edited_is_told_with_what_it_was(self) -> None:
         ticket = self.opened(priority="low", description="x")

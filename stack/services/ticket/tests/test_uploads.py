@@ -41,6 +41,21 @@ class Bounds(TicketTest):
         answer = self.attach(self.ticket)
         self.assertEqual((answer.status_code, "no room" in answer.json()["detail"]), (507, True))
 
+    def test_of_all_there_is_none_at_first(self) -> None:
+        Attachment.objects.create(ticket_id=self.ticket, name="a", file="a", size=10**12, uploaded_by=STRANGER)
+        self.assertEqual(self.send(), 201)
+
+    @override_settings(UPLOADS_TOTAL_MB=1, UPLOADS_PER_PERSON_MB=1)
+    def test_staff_make_room(self) -> None:
+        staff = self.api(COLLEAGUE, staff=True)
+        sent = self.attach(self.ticket, content=b"x" * MIB).json()["id"]
+        self.assertEqual(self.send(), 413)
+        self.assertEqual(staff.delete(f"/api/tickets/{self.ticket}/attachments/{sent}/").status_code, 204)
+        self.assertEqual((self.send(b"x" * (MIB - 5)), self.send(b"x" * 6)), (201, 413))
+        staff.delete(f"/api/tickets/{self.ticket}/")
+        self.ticket = self.opened()
+        self.assertEqual(self.send(b"x" * MIB), 201)
+
     def test_and_the_disk_is_left_some_room(self) -> None:
         full = shutil.disk_usage("/")._replace(free=512 * MIB + 4)
         with mock.patch("tickets.uploads.shutil.disk_usage", return_value=full):

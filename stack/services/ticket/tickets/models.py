@@ -101,7 +101,8 @@ class Once(models.Model):
     person_id = models.BigIntegerField()
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
-    ticket = models.ForeignKey(Ticket, on_delete=models.CASCADE, null=True, related_name="+")
+    # No key of the database: the release before, after a rollback, deletes tickets and knows nothing of this table.
+    ticket_id = models.BigIntegerField(null=True)
     answer = models.TextField(default="")
     at = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -19,7 +19,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tickets.models import Once
+from tickets.models import Once, Ticket
 
 HEADER = "Idempotency-Key"
 KEEP = timedelta(days=1)
@@ -47,7 +47,7 @@ def once(request: Request, create: Callable[[], Response]) -> Response:
             return _again(kept, fingerprint)
         answer = create()
         kept.ticket_id, kept.answer = answer.data["id"], JSONRenderer().render(answer.data).decode()
-        kept.save(update_fields=["ticket", "answer"])
+        kept.save(update_fields=["ticket_id", "answer"])
         _prune()
     return answer
 
@@ -63,7 +63,7 @@ def _key_of(request: Request) -> str | None:
 
 
 def _again(kept: Once, fingerprint: str) -> Response:
-    if kept.ticket is None or kept.ticket.deleted_at is not None:
+    if not Ticket.objects.filter(pk=kept.ticket_id, deleted_at=None).exists():
         raise Http404  # nothing of a deleted ticket stays readable
     if kept.fingerprint != fingerprint:
         raise KeyReused(f"this was sent before, with other words: it is ticket {kept.ticket_id}")

@@ -26,7 +26,8 @@ EVENT_HANDLERS = {
 ATTACHMENT_BYTES = 8 * 1024 * 1024
 ATTACHMENTS_PER_TICKET = 20
 UPLOADS_PER_PERSON_MB = int(env.optional("UPLOADS_PER_PERSON_MB", "500"))
-UPLOADS_TOTAL_MB = int(env.optional("UPLOADS_TOTAL_MB", "4000"))
+# 0 for no bound but the disk's.
+UPLOADS_TOTAL_MB = int(env.optional("UPLOADS_TOTAL_MB", "0"))
 # Of the disk that files share with the databases.
 UPLOADS_LEAVE_FREE_MB = 512
 # nginx reads the files, as another user.

@@ -34,6 +34,7 @@ from tickets.once import once
 from tickets.search import searched
 from tickets.serializers import (
     AttachmentSerializer,
+    ChangedTicketSerializer,
     Filters,
     HowSent,
     ListedTicketSerializer,
@@ -125,9 +126,18 @@ class Tickets(ListCreateAPIView[Ticket]):
         emit("ticket.created", person, **facts(ticket))
 
 
+class Changed(APIException):
+    status_code = 409
+    default_detail = "the ticket was changed meanwhile: look at what it says now, and change that"
+    default_code = "changed"
+
+
 class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
-    serializer_class = TicketSerializer
     http_method_names = ("get", "patch", "delete", "head", "options")
+
+    @property
+    def serializer_class(self) -> type[TicketSerializer]:
+        return ChangedTicketSerializer if self.request.method == "PATCH" else TicketSerializer
 
     def get_queryset(self) -> QuerySet[Ticket]:
         found = visible(self.request)
@@ -146,6 +156,8 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
         ticket = serializer.instance
         assert ticket is not None
         refuse_closed(self.request, ticket)
+        if ticket.updated_at > serializer.validated_data.pop("updated_at", ticket.updated_at):
+            raise Changed
         before = {name: getattr(ticket, name) for name in EDITABLE}
         ticket = serializer.save()
         changes = {
@@ -220,13 +232,13 @@ def _may_be_kept(ticket: int, name: str) -> bool:
 
 class OneAttachment(APIView):
     query_class = HowSent
-    answer_class: Any = {(200, "application/octet-stream"): bytes}  # noqa: RUF012
+
+    @property
+    def answer_class(self) -> Any:
+        return None if self.request.method == "DELETE" else {(200, "application/octet-stream"): bytes}
 
     def get(self, request: Request, pk: int, attachment: int) -> HttpResponse:
-        ticket = get_object_or_404(visible(request), pk=pk)
-        kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
-        if kept is None:
-            raise Http404
+        kept = _attachment(visible(request), pk, attachment)
         asked = HowSent(data=request.query_params)
         asked.is_valid(raise_exception=True)
         # nginx sends the file, and says that nothing in it may run; whoever asks for its place directly gets 404. Only
@@ -240,6 +252,28 @@ class OneAttachment(APIView):
                 "Cache-Control": "private, no-store",
             },
         )
+
+    @transaction.atomic
+    def delete(self, request: Request, pk: int, attachment: int) -> Response:
+        """By staff, who make room, or take away what should not have been sent. Its name stays in the history."""
+        kept = _attachment(visible(request).select_for_update(), pk, attachment)
+        if not request.user.is_staff:
+            raise PermissionDenied("only staff delete a file")
+        name = kept.file.name
+        told = {"id": kept.pk, "name": kept.name}
+        kept.delete()
+        emit("ticket.detached", request.user, **facts(kept.ticket), attachment=told)
+        # only once nothing can bring its row back
+        transaction.on_commit(lambda: default_storage.delete(name), robust=True)
+        return Response(status=204)
+
+
+def _attachment(tickets: QuerySet[Ticket], pk: int, attachment: int) -> Attachment:
+    ticket = get_object_or_404(tickets, pk=pk)
+    kept = next((one for one in ticket.attachments.all() if one.pk == attachment), None)
+    if kept is None:
+        raise Http404
+    return kept
 
 
 def shown_name(given: str) -> str:

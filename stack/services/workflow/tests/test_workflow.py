@@ -205,6 +205,14 @@ class History(FlowTest):
             [one["data"] for one in entries[3:]], [{"from": None, "to": colleague}, {"from": colleague, "to": None}]
         )
 
+    def test_a_file_that_staff_deleted_does_too(self) -> None:
+        self.started()
+        told = event("ticket.detached")
+        told["data"] |= {"attachment": {"id": 1, "name": "a.txt"}}
+        inbox.handle(told)
+        newest = self.api(OWNER).get(PATH).json()["entries"][-1]
+        self.assertEqual((newest["kind"], newest["data"]), ("detached", {"name": "a.txt"}))
+
     def test_the_newest_are_shown_and_no_more_are_read(self) -> None:
         self.started()
         flow = Flow.objects.get()

@@ -26,6 +26,10 @@ def ticket_attached(event: dict[str, Any]) -> None:
     _note(event, "attached", {"name": event["data"]["attachment"]["name"]})
 
 
+def ticket_detached(event: dict[str, Any]) -> None:
+    _note(event, "detached", {"name": event["data"]["attachment"]["name"]})
+
+
 def ticket_deleted(event: dict[str, Any]) -> None:
     flows.ended(event["data"]["ticket"], _at(event))
     _note(event, "deleted", {})

@@ -99,7 +99,8 @@ class Move(models.Model):
 
 
 class Entry(models.Model):
-    """What else happened to a ticket: opened, edited, attached, assigned, deleted. As a move, it is never changed."""
+    """What else happened to a ticket: opened, edited, attached, detached, assigned, deleted. As a move, it is never
+    changed."""
 
     ticket = models.BigIntegerField()
     at = models.DateTimeField()

@@ -15,6 +15,7 @@ EVENT_HANDLERS = {
     "account.renamed": "workflow.handlers.account_renamed",
     "ticket.created": "workflow.handlers.ticket_created",
     "ticket.attached": "workflow.handlers.ticket_attached",
+    "ticket.detached": "workflow.handlers.ticket_detached",
     "ticket.updated": "workflow.handlers.ticket_updated",
     "ticket.deleted": "workflow.handlers.ticket_deleted",
 }

@@ -9,7 +9,19 @@ from django.db import migrations, models
 SAYS = (("comment.created", " wrote about “"), ("workflow.assigned", " now works on “"))
 
 
+# At once: a statement for each would hold visitors for a minute, where 60,000 were told.
+AT_ONCE = """
+UPDATE notification_notification SET text = left('Somebody' || substr(text, strpos(text, %(words)s)), 500)
+WHERE kind = %(kind)s AND strpos(split_part(text, %(words)s, 1), '@') > 0 AND strpos(text, %(words)s) > 0
+"""
+
+
 def unnamed(apps: Any, schema_editor: Any) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        with schema_editor.connection.cursor() as cursor:
+            for kind, words in SAYS:
+                cursor.execute(AT_ONCE, {"kind": kind, "words": words})
+        return
     told = apps.get_model("notification", "Notification").objects
     for kind, words in SAYS:
         for one in told.filter(kind=kind, text__contains=words).iterator(chunk_size=1000):

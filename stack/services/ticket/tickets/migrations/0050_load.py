@@ -3,7 +3,6 @@ and whose files are whose.
 
 pg_trgm is a trusted extension: the service's role may create it, as its database is its own."""
 
-import django.db.models.deletion
 from django.db import migrations, models
 from django.db.migrations.operations.base import Operation
 
@@ -55,15 +54,7 @@ class Migration(migrations.Migration):
                 ("fingerprint", models.CharField(max_length=64)),
                 ("answer", models.TextField(default="")),
                 ("at", models.DateTimeField(auto_now_add=True, db_index=True)),
-                (
-                    "ticket",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="tickets.ticket",
-                    ),
-                ),
+                ("ticket_id", models.BigIntegerField(null=True)),
             ],
         ),
         migrations.AddConstraint(
