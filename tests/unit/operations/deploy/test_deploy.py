@@ -198,3 +198,13 @@ def test_a_redeploy_by_hand_in_between_is_no_trouble(bench: Bench) -> None:
     bench.deploy()
     redeploy(bench.world.env())
     assert bench.deploy().way == "complete"
+
+
+def test_names_that_the_settings_do_not_give_do_not_differ(bench: Bench) -> None:
+    world = bench.world
+    given = world.settings
+    world.settings = given.model_copy(update={"names": ("example.com", "api.example.com")})
+    bench.deploy()
+    bench.deploy()
+    world.settings = given
+    assert not [one for one in foresee(world.env(), bench.sources).changes.settings if one.startswith("names")]
