@@ -114,7 +114,7 @@ def _create(env: Environment, image: Image) -> creating.Created:
 
 
 def _names_differ(env: Environment, deployment: find.Deployment) -> bool:
-    if deployment.live is None:
+    if deployment.live is None or "names" not in env.settings.model_fields_set:
         return False
     with closing(remote.connect(env, deployment.live)) as host:
         known = remote.agent(host, answers.INFO).deployment

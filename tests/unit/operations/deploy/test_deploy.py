@@ -143,6 +143,32 @@ def test_names_that_changed_follow_a_replacement(bench: Bench) -> None:
     assert bench.deploy().way == "redeploy"
     found = {record.name for record in world.cloud.records("example.com") if record.type == "A"}
     assert {"@", "api"} <= found
+    assert "www" not in found, "it was taken away"
+
+
+@pytest.mark.parametrize("at", ["create droplet", "delete record", "deployment put"])
+def test_a_name_that_was_taken_away_goes_after_a_kill_too(bench: Bench, at: str) -> None:
+    world = bench.world
+    bench.deploy()
+    bench.sources.agent = "2"
+    world.settings = world.settings.model_copy(update={"names": ("example.com", "api.example.com")})
+    world.effects.trips = lambda name: Killed() if at in name else None
+    with pytest.raises(Killed):
+        bench.deploy()
+    world.effects.trips = lambda _: None
+    bench.deploy()
+    assert {record.name for record in world.cloud.records("example.com") if record.type == "A"} == {"@", "api"}
+    assert world.live().deployment.names == ("example.com", "api.example.com")
+
+
+def test_a_redeploy_leaves_the_names_to_create(bench: Bench) -> None:
+    world = bench.world
+    bench.deploy()
+    world.settings = world.settings.model_copy(update={"names": ("example.com", "api.example.com")})
+    redeploy(world.env())
+    assert world.live().deployment.names == ("example.com", "www.example.com")
+    assert bench.deploy().way == "complete"
+    assert {record.name for record in world.cloud.records("example.com") if record.type == "A"} == {"@", "api"}
 
 
 def test_firewall_and_size_stay_as_they_were_given(bench: Bench) -> None:
