@@ -133,3 +133,13 @@ def test_names_that_nobody_gives_are_those_of_the_droplet(tmp_path: Path) -> Non
     world.settings = Settings.model_validate({**bare, "names": [], "recovery_key": world.settings.recovery_key})
     create.create(world.env())
     assert a_records(world, "example.com") == {"@": created.address}, "taken away by who says so"
+
+
+def test_destroy_takes_the_record_of_a_name_that_only_the_droplet_knows(tmp_path: Path) -> None:
+    """The address may be somebody else's the next day."""
+    world = World(tmp_path, names=["shop.other.example"])
+    world.cloud.create_domain("other.example")
+    create.create(world.env())
+    world.settings = world.settings.model_copy(update={"names": ("example.com",)})
+    destroy(world.env(), volume=True, backups=True)
+    assert a_records(world, "other.example") == {}
