@@ -95,8 +95,10 @@ def test_used_up_by_somebody_else_meanwhile_nothing_stops(
 def test_a_restore_is_not_begun(deployment: Deployment, limit: RateLimit) -> None:
     deployment.store.objects["example_com/manifest_20261124_020000.json"] = MANIFEST
     leave(limit, NEEDED)
+    deployment.effects.calls.clear()
     with pytest.raises(CloudError, match="a restore is not begun"):
         restore(deployment.env(), "latest")
+    assert not [call for call in deployment.effects.calls if "backup" in call], "hours, for nothing"
     deployment.check_serves()
 
 
