@@ -84,8 +84,9 @@ def prepare_candidate(work: Replacement) -> None:
 def await_quiet(work: Replacement) -> None:
     """While an event of the provider's is pending, what is asked of a droplet is refused, for minutes: nobody is to
     wait for that, nor for requests that the token may not make."""
-    work.env.cloud.wait_until_quiet([work.old_droplet().id, work.new_droplet().id], work.volume.id)
-    allowance.check(work.env.cloud, "a replacement")
+    old = work.old_droplet()
+    work.env.cloud.wait_until_quiet([old.id, work.new_droplet().id], work.volume.id)
+    allowance.check_unless_down(work.env, old, work.address, "a replacement")
 
 
 def stop_live(work: Replacement) -> None:

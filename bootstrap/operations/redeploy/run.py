@@ -138,7 +138,7 @@ def _replace(work: Replacement, image_id: int | None) -> Replaced:
     work.resumed = began_at is not State.IDLE
     if not work.resumed:
         # asked again before anything stops; until then nothing has been made in vain
-        allowance.check(env.cloud, "a replacement")
+        allowance.check_unless_down(env, work.old_droplet(), work.address, "a replacement")
     _settle_what_was_begun(work, image_id)
     prober = env.web.prober(f"https://{env.settings.domain}{_probed(work)}", address=work.address)
     prober.start()

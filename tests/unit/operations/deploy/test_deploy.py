@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.adapters.checkout import GitCheckout
-from bootstrap.errors import CredentialsError, UsageError
+from bootstrap.deployment import allowance
+from bootstrap.errors import CloudError, CredentialsError, UsageError
 from bootstrap.images.bake import Workshop
 from bootstrap.operations.deploy import run
 from bootstrap.operations.deploy.foresee import foresee
@@ -234,3 +235,36 @@ def test_names_that_the_settings_do_not_give_do_not_differ(bench: Bench) -> None
     bench.deploy()
     world.settings = given
     assert not [one for one in foresee(world.env(), bench.sources).changes.settings if one.startswith("names")]
+
+
+def test_a_token_of_few_requests_keeps_it_from_replacements_only(bench: Bench) -> None:
+    """Nobody waits for a value that changes, nor for one that goes on."""
+    world = bench.world
+    bench.deploy()
+    world.cloud.requests_left = 200
+    assert bench.deploy().way == "complete"
+    bench.sources.agent = "2"
+    before = len(world.cloud.images())
+    with pytest.raises(CloudError, match="a replacement is not begun"):
+        bench.deploy()
+    assert len(world.cloud.images()) == before, "refused before minutes go into an image"
+    world.cloud.requests_left = 5000
+    world.effects.trips = lambda name: Killed() if "takeover" in name else None
+    with pytest.raises(Killed):
+        bench.deploy()
+    world.effects.trips = lambda _: None
+    world.cloud.requests_left = 200
+    assert bench.deploy().replaced is not None, "visitors wait for its end"
+
+
+def test_a_site_that_is_down_is_replaced_with_a_token_of_few_requests(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowance, "LOOK_S", 0)
+    world = bench.world
+    bench.deploy()
+    bench.sources.agent = "2"
+    world.cloud.requests_left = 200
+    world.live().up = False
+    assert bench.deploy().replaced is not None
+    assert [text for text in world.progress.texts if text.startswith("warning") and "begun all the same" in text]
