@@ -53,6 +53,7 @@ def _few(cloud: Cloud, what: str) -> CloudError | None:
     return CloudError(
         f"the token may make {left.requests} more requests of the API, and {what} is not begun with less than "
         f"{NEEDED}: each comes back an hour after it was made, the next one at {left.more_at:%H:%M:%S} UTC",
-        "run the same command again then, at the latest in an hour; or with another token, which has its own 5000",
+        f"run the same command again within the hour, not before {left.more_at:%H:%M} UTC, when the first comes back; "
+        "or with another token, which has its own 5000",
         retryable=True,
     )
