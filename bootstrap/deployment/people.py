@@ -111,17 +111,20 @@ def is_of_others(env: Environment, key: SSHKey) -> bool:
 
 def forget_all(env: Environment) -> list[str]:
     """Nobody may log in any more, as nothing is left to log in to. Whose keys were taken out of the account. A key goes
-    before its tag, by which a run after a kill finds it."""
-    tags = env.cloud.tags(find.tag(env.settings, f"{find.ACCESS}:"))
-    gone = []
+    before its tag, by which a run after a kill finds it; the tags of keys that the token may not delete go all the
+    same, as they would let their holders in to what is made next, so these are told by their fingerprints."""
+    begin = find.tag(env.settings, f"{find.ACCESS}:")
+    tags = env.cloud.tags(begin)
+    left, gone = {tag.removeprefix(begin).replace("-", ":") for tag in tags}, []
     try:
         for key in kept(env, env.cloud.ssh_keys()) if tags else []:
             if not is_of_others(env, key):
                 env.cloud.delete_ssh_key(key.id)
                 gone.append(key.name.removeprefix(NAMED))
+            left.discard(key.fingerprint)
     except CredentialsError as error:
         what = f"people's public keys, {NAMED}… of the account's SSH keys, stay there"
-        env.progress.warn(f"{what}: {error.message}")
+        env.progress.warn(f"{what}: {error.message}; their fingerprints: {', '.join(sorted(left))}")
     for tag in tags:
         env.cloud.delete_tag(tag)
     return gone

@@ -17,8 +17,11 @@ _RECORDS = ("domain:create", "domain:update", "domain:delete")
 _DESTROY = (*_CHANGE, "reserved_ip:delete", "domain:update", "firewall:delete")
 
 CREATE, REDEPLOY, DESTROY, DESTROY_VOLUME = "create", "redeploy, rollback", "destroy", "destroy --volume"
-# and the images that are left, which are told
-_UNWATCH = [*(f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "delete")), "image:read"]
+# with the keys of people, and the images that are left, which are told
+_UNWATCH = [
+    *(f"{what}:{verb}" for what in ("uptime", "monitoring", "ssh_key") for verb in ("read", "delete")),
+    "image:read",
+]
 DESTROY_ZONES = "destroy --zones"
 ROLLBACK_DATA, RESIZE = "rollback --with-data", "redeploy --size, redeploy --dry-run"
 DRILL, GROW, ACCESS = "drill", "volume grow", "access"
@@ -60,7 +63,7 @@ COMMANDS: Mapping[str, Sequence[str]] = {
     DESTROY_ZONES: (*(scope for scope in _DESTROY if scope != "domain:update"), "domain:delete"),
 }
 # done without, and told, where the token has no right to it: the uptime check, the alert policies, and the deletion of
-# a base that no bake starts from any more
+# people's keys and of a base that no bake starts from any more
 EXTRAS: Mapping[str, Sequence[str]] = {
     BUILD: ["image:delete"],
     CREATE: [f"{what}:{verb}" for what in ("uptime", "monitoring") for verb in ("read", "create")] + ["uptime:update"],

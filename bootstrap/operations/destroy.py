@@ -6,7 +6,7 @@ it and `find` recognises a half-destroyed deployment by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
@@ -19,6 +19,8 @@ from bootstrap.operations import left
 from bootstrap.operations.left import Left
 from bootstrap.ports.cloud import Droplet, ReservedIP
 from bootstrap_agent.contract import answers, history
+
+INFO_S = 30
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ def _parts(deployment: find.Deployment) -> list[str]:
 
 def _destroy(env: Environment, deployment: find.Deployment, volume: bool, backups: bool, zones: bool) -> Destroyed:
     stacks = left.stacks_of(env, deployment)
+    names = _names(env, deployment)
     watch.drop(env)
     if deployment.reserved_ip:
         with env.progress.step(f"records and reserved ip {deployment.reserved_ip.ip}"):
-            _delete_address(env, deployment.reserved_ip)
+            _delete_address(env, deployment.reserved_ip, names)
     if zones:
         _delete_zones(env)
     for droplet in deployment.droplets:
@@ -188,25 +191,37 @@ def _stop_cleanly(env: Environment, droplet: Droplet) -> None:
         env.progress.note(f"the stack could not be stopped first: {error.message}")
 
 
-def _delete_address(env: Environment, address: ReservedIP) -> None:
+def _names(env: Environment, deployment: find.Deployment) -> tuple[str, ...]:
+    """With those that only the droplet knows, as they were taken away since, or are given on another computer."""
+    own, serving = env.settings.names, deployment.live or deployment.candidate
+    if serving is None or serving.status != "active" or deployment.reserved_ip is None:
+        return own
+    try:
+        with closing(remote.connect(env, serving)) as host:
+            known = remote.agent(host, answers.INFO, timeout_s=INFO_S).deployment
+    except BootstrapError as error:
+        env.progress.note(f"the droplet could not be asked for its names: {error.message}")
+        return own
+    return tuple(dict.fromkeys((*own, *(known.names if known else ()))))
+
+
+def _delete_address(env: Environment, address: ReservedIP, names: Sequence[str]) -> None:
     """Last goes what a second run finds the address by: the droplet that holds it, else the apex record."""
     if address.droplet_id is not None:
-        _delete_records(env, address.ip)
+        _delete_records(env, address.ip, names)
         env.cloud.delete_reserved_ip(address.ip)
     else:
         env.cloud.delete_reserved_ip(address.ip)
-        _delete_records(env, address.ip)
+        _delete_records(env, address.ip, names)
 
 
-def _delete_records(env: Environment, address: str) -> None:
+def _delete_records(env: Environment, address: str, names: Sequence[str]) -> None:
     """Those that lead to the address, which somebody else may get next; all others are the operator's own."""
     if env.settings.dns_elsewhere:
-        env.progress.note(
-            f"delete the records of {', '.join(env.settings.names)} where they are kept: {address} is gone"
-        )
+        env.progress.note(f"delete the records of {', '.join(names)} where they are kept: {address} is gone")
         return
     known = env.cloud.domains()
-    places = (place_of(name, known) for name in env.settings.names)
+    places = (place_of(name, known) for name in names)
     for zone in sorted({place.zone for place in places if place}):
         for record in env.cloud.records(zone):
             if (record.type, record.data) == ("A", address):

@@ -71,7 +71,8 @@ def create(env: Environment, lives: timedelta, now: datetime) -> Preview:
     if way.of(env, deployment, image.id) == way.REDEPLOY:
         redeploying.redeploy(env, image_id=image.id)
     else:
-        creating.create(way.with_image(env, image.id))
+        # inside its lock: a prune that had its turn before took the time along
+        creating.create(way.with_image(env, image.id), on_plan=lambda _: _set_again(env, until))
     return _preview(env, until, now)
 
 
@@ -152,6 +153,12 @@ def _set(env: Environment, until: datetime) -> None:
     fresh = find.tag(env.settings, f"{find.UNTIL}:{until:{_TIME}}")
     env.cloud.create_tag(fresh)
     find.forget_until(env, but=fresh)
+
+
+def _set_again(env: Environment, until: datetime) -> None:
+    """Unless there is one: somebody may have prolonged it since."""
+    if _until(env) is None:
+        _set(env, until)
 
 
 def _until(env: Environment) -> datetime | None:

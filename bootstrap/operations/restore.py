@@ -72,6 +72,8 @@ def restore(
             # what is made from here on, the safety backup first of all, is not what was meant
             order = msgspec.structs.replace(order_of(locked, chosen, to, only), newest=stored_backups(locked)[0].id)
             if safely:
+                # it takes hours, and would be for nothing
+                allowance.check(locked.cloud, "a restore")
                 back_up_first(locked, host, "to restore all the same: --no-safety-backup")
             allowance.check(locked.cloud, "a restore")
             restored = _replace_data(locked, host, wanted, order)

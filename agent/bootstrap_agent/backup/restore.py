@@ -91,7 +91,11 @@ def _require_held(only: str | None, chosen: Chosen, x: XBootstrap) -> None:
         return
     in_cluster = found.cluster is not None and x.databases is not None and only in x.databases.names
     if not (in_cluster or only in found.databases or only in found.dumped):
-        raise BackupError(f"the backup holds no {only}", "bootstrap backup list")
+        raise _lacks(only)
+
+
+def _lacks(name: str) -> BackupError:
+    return BackupError(f"the backup holds no {name}", "bootstrap backup list")
 
 
 class _Restore:
@@ -189,6 +193,9 @@ class _Restore:
         assert self._x.databases is not None
         recovery.fetch(part, self._chosen.goal)
         with recovery.server(part, self._chosen.goal) as server:
+            if not server.names([name]):
+                # which databases a base backup holds shows when it is open
+                raise _lacks(name)
             counts = self._counted(part, server, [name])
             self._stop(but=[self._x.databases.service])
             stack.start(self._compose, [self._x.databases.service])

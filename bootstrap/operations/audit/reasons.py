@@ -27,6 +27,16 @@ TOOLS = (lynis.TOOL, ssh.TOOL, tls.TOOL, docker.TOOL)
 FAILURE = "-fail"
 
 
+class _AsWritten(yaml.SafeLoader):
+    """`3.20` is a check of that name, and no number, which would be 3.2: another one."""
+
+
+_AsWritten.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in rules if tag.endswith((":null", ":merge"))]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 @dataclass(frozen=True)
 class Reason:
     tool: str
@@ -55,7 +65,7 @@ def load(own: Path | None = None) -> list[Reason]:
 
 def _read(file: Path) -> list[Reason]:
     try:
-        table = yaml.safe_load(file.read_text()) or {}
+        table = yaml.load(file.read_text(), _AsWritten) or {}  # noqa: S506 - a SafeLoader
         if not isinstance(table, dict):
             raise ValueError("it is no mapping")
         rehearsal = table.pop(REHEARSAL, None) or {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bootstrap.deployment import find, zones
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import ConflictError, NotFoundError
+from bootstrap_agent.contract.deployment import Deployment as Described
 
 RECORD_TTL_S = 300
 
@@ -26,6 +28,20 @@ def ensure(env: Environment, address: str) -> None:
             known = [*known, env.settings.domain]
         for zone, relative in _places(env.settings.names, known).items():
             _put(env, zone, relative, address)
+
+
+def carried(env: Environment, known: Described | None) -> Environment:
+    """With the names that the running droplet knows, where the settings give none: on a computer without
+    bootstrap.yaml, nobody has taken any away."""
+    if known is None or "names" in env.settings.model_fields_set or known.names == env.settings.names:
+        return env
+    env.progress.note(f"names stay as the droplet knows them, as the settings give none: {', '.join(known.names)}")
+    return replace(env, settings=env.settings.model_copy(update={"names": known.names}))
+
+
+def taken_away(env: Environment, known: Described | None) -> list[str]:
+    """Of the names that the running droplet knows."""
+    return [name for name in known.names if name not in env.settings.names] if known else []
 
 
 def forget(env: Environment, names: Sequence[str], address: str) -> None:

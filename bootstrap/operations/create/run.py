@@ -34,6 +34,7 @@ from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
 from bootstrap.userdata import render
 from bootstrap_agent.contract import answers, form
+from bootstrap_agent.contract.deployment import Deployment as Described
 
 HEALTH_S = 120
 
@@ -83,11 +84,13 @@ def _create(env: Environment, planned: plan.Plan) -> Created:
     placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), to_whom)
     volume = planned.deployment.volume or _new_volume(env, planned.deployment)
     droplet, host = _ensure_droplet(env, placement, planned, volume)
+    now = remote.agent(host, answers.INFO).deployment if planned.deployment.live else None
+    env = records.carried(env, now)
     address = _ensure_reserved_ip(env, droplet, planned.deployment)
     records.ensure(env, address.ip)
     _mount(env, volume, droplet, host)
-    if planned.deployment.live:
-        _describe(env, host, to_whom, address.ip)
+    if now is not None:
+        _describe(env, host, now, to_whom, address.ip)
     _deliver_secrets(env, planned, host)
     _restore_if_due(env, droplet, host, planned)
     _start(env, host)
@@ -247,14 +250,13 @@ def _mount(env: Environment, volume: Volume, droplet: Droplet, host: Host) -> No
         remote.agent(host, answers.VOLUME_MOUNT, timeout_s=300)
 
 
-def _describe(env: Environment, host: Host, to_whom: str | None, address: str) -> None:
+def _describe(env: Environment, host: Host, now: Described, to_whom: str | None, address: str) -> None:
     """What cloud-init wrote when the droplet was made may be of other settings: names, addresses, retention."""
-    now = remote.agent(host, answers.INFO).deployment
     wanted = render.deployment_document(env.settings, to_whom)
-    if now is None or now == wanted:
+    if now == wanted:
         return
     # as long as the droplet knows them: killed here, the next run finds them again
-    records.forget(env, [name for name in now.names if name not in wanted.names], address)
+    records.forget(env, records.taken_away(env, now), address)
     try:
         remote.agent(host, answers.DEPLOYMENT_PUT, stdin=wanted)
         env.progress.note("the droplet follows the changed settings")

@@ -11,7 +11,7 @@ from bootstrap.deployment import cost, find, remote, secrets
 from bootstrap.deployment.environment import Environment
 from bootstrap.errors import BootstrapError
 from bootstrap.images import changed
-from bootstrap.operations.create import plan
+from bootstrap.operations.create import plan, records
 from bootstrap.operations.deploy import way
 from bootstrap.operations.redeploy.foresee import Foreseen as Replacement
 from bootstrap.operations.redeploy.foresee import foresee as foresee_replacement
@@ -105,7 +105,7 @@ def _settings(env: Environment, host: Host) -> Iterator[str]:
     now = remote.agent(host, answers.INFO).deployment
     if now is None:
         return
-    wanted = render.deployment_document(env.settings, now.backup.recipient)
+    wanted = render.deployment_document(records.carried(env, now).settings, now.backup.recipient)
     before, after = _flat(form.plain(now)), _flat(form.plain(wanted))
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):

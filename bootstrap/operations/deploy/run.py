@@ -48,7 +48,7 @@ def deploy(
     deployment = find.find(env)
     way.check_keys(env, deployment, attended)
     _check(env, deployment)
-    image, due, baked_s = _image(way.carried(env, deployment), shop, build_size)
+    image, due, baked_s = _image(way.carried(env, deployment), deployment, shop, build_size)
     ready(image)
     deployment = find.find(env)
     what = way.of(env, deployment, image.id)
@@ -71,21 +71,33 @@ def _check(env: Environment, deployment: find.Deployment) -> None:
     if serving := deployment.live or deployment.candidate:
         plan.check_stack(env, serving, stack.name)
     if deployment.droplets:
-        allowance.check(env.cloud, "a replacement")
         rights.check(env.cloud, rights.RESIZE if way.resizes(env, deployment) else rights.REDEPLOY)
     preflight.check_rights(env)
 
 
-def _image(env: Environment, shop: Workshop, build_size: str) -> tuple[Image, changed.Due, float | None]:
+def _check_requests(env: Environment, deployment: find.Deployment, image_id: int | None) -> None:
+    """Where a replacement would hold visitors, and none is under way, which only has to get to its end."""
+    live, address = deployment.live, deployment.reserved_ip
+    replaces = way.of(env, deployment, image_id) == way.REDEPLOY and not redeploying.under_way(env, deployment)
+    if live is not None and address is not None and replaces:
+        allowance.check_unless_down(env, live, address.ip, "a replacement")
+
+
+def _image(
+    env: Environment, deployment: find.Deployment, shop: Workshop, build_size: str
+) -> tuple[Image, changed.Due, float | None]:
+    """Minutes go into one that is due: what would be refused after them is refused before."""
     settings = env.settings
     stack = stacks.load(settings.stack, settings.compose_files)
     if settings.image is not None:
         image = plan.choose_image(env, stack.name)
         due = changed.Due(image, False, f"the settings name image {image.id}")
         env.progress.note(due.why)
+        _check_requests(env, deployment, image.id)
         return image, due, None
     due = changed.due(shop.checkout, env.cloud, stack, settings.region)
     env.progress.note(f"{'an image is due' if due.is_due else 'no image is due'}: {due.why}")
+    _check_requests(env, deployment, None if due.is_due or due.newest is None else due.newest.id)
     if not due.is_due:
         assert due.newest is not None, "without an image one is due"
         return due.newest, due, None
@@ -114,7 +126,7 @@ def _create(env: Environment, image: Image) -> creating.Created:
 
 
 def _names_differ(env: Environment, deployment: find.Deployment) -> bool:
-    if deployment.live is None:
+    if deployment.live is None or "names" not in env.settings.model_fields_set:
         return False
     with closing(remote.connect(env, deployment.live)) as host:
         known = remote.agent(host, answers.INFO).deployment

@@ -7,10 +7,12 @@ unmounted on the one before it is attached to the other.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from bootstrap.deployment import allowance, machine, people, remote, secrets, snapshots, sshkey
 from bootstrap.deployment import find as finding
 from bootstrap.deployment.cost import SNAPSHOTS_KEPT
+from bootstrap.deployment.environment import Environment
 from bootstrap.errors import (
     BootstrapError,
     CertificateError,
@@ -44,13 +46,24 @@ def create_candidate(work: Replacement) -> None:
     env, kept = work.env, work.wish.reuse
     placement = machine.prepare_placement(env, sshkey.ensure(env.settings.ssh_key), backup.recipient(env))
     if kept is None:
-        work.made_ready(*machine.prepare_droplet(env, placement, work.wish.image, finding.CANDIDATE))
+        named = _named_as_old(work)
+        work.made_ready(*machine.prepare_droplet(named, placement, work.wish.image, finding.CANDIDATE))
         return
     env.cloud.tag_droplet(kept.id, work.role(finding.CANDIDATE))
     droplet = env.cloud.droplet(kept.id)
     if droplet is None:
         raise NotFoundError(f"droplet {kept.id} is gone", "bootstrap status")
     work.made_ready(*machine.make_ready(env, droplet))
+
+
+def _named_as_old(work: Replacement) -> Environment:
+    """Records and certificate are `create`'s, which sees by what the droplet knows which names were taken away."""
+    env, known = work.env, work.of_old.deployment
+    if known is None or known.names == env.settings.names:
+        return env
+    if "names" in env.settings.model_fields_set:
+        env.progress.note(f"names stay {', '.join(known.names)} until `bootstrap create` brings records after others")
+    return replace(env, settings=env.settings.model_copy(update={"names": known.names}))
 
 
 def prepare_candidate(work: Replacement) -> None:
@@ -71,8 +84,9 @@ def prepare_candidate(work: Replacement) -> None:
 def await_quiet(work: Replacement) -> None:
     """While an event of the provider's is pending, what is asked of a droplet is refused, for minutes: nobody is to
     wait for that, nor for requests that the token may not make."""
-    work.env.cloud.wait_until_quiet([work.old_droplet().id, work.new_droplet().id], work.volume.id)
-    allowance.check(work.env.cloud, "a replacement")
+    old = work.old_droplet()
+    work.env.cloud.wait_until_quiet([old.id, work.new_droplet().id], work.volume.id)
+    allowance.check_unless_down(work.env, old, work.address, "a replacement")
 
 
 def stop_live(work: Replacement) -> None:

@@ -20,6 +20,7 @@ from bootstrap.operations.redeploy.table import ONLY_FORWARD, State
 from bootstrap.ports.cloud import Droplet, Image, Volume
 from bootstrap.ports.host import Host
 from bootstrap.stack.model import Stack
+from bootstrap_agent.contract import answers
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class Replacement:
     def given(self) -> Mapping[str, str]:
         """For a candidate only: a password manager may take minutes, or be away, and nobody is to wait for it."""
         return secrets.given_again(self.env, self.stack)
+
+    @cached_property
+    def of_old(self) -> answers.Info:
+        """What the old droplet says of itself."""
+        return remote.agent(self.host(self.old_droplet()), answers.INFO)
 
     def _remember(self, last: Entry | None) -> None:
         """What only the journal knows of a replacement that an earlier run began."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from bootstrap.deployment import allowance, remote, rights, snapshots
+from bootstrap.deployment import allowance, rights, snapshots
 from bootstrap.deployment import find as finding
 from bootstrap.deployment.claim import TakenOverError
 from bootstrap.deployment.environment import Environment
@@ -23,7 +23,6 @@ from bootstrap.operations.redeploy.watching import watching
 from bootstrap.ports.cloud import Droplet, Size
 from bootstrap.ports.web import ProbeReport
 from bootstrap.stack import loading as stacks
-from bootstrap_agent.contract import answers
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def _replace(work: Replacement, image_id: int | None) -> Replaced:
     work.resumed = began_at is not State.IDLE
     if not work.resumed:
         # asked again before anything stops; until then nothing has been made in vain
-        allowance.check(env.cloud, "a replacement")
+        allowance.check_unless_down(env, work.old_droplet(), work.address, "a replacement")
     _settle_what_was_begun(work, image_id)
     prober = env.web.prober(f"https://{env.settings.domain}{_probed(work)}", address=work.address)
     prober.start()
@@ -162,7 +161,7 @@ def _probed(work: Replacement) -> str:
     if work.old is None or stack.serving == stack.health:
         return stack.serving[0]
     try:
-        known = remote.agent(work.host(work.old), answers.INFO).serving
+        known = work.of_old.serving
     except BootstrapError:
         if not work.resumed:
             raise

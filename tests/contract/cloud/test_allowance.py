@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,8 @@ def test_a_replacement_is_not_begun(deployment: Deployment, server: Server, limi
     with pytest.raises(CloudError, match=r"may make \d+ more requests.*, the next one at \d\d:\d\d:\d\d UTC") as told:
         command(deployment.env(), **({"to": 2} if command is rollback else {}))
     assert told.value.exit_code == 6 and told.value.remedy and "run the same command again" in told.value.remedy
+    # at that time it is one more, and 300 are needed
+    assert re.search(r"within the hour, not before \d\d:\d\d UTC", told.value.remedy)
     assert states(server) == before and "stack" not in " ".join(deployment.effects.calls)
     deployment.check_serves()
 
@@ -95,8 +98,10 @@ def test_used_up_by_somebody_else_meanwhile_nothing_stops(
 def test_a_restore_is_not_begun(deployment: Deployment, limit: RateLimit) -> None:
     deployment.store.objects["example_com/manifest_20261124_020000.json"] = MANIFEST
     leave(limit, NEEDED)
+    deployment.effects.calls.clear()
     with pytest.raises(CloudError, match="a restore is not begun"):
         restore(deployment.env(), "latest")
+    assert not [call for call in deployment.effects.calls if "backup" in call], "hours, for nothing"
     deployment.check_serves()
 
 

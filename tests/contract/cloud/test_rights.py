@@ -159,6 +159,14 @@ def unassigned(account: Account) -> None:
     account.ask("POST", f"reserved_ips/{address.ip}/actions", {"type": "unassign"})
 
 
+def shared(account: Account) -> None:
+    """Likewise, and somebody else may log in."""
+    deployed(account)
+    (key,) = people.parse(hostkeys.generate().public, "ada.pub", "ada")
+    assert account.do(lambda it: access.add(it.env(), [key]) and None) is None
+    unassigned(account)
+
+
 def backed_up(account: Account) -> None:
     deployed(account)
     account.store.objects["example_com/manifest_20261124_020000.json"] = MANIFEST
@@ -329,9 +337,9 @@ LIVES: dict[str, list[tuple[Step, Step]]] = {
     rights.ACCESS: [(adrift, let_in_and_go)],
     rights.GROW: [(adrift, grow_volume)],
     rights.DRILL: [(only_backed_up, drill)],
-    rights.DESTROY: [(adrift, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
-    rights.DESTROY_VOLUME: [(replaced, destroy_all), (adrift, destroy_all)],
-    rights.DESTROY_ZONES: [(adrift, destroy_with_zones)],
+    rights.DESTROY: [(shared, lambda it: destroy.destroy(it.env(), volume=False, backups=False) and None)],
+    rights.DESTROY_VOLUME: [(replaced, destroy_all), (shared, destroy_all)],
+    rights.DESTROY_ZONES: [(shared, destroy_with_zones)],
 }
 CHECKED = [command for command in LIVES if command not in (rights.PRUNE, rights.LOOK)]
 

@@ -163,6 +163,7 @@ def test_a_token_that_may_not_see_keys_destroys_all_the_same_and_says_what_stays
     monkeypatch.setattr(world.cloud, "ssh_keys", forbidden)
     assert destroy.destroy(world.env(), volume=True, backups=False).keys_deleted == ()
     assert any("bootstrap-access-" in text and "HTTP 403" in text for text in world.progress.texts)
+    assert any(keys(ADA)[0].fingerprint in text for text in world.progress.texts), "its tag was the only trace"
     assert [tag for tag in world.cloud.tags("bootstrap:") if ":access:" in tag] == []
 
 

@@ -199,9 +199,16 @@ def test_reasons_of_ones_own_stack_come_first_and_are_those_that_are_told_when_u
     assert len(reasons.load(own)) == len(reasons.load()) + 3
 
 
+def test_a_check_is_called_as_it_is_written(tmp_path: Path) -> None:
+    own = tmp_path / "audit-reasons.yaml"
+    own.write_text("docker: {3.20: its file is ours, 1e3: x, 2026-11-30: x, on: x}\nrehearsal: {docker: {5.10: x}}\n")
+    assert [one.pattern for one in reasons.load(own) if one.own] == ["5.10", "3.20", "1e3", "2026-11-30", "on"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("docker: {5.12: null}", "docker 5.12 has no reason"),
         (None, "audit_reasons: .*No such file"),
         ("- a list", "does not say"),
         ("docker: [5.12]", "does not say"),

@@ -194,7 +194,27 @@ def test_one_that_somebody_else_deletes_first_is_no_failure(world: Previews) -> 
     assert len(listed) == 1
     world.effects.trips = gone
     # the other one has the lock when this one asks for it, or has given it back
-    previews.prune(world.cloud, world.of, BELOW, NOW + DAY, lambda error: None)
+    assert world.prune(NOW + DAY) == []
+    assert world.made() == world.site
+
+
+def test_one_that_is_made_while_it_is_deleted_is_found_by_the_next_prune(world: Previews) -> None:
+    env = world.branch("one")
+    previews.create(env, DAY, NOW)
+
+    def delete(what: str) -> None:
+        # the new time is set, and nothing is made yet
+        if what.startswith("create tag bootstrap:one_preview_example_com:lock:"):
+            world.effects.trips = lambda _: None
+            previews.delete(replace(world.branch("one"), state_dir=world.folder / "elsewhere"))
+
+    destroy.destroy(env, volume=True, backups=False)
+    world.cloud.create_tag(f"bootstrap:one_preview_example_com:until:{NOW + DAY:%Y%m%d-%H%M%S}")
+    world.effects.trips = delete
+    previews.create(env, DAY, NOW + DAY)
+    (lives,) = world.listed()
+    assert lives.until == NOW + 2 * DAY and lives.state == "live"
+    world.prune(NOW + 2 * DAY)
     assert world.made() == world.site
 
 

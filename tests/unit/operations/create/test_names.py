@@ -11,6 +11,7 @@ from bootstrap.errors import NotFoundError
 from bootstrap.operations.create import records
 from bootstrap.operations.create import run as create
 from bootstrap.operations.destroy import destroy
+from bootstrap.settings import Settings
 from tests.fakes.cloud import Killed
 from tests.fakes.world import World
 
@@ -115,3 +116,30 @@ def test_changed_settings_reach_the_droplet_that_runs(tmp_path: Path) -> None:
     sent = [call for call in world.effects.calls if call.endswith("deployment put")]
     create.create(world.env())
     assert len(sent) == len([call for call in world.effects.calls if call.endswith("deployment put")]) == 1
+
+
+def test_names_that_nobody_gives_are_those_of_the_droplet(tmp_path: Path) -> None:
+    """From another computer, without its bootstrap.yaml: nothing was taken away."""
+    world = World(tmp_path, names=["api.example.com", "shop.other.example"])
+    world.cloud.create_domain("other.example")
+    created = create.create(world.env())
+    bare = {"domain": "example.com", "stack": world.settings.stack, "ssh_key": world.settings.ssh_key}
+    world.settings = Settings.model_validate({**bare, "recovery_key": world.settings.recovery_key})
+    create.create(world.env())
+    assert a_records(world, "example.com") == {"@": created.address, "api": created.address}
+    assert a_records(world, "other.example") == {"shop": created.address}
+    assert world.live().deployment.names == ("example.com", "api.example.com", "shop.other.example")
+    assert [text for text in world.progress.texts if text.startswith("names stay as the droplet knows them")]
+    world.settings = Settings.model_validate({**bare, "names": [], "recovery_key": world.settings.recovery_key})
+    create.create(world.env())
+    assert a_records(world, "example.com") == {"@": created.address}, "taken away by who says so"
+
+
+def test_destroy_takes_the_record_of_a_name_that_only_the_droplet_knows(tmp_path: Path) -> None:
+    """The address may be somebody else's the next day."""
+    world = World(tmp_path, names=["shop.other.example"])
+    world.cloud.create_domain("other.example")
+    create.create(world.env())
+    world.settings = world.settings.model_copy(update={"names": ("example.com",)})
+    destroy(world.env(), volume=True, backups=True)
+    assert a_records(world, "other.example") == {}

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.adapters.checkout import GitCheckout
-from bootstrap.errors import CredentialsError, UsageError
+from bootstrap.deployment import allowance
+from bootstrap.errors import CloudError, CredentialsError, UsageError
 from bootstrap.images.bake import Workshop
 from bootstrap.operations.deploy import run
 from bootstrap.operations.deploy.foresee import foresee
@@ -143,6 +144,32 @@ def test_names_that_changed_follow_a_replacement(bench: Bench) -> None:
     assert bench.deploy().way == "redeploy"
     found = {record.name for record in world.cloud.records("example.com") if record.type == "A"}
     assert {"@", "api"} <= found
+    assert "www" not in found, "it was taken away"
+
+
+@pytest.mark.parametrize("at", ["create droplet", "delete record", "deployment put"])
+def test_a_name_that_was_taken_away_goes_after_a_kill_too(bench: Bench, at: str) -> None:
+    world = bench.world
+    bench.deploy()
+    bench.sources.agent = "2"
+    world.settings = world.settings.model_copy(update={"names": ("example.com", "api.example.com")})
+    world.effects.trips = lambda name: Killed() if at in name else None
+    with pytest.raises(Killed):
+        bench.deploy()
+    world.effects.trips = lambda _: None
+    bench.deploy()
+    assert {record.name for record in world.cloud.records("example.com") if record.type == "A"} == {"@", "api"}
+    assert world.live().deployment.names == ("example.com", "api.example.com")
+
+
+def test_a_redeploy_leaves_the_names_to_create(bench: Bench) -> None:
+    world = bench.world
+    bench.deploy()
+    world.settings = world.settings.model_copy(update={"names": ("example.com", "api.example.com")})
+    redeploy(world.env())
+    assert world.live().deployment.names == ("example.com", "www.example.com")
+    assert bench.deploy().way == "complete"
+    assert {record.name for record in world.cloud.records("example.com") if record.type == "A"} == {"@", "api"}
 
 
 def test_firewall_and_size_stay_as_they_were_given(bench: Bench) -> None:
@@ -198,3 +225,46 @@ def test_a_redeploy_by_hand_in_between_is_no_trouble(bench: Bench) -> None:
     bench.deploy()
     redeploy(bench.world.env())
     assert bench.deploy().way == "complete"
+
+
+def test_names_that_the_settings_do_not_give_do_not_differ(bench: Bench) -> None:
+    world = bench.world
+    given = world.settings
+    world.settings = given.model_copy(update={"names": ("example.com", "api.example.com")})
+    bench.deploy()
+    bench.deploy()
+    world.settings = given
+    assert not [one for one in foresee(world.env(), bench.sources).changes.settings if one.startswith("names")]
+
+
+def test_a_token_of_few_requests_keeps_it_from_replacements_only(bench: Bench) -> None:
+    """Nobody waits for a value that changes, nor for one that goes on."""
+    world = bench.world
+    bench.deploy()
+    world.cloud.requests_left = 200
+    assert bench.deploy().way == "complete"
+    bench.sources.agent = "2"
+    before = len(world.cloud.images())
+    with pytest.raises(CloudError, match="a replacement is not begun"):
+        bench.deploy()
+    assert len(world.cloud.images()) == before, "refused before minutes go into an image"
+    world.cloud.requests_left = 5000
+    world.effects.trips = lambda name: Killed() if "takeover" in name else None
+    with pytest.raises(Killed):
+        bench.deploy()
+    world.effects.trips = lambda _: None
+    world.cloud.requests_left = 200
+    assert bench.deploy().replaced is not None, "visitors wait for its end"
+
+
+def test_a_site_that_is_down_is_replaced_with_a_token_of_few_requests(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowance, "LOOK_S", 0)
+    world = bench.world
+    bench.deploy()
+    bench.sources.agent = "2"
+    world.cloud.requests_left = 200
+    world.live().up = False
+    assert bench.deploy().replaced is not None
+    assert [text for text in world.progress.texts if text.startswith("warning") and "begun all the same" in text]
