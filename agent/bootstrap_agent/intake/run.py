@@ -20,6 +20,8 @@ from bootstrap_agent.run import note
 
 # of the data volume: what comes is larger than it was sent, and a PostgreSQL without room ends
 LEFT = 0.1
+# whatever its size
+ENOUGH = 5 * 2**30
 
 
 def _begun() -> set[str]:
@@ -59,7 +61,7 @@ class Intake:
     def _with_room(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             usage = shutil.disk_usage(self._data)
-            if usage.free < usage.total * LEFT:
+            if usage.free < min(usage.total * LEFT, ENOUGH):
                 gib = 2 * usage.total // 2**30 + 1
                 raise BackupError("the data volume is nearly full: nothing was taken", f"bootstrap volume grow {gib}")
             yield piece

@@ -8,6 +8,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -250,8 +251,15 @@ def test_what_is_no_dump_is_told_and_leaves_nothing(ours: Intake, theirs: Postgr
     assert not staged(theirs)
 
 
+def test_a_large_volume_has_room_for_longer(ours: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    terabyte = SimpleNamespace(total=1 << 40, free=20 << 30)
+    monkeypatch.setattr(run.shutil, "disk_usage", lambda _: terabyte)
+    assert list(ours._with_room([b"a"])) == [b"a"]
+
+
 def test_a_volume_that_gets_full_ends_it(ours: Intake, theirs: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "LEFT", 1.0)
+    monkeypatch.setattr(run, "ENOUGH", 1 << 60)
     for take in (
         lambda: ours.database(NAME, pieces(dump(theirs))),
         lambda: ours.media("uploads", pieces(tar({"a": b""}))),
