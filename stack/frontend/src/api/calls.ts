@@ -26,8 +26,8 @@ export const auth = {
 
 export type NewTicket = Pick<Ticket, "title" | "description" | "priority">;
 
-/** Staff alone say when it is due. With `updated_at`, 409 where it was changed since. */
-export type TicketChange = Partial<NewTicket> & { due_at?: string | null; updated_at?: string };
+/** Staff alone say when it is due. */
+export type TicketChange = NewTicket & { due_at?: string | null };
 /** What is done to many tickets: a person, or nobody, gets them, or they go to a step. */
 export type Bulk = { assignee: number | null } | { to: string };
 

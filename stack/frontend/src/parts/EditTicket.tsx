@@ -1,7 +1,6 @@
 import { useState } from "react";
 import { tickets } from "../api/calls.ts";
 import type { Priority, Ticket } from "../api/types.ts";
-import { edits } from "../edits.ts";
 import { dayOf, endOf } from "../format.ts";
 import { useAction } from "../hooks/useAction.ts";
 import { useUser } from "../session.tsx";
@@ -13,18 +12,13 @@ import { PriorityChoice } from "./PriorityChoice.tsx";
 export function EditTicket({ ticket, closed, done }: { ticket: Ticket; closed: boolean; done: () => void }) {
   const { is_staff } = useUser();
   const [open, setOpen] = useState(false);
-  // as it was when the form was opened: the page asks anew meanwhile
-  const [shown, setShown] = useState(ticket);
-  if (!open && shown !== ticket) setShown(ticket);
   const change = useAction(async (values: FormData) => {
-    const entered = {
+    await tickets.change(ticket.id, {
       title: text(values, "title"),
       description: text(values, "description"),
       priority: text(values, "priority") as Priority,
-      ...dueIfChanged(shown, values),
-    };
-    const changed = edits(shown, ticket, entered);
-    if (Object.keys(changed).length > 0) await tickets.change(ticket.id, changed);
+      ...dueIfChanged(ticket, values),
+    });
     setOpen(false);
     done();
   });

@@ -216,23 +216,6 @@ class Records(TicketTest):
         self.assertEqual(self.api(OWNER).get(path).json()["title"], "Printer")
         self.assertEqual(self.api(COLLEAGUE, staff=True).patch(path, change, format="json").status_code, 200)
 
-    def test_nobody_undoes_what_another_did_meanwhile(self) -> None:
-        path = f"/api/tickets/{self.opened()}/"
-        read = self.api(OWNER).get(path).json()
-        change = {"title": "Scanner", "updated_at": read["updated_at"]}
-        self.assertEqual(self.api(COLLEAGUE, staff=True).patch(path, change, format="json").status_code, 200)
-        late = self.api(OWNER).patch(path, {**change, "title": "Fax"}, format="json")
-        self.assertEqual((late.status_code, "changed meanwhile" in late.json()["detail"]), (409, True))
-        now = self.api(OWNER).get(path).json()
-        self.assertEqual((now["title"], len(self.events("ticket.updated"))), ("Scanner", 1))
-        for more in ({"updated_at": now["updated_at"]}, {}):
-            self.assertEqual(self.api(OWNER).patch(path, {"title": "Fax", **more}, format="json").status_code, 200)
-        for moment in (None, "then", 7):
-            answer = self.api(OWNER).patch(path, {"title": "Fax", "updated_at": moment}, format="json")
-            self.assertEqual(answer.status_code, 400)
-        created = self.api(OWNER).post("/api/tickets/", {"title": "x", "updated_at": "2001-01-01"}, format="json")
-        self.assertEqual(created.status_code, 201)
-
     def test_what_was_edited_is_told_with_what_it_was(self) -> None:
         ticket = self.opened(priority="low", description="x")
         change = {"title": "Scanner", "priority": "high", "description": "x"}

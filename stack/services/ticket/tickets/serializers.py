@@ -57,14 +57,6 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         return due_at
 
 
-class ChangedTicketSerializer(TicketSerializer):
-    """Of a ticket that is there, with what it was when somebody began to change it."""
-
-    updated_at = serializers.DateTimeField(
-        required=False, help_text="As it was read: nothing is changed (409) where the ticket was since."
-    )
-
-
 class ListedTicketSerializer(TicketSerializer):
     """Of a description the beginning: a page of whole ones would be half a megabyte."""
 

@@ -34,7 +34,6 @@ from tickets.once import once
 from tickets.search import searched
 from tickets.serializers import (
     AttachmentSerializer,
-    ChangedTicketSerializer,
     Filters,
     HowSent,
     ListedTicketSerializer,
@@ -126,18 +125,9 @@ class Tickets(ListCreateAPIView[Ticket]):
         emit("ticket.created", person, **facts(ticket))
 
 
-class Changed(APIException):
-    status_code = 409
-    default_detail = "the ticket was changed meanwhile: look at what it says now, and change that"
-    default_code = "changed"
-
-
 class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
+    serializer_class = TicketSerializer
     http_method_names = ("get", "patch", "delete", "head", "options")
-
-    @property
-    def serializer_class(self) -> type[TicketSerializer]:
-        return ChangedTicketSerializer if self.request.method == "PATCH" else TicketSerializer
 
     def get_queryset(self) -> QuerySet[Ticket]:
         found = visible(self.request)
@@ -156,8 +146,6 @@ class OneTicket(RetrieveUpdateDestroyAPIView[Ticket]):
         ticket = serializer.instance
         assert ticket is not None
         refuse_closed(self.request, ticket)
-        if ticket.updated_at > serializer.validated_data.pop("updated_at", ticket.updated_at):
-            raise Changed
         before = {name: getattr(ticket, name) for name in EDITABLE}
         ticket = serializer.save()
         changes = {
