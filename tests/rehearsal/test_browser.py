@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Error, FilePayload, Page, Playwright, e
 
 from tests.rehearsal import browser as chrome
 from tests.rehearsal.conftest import STACK, Bootstrap, Site
+from tests.waiting import until
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(chrome.why_not() is not None, reason=str(chrome.why_not()))]
 
@@ -282,7 +283,14 @@ def works_through_the_list(colleague: Person, album: Album) -> None:
     colleague.clicks("Close")
     colleague.sees("no way leads there from In progress")
     colleague.clicks("Assign")
-    colleague.sees("No ticket is like this.")
+    # the ticket hears of it by an event
+    until(lambda: _reloaded(colleague.page).get_by_text("No ticket is like this.").count(), "it is nobody's")
+
+
+def _reloaded(page: Page) -> Page:
+    page.reload()
+    expect(page.get_by_role("region", name="Results")).to_have_attribute("aria-busy", "false")
+    return page
 
 
 def stays_logged_in_until_told(ada: Person) -> None:

@@ -63,7 +63,10 @@ def test_a_subdomain_lies_in_the_zone_that_is_there(
     assert again["droplet"] == created["droplet"], "a name comes without a new machine"
     assert names_on_the_certificate(site) == {INSIDE, LATER}
     assert records(cloud, ZONE) - before == {("A", "app", site.address), ("A", "api", site.address)}
+    # as on a computer without the settings: nobody has taken a name away
     hello("create", "--domain", INSIDE)
+    assert names_on_the_certificate(site) == {INSIDE, LATER}
+    hello("create", "--domain", INSIDE, "--name", INSIDE)
     assert names_on_the_certificate(site) == {INSIDE}
     assert records(cloud, ZONE) - before == {("A", "app", site.address)}, "and its record goes with it"
 
