@@ -1,4 +1,4 @@
-"""A service as its container runs it: gunicorn with two processes, on a real PostgreSQL, and auth-service's keys."""
+"""A service as its container runs it: gunicorn with two processes, on a real PostgreSQL, and what others answer it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ from common.testing import HOST, KEY
 from common.tests.postgres import DEADLINE_S, TIED, eventually, free_port
 
 
-class _Answers(BaseHTTPRequestHandler):
+class Answers(BaseHTTPRequestHandler):
+    """auth-service's keys; another service's answers are a subclass's."""
+
     def do_GET(self) -> None:
-        content = json.dumps({"keys": [OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True)]}).encode()
-        self.send_response(200)
+        status, body = self.found()
+        content = json.dumps(body).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def found(self) -> tuple[int, dict[str, Any]]:
+        """What `self.path` is answered: status and body."""
+        return 200, {"keys": [OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True)]}
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -35,8 +42,10 @@ class _Answers(BaseHTTPRequestHandler):
 class Keys:
     """What checks the tokens of common.testing."""
 
+    answers: type[Answers] = Answers
+
     def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self.answers)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -48,15 +57,21 @@ class Keys:
 class Served:
     """`folder` is the service's, of this checkout or another; `more` are variables of its environment."""
 
+    app = "common.wsgi"
+    migrates_within_s = 4 * DEADLINE_S
+    answers_within_s = 30
+
     def __init__(self, folder: Path, database: str, keys: Keys, **more: str) -> None:
         self.port = free_port()
         self._env = os.environ | {"DATABASE_URL": database, "DJANGO_AUTH_SERVICE_URL": keys.url, **more}
         self._env["PYTHONPATH"] = str(folder.parent)
         migrate = [sys.executable, "-m", "django", "migrate", "--no-input"]
-        subprocess.run(migrate, cwd=folder, env=self._env, check=True, capture_output=True, timeout=4 * DEADLINE_S)
+        subprocess.run(
+            migrate, cwd=folder, env=self._env, check=True, capture_output=True, timeout=self.migrates_within_s
+        )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         command = [*TIED, sys.executable, "-m", "gunicorn", "--config=python:common.gunicorn"]
-        command += [f"--bind=127.0.0.1:{self.port}", "common.wsgi"]
+        command += [f"--bind=127.0.0.1:{self.port}", self.app]
         self._process = subprocess.Popen(command, cwd=folder, env=self._env, stderr=self._log)
         try:
             eventually("gunicorn answers", self._alive)
@@ -81,7 +96,7 @@ class Served:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, sent)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(request, timeout=self.answers_within_s) as answer:  # noqa: S310 - our own
                 return answer.status, json.load(answer), dict(answer.headers)
         except urllib.error.HTTPError as refused:
             with refused:

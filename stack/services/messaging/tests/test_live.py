@@ -63,6 +63,7 @@ def listen(service: Service, query: str = "", ticket: int = 7, **headers: str) -
 @unittest.skipIf(PROGRAMS is None, "no PostgreSQL here: /usr/lib/postgresql/*/bin is empty")
 class Live(unittest.TestCase):
     database: Postgres
+    neighbours: Neighbours
     service: Service
 
     @classmethod
@@ -70,9 +71,9 @@ class Live(unittest.TestCase):
         assert PROGRAMS is not None
         cls.database = Postgres(PROGRAMS)
         cls.addClassCleanup(cls.database.remove)
-        neighbours = Neighbours()
-        cls.addClassCleanup(neighbours.stop)
-        cls.service = Service(cls.database.url, neighbours.url)
+        cls.neighbours = Neighbours()
+        cls.addClassCleanup(cls.neighbours.stop)
+        cls.service = Service(cls.database.url, cls.neighbours)
         cls.addClassCleanup(cls.service.stop)
 
     def listen(self, query: str = "", **headers: str) -> ClientConnection:
@@ -208,7 +209,7 @@ class Live(unittest.TestCase):
         self.assertTrue(20 <= len(connections) - len(codes) <= 40, len(codes))
 
     def test_a_stop_tells_clients_to_come_back(self) -> None:
-        service = Service(self.database.url, self.service._env["DJANGO_AUTH_SERVICE_URL"])
+        service = Service(self.database.url, self.neighbours)
         connection = listen(service, authorization=f"Bearer {token(OWNER)}")
         connection.send('{"type":"ping"}')
         self.until_pong(connection)

@@ -2,78 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
-import urllib.request
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import jwt
-from common.testing import HOST, KEY
-from common.tests.postgres import DEADLINE_S, TIED, eventually, free_port
-from jwt.algorithms import OKPAlgorithm
+from common.tests.postgres import DEADLINE_S
+from common.tests.served import Answers, Keys, Served
 
+FOLDER = Path(__file__).resolve().parents[1]
 OWNER, STRANGER, COLLEAGUE = 1, 2, 3
 
 
-class _Answers(BaseHTTPRequestHandler):
-    """auth-service's keys, and ticket-service's word on ticket 7, which belongs to OWNER."""
+class _Answers(Answers):
+    """And ticket-service's word on ticket 7, which belongs to OWNER."""
 
-    def do_GET(self) -> None:
+    def found(self) -> tuple[int, dict[str, Any]]:
         if self.path == "/api/auth/keys/":
-            self._answer(200, {"keys": [OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True)]})
-            return
+            return super().found()
         token = self.headers["Authorization"].removeprefix("Bearer ")
         claims = jwt.decode(token, options={"verify_signature": False})
         visible = self.path == "/api/tickets/7/" and (claims["staff"] or claims["sub"] == str(OWNER))
         owner = {"id": OWNER, "email": f"{OWNER}@example.org"}
         ticket = {"id": 7, "title": "Printer", "owner": owner, "status": "open"}
-        self._answer(*((200, ticket) if visible else (404, {})))
-
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        return (200, ticket) if visible else (404, {})
 
 
-class Neighbours:
-    def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+class Neighbours(Keys):
+    answers = _Answers
 
 
-class Service:
-    """gunicorn as in the container, with two processes."""
+class Service(Served):
+    app = "messaging.asgi"
+    migrates_within_s = DEADLINE_S
+    answers_within_s = 10
 
-    def __init__(self, database: str, neighbours: str) -> None:
-        self.port = free_port()
-        names = ("DJANGO_AUTH_SERVICE_URL", "DJANGO_TICKET_SERVICE_URL")
-        self._env = os.environ | dict.fromkeys(names, neighbours) | {"DATABASE_URL": database}
-        self._env |= {"WEB_WORKER_CLASS": "messaging.worker.Worker", "WEB_PROCESSES": "2"}
-        run = partial(subprocess.run, env=self._env, check=True, capture_output=True, timeout=DEADLINE_S)
-        run([sys.executable, "-m", "django", "migrate", "--no-input"])
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
-        command = [*TIED, sys.executable, "-m", "gunicorn", "--config=python:common.gunicorn"]
-        command += [f"--bind=127.0.0.1:{self.port}", "messaging.asgi"]
-        self._process = subprocess.Popen(command, env=self._env, stderr=self.log)
-        eventually("gunicorn answers", self._alive)
+    def __init__(self, database: str, neighbours: Neighbours) -> None:
+        own = {"WEB_WORKER_CLASS": "messaging.worker.Worker", "WEB_PROCESSES": "2"}
+        super().__init__(FOLDER, database, neighbours, DJANGO_TICKET_SERVICE_URL=neighbours.url, **own)
 
     @property
     def workers(self) -> list[int]:
@@ -83,23 +50,9 @@ class Service:
     def kill_a_worker(self) -> None:
         os.kill(self.workers[0], signal.SIGKILL)
 
-    def stop(self) -> str:
-        """What it logged."""
-        self._process.terminate()
-        self._process.wait(DEADLINE_S)
-        self.log.seek(0)
-        with self.log:
-            return self.log.read().decode()
-
     def request(self, path: str, token: str = "", body: dict[str, Any] | None = None) -> tuple[int, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Host": HOST, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-
-    def _alive(self) -> bool:
-        try:
-            return self.request("/health/")[0] == 200
-        except OSError:
-            return False
+        """Raises OSError for what is refused."""
+        status, said, _ = self.ask(path, token, body)
+        if status >= 400:
+            raise OSError(f"{path}: {status} {said}")
+        return status, said
